@@ -1,0 +1,84 @@
+"""The one place where a program's end becomes an exit status.
+
+    0 ok, 1 warning, 2 critical, 3 unknown (and every error nobody foresaw), 64 usage
+
+argparse exits 2 and an uncaught exception 1; both mean something else here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+OK, WARNING, CRITICAL, UNKNOWN, USAGE = 0, 1, 2, 3, 64
+
+EXIT_STATUSES = """\
+exit status:
+  0  ok
+  1  warning
+  2  critical: proven not restorable, or the restore failed
+  3  unknown: it could not be checked
+  64 the command line or the configuration is wrong
+"""
+
+
+class UsageError(Exception):
+    """The person typed something that cannot be right: what, where, what to type next."""
+
+
+class CannotCheck(Exception):
+    """Something needed could not be read. Ends in 3, with one line."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with this product's usage status, and the statuses in every `--help`."""
+
+    def __init__(self, *, prog: str, description: str, epilog: str = "", **options: object) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"{epilog}\n{EXIT_STATUSES}" if epilog else EXIT_STATUSES,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **options,  # type: ignore[arg-type]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (type  {self.prog} --help)")
+
+
+def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
+    """Run a program's body and give the exit status; nobody sees a traceback.
+
+    PITR_DEBUG=1 in the environment shows it, for whoever reports the error.
+    """
+    try:
+        return body(sys.argv[1:] if argv is None else argv)
+    except UsageError as error:
+        return _end(program, str(error), USAGE)
+    except CannotCheck as error:
+        return _end(program, str(error), UNKNOWN)
+    except KeyboardInterrupt:
+        return _end(program, "interrupted", UNKNOWN)
+    except BrokenPipeError:
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNKNOWN
+    except Exception as error:
+        if os.environ.get("PITR_DEBUG"):
+            raise
+        return _end(
+            program,
+            f"unexpected {type(error).__name__}: {error} "
+            "(this is a bug; PITR_DEBUG=1 shows where: please report it)",
+            UNKNOWN,
+        )
+
+
+def _end(program: str, message: str, status: int) -> int:
+    print(f"{program}: {message}", file=sys.stderr)
+    return status

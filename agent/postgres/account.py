@@ -1,0 +1,72 @@
+"""The account that a server of ours runs under.
+
+PostgreSQL refuses to run as root, so root lends itself an unprivileged account that already
+exists: nothing is added to the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+# Preferred first. initdb needs an account with a passwd entry; `nobody` exists everywhere.
+_UNPRIVILEGED: Final = ("postgres", "nobody")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who runs the server. `drop` is False when that is already who we are."""
+
+    name: str
+    uid: int
+    gid: int
+    drop: bool
+
+    def popen_options(self) -> dict[str, Any]:
+        """Arguments for subprocess that put the child under this account, apart from our Ctrl-C."""
+        options: dict[str, Any] = {"cwd": "/", "start_new_session": True, "umask": 0o077}
+        if self.drop:
+            options |= {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return options
+
+    def make_directory(self, path: Path) -> Path:
+        """Make a 0700 directory that this account owns."""
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.own(path)
+        return path
+
+    def own(self, path: Path) -> None:
+        """Give one file or directory to this account."""
+        if self.drop:
+            os.chown(path, self.uid, self.gid)
+
+    def can_run(self, program: Path) -> bool:
+        """Tell whether this account can start `program`, by doing it."""
+        try:
+            subprocess.run(
+                [program, "--version"], capture_output=True, check=True, **self.popen_options()
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
+
+
+def server_account() -> Account:
+    """The account for a server of ours: an unprivileged one for root, else our own."""
+    uid = os.geteuid()
+    if uid != 0:
+        return Account(name=pwd.getpwuid(uid).pw_name, uid=uid, gid=os.getegid(), drop=False)
+    for name in _UNPRIVILEGED:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, drop=True)
+    raise LookupError(
+        f"PostgreSQL does not run as root, and none of {', '.join(_UNPRIVILEGED)} exists: "
+        "run this as an ordinary user"
+    )

@@ -1,0 +1,37 @@
+"""How a parser says that it could not read something.
+
+    ParseError          the whole input is not what its name promises
+    Unparsed            one piece of a stream that nothing could read: yielded, never lost
+
+Parsers raise `ParseError` and nothing else, whatever the bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ParseError(ValueError):
+    """The input breaks the format. `where` is "line 3" or "offset 0x28", or None for the whole."""
+
+    def __init__(self, message: str, *, line: int | None = None, offset: int | None = None) -> None:
+        self.message = message
+        self.line = line  # 1-based; None when the format has no lines
+        self.offset = offset  # bytes from the start; None when the format is text
+        super().__init__(f"{self.where}: {message}" if self.where else message)
+
+    @property
+    def where(self) -> str | None:
+        if self.line is not None:
+            return f"line {self.line}"
+        if self.offset is not None:
+            return f"offset {self.offset:#x}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unparsed:
+    """A piece of a stream that no rule could read, kept as it came."""
+
+    text: str
+    reason: str

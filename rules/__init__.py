@@ -1,0 +1,1 @@
+"""Judgements: values in, findings out. Pure; imports only parsers/."""
