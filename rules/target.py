@@ -15,7 +15,7 @@ from rules.facts import BackupFacts
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
-TARGET_TYPES: Final = ("none", "time", "lsn", "xid", "name", "immediate")
+_UNREAD: Final = "the records that decide this were not read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,24 +87,23 @@ def judge_target(
             f"{format_lsn(window.to_lsn)} without a word, though newer WAL exists",
         )
     if target.type == "lsn":
-        return _judge_lsn(answer, target, window)
-    return answer("unknown", None, "the records that decide this were not read")
+        return answer(*_judge_lsn(target, window))
+    return answer("unknown", None, _UNREAD)
 
 
-def _judge_lsn(answer, target: Target, window: Window) -> TargetFacts:  # type: ignore[no-untyped-def]
+def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str]:
     lsn = parse_lsn(target.value or "")
     if lsn >= window.to_lsn:
-        return answer(
-            "fails", False, f"WAL ends at {format_lsn(window.to_lsn)}, before {target.value}"
-        )
+        return "fails", False, f"WAL ends at {format_lsn(window.to_lsn)}, before {target.value}"
     if lsn < window.from_lsn:
-        return answer(
+        consistent = format_lsn(window.from_lsn)
+        return (
             "fails",
             False,
-            f"{target.value} lies before {format_lsn(window.from_lsn)}, where the backup becomes "
-            "consistent: choose an older backup",
+            f"{target.value} lies before {consistent}, where the backup becomes consistent: "
+            "choose an older backup",
         )
-    return answer("unknown", None, "the records that decide this were not read")
+    return "unknown", None, _UNREAD
 
 
 def check_target(target: Target) -> str | None:
