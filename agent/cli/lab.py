@@ -26,6 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
+    from agent.lab.faults import FAULTS
+
+    listing = "\n".join(f"  {fault.name:<14} {fault.summary}" for fault in FAULTS.values())
     parser = Parser(
         prog="pitr-lab",
         description="""\
@@ -34,18 +37,22 @@ history, the disaster, and a restore to each kind of target. It compares what it
 (transaction, LSN, time, name) with the line on which PostgreSQL says that it stopped.
 
 It needs no PostgreSQL on the machine and touches none that is there.""",
-        epilog="""\
+        epilog=f"""\
+faults, for --serve --fault NAME:
+{listing}
+
 examples:
   pitr-lab                          the whole laboratory
+  pitr-lab --keep /tmp/lab          the same, and its files stay
   pitr-lab --serve                  a primary under light traffic, watched, until Ctrl-C
   pitr-lab --serve --fault gap      the same, broken on purpose after a healthy moment
 """,
     )
-    _add_options(parser)
+    _add_options(parser, tuple(FAULTS))
     return parser
 
 
-def _add_options(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, faults: tuple[str, ...]) -> None:
     where = parser.add_argument_group("the PostgreSQL to use")
     where.add_argument(
         "--major", type=int, choices=_EMBEDDED_MAJORS, default=_EMBEDDED_MAJORS[0],
@@ -54,6 +61,16 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--pg-bindir", type=Path, metavar="DIR", help="another installation's programs, 13 or newer"
     )
+    serving = parser.add_argument_group("serving")
+    serving.add_argument(
+        "--serve",
+        action="store_true",
+        help="keep a primary under light traffic, with the agent, until Ctrl-C",
+    )
+    serving.add_argument(
+        "--fault", metavar="NAME", choices=faults,
+        help="with --serve: break it on purpose after a healthy moment (see below)",
+    )  # fmt: skip
     files = parser.add_argument_group("files")
     files.add_argument(
         "--dir", type=Path, metavar="DIR", default=Path("/tmp"),
@@ -66,7 +83,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def _main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
-    # Imported here: --help needs neither rich nor psycopg.
+    if options.fault and not options.serve:
+        raise UsageError(
+            f"--fault breaks what --serve keeps up (type  pitr-lab --serve --fault {options.fault})"
+        )
     from agent.lab.errors import BadPlace, LabFailed
     from agent.postgres.cluster import ServerFailed
 
@@ -83,6 +103,8 @@ def _main(argv: Sequence[str]) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     from agent.lab.demonstration import Demonstration
+    from agent.lab.exhibition import Exhibition
+    from agent.lab.faults import FAULTS
     from agent.lab.laboratory import open_laboratory
     from agent.lab.story import Story, make_console
 
@@ -97,6 +119,8 @@ def _run(options: argparse.Namespace) -> int:
             f"in {lab.directory}, " + ("which stays" if options.keep else "removed at the end"),
             f"the servers run as {account.name}, on Unix sockets",
         )
+        if options.serve:
+            return Exhibition(lab, story).run(FAULTS.get(options.fault))
         return Demonstration(lab, story).run()
 
 

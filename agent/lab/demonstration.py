@@ -75,9 +75,7 @@ class Demonstration:
 
     def _start_agent(self) -> None:
         make_agent_role(self._lab, self._story)
-        config = agent_config(
-            self._lab, poll="1s", scan="1s", objectives=_OBJECTIVES, archive=self._lab.archive
-        )
+        config = agent_config(self._lab, poll="1s", scan="1s", objectives=_OBJECTIVES)
         with self._story.shell("pitr-agent run --config pitr.yaml"):
             self._lab.agent.start(config)
         self._story.note(f"its metrics: {self._lab.agent.url}/metrics")

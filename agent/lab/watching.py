@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 from agent.lab.agent_process import AgentProcess
@@ -17,7 +16,7 @@ WAIT_SECONDS: Final = 30.0
 
 
 def agent_config(
-    lab: Laboratory, *, poll: str, scan: str, objectives: dict[str, str], archive: Path
+    lab: Laboratory, *, poll: str, scan: str, objectives: dict[str, str]
 ) -> dict[str, Any]:
     """The agent's configuration: this laboratory's primary, archive, backup and log."""
     return {
@@ -25,7 +24,7 @@ def agent_config(
             {
                 "name": CLUSTER,
                 "dsn": agent_dsn(lab),
-                "archives": [{"url": str(archive)}],
+                "archives": [{"url": str(lab.archive)}],
                 "backups": {"url": str(lab.backup)},
                 "log": str(lab.primary.log),
                 "objectives": objectives,
