@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.errors import ParseError
@@ -26,7 +26,12 @@ class NotABackup(Exception):
     """The path holds no base backup that can be read. One line, with what is missing."""
 
 
-def read_backups(url: str, labels: Mapping[str, BackupLabel]) -> BackupsFacts:
+BackupDepth = Literal["label", "files", "checksums"]
+
+
+def read_backups(
+    url: str, labels: Mapping[str, BackupLabel], depth: BackupDepth = "files"
+) -> BackupsFacts:
     """Read every backup at or below `url`. `labels` are the archive's `.backup` files.
 
     Raises NotABackup when the directory cannot be listed or holds none at all.
@@ -35,7 +40,7 @@ def read_backups(url: str, labels: Mapping[str, BackupLabel]) -> BackupsFacts:
     unreadable: dict[str, str] = {}
     for path in _find(Path(url)):
         try:
-            backups.append(read_backup(path, labels))
+            backups.append(read_backup(path, labels, depth))
         except NotABackup as error:
             unreadable[str(path)] = str(error)
     if not backups and not unreadable:
@@ -64,7 +69,7 @@ def _find(root: Path, level: int = 0) -> Iterator[Path]:
                 yield from _find(root / name, level + 1)
 
 
-def read_backup(path: Path, labels: Mapping[str, BackupLabel]) -> BackupFacts:
+def read_backup(path: Path, labels: Mapping[str, BackupLabel], depth: BackupDepth) -> BackupFacts:
     """Read one plain backup. Raises NotABackup with the reason."""
     label = _read_label(path)
     closed = _closed_label(label, labels)

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from agent.archive.scanner import SegmentReader
 from agent.config import ClusterConfig, Config
 from agent.pollers.registry import Lane
 from agent.scheduler import Schedule
@@ -25,11 +24,8 @@ class Service:
     """Built from a configuration; `run` returns after SIGTERM or SIGINT."""
 
     def __init__(self, config: Config, *, listen_address: str, telemetry_path: str) -> None:
-        self._reader = SegmentReader()
         checks = load_catalogue()
-        self.clusters = [
-            WatchedCluster(cluster, checks, self._reader) for cluster in config.resolved()
-        ]
+        self.clusters = [WatchedCluster(cluster, checks) for cluster in config.resolved()]
         self._web = WebServer(self.clusters, listen_address, telemetry_path)
 
     async def run(self, on_ready: Callable[[str], None] = lambda url: None) -> None:
@@ -54,7 +50,6 @@ class Service:
                 await running
         for cluster in self.clusters:
             cluster.close()
-        self._reader.close()
 
 
 def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:

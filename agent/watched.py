@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
 
 from agent.archive.directory import list_archive
-from agent.archive.scanner import SegmentReader, segments_to_read
+from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
 from agent.backups import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
@@ -29,7 +29,6 @@ from rules.facts import (
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
-    PositionFacts,
     ScanFacts,
 )
 from rules.findings import Finding
@@ -48,9 +47,7 @@ _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
 class WatchedCluster:
     """The state of one cluster. Its coroutines are the scheduler's jobs, and never raise."""
 
-    def __init__(
-        self, config: ClusterConfig, checks: Mapping[str, Check], reader: SegmentReader
-    ) -> None:
+    def __init__(self, config: ClusterConfig, checks: Mapping[str, Check]) -> None:
         self.config = config
         self.name = config.name
         self.checks = checks
@@ -61,7 +58,7 @@ class WatchedCluster:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
-        self._reader = reader
+        self._reader = SegmentReader()
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
         self._timeout_seconds = timeout
@@ -152,6 +149,7 @@ class WatchedCluster:
         for connection, worker in self._lanes.values():
             if not worker.hangs:
                 connection.close()
+        self._reader.close()
 
     # -- how ------------------------------------------------------------------------------------
 
@@ -220,15 +218,24 @@ class WatchedCluster:
             self.facts[AbsentFacts] = find_absent(archive, archiver, status)
 
     async def _read_segments(self, archive: ArchiveFacts) -> None:
-        if self.config.depth == "names" or self.segment_size_bytes is None:
+        """Read what the listing names and no earlier round has read."""
+        depth, size = self.config.depth, self.segment_size_bytes
+        if depth is None or depth == "names" or size is None:
             return
+        found = self.fact(BackupsFacts)
+        backups = found.backups if found else ()
+        files = segments_to_read(archive, backups)
+        self._reader.forget_all_but(files.values())
+        readings = await self._reader.read(
+            archive, files, size, depth, budget_seconds=self.config.scan
+        )
         control = self.fact(ControlFacts)
-        self.facts[ScanFacts] = await self._reader.read(
-            segments_to_read(archive, self.fact(PositionFacts)),
-            segment_size_bytes=self.segment_size_bytes,
-            depth=self.config.depth or "records",
-            system_identifier=control.system_identifier if control else None,
-            budget_seconds=self.config.scan or 300.0,
+        self.facts[ScanFacts] = scan_facts(
+            readings,
+            depth,
+            timeline_tree(archive, backups),
+            size,
+            control.system_identifier if control else None,
         )
 
     def judge(self) -> None:

@@ -14,11 +14,14 @@ from rules.check import Found, check
 from rules.facts import ScanFacts
 from rules.findings import Severity
 
+# Kinds that have a check of their own: foreign_system, wal_unread.
+_SAID_ELSEWHERE = frozenset({"foreign_system", "unreadable"})
+
 
 @check(severity=Severity.CRITICAL)
 def wal_damaged(scan: ScanFacts) -> Iterator[Found]:
     for damage in scan.damaged:
-        if damage.kind != "foreign_system":
+        if damage.kind not in _SAID_ELSEWHERE:
             yield Found(
                 f"{damage.segment} is damaged ({damage.kind}): {damage.detail}",
                 segment=damage.segment,
