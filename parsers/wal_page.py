@@ -27,6 +27,9 @@ MAJOR_BY_MAGIC: Final = {
 
 XLP_FIRST_IS_CONTRECORD: Final = 0x0001
 XLP_LONG_HEADER: Final = 0x0002
+# 19 dropped XLP_BKP_REMOVABLE (0x0004, no meaning for a reader) and gave its bit to the other.
+_OVERWRITE_FLAG_FROM_19: Final = 0x0004
+_OVERWRITE_FLAG_TO_18: Final = 0x0008
 SHORT_HEADER_BYTES: Final = 24
 LONG_HEADER_BYTES: Final = 40
 PAGE_BYTES: Final = 8192  # XLOG_BLCKSZ as every packager builds it; the long header tells
@@ -54,6 +57,16 @@ class LongPageHeader(NamedTuple):
     def major(self) -> int:
         """PostgreSQL major version that wrote the page."""
         return MAJOR_BY_MAGIC[self.page.magic]
+
+
+def overwrite_flag(major: int) -> int:
+    """XLP_FIRST_IS_OVERWRITE_CONTRECORD: the record before was abandoned by a crash."""
+    return _OVERWRITE_FLAG_FROM_19 if major >= 19 else _OVERWRITE_FLAG_TO_18
+
+
+def all_flags(major: int) -> int:
+    """XLP_ALL_FLAGS: the server refuses a page with any other bit."""
+    return 0x0007 if major >= 19 else 0x000F
 
 
 _SHORT: Final = struct.Struct("<HHIQI4x")  # 4x: MAXALIGN padding

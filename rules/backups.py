@@ -1,0 +1,82 @@
+"""Can a base backup become consistent with the WAL that is there?
+
+Follows the manual's chapter on continuous archiving: the WAL from the backup's start to its stop
+must be had, all of it. What the backup carries in its own pg_wal counts.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import replace
+
+from parsers.backup_label import BackupLabel
+from parsers.segment import segment_before, segment_name, segment_of
+from rules.evidence import SequenceFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
+
+
+def close_backups(backups: BackupsFacts, labels: Mapping[str, BackupLabel]) -> BackupsFacts:
+    """Add what the archive's `.backup` files know and a backup itself may not: where it stopped."""
+    return replace(backups, backups=tuple(_close(each, labels) for each in backups.backups))
+
+
+def _close(backup: BackupFacts, labels: Mapping[str, BackupLabel]) -> BackupFacts:
+    label = backup.label
+    own = (label.start_lsn, label.checkpoint_lsn, label.timeline)
+    for other in labels.values():
+        if own == (other.start_lsn, other.checkpoint_lsn, other.timeline):
+            return replace(
+                backup,
+                stop_lsn=backup.stop_lsn or other.stop_lsn,
+                stop_timeline=backup.stop_timeline or other.stop_timeline,
+            )
+    return backup
+
+
+class BackupState(enum.Enum):
+    """What is proven of a backup, to the depth at which the archive was looked at."""
+
+    RESTORABLE = "restorable"
+    NOT_RESTORABLE = "not_restorable"
+    UNKNOWN = "unknown"
+
+
+def segments_needed(backup: BackupFacts, segment_size_bytes: int) -> list[str] | None:
+    """Names of the segments from start to stop; None when the stop is not known.
+
+    A backup that crossed a timeline switch (taken on a standby) names each segment on the
+    timeline of its end only where that differs; such a backup gives None.
+    """
+    label = backup.label
+    if backup.stop_lsn is None or (backup.stop_timeline or label.timeline) != label.timeline:
+        return None
+    first = segment_of(label.start_lsn, segment_size_bytes)
+    last = segment_before(backup.stop_lsn, segment_size_bytes)
+    return [segment_name(label.timeline, n, segment_size_bytes) for n in range(first, last + 1)]
+
+
+def missing_segments(
+    backup: BackupFacts, archive: ArchiveFacts | None, segment_size_bytes: int
+) -> list[str] | None:
+    """Those of the needed segments that are nowhere; None when it cannot be known."""
+    needed = segments_needed(backup, segment_size_bytes)
+    if needed is None:
+        return None
+    absent = [name for name in needed if name not in backup.wal]
+    if archive is None:
+        return None if absent else []
+    return [name for name in absent if name not in archive.segments]
+
+
+def backup_state(
+    backup: BackupFacts, archive: ArchiveFacts | None, sequence: SequenceFacts | None
+) -> BackupState:
+    """Judge one backup by names: a file that is listed in the manifest and absent is proof too."""
+    if backup.missing_files:
+        return BackupState.NOT_RESTORABLE
+    size = backup.segment_size_bytes or (sequence.segment_size_bytes if sequence else None)
+    missing = missing_segments(backup, archive, size) if size else None
+    if missing is None:
+        return BackupState.UNKNOWN
+    return BackupState.NOT_RESTORABLE if missing else BackupState.RESTORABLE

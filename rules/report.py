@@ -1,0 +1,223 @@
+"""The verdict about one cluster's archive and backups, as one value: every output renders this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from rules.archive import judge_sequence, merge_archives, timeline_tree
+from rules.backups import BackupState, backup_state
+from rules.check import Check, judge
+from rules.evidence import Evidence, SequenceFacts
+from rules.facts import (
+    ArchiveFacts,
+    BackupFacts,
+    BackupsFacts,
+    Objectives,
+    ScanFacts,
+)
+from rules.findings import Finding, Severity, Verdict, verdict_of
+from rules.target import Target, TargetFacts, judge_target, resolve_timeline
+from rules.timelines import TimelineTree
+from rules.windows import Reach, Window, find_reaches, window_of
+
+# Findings about how far the check itself got; the archive they do not concern.
+_NO_OBJECTIVES = Objectives(rpo_seconds=float("inf"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked."""
+
+    target: Target
+    depth: str  # names, headers, records
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveReport:
+    """One archive as it was found."""
+
+    facts: ArchiveFacts
+    sequence: SequenceFacts | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """One backup, and what it reaches."""
+
+    facts: BackupFacts
+    state: BackupState
+    windows: tuple[Window, ...]
+    reaches: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole answer."""
+
+    question: Question
+    verdict: Verdict
+    restorable: bool | None
+    system_identifier: int | None
+    segment_size_bytes: int | None
+    server_major: int | None
+    verified_at: datetime | None  # when the oldest of the readings was taken
+    archives: tuple[ArchiveReport, ...]
+    backups: tuple[BackupReport, ...]
+    tree: TimelineTree
+    scan: ScanFacts | None
+    target: TargetFacts
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What was read, before anything is judged."""
+
+    archives: tuple[ArchiveFacts, ...]
+    backups: BackupsFacts | None  # None: none was asked about
+    scan: ScanFacts | None  # None at depth names
+    system_identifier: int | None
+    server_major: int | None
+
+
+def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
+    """Judge what was gathered."""
+    backups = gathered.backups.backups if gathered.backups else ()
+    archive = merge_archives(gathered.archives) if gathered.archives else None
+    size = _segment_size(archive, backups)
+    tree = timeline_tree(archive, backups) if archive else TimelineTree(timelines={})
+    sequences = [_sequence(each, tree, size, gathered.backups) for each in gathered.archives]
+    whole = _sequence(archive, tree, size, gathered.backups) if archive else None
+    reports = tuple(
+        _report_backup(backup, archive, whole, tree, gathered.scan, size) for backup in backups
+    )
+    target = _judge_target(question.target, reports, archive, tree)
+    findings = _findings(question, gathered, archive, whole, target, checks)
+    return Report(
+        question=question,
+        verdict=verdict_of(findings),
+        restorable=_restorable(reports, gathered.backups),
+        system_identifier=gathered.system_identifier,
+        segment_size_bytes=size,
+        server_major=gathered.server_major,
+        verified_at=_verified_at(gathered),
+        archives=tuple(
+            ArchiveReport(facts=facts, sequence=sequence)
+            for facts, sequence in zip(gathered.archives, sequences, strict=True)
+        ),
+        backups=reports,
+        tree=tree,
+        scan=gathered.scan,
+        target=target,
+        findings=findings,
+    )
+
+
+def _segment_size(archive: ArchiveFacts | None, backups: Sequence[BackupFacts]) -> int | None:
+    if archive is not None and archive.segment_size_bytes:
+        return archive.segment_size_bytes
+    return next((b.segment_size_bytes for b in backups if b.segment_size_bytes), None)
+
+
+def _sequence(
+    archive: ArchiveFacts, tree: TimelineTree, size: int | None, backups: BackupsFacts | None
+) -> SequenceFacts | None:
+    if size is None:
+        return None
+    known = backups.backups if backups and backups.backups else None
+    return judge_sequence(archive, tree, size, backups=known)
+
+
+def _report_backup(
+    backup: BackupFacts,
+    archive: ArchiveFacts | None,
+    sequence: SequenceFacts | None,
+    tree: TimelineTree,
+    scan: ScanFacts | None,
+    size: int | None,
+) -> BackupReport:
+    state = backup_state(backup, archive, sequence)
+    reaches: tuple[Reach, ...] = ()
+    if archive is not None and size is not None:
+        damaged = {damage.segment for damage in scan.damaged} if scan else set()
+        usable = (archive.segments.keys() - damaged) | backup.wal
+        reaches = tuple(find_reaches(backup, tree, usable, size))
+    windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
+    if state is BackupState.RESTORABLE and not windows:
+        state = BackupState.NOT_RESTORABLE  # a segment that it needs is there, and damaged
+    return BackupReport(facts=backup, state=state, windows=windows, reaches=reaches)
+
+
+def _judge_target(
+    target: Target,
+    reports: Sequence[BackupReport],
+    archive: ArchiveFacts | None,
+    tree: TimelineTree,
+) -> TargetFacts:
+    """Judge the target from the newest backup that could serve it."""
+    answers: list[TargetFacts] = []
+    histories = frozenset(archive.histories) if archive else frozenset[int]()
+    for report in reversed(reports):
+        timeline = resolve_timeline(target, report.facts.label.timeline, tree, histories)
+        if timeline is None:
+            continue
+        reach = next((r for r in report.reaches if r.timeline == timeline), None)
+        window = next((w for w in report.windows if w.timeline == timeline), None)
+        answers.append(judge_target(target, timeline, report.facts, reach, window))
+    if not answers:
+        reason = "no base backup was given" if not reports else "there is no such timeline"
+        return TargetFacts(
+            target=target,
+            timeline=None,
+            backup=None,
+            outcome="unknown" if not reports else "fails",
+            reachable=None if not reports else False,
+            reason=reason,
+        )
+    order = {True: 0, None: 1, False: 2}
+    return min(answers, key=lambda answer: order[answer.reachable])
+
+
+def _findings(
+    question: Question,
+    gathered: Gathered,
+    archive: ArchiveFacts | None,
+    sequence: SequenceFacts | None,
+    target: TargetFacts,
+    checks: Mapping[str, Check],
+) -> tuple[Finding, ...]:
+    found = {
+        TargetFacts: target,
+        ArchiveFacts: archive,
+        SequenceFacts: sequence,
+        BackupsFacts: gathered.backups,
+        ScanFacts: gathered.scan,
+    }
+    facts = {kind: value for kind, value in found.items() if value is not None}
+    evidence = Evidence(now=question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    return _ranked(judge(evidence, checks).findings)
+
+
+def _ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    order = [Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO]
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+
+
+def _restorable(reports: Sequence[BackupReport], backups: BackupsFacts | None) -> bool | None:
+    """Some window exists: True. None could be found out: None. Proven that none does: False."""
+    states = {report.state for report in reports}
+    if BackupState.RESTORABLE in states:
+        return True
+    if not states or BackupState.UNKNOWN in states or (backups and backups.unreadable):
+        return None
+    return False
+
+
+def _verified_at(gathered: Gathered) -> datetime | None:
+    times = [archive.listed_at for archive in gathered.archives]
+    if gathered.scan and gathered.scan.oldest_read_at:
+        times.append(gathered.scan.oldest_read_at)
+    return min(times, default=None)
