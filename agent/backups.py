@@ -7,7 +7,7 @@ that a tree by date is found too.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
@@ -29,10 +29,8 @@ class NotABackup(Exception):
 BackupDepth = Literal["label", "files", "checksums"]
 
 
-def read_backups(
-    url: str, labels: Mapping[str, BackupLabel], depth: BackupDepth = "files"
-) -> BackupsFacts:
-    """Read every backup at or below `url`. `labels` are the archive's `.backup` files.
+def read_backups(url: str, depth: BackupDepth = "files") -> BackupsFacts:
+    """Read every backup at or below `url`.
 
     Raises NotABackup when the directory cannot be listed or holds none at all.
     """
@@ -40,7 +38,7 @@ def read_backups(
     unreadable: dict[str, str] = {}
     for path in _find(Path(url)):
         try:
-            backups.append(read_backup(path, labels, depth))
+            backups.append(read_backup(path, depth))
         except NotABackup as error:
             unreadable[str(path)] = str(error)
     if not backups and not unreadable:
@@ -69,16 +67,15 @@ def _find(root: Path, level: int = 0) -> Iterator[Path]:
                 yield from _find(root / name, level + 1)
 
 
-def read_backup(path: Path, labels: Mapping[str, BackupLabel], depth: BackupDepth) -> BackupFacts:
+def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     """Read one plain backup. Raises NotABackup with the reason."""
     label = _read_label(path)
-    closed = _closed_label(label, labels)
     wal, segment_size = _own_wal(path)
     return BackupFacts(
         url=str(path),
         label=label,
-        stop_lsn=closed.stop_lsn if closed else None,
-        stop_timeline=closed.stop_timeline if closed else None,
+        stop_lsn=None,
+        stop_timeline=None,
         started_at=None,
         finished_at=None,
         system_identifier=None,
@@ -105,15 +102,6 @@ def _read_label(path: Path) -> BackupLabel:
         raise NotABackup(
             f"{path}/{_LABEL}: {error}: restore the file from another copy of this backup"
         ) from None
-
-
-def _closed_label(label: BackupLabel, labels: Mapping[str, BackupLabel]) -> BackupLabel | None:
-    """The archive's `.backup` of the same backup: it knows where the backup stopped."""
-    for candidate in labels.values():
-        same = (candidate.start_lsn, candidate.checkpoint_lsn, candidate.timeline)
-        if same == (label.start_lsn, label.checkpoint_lsn, label.timeline):
-            return candidate
-    return None
 
 
 def _own_wal(path: Path) -> tuple[frozenset[str], int | None]:

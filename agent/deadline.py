@@ -26,11 +26,12 @@ class Worker:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._thread: threading.Thread | None = None
+        self._call: _Call[Any] | None = None
 
     @property
     def hangs(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
+        """True while a call has not come back."""
+        return self._call is not None and not self._call.returned
 
     async def run(
         self, timeout_seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
@@ -39,8 +40,8 @@ class Worker:
         if self.hangs:
             raise DeadlinePassed("an earlier reading still hangs")
         call = _Call(asyncio.get_running_loop(), lambda: function(*args, **kwargs))
-        self._thread = threading.Thread(target=call.run, name=self._name, daemon=True)
-        self._thread.start()
+        self._call = call
+        threading.Thread(target=call.run, name=self._name, daemon=True).start()
         try:
             return await asyncio.wait_for(call.future, timeout_seconds)
         except TimeoutError:
@@ -56,6 +57,7 @@ class _Call(Generic[T]):
         self._loop = loop
         self._function = function
         self.future: asyncio.Future[T] = loop.create_future()
+        self.returned = False
 
     def run(self) -> None:
         try:
@@ -66,6 +68,8 @@ class _Call(Generic[T]):
             self._deliver(self.future.set_result, result)
 
     def _deliver(self, setter: Callable[[Any], None], value: object) -> None:
+        self.returned = True
+
         def deliver() -> None:
             if not self.future.done():  # cancelled: its deadline has passed
                 setter(value)

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from agent import __version__
 from agent.watched import WatchedCluster
+from parsers.wal_damage import DamageKind
 from rules.evidence import SequenceFacts
 from rules.exposure import exposure_bytes
 from rules.facts import (
@@ -196,8 +197,8 @@ def _archive(cluster: WatchedCluster) -> Iterator[Row]:
             yield "pitr_archive_missing_segments", labels, float(count)
     if scan := cluster.fact(ScanFacts):
         kinds = Counter(damage.kind for damage in scan.damaged)
-        for kind, count in sorted(kinds.items()):
-            yield "pitr_archive_damaged_segments", (kind,), float(count)
+        for kind in DamageKind:
+            yield "pitr_archive_damaged_segments", (kind.value,), float(kinds[kind.value])
     yield "pitr_recovery_point_exposure_bytes", (), exposure_bytes(cluster.facts)
 
 

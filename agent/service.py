@@ -60,9 +60,7 @@ def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:
         for lane in Lane:
             job = partial(cluster.poll_server, lane)
             schedule.every(poll, f"{cluster.name}/{lane.value}", job)
-    if config.backups:
-        schedule.every(scan, f"{cluster.name}/backups", cluster.read_backups)
-    if config.archives:
-        schedule.every(scan, f"{cluster.name}/archive", cluster.scan_archive)
+    if config.archives or config.backups:
+        schedule.every(scan, f"{cluster.name}/scan", cluster.scan)
     if config.log:
         schedule.every(poll, f"{cluster.name}/log", cluster.read_log)

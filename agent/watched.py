@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,12 +16,11 @@ from agent.backups import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
-from agent.logtail import LogTail
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
-from rules.backups import BackupState, backup_state
+from rules.backups import BackupState, backup_state, close_backups
 from rules.check import Check, judge
 from rules.evidence import AbsentFacts, Evidence, SequenceFacts
 from rules.facts import (
@@ -70,11 +70,7 @@ class WatchedCluster:
         self._workers = {
             source: Worker(f"{config.name}/{source}") for source in ("archive", "backups", "log")
         }
-        self._tail = (
-            LogTail(config.log, prefix=config.log_line_prefix, timezone=config.log_timezone)
-            if config.log
-            else None
-        )
+        self._tail: Any = None
 
     # -- what others see -------------------------------------------------------------------------
 
@@ -118,26 +114,31 @@ class WatchedCluster:
             await self._take(poller.name, poller.facts, worker, connection.poll, poller)
         self.judge()
 
-    async def scan_archive(self) -> None:
-        """List the archives, judge their sequence, and read the segments not read yet."""
+    async def scan(self) -> None:
+        """List the archives and the backups, judge them, and read the segments not read yet."""
         witnesses = self.fact(ArchiverFacts), self.fact(ArchiveStatusFacts)
-        urls = [archive.url for archive in self.config.archives]
-        worker = self._workers["archive"]
-        archive = await self._take("archive", ArchiveFacts, worker, _list_archives, urls)
+        archive, backups = await asyncio.gather(self._list_archives(), self._read_backups())
+        if archive is not None and backups is not None:
+            self.facts[BackupsFacts] = close_backups(backups, archive.backup_labels)
         if archive is not None:
             self._judge_listing(archive, *witnesses)
             self.judge()
             await self._read_segments(archive)
         self.judge()
 
-    async def read_backups(self) -> None:
-        """Read the labels and manifests of the base backups."""
-        assert self.config.backups is not None
-        worker = self._workers["backups"]
-        labels = archive.backup_labels if (archive := self.fact(ArchiveFacts)) else {}
-        url = self.config.backups.url
-        await self._take("backups", BackupsFacts, worker, read_backups, url, labels)
-        self.judge()
+    async def _list_archives(self) -> ArchiveFacts | None:
+        urls = [archive.url for archive in self.config.archives]
+        if not urls:
+            return None
+        return await self._take(
+            "archive", ArchiveFacts, self._workers["archive"], _list_archives, urls
+        )
+
+    async def _read_backups(self) -> BackupsFacts | None:
+        if self.config.backups is None:
+            return None
+        url, worker = self.config.backups.url, self._workers["backups"]
+        return await self._take("backups", BackupsFacts, worker, read_backups, url)
 
     async def read_log(self) -> None:
         """Count the recovery events that the server log gained."""
@@ -190,8 +191,14 @@ class WatchedCluster:
             else:
                 for lost in (kind, *_DERIVED.get(kind, ())):
                     self.facts.pop(lost, None)
-        if reading.error and (before is None or before.error != reading.error):
-            log.warning("%s: %s: %s", self.name, reading.collector, reading.error)
+        self._log_change(before, reading)
+
+    def _log_change(self, before: Reading | None, reading: Reading) -> None:
+        """One line when a collector begins to fail or works again; one for all that fail alike."""
+        alike = [r.error for r in self.readings.values() if r is not reading]
+        if reading.error and reading.error not in alike:
+            if before is None or before.error != reading.error:
+                log.warning("%s: %s: %s", self.name, reading.collector, reading.error)
         elif before is not None and before.error and reading.succeeded:
             log.info("%s: %s: works again", self.name, reading.collector)
 
@@ -214,7 +221,7 @@ class WatchedCluster:
                 waiting=status.ready if status else (),
                 acknowledged=self._acknowledged,
             )
-        if archiver is not None or status is not None:
+        if archiver is not None and status is not None:
             self.facts[AbsentFacts] = find_absent(archive, archiver, status)
 
     async def _read_segments(self, archive: ArchiveFacts) -> None:

@@ -115,7 +115,7 @@ def _is_acknowledged(gap: Gap, acknowledged: Sequence[AcknowledgedGap]) -> bool:
 
 
 def find_absent(
-    archive: ArchiveFacts, archiver: ArchiverFacts | None, status: ArchiveStatusFacts | None
+    archive: ArchiveFacts, archiver: ArchiverFacts, status: ArchiveStatusFacts
 ) -> AbsentFacts:
     """Segments that the server reported as archived *before* the listing began, and that it lacks.
 
@@ -127,11 +127,9 @@ def find_absent(
     oldest: dict[str, str] = {}
     for name in archive.segments:
         oldest[name[:8]] = min(name, oldest.get(name[:8], name))
-    reported: dict[str, str] = {}
-    if status is not None:
-        done = (name for name in status.done if name[:8] in oldest)
-        reported |= dict.fromkeys(done, "archive_status/*.done")
-    if archiver is not None and archiver.last_archived_wal:
+    done = (name for name in status.done if name[:8] in oldest)
+    reported = dict.fromkeys(done, "archive_status/*.done")
+    if archiver.last_archived_wal:
         reported.setdefault(archiver.last_archived_wal, "pg_stat_archiver")
     absent = sorted(
         name

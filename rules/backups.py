@@ -7,10 +7,31 @@ must be had, all of it. What the backup carries in its own pg_wal counts.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
+from dataclasses import replace
 
+from parsers.backup_label import BackupLabel
 from parsers.segment import segment_before, segment_name, segment_of
 from rules.evidence import SequenceFacts
-from rules.facts import ArchiveFacts, BackupFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
+
+
+def close_backups(backups: BackupsFacts, labels: Mapping[str, BackupLabel]) -> BackupsFacts:
+    """Add what the archive's `.backup` files know and a backup itself may not: where it stopped."""
+    return replace(backups, backups=tuple(_close(each, labels) for each in backups.backups))
+
+
+def _close(backup: BackupFacts, labels: Mapping[str, BackupLabel]) -> BackupFacts:
+    label = backup.label
+    own = (label.start_lsn, label.checkpoint_lsn, label.timeline)
+    for other in labels.values():
+        if own == (other.start_lsn, other.checkpoint_lsn, other.timeline):
+            return replace(
+                backup,
+                stop_lsn=backup.stop_lsn or other.stop_lsn,
+                stop_timeline=backup.stop_timeline or other.stop_timeline,
+            )
+    return backup
 
 
 class BackupState(enum.Enum):

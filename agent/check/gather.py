@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -11,9 +11,9 @@ from agent.archive.directory import NotAnArchive, list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
 from agent.backups import BackupDepth, NotABackup, read_backup, read_backups
 from agent.cli.entry import CannotCheck
-from parsers.backup_label import BackupLabel
 from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
+from rules.backups import close_backups
 from rules.damage import system_identifier_of
 from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, ScanFacts
 from rules.report import Gathered
@@ -34,8 +34,9 @@ def gather(
     """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read."""
     listed = tuple(_list(url) for url in archives)
     archive = merge_archives(listed) if listed else None
-    labels = archive.backup_labels if archive else {}
-    found = _read_backups(backups, backups_below, labels, backup_depth)
+    found = _read_backups(backups, backups_below, backup_depth)
+    if found is not None and archive is not None:
+        found = close_backups(found, archive.backup_labels)
     known = found.backups if found else ()
     identifier = next((b.system_identifier for b in known if b.system_identifier), None)
     scan, major = None, next((b.major for b in known if b.major), None)
@@ -66,15 +67,14 @@ def _list(url: str) -> ArchiveFacts:
 def _read_backups(
     backups: Sequence[str],
     backups_below: str | None,
-    labels: Mapping[str, BackupLabel],
     depth: BackupDepth,
 ) -> BackupsFacts | None:
     """The backups named one by one, which must be readable, and those found below a directory."""
     if not backups and backups_below is None:
         return None
     try:
-        named = [read_backup(Path(url), labels, depth) for url in backups]
-        below = read_backups(backups_below, labels, depth) if backups_below else None
+        named = [read_backup(Path(url), depth) for url in backups]
+        below = read_backups(backups_below, depth) if backups_below else None
     except NotABackup as error:
         raise CannotCheck(str(error)) from None
     found = [*named, *(below.backups if below else ())]

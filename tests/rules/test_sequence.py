@@ -159,22 +159,22 @@ def done(*names: str) -> ArchiveStatusFacts:
 def test_both_witnesses_of_a_silent_loss_are_heard() -> None:
     listing = archive(seg(1), seg(2))
     assert find_absent(listing, archiver(seg(2)), done(seg(1), seg(2))).segments == ()
-    assert find_absent(listing, archiver(seg(3)), None).segments == (seg(3),)
+    assert find_absent(listing, archiver(seg(3)), done()).segments == (seg(3),)
     assert find_absent(listing, archiver(seg(4)), done(seg(3), seg(4))).segments == (seg(3), seg(4))
 
 
 def test_what_retention_removed_and_what_was_restored_is_not_a_silent_loss() -> None:
     listing = archive(seg(5), seg(6), seg(6, 2))
     removed_by_retention = done(seg(3), seg(4))
-    assert find_absent(listing, None, removed_by_retention).segments == ()
+    assert find_absent(listing, archiver(None), removed_by_retention).segments == ()
     restored_elsewhere = archive(seg(6, 2))
-    assert find_absent(restored_elsewhere, None, done(seg(5), seg(6))).segments == ()
+    assert find_absent(restored_elsewhere, archiver(None), done(seg(5), seg(6))).segments == ()
 
 
 def test_a_history_or_backup_file_as_the_last_archived_proves_nothing() -> None:
     listing = archive(seg(1))
     for name in ("00000002.history", f"{seg(1)}.00000028.backup"):
-        assert find_absent(listing, archiver(name), None).segments == ()
+        assert find_absent(listing, archiver(name), done()).segments == ()
 
 
 def test_every_legal_name_parses_to_its_own_number() -> None:
