@@ -28,9 +28,9 @@ from agent.lab.story import ComparisonRow, Story
 from agent.lab.watching import (
     agent_config,
     describe_page,
-    is_dead_and_judged,
+    has_all_archived,
+    is_dead_and_whole,
     is_up,
-    is_watching,
     wait_for,
 )
 from parsers.lsn import format_lsn
@@ -55,8 +55,7 @@ class Demonstration:
         with self._story.step("The table, and a base backup"):
             self._back_up()
         with self._story.step("Two rows, the moment to come back to, a restore point"):
-            notes = write_history(self._lab.primary, self._story)
-            self._ask_agent("the server and the archive", is_watching)
+            notes = self._write_history()
         with self._story.step("A late row, which no restore may bring back"):
             late = write_late_row(self._lab.primary, self._story)
         with self._story.step("The disaster"):
@@ -90,6 +89,19 @@ class Demonstration:
         label = (self._lab.backup / "backup_label").read_text()
         self._story.note(label.splitlines()[0])
 
+    def _write_history(self) -> Notes:
+        lab = self._lab
+        notes = write_history(lab.primary, self._story)
+        segment = lab.primary.sql(
+            "SELECT pg_walfile_name(%s::pg_lsn)", format_lsn(notes.restore_point_end_lsn - 1)
+        )
+        lab.wait_archived(segment[0][0])
+        archived_count = len(lab.archive_listing())
+        self._ask_agent(
+            "all segments archived", lambda page: has_all_archived(page, archived_count)
+        )
+        return notes
+
     def _lose_primary(self) -> None:
         with self._story.shell("pg_ctl stop -D PITR"):
             self._lab.primary.stop()
@@ -98,7 +110,7 @@ class Demonstration:
         self._story.note("all that is left: backup_base, and in backup_wal")
         for name in sorted(self._lab.archive_listing()):
             self._story.note(f"  {name}")
-        self._ask_agent("the server gone, the archive judged nevertheless", is_dead_and_judged)
+        self._ask_agent("the server gone, the archive judged nevertheless", is_dead_and_whole)
 
     def _establish_marks(self, notes: Notes, late: Noted) -> Marks:
         marks = establish_marks(self._lab, notes, late)
