@@ -14,6 +14,7 @@ from typing import Final, Literal
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.errors import ParseError
 from parsers.segment import NameKind, is_segment_size, parse_wal_name
+from rules.backups import label_time
 from rules.facts import BackupFacts, BackupsFacts
 
 _LABEL: Final = "backup_label"
@@ -76,7 +77,7 @@ def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
         label=label,
         stop_lsn=None,
         stop_timeline=None,
-        started_at=None,
+        started_at=label_time(label.started_at_text),
         finished_at=None,
         system_identifier=None,
         major=_major(path),

@@ -9,8 +9,10 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from parsers.backup_label import BackupLabel
+from parsers.log_time import Zone, parse_log_time
 from parsers.segment import segment_before, segment_name, segment_of
 from rules.evidence import SequenceFacts
 from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
@@ -30,8 +32,14 @@ def _close(backup: BackupFacts, labels: Mapping[str, BackupLabel]) -> BackupFact
                 backup,
                 stop_lsn=backup.stop_lsn or other.stop_lsn,
                 stop_timeline=backup.stop_timeline or other.stop_timeline,
+                finished_at=backup.finished_at or label_time(other.stopped_at_text),
             )
     return backup
+
+
+def label_time(text: str | None) -> datetime | None:
+    """The instant of a label's time; None when its zone is an abbreviation of several."""
+    return parse_log_time(text, Zone()) if text else None
 
 
 class BackupState(enum.Enum):
