@@ -15,6 +15,7 @@ from agent.lab.errors import LabFailed
 from agent.lab.history import LATE_ROW, RESTORE_POINT, ROWS, SELECT_ROWS, Marks
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
+from agent.lab.primary import FOR_SPEED
 from agent.lab.stop import LAST_TRANSACTION, Reported, Stop, read_report
 from agent.lab.waldump import Commit
 from parsers.lsn import format_lsn
@@ -36,12 +37,13 @@ class Case:
     time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
 
     @property
-    def title(self) -> str:
-        return f"{self.setting} = '{self.value}'"
+    def target(self) -> str:
+        """time, lsn or name."""
+        return self.setting.removeprefix("recovery_target_")
 
     @property
     def directory(self) -> str:
-        return f"{self.setting.removeprefix('recovery_target_')}-{self.action}"
+        return f"{self.target}-{self.action}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +143,17 @@ class Restore:
 
     def _prepare(self) -> None:
         name = self._case.directory
+        settings: dict[str, str | int | bool] = {
+            "restore_command": f"cp {self._lab.archive}/%f %p",
+            self._case.setting: self._case.value,
+            "recovery_target_action": self._case.action,
+            "recovery_target_timeline": "1",
+            "archive_mode": "off",
+        }
         with self._narrator.shell(f"cp -r backup_base/* {name}/ && touch {name}/recovery.signal"):
-            self.cluster.restore_from(
-                self._lab.backup,
-                restore_command=f"cp {self._lab.archive}/%f %p",
-                recovery_target_action=self._case.action,
-                recovery_target_timeline="1",
-                **{self._case.setting: self._case.value},
-            )
+            self.cluster.restore_from(self._lab.backup, **settings, **FOR_SPEED)
+        for setting, value in settings.items():
+            self._narrator.note(f"{setting} = '{value}'")
 
     def _validate(self) -> None:
         if self._case.action == PAUSE:
