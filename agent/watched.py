@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
-from agent.backups import read_backups
+from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
