@@ -13,7 +13,7 @@ from agent.cli.entry import OK
 from agent.lab.errors import LabFailed
 from agent.lab.faults import Fault
 from agent.lab.laboratory import Laboratory
-from agent.lab.service import Service
+from agent.lab.service import SEGMENT_MIB, Service
 from agent.lab.story import Story
 from agent.lab.watching import describe_page
 
@@ -69,6 +69,7 @@ class Exhibition:
             ("agent's log", lab.agent.log),
         ):
             self._story.note(f"{what:<12} {value}")
+        self._story.note(f"the archive grows by a segment of {SEGMENT_MIB} MiB every few seconds")
         self._story.note("")
         for command in self._commands():
             self._story.note(f"$ {command}")

@@ -16,6 +16,7 @@ from agent.lab.history import LATE_ROW, RESTORE_POINT, ROWS, SELECT_ROWS, Marks
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
 from agent.lab.primary import FOR_SPEED
+from agent.lab.programs import watch_once
 from agent.lab.stop import LAST_TRANSACTION, Reported, Stop, read_report
 from agent.lab.waldump import Commit
 from parsers.lsn import format_lsn
@@ -169,6 +170,7 @@ class Restore:
         untouched = self._lab.archive_listing() == self._archive_before
         self._prove("the archive it came from is untouched", holds=untouched)
         self._tell()
+        self._prove_watched("promoted")
 
     def _validate_paused(self) -> None:
         self._prove_query(
@@ -180,6 +182,7 @@ class Restore:
         self._prove_logged("pausing at the end of recovery")
         self._prove_rows()
         self._tell()
+        self._prove_watched("paused")
         with self._narrator.sql("SELECT pg_wal_replay_resume();"):
             self.cluster.sql("SELECT pg_wal_replay_resume()")
 
@@ -205,6 +208,19 @@ class Restore:
             holds=tuple(row[:2] for row in rows) == ROWS,
         )
 
+    def _prove_watched(self, outcome: str) -> None:
+        """pitr-watch must say the same of this restore as the log does."""
+        with self._narrator.shell(f"pitr-watch --once --pgdata {self._case.directory}"):
+            watched = watch_once(self.cluster)
+        stated = read_report(self.cluster.log_lines()).stop
+        differing = _differing(stated, watched.stop)
+        self._prove(
+            f"pitr-watch: {watched.outcome}, reached_target {watched.reached_target}, "
+            + ("; ".join(differing) or "the stop as in the log"),
+            holds=(watched.outcome, watched.reached_target) == (outcome, True) and not differing,
+        )
+        self._tell()
+
     def _prove(self, text: str, *, holds: bool) -> None:
         self._proofs.append((text, holds))
 
@@ -227,6 +243,12 @@ class Restore:
             disagreements=tuple(_disagreements(self._case, reported.stop)),
             failed_proofs=tuple(self._failed),
         )
+
+
+def _differing(stated: Stop | None, watched: Stop | None) -> list[str]:
+    if stated is None or watched is None:
+        return [f"the log's stop {stated}, its own {watched}"]
+    return list(stated.disagreements(watched))
 
 
 def _disagreements(case: Case, stop: Stop | None) -> Iterator[str]:

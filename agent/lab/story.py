@@ -38,12 +38,19 @@ _UNICODE: Final = Glyphs(good="✓", bad="✗", eye="◉ the agent:", log="│")
 _ASCII: Final = Glyphs(good="ok:", bad="NOT:", eye="agent:", log="|")
 
 
+class _Console(Console):
+    """Lets a closed pipe end the program as it does everywhere else; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 def make_console() -> Console:
     """A console for stdout: plain when it is no terminal, a dumb one, or NO_COLOR is set."""
-    console = Console(highlight=False, emoji=False)
+    console = _Console(highlight=False, emoji=False)
     plain = not console.is_terminal or console.is_dumb_terminal or "NO_COLOR" in os.environ
     if plain or console.width < _ROOMY:
-        return Console(highlight=False, emoji=False, force_terminal=False, color_system=None)
+        return _Console(highlight=False, emoji=False, force_terminal=False, color_system=None)
     return console
 
 

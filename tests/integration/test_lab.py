@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agent.lab.errors import LabFailed
 from agent.lab.history import CREATE_TABLE, establish_marks, write_history, write_late_row
 from agent.lab.laboratory import open_laboratory
 from agent.lab.narrator import Narrator
@@ -164,3 +165,44 @@ def test_kept_files_stay_and_the_last_part_names_the_same_transaction_twice(
     again = run_lab("--keep", str(kept))
     assert again.returncode == 64
     assert "is not empty: name a new directory" in again.stderr
+
+
+@pytest.mark.pg("== 16")
+def test_a_server_that_is_gone_ends_in_one_line_with_the_end_of_its_log(
+    pg: Installation, account: Account, short_directory: Path
+) -> None:
+    def lose_the_primary() -> None:
+        with open_laboratory(pg, account, under=short_directory) as lab:
+            make_primary(lab, Narrator())
+            lab.primary.stop("immediate")
+            lab.primary.sql("SELECT 1")
+
+    with pytest.raises(LabFailed, match="connection") as failed:
+        lose_the_primary()
+    assert failed.value.log_tail[-1].endswith("LOG:  database system is shut down")
+
+
+@pytest.mark.pg("== 16")
+def test_a_directory_with_a_long_name_gets_its_sockets_elsewhere(
+    pg: Installation, account: Account, short_directory: Path
+) -> None:
+    keep = short_directory / ("x" * 90)
+    with open_laboratory(pg, account, keep=keep) as lab:
+        make_primary(lab, Narrator())
+        assert lab.primary.sql("SELECT 1") == [(1,)]
+        sockets = lab.primary.sockets
+        assert sockets.exists() and keep not in sockets.parents
+    assert not sockets.exists()
+
+
+def test_a_closed_pipe_is_no_verdict(place: Path) -> None:
+    """`pitr-lab | head -1` must not exit with 1, which would say warning."""
+    process = subprocess.Popen(
+        [PITR_LAB, "--dir", str(place)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.wait(60)
+    assert (process.returncode, process.stderr.read()) == (3, "")
+    assert servers_in(place) == []
