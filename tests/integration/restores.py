@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import re
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from agent.cli.watch import main
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
@@ -111,14 +111,11 @@ class Restored:
 
 
 def watch(*arguments: str) -> tuple[list[dict[str, Any]], int]:
-    """Run pitr-watch in a process of its own, as JSON."""
-    result = subprocess.run(
-        [sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())",
-         *arguments, "--format", "json"],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert "Traceback" not in result.stderr, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()], result.returncode
+    """What pitr-watch prints as JSON, and its exit status."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        status = main([*arguments, "--format", "json"])
+    return [json.loads(line) for line in printed.getvalue().splitlines()], status
 
 
 @contextlib.contextmanager
