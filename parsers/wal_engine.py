@@ -31,9 +31,11 @@ from parsers.wal_fragment import (
     PartialRecord,
     feed_head,
     feed_record,
+    start_head,
     start_record,
     with_total,
 )
+from parsers.wal_page import XLP_FIRST_IS_CONTRECORD, LongPageHeader
 from parsers.wal_pages import PageTable
 from parsers.wal_record import RECORD_HEADER_BYTES, SWITCH, Rmgr, is_rmgr
 from parsers.wal_stream import Geometry, Positions, record_bytes
@@ -71,6 +73,22 @@ class Batch(NamedTuple):
     stream: bytes  # of the window: Rows.position points into it
     rows: Rows
     completed: Completed | None  # a carried record that ends here, before the rows; in no row
+
+
+def open_records(
+    buffer: memoryview, geometry: Geometry, header: LongPageHeader, table: PageTable
+) -> RecordReader:
+    """A reader before the first record that starts in a segment."""
+    page = header.page
+    carried = page.info & XLP_FIRST_IS_CONTRECORD
+    return RecordReader(
+        buffer=buffer,
+        geometry=geometry,
+        table=table,
+        major=header.major,
+        position=(page.remaining + 7 & ~7) if carried else 0,
+        head=start_head(page.remaining) if carried else None,
+    )
 
 
 @dataclass(slots=True)

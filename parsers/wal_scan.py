@@ -21,12 +21,11 @@ from parsers.errors import ParseError
 from parsers.lsn import format_lsn
 from parsers.wal_collect import Collector
 from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_engine import RecordReader
+from parsers.wal_engine import RecordReader, open_records
 from parsers.wal_facts import Facts, OverwrittenRecord
 from parsers.wal_fragment import HeadFragment, PartialRecord, start_head
 from parsers.wal_page import (
     LONG_HEADER_BYTES,
-    XLP_FIRST_IS_CONTRECORD,
     LongPageHeader,
     overwrite_flag,
     parse_segment_header,
@@ -215,7 +214,7 @@ def _judge_size(scan: SegmentScan, geometry: Geometry) -> SegmentScan:
 def _scan_records(
     view: memoryview, geometry: Geometry, header: LongPageHeader, table: PageTable
 ) -> SegmentScan:
-    reader = _new_reader(view, geometry, header, table)
+    reader = open_records(view, geometry, header, table)
     collector = Collector(header.major)
     _read_runs(reader, collector)
     facts = collector.facts()
@@ -230,21 +229,6 @@ def _scan_records(
         tail=_tail(reader, header, facts, end),
         end=end,
         damage=damage,
-    )
-
-
-def _new_reader(
-    view: memoryview, geometry: Geometry, header: LongPageHeader, table: PageTable
-) -> RecordReader:
-    page = header.page
-    carried = page.info & XLP_FIRST_IS_CONTRECORD
-    return RecordReader(
-        buffer=view,
-        geometry=geometry,
-        table=table,
-        major=header.major,
-        position=(page.remaining + 7 & ~7) if carried else 0,
-        head=start_head(page.remaining) if carried else None,
     )
 
 
@@ -413,7 +397,7 @@ def _last_records(
     """Read the records that start on the last good page; None when none does."""
     page = table.good - 1
     carry = max(int(table.carries(page, page + 1)[0]), 0)
-    reader = _new_reader(view, geometry, header, table)
+    reader = open_records(view, geometry, header, table)
     reader.head = start_head(carry)
     reader.position = geometry.position_of_page(page) + (carry + 7 & ~7)
     if carry >= geometry.payload:

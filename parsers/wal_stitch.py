@@ -25,6 +25,7 @@ class Stitch:
     """One boundary, judged."""
 
     facts: Facts  # of the record that ends behind the boundary; empty when none does
+    completed: Completed | None  # that record
     fragment: PartialRecord | None  # a record that runs through the whole next segment
     last_lsn: int | None  # of the record before the first one of the next segment
     damage: Damage | None
@@ -51,11 +52,18 @@ def stitch(tail: SegmentTail, head: SegmentHead) -> Stitch:
 def _result(
     *,
     facts: Facts | None = None,
+    completed: Completed | None = None,
     fragment: PartialRecord | None = None,
     last_lsn: int | None = None,
     damage: Damage | None = None,
 ) -> Stitch:
-    return Stitch(facts=facts or Facts(), fragment=fragment, last_lsn=last_lsn, damage=damage)
+    return Stitch(
+        facts=facts or Facts(),
+        completed=completed,
+        fragment=fragment,
+        last_lsn=last_lsn,
+        damage=damage,
+    )
 
 
 def _check_identity(tail: SegmentTail, head: SegmentHead) -> Damage | None:
@@ -94,9 +102,11 @@ def _join(
         return _result(damage=damage)
     assert head.fragment_end_lsn is not None, "a fragment that does not run on has an end"
     collector = Collector(record.major)
-    collector.add_completed(Completed(record, head.fragment_end_lsn))
+    completed = Completed(record, head.fragment_end_lsn)
+    collector.add_completed(completed)
     return _result(
         facts=collector.facts(),
+        completed=completed,
         last_lsn=record.lsn,
         damage=collector.damage or _check_prev(record.lsn, head),
     )

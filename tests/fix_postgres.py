@@ -2,6 +2,7 @@
 
     def test_x(pg): ...                    # every installed version, each its own test
     @pytest.mark.pg(">= 16")               # only the versions that match
+    @pytest.mark.pg(">= 13", npm=True)     # and the majors that tests.npm_servers fetched
     def test_y(pg, new_cluster):           # pg: Installation; new_cluster(...) -> running Cluster
 
 Every server lives on a Unix socket in a short temporary directory of its own.
@@ -10,6 +11,7 @@ Every server lives on a Unix socket in a short temporary directory of its own.
 from __future__ import annotations
 
 import contextlib
+import functools
 import operator
 import os
 import re
@@ -23,6 +25,7 @@ import pytest
 from agent.postgres.account import Account, server_account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation, InstallationFor, list_installations
+from tests import npm_servers
 
 _OPERATORS = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "<": operator.lt, ">": operator.gt,
@@ -34,19 +37,25 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pg" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("pg")
-    majors = _matching_majors(marker.args[0] if marker else ">= 13")
+    spec = marker.args[0] if marker else ">= 13"
+    majors = _matching_majors(spec, npm=bool(marker and marker.kwargs.get("npm")))
     metafunc.parametrize("pg", majors, indirect=True, ids=[f"pg{major}" for major in majors])
 
 
-def _matching_majors(spec: str) -> list[int]:
+def _matching_majors(spec: str, *, npm: bool) -> list[int]:
     """Majors of the installations here (one each) that match all of "">= 15, < 18"."""
     tests = [re.fullmatch(r"\s*(>=|<=|==|<|>)\s*(\d+)\s*", part) for part in spec.split(",")]
     assert all(tests), f"cannot read the version range {spec!r}"
     return sorted(
         major
-        for major in {installation.major for installation in list_installations()}
+        for major in {installation.major for installation in _list_installations(npm=npm)}
         if all(_OPERATORS[test[1]](major, int(test[2])) for test in tests if test)
     )
+
+
+@functools.cache
+def _list_installations(*, npm: bool) -> list[Installation]:
+    return [*list_installations(), *(npm_servers.fetched() if npm else [])]
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +68,7 @@ def installations(account: Account) -> Iterator[dict[int, Installation]]:
     """One runnable installation a major; a copy where the account cannot read the original."""
     with contextlib.ExitStack() as stack:
         usable: dict[int, Installation] = {}
-        for installation in list_installations():
+        for installation in _list_installations(npm=True):
             if installation.major not in usable:
                 usable[installation.major] = stack.enter_context(
                     InstallationFor(installation, account)

@@ -1,0 +1,237 @@
+"""WAL with a story: every kind of record that the parsers decode, and what the server said of it.
+
+One cluster a major, made once a session. Truth that the server reports while the story runs is
+kept in `Story`; the rest of the truth is read from the WAL by pg_waldump or pg_walinspect.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from agent.postgres.account import Account
+from agent.postgres.cluster import Cluster
+from agent.postgres.installation import Installation
+from parsers.lsn import parse_lsn
+from parsers.segment import NameKind, parse_wal_name
+
+MIB = 1 << 20
+
+
+@dataclass
+class Story:
+    """A finished cluster: its archive, and what the server said while it ran."""
+
+    cluster: Cluster
+    archive: Path
+    pg: Installation
+    restore_points: dict[str, int] = field(default_factory=dict)  # name -> returned LSN
+    committed: dict[int, datetime] = field(default_factory=dict)  # xid -> commit timestamp
+    aborted: set[int] = field(default_factory=set)
+    dropped: set[str] = field(default_factory=set)  # pg_relation_filepath of dropped tables
+    subxids: int = 0  # subtransactions of the commit that has many
+    backup_stop_lsn: int = 0
+    switch_lsn: int = 0  # where timeline 2 begins
+    system_identifier: int = 0
+
+    def segments(self, timeline: int) -> list[Path]:
+        """The archived segments of a timeline, oldest first."""
+        return [
+            path
+            for path in sorted(self.archive.iterdir())
+            if (name := parse_wal_name(path.name))
+            and name.kind is NameKind.SEGMENT
+            and name.timeline == timeline
+        ]
+
+
+Stories = Callable[[Installation], Story]
+
+
+@pytest.fixture(scope="session")
+def stories(account: Account, installations: dict[int, Installation]) -> Iterator[Stories]:
+    """Give the story of an installation, told at its first use."""
+    home = Path(tempfile.mkdtemp(prefix="pw-", dir="/tmp"))
+    home.chmod(0o755)
+    told: dict[int, Story] = {}
+    pgbench = next(pg.program("pgbench") for pg in installations.values() if pg.has("pgbench"))
+
+    def tell(pg: Installation) -> Story:
+        if pg.major not in told:
+            cluster = Cluster(pg, home / str(pg.major), account)
+            try:
+                told[pg.major] = _tell(cluster, pgbench)
+            finally:
+                cluster.stop("immediate")
+        return told[pg.major]
+
+    yield tell
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _tell(cluster: Cluster, pgbench: Path) -> Story:
+    archive = cluster.account.make_directory(cluster.home / "archive")
+    story = Story(cluster=cluster, archive=archive, pg=cluster.installation)
+    cluster.initdb(segment_mib=1)
+    cluster.configure(
+        fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
+        wal_level="logical", max_prepared_transactions=10, track_commit_timestamp=True,
+        max_wal_size="256MB", autovacuum=False,
+    )  # fmt: skip
+    cluster.start()
+    _run_pgbench(cluster, pgbench)
+    with cluster.connect() as connection:
+        story.system_identifier = connection.execute(
+            "SELECT system_identifier FROM pg_control_system()"
+        ).fetchone()[0]  # type: ignore[index]
+        _transactions(connection, story)
+        _relations(connection, story)
+        _long_records(connection)
+        _settings(connection)
+        _backup(connection, story)
+        _commit_over_a_boundary(connection, story)
+        _note_commits(connection, story)
+    _fork(cluster, story)
+    return story
+
+
+def _run_pgbench(cluster: Cluster, pgbench: Path) -> None:
+    common = [str(pgbench), "-h", str(cluster.sockets), "-U", "postgres", "postgres"]
+    cluster.run(*common, "-i", "-q", "-s", "1")
+    cluster.run(*common, "-c", "2", "-t", "300", "-n")
+
+
+def _transactions(connection: psycopg.Connection[Any], story: Story) -> None:
+    run = connection.execute
+    run("CREATE TABLE t (n int, s text)")
+    for name in ("plain", "niño «ñ»", "x" * 63):
+        row = run("SELECT pg_create_restore_point(%s)", [name]).fetchone()
+        story.restore_points[name] = parse_lsn(row[0])  # type: ignore[index]
+    for ending in ("COMMIT", "ROLLBACK"):
+        run("BEGIN")
+        xid = _xid(connection)
+        run("INSERT INTO t VALUES (1)")
+        run("SAVEPOINT a")
+        run("INSERT INTO t VALUES (2)")
+        run(f"PREPARE TRANSACTION 'g{ending}'")
+        run(f"{ending} PREPARED 'g{ending}'")
+        _note(story, xid, ending)
+    for ending in ("COMMIT", "ROLLBACK"):
+        run("BEGIN")
+        xid = _xid(connection)
+        run(f"CREATE TABLE made_before_{ending} (n int)")
+        for level in range(3):
+            run(f"SAVEPOINT s{level}")
+            run("INSERT INTO t VALUES (3)")
+        run(ending)
+        _note(story, xid, ending)
+    run("SELECT pg_logical_emit_message(false, 'p', 'outside')")
+    run("SELECT pg_logical_emit_message(true, 'p', 'inside')")
+
+
+def _relations(connection: psycopg.Connection[Any], story: Story) -> None:
+    run = connection.execute
+    for table in ("dropped", "truncated", "rewritten"):
+        run(f"CREATE TABLE {table} (n int PRIMARY KEY)")
+        run(f"INSERT INTO {table} SELECT generate_series(1, 500)")
+        for relation in (table, f"{table}_pkey"):
+            row = run("SELECT pg_relation_filepath(%s::regclass)", [relation]).fetchone()
+            story.dropped.add(row[0])  # type: ignore[index]
+    run("DROP TABLE dropped")
+    run("TRUNCATE truncated")
+    run("ALTER TABLE rewritten ALTER n TYPE bigint")
+    run("CREATE TABLE shrunk AS SELECT generate_series(1, 5000) AS n")
+    run("DELETE FROM shrunk WHERE n > 100")
+    run("VACUUM shrunk")
+    run("CREATE DATABASE short_lived")
+    run("DROP DATABASE short_lived")
+
+
+def _long_records(connection: psycopg.Connection[Any]) -> None:
+    """Records longer than a page, than four, over one boundary, and over three and more."""
+    for size in (10_000, 40_000, MIB, 3 * MIB + 500_000):
+        connection.execute("SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))", [size])
+    connection.execute("SELECT pg_switch_wal()")
+
+
+def _settings(connection: psycopg.Connection[Any]) -> None:
+    run = connection.execute
+    run("ALTER SYSTEM SET wal_compression = on")
+    run("ALTER SYSTEM SET full_page_writes = off")
+    run("SELECT pg_reload_conf()")
+    run("CHECKPOINT")
+    run("ALTER SYSTEM SET full_page_writes = on")
+    run("SELECT pg_reload_conf()")
+    run("CHECKPOINT")
+    run("UPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid % 50 = 0")
+
+
+def _backup(connection: psycopg.Connection[Any], story: Story) -> None:
+    old = connection.info.server_version < 150000
+    start = "pg_start_backup('b', true, false)" if old else "pg_backup_start('b', true)"
+    stop = "pg_stop_backup(false)" if old else "pg_backup_stop()"
+    connection.execute(f"SELECT {start}")
+    connection.execute("INSERT INTO t VALUES (4)")
+    row = connection.execute(f"SELECT lsn FROM {stop}").fetchone()
+    story.backup_stop_lsn = parse_lsn(row[0])  # type: ignore[index]
+
+
+def _commit_over_a_boundary(connection: psycopg.Connection[Any], story: Story) -> None:
+    """A commit with subtransactions, begun just before a segment's end."""
+    story.subxids = 300
+    run = connection.execute
+    run("BEGIN")
+    xid = _xid(connection)
+    for number in range(story.subxids):
+        run(f"SAVEPOINT s{number}")
+        run("INSERT INTO t VALUES (5)")
+    row = run("SELECT pg_current_wal_insert_lsn()").fetchone()
+    left = MIB - parse_lsn(row[0]) % MIB  # type: ignore[index]
+    payload = left - left // 8192 * 24 - 100
+    run("SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))", [max(payload - 300, 0)])
+    run("COMMIT")
+    _note(story, xid, "COMMIT")
+
+
+def _fork(cluster: Cluster, story: Story) -> None:
+    """Stop, raise a parameter, come back as a standby, and be promoted to timeline 2."""
+    cluster.stop()
+    cluster.configure(max_connections=110)
+    cluster.signal("standby.signal")
+    cluster.start()
+    cluster.sql("SELECT pg_promote()")
+    cluster.sql("CREATE TABLE on_timeline_2 AS SELECT 1 AS n")
+    cluster.sql("SELECT pg_switch_wal()")
+    cluster.sql("CHECKPOINT")
+    row = cluster.sql("SELECT pg_create_restore_point('two')")
+    story.restore_points["two"] = parse_lsn(row[0][0])
+    cluster.sql("SELECT pg_switch_wal()")
+    cluster.stop()
+
+
+def _xid(connection: psycopg.Connection[Any]) -> int:
+    row = connection.execute("SELECT txid_current() % (2 ^ 32)::bigint").fetchone()
+    return int(row[0])  # type: ignore[index]
+
+
+def _note(story: Story, xid: int, ending: str) -> None:
+    if ending == "ROLLBACK":
+        story.aborted.add(xid)
+    else:
+        story.committed[xid] = datetime.min
+
+
+def _note_commits(connection: psycopg.Connection[Any], story: Story) -> None:
+    for xid in story.committed:
+        row = connection.execute(
+            "SELECT pg_xact_commit_timestamp(%s::text::xid)", [str(xid)]
+        ).fetchone()
+        story.committed[xid] = row[0]  # type: ignore[index]

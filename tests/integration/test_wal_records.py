@@ -1,0 +1,58 @@
+"""Every record of a real server's WAL, beside what the server's own readers list."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent.postgres.installation import Installation
+from parsers.lsn import parse_lsn
+from parsers.wal_stitch import stitch_run
+from tests.fix_wal import Stories, Story
+from tests.read_wal import Record, list_records, scan_file
+
+_LINE = re.compile(
+    r"rmgr: (\S+)\s+len \(rec/tot\):\s*\d+/\s*(\d+), tx:\s*(\d+),"
+    r" lsn: (\S+), prev (\S+), desc: (.*)"
+)
+
+
+def waldump(story: Story, paths: list[Path]) -> list[tuple[Record, str]]:
+    """What this major's pg_waldump says of segments that follow each other."""
+    command = [
+        str(story.pg.program("pg_waldump")), "-p", str(paths[0].parent),
+        "-t", str(int(paths[0].name[:8], 16)), paths[0].name, paths[-1].name,
+    ]  # fmt: skip
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert not result.stderr, result.stderr
+    return [_parse_line(line) for line in result.stdout.splitlines()]
+
+
+def _parse_line(line: str) -> tuple[Record, str]:
+    match = _LINE.fullmatch(line)
+    assert match, line
+    rmgr, length, xid, lsn, prev, description = match.groups()
+    return Record(parse_lsn(lsn), rmgr, int(length), parse_lsn(prev), int(xid)), description
+
+
+@pytest.mark.parametrize("timeline", [1, 2])
+def test_every_record_is_the_one_that_pg_waldump_lists(
+    pg: Installation, stories: Stories, timeline: int
+) -> None:
+    if not pg.has("pg_waldump"):
+        pytest.skip("this installation has no pg_waldump")
+    story = stories(pg)
+    paths = story.segments(timeline)
+    theirs = [record for record, _ in waldump(story, paths)]
+    assert list_records(paths) == theirs
+    assert len(theirs) > (1000 if timeline == 1 else 5)
+
+
+def test_a_whole_archive_has_no_damage(pg: Installation, stories: Stories) -> None:
+    story = stories(pg)
+    for timeline in (1, 2):
+        stitched = list(stitch_run(scan_file(path) for path in story.segments(timeline)))
+        assert [one.damage for one in stitched] == [None] * len(story.segments(timeline))
