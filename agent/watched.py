@@ -7,18 +7,25 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from typing import Any, Final, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
 
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
-from agent.backups import read_backups
+from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
+from agent.logtail import LogTail
+from agent.message_catalogues import find_languages
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
+from parsers.log_stream import LogStream
+from parsers.log_time import Zone
+from parsers.recovery_events import RecoveryEvent
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups
 from rules.check import Check, judge
@@ -70,7 +77,7 @@ class WatchedCluster:
         self._workers = {
             source: Worker(f"{config.name}/{source}") for source in ("archive", "backups", "log")
         }
-        self._tail: Any = None
+        self._tail = open_log(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
 
@@ -143,8 +150,9 @@ class WatchedCluster:
     async def read_log(self) -> None:
         """Count the recovery events that the server log gained."""
         assert self._tail is not None
-        events = await self._take("log", None, self._workers["log"], self._tail.read_new)
-        self.events.update(event.name for event in events or ())
+        items = await self._take("log", None, self._workers["log"], self._tail.read_new)
+        events = [item for item in items or () if isinstance(item, RecoveryEvent)]
+        self.events.update(event.name for event in events if event.proven)
 
     def close(self) -> None:
         for connection, worker in self._lanes.values():
@@ -283,6 +291,19 @@ class WatchedCluster:
         if self.config.backups:
             expected.add(BackupsFacts)
         return frozenset(expected)
+
+
+def open_log(config: ClusterConfig) -> LogTail:
+    """Follow a cluster's log from where it ends now."""
+    assert config.log is not None
+    zone = Zone(log_timezone=ZoneInfo(config.log_timezone) if config.log_timezone else None)
+    new_stream = partial(
+        LogStream,
+        prefix=config.log_line_prefix,
+        zone=zone,
+        find_languages=partial(find_languages, None),
+    )
+    return LogTail(config.log, new_stream, from_end=True)
 
 
 def _list_archives(urls: Sequence[str]) -> ArchiveFacts:

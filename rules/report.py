@@ -146,7 +146,9 @@ def _report_backup(
         usable = (archive.segments.keys() - damaged) | backup.wal
         reaches = tuple(find_reaches(backup, tree, usable, size))
     windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
-    if state is BackupState.RESTORABLE and not windows:
+    if state is BackupState.NOT_RESTORABLE:
+        windows = ()
+    elif state is BackupState.RESTORABLE and not windows:
         state = BackupState.NOT_RESTORABLE  # a segment that it needs is there, and damaged
     return BackupReport(facts=backup, state=state, windows=windows, reaches=reaches)
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
-from agent.backups import BackupDepth, NotABackup, read_backup, read_backups
+from agent.backups.find import read_backups
+from agent.backups.plain import BackupDepth, NotABackup, read_backup
 from agent.cli.entry import CannotCheck
 from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
@@ -79,7 +80,8 @@ def _read_backups(
         raise CannotCheck(str(error)) from None
     found = [*named, *(below.backups if below else ())]
     found.sort(key=lambda backup: (backup.label.start_lsn, backup.url))
-    return BackupsFacts(backups=tuple(found), unreadable=below.unreadable if below else {})
+    unreadable = below.unreadable if below else {}
+    return BackupsFacts(backups=tuple(found), unreadable=unreadable, depth=depth)
 
 
 async def _scan(

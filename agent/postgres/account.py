@@ -44,6 +44,19 @@ class Account:
         if self.drop:
             os.chown(path, self.uid, self.gid)
 
+    def can_enter(self, directory: Path) -> bool:
+        """Tell whether this account can go into `directory`, by doing it."""
+        try:
+            subprocess.run(
+                ["/bin/sh", "-c", 'cd "$1"', "sh", directory],
+                capture_output=True,
+                check=True,
+                **self.popen_options(),
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return False
+        return True
+
     def can_run(self, program: Path) -> bool:
         """Tell whether this account can start `program`, by doing it."""
         try:
