@@ -49,7 +49,7 @@ def simulate(restore: Restore, goal: Goal) -> Outcome:
         return _not_started(start)
     control = restore.control
     if control is not None:
-        hazard = check_settings(restore.server, control.parameters, control.wal_level)
+        hazard = check_settings(restore.server, control)
         if hazard:
             return Outcome(
                 outcome="fails", reachable=False, reason=hazard.reason, fatal=hazard.fatal,

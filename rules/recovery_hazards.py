@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from parsers.lsn import format_lsn
+from parsers.pg_control import ControlFile
 from parsers.wal_facts import (
     CheckpointRecord,
     EndOfRecovery,
@@ -32,17 +33,17 @@ class Hazard(NamedTuple):
 
 
 def check_settings(
-    server: Server, needed: Mapping[str, int], wal_level: int, lsn: int = 0
+    server: Server, writer: ControlFile | ParameterChange, lsn: int = 0
 ) -> Hazard | None:
     """Judge the server's settings against what the WAL was written with."""
-    minimal = wal_level == 0 and (server.major >= 14 or server.hot_standby)
+    minimal = writer.wal_level == 0 and (server.major >= 14 or server.hot_standby)
     if minimal:
         reason = "the WAL was written with wal_level = minimal for a while: take a new backup"
         return Hazard(lsn, messages.wal_minimal(server.major), reason)
     if not server.hot_standby:
         return None
     for name in PARAMETERS:
-        value, least = server.parameters.get(name), needed[name]
+        value, least = server.parameters.get(name), getattr(writer, name)
         if value is not None and value < least:
             fatal = messages.parameter_short(server.major, name, value, least)
             reason = (
@@ -76,8 +77,7 @@ class Watch:
 
     def _meet(self, event: Event, ended: Mapping[int, int]) -> Hazard | None:
         if isinstance(event, ParameterChange):
-            needed = {name: getattr(event, name) for name in PARAMETERS}
-            return check_settings(self._server, needed, event.wal_level, event.lsn)
+            return check_settings(self._server, event, event.lsn)
         if isinstance(event, Prepare):
             return self._meet_prepare(event, ended)
         if isinstance(event, EndOfRecovery) or (

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn
+from parsers.pg_control import ClusterState
 from parsers.wal_facts import CheckpointRecord, CheckpointRedo, Facts
 from parsers.wal_page import first_record_lsn
 from rules import server_messages as messages
@@ -20,7 +21,7 @@ from rules.restore import Restore
 from rules.timelines import Stretch, latest_timeline, path_of, timeline_at
 
 _FROM_STANDBY: Final = "standby"
-_IN_RECOVERY: Final = (2, 5)  # DBState of a cluster that was recovering
+_IN_RECOVERY: Final = (ClusterState.SHUT_DOWN_IN_RECOVERY, ClusterState.IN_ARCHIVE_RECOVERY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +72,9 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
 
 def base_timeline(restore: Restore) -> int:
     """The timeline of the backup's pg_control, by its label where that was not read."""
-    if restore.control is not None:
-        return restore.control.base_timeline
+    control = restore.control
+    if control is not None:
+        return max(control.checkpoint.timeline, control.min_recovery_timeline)
     backup = restore.backup
     return max(backup.label.timeline, backup.stop_timeline or 0)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
+from parsers.pg_control import ControlFile
 from parsers.segment import segment_name
 from parsers.timeline_history import TimelineHistory
 from parsers.wal_locate import RecordPlace
@@ -32,23 +33,6 @@ class Server:
     major: int
     hot_standby: bool = True  # the default since 10
     parameters: Mapping[str, int] = field(default_factory=dict)  # of PARAMETERS, those known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """What recovery takes from the backup's own pg_control."""
-
-    state: int  # DBState: 2 shut down in recovery, 5 in archive recovery, 6 in production
-    checkpoint_timeline: int
-    min_recovery_lsn: int  # 0: not set
-    min_recovery_timeline: int  # 0: not set
-    wal_level: int  # 0 minimal, 1 replica, 2 logical
-    parameters: Mapping[str, int]  # all of PARAMETERS, as the server had them that wrote it
-
-    @property
-    def base_timeline(self) -> int:
-        """What recovery_target_timeline = 'current' means; 'latest' looks upwards from it."""
-        return max(self.checkpoint_timeline, self.min_recovery_timeline)
 
 
 ReadSegment = Callable[[str], SegmentScan | None]
@@ -84,7 +68,7 @@ class Restore:
 
     server: Server
     backup: BackupFacts
-    control: Control | None  # None: the backup's pg_control was not read
+    control: ControlFile | None  # None: the backup's pg_control was not read
     histories: Mapping[int, TimelineHistory]
     broken_histories: Collection[int] = ()  # there, and refused by the server
     wal: Wal
