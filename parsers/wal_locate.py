@@ -15,7 +15,7 @@ from parsers.errors import ParseError
 from parsers.wal_engine import Batch, open_records
 from parsers.wal_page import parse_segment_header
 from parsers.wal_pages import read_pages
-from parsers.wal_record import parse_record_header
+from parsers.wal_record import SWITCH, Rmgr, parse_record_header
 from parsers.wal_stream import Geometry
 
 
@@ -23,7 +23,7 @@ class RecordPlace(NamedTuple):
     """Where one record lies and whose it is."""
 
     lsn: int
-    end_lsn: int
+    end_lsn: int  # of a switch, the segment's
     rmgr: int
     info: int
     xid: int
@@ -54,13 +54,13 @@ def find_record(
             if first:
                 reader.abandon(first)
             for batch in reader.read(first, last):
-                found = _find(batch, lsn)
+                found = _find(batch, lsn, geometry.end_lsn)
                 if found:
                     return found
         return None
 
 
-def _find(batch: Batch, lsn: int) -> RecordPlace | None:
+def _find(batch: Batch, lsn: int, segment_end: int) -> RecordPlace | None:
     completed = batch.completed
     if completed and completed.record.lsn >= lsn:
         header = parse_record_header(completed.record.opening)
@@ -72,4 +72,6 @@ def _find(batch: Batch, lsn: int) -> RecordPlace | None:
     if row == len(rows.lsn):
         return None
     columns = (rows.lsn, rows.end_lsn, rows.rmgr, rows.info, rows.xid)
-    return RecordPlace(*(int(column[row]) for column in columns))
+    place = RecordPlace(*(int(column[row]) for column in columns))
+    is_switch = place.rmgr == Rmgr.XLOG and place.info & 0xF0 == SWITCH
+    return place._replace(end_lsn=segment_end) if is_switch else place

@@ -7,30 +7,37 @@ than the newest. Those are not reachable.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from parsers.lsn import format_lsn
+from parsers.segment import segment_of
 from parsers.wal_damage import DamageKind
-from parsers.wal_facts import POSTGRES_EPOCH, instant
+from parsers.wal_facts import POSTGRES_EPOCH, Transactions, instant
 from rules.goal import Goal
 from rules.outcome import Obstacle, Stop
 from rules.recovery_start import Start, known_histories
+from rules.replay import Piece, replay, serve
 from rules.restore import Restore
-from rules.timelines import path_of
+from rules.timelines import Fork, Stretch, path_of
 
 Judgement = tuple[bool | None, str]  # reachable, and a sentence
+_SECOND_US: Final = 1_000_000
+_SEGMENTS_BACK: Final = 64  # how far before the backup the last transaction is looked for
 
 
-def judge_stop(restore: Restore, goal: Goal, start: Start, stop: Stop) -> Judgement:
+def judge_stop(
+    restore: Restore, goal: Goal, start: Start, stop: Stop, forks: Sequence[Fork]
+) -> Judgement:
     """Judge a stop at a target."""
     said = f"recovery stops {describe_stop(stop)}"
-    if goal.type == "time" and goal.time_us is not None:
-        began = _backup_end_us(restore, start)
-        if goal.time_us < began:
-            return False, (
-                f"{said}, but the backup is newer than the time asked for: the server opens with"
-                f" the state of {instant(began).isoformat(sep=' ')} or later"
-            )
+    if goal.time_us is not None:
+        judged = _before_backup(restore, goal.time_us, start) or _other_branch(
+            restore, goal.time_us, start, forks
+        )
+        if judged:
+            return judged[0], f"{said}, but {judged[1]}"
     other = _other_timeline(restore, goal, start, stop.lsn)
     return other or (True, said)
 
@@ -70,10 +77,88 @@ def describe_stop(stop: Stop) -> str:
             return f"at the end of WAL, {format_lsn(stop.end_lsn or 0)}"
 
 
-def _backup_end_us(restore: Restore, start: Start) -> int:
-    """An instant that the backup's state is not older than: its end, or at least its begin."""
+# -- a time that the backup's own state is newer than ----------------------------------------------
+
+
+def _before_backup(restore: Restore, time_us: int, start: Start) -> Judgement | None:
+    """See whether the time lies before the end of the backup, as far as can be told.
+
+    Labels tell whole seconds. Within the last of them it counts whether anything was committed
+    between the time and the backup's start; from there on recovery itself would have stopped.
+    """
     finished = restore.backup.finished_at or datetime.fromtimestamp(start.checkpoint_time, UTC)
-    return (finished - POSTGRES_EPOCH) // timedelta(microseconds=1)
+    finished_us = (finished - POSTGRES_EPOCH) // timedelta(microseconds=1)
+    reason = (
+        "the backup is newer than the time asked for: the server opens with the state of"
+        f" {instant(finished_us).isoformat(sep=' ')} or later"
+    )
+    if time_us < finished_us:
+        return False, reason
+    if time_us >= finished_us + _SECOND_US:
+        return None
+    before = _transactions_before(restore, start)
+    if before is None:
+        return None, "whether the backup is newer than the time asked for cannot be said"
+    return (False, reason) if max(before.times_us) > time_us else None
+
+
+def _transactions_before(restore: Restore, start: Start) -> Transactions | None:
+    """The transactions of the last segment before the redo location that has any; None: none."""
+    wal = restore.wal
+    first = segment_of(start.redo_lsn, wal.segment_size)
+    for number in range(first, max(first - _SEGMENTS_BACK, -1), -1):
+        served = serve(wal, start.path, number, 0)
+        if served is None:
+            return None
+        before = served.scan.facts.transactions.before(start.redo_lsn)
+        if before:
+            return before
+    return None
+
+
+# -- a time at which the cluster lived on another branch -------------------------------------------
+
+
+def _other_branch(
+    restore: Restore, time_us: int, start: Start, forks: Sequence[Fork]
+) -> Judgement | None:
+    """See whether the parent of a timeline went on, at the time asked for, past the fork."""
+    for fork in forks:
+        if time_us >= fork.time_us:
+            continue
+        parent = _path_up_to(start.path, fork.parent)
+        later = _first_transactions(restore, parent, fork.lsn)
+        if later is not None and min(later.times_us) <= time_us:
+            return False, (
+                f"at the time asked for the cluster was on timeline {fork.parent}, past"
+                f" {format_lsn(fork.lsn)}, where timeline {fork.timeline} left it: set"
+                f" recovery_target_timeline = '{fork.parent}'"
+            )
+    return None
+
+
+def _path_up_to(path: tuple[Stretch, ...], timeline: int) -> tuple[Stretch, ...]:
+    """The path of an ancestor."""
+    kept = [stretch for stretch in path if stretch.timeline <= timeline]
+    last = kept[-1]
+    tip = Stretch(timeline=last.timeline, begin_lsn=last.begin_lsn, end_lsn=None)
+    return (*kept[:-1], tip)
+
+
+def _first_transactions(
+    restore: Restore, path: tuple[Stretch, ...], lsn: int
+) -> Transactions | None:
+    """The transactions of the first file from `lsn` on that has any; None without one."""
+    for step in replay(restore.wal, path, lsn, restore.server.major):
+        if not isinstance(step, Piece):
+            return None
+        for facts in step.stretches():
+            if facts.transactions:
+                return facts.transactions
+    return None
+
+
+# -- a newer timeline that the server does not see -------------------------------------------------
 
 
 def _other_timeline(

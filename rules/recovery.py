@@ -20,12 +20,13 @@ tablespaces, nor whether hot standby was possible when it comes to pausing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from parsers.lsn import format_lsn
-from parsers.segment import segment_before, segment_of
+from parsers.segment import segment_of
 from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Obstacle, Outcome, Stop
@@ -33,13 +34,14 @@ from rules.reachable import judge_end_of_wal, judge_stop
 from rules.recovery_hazards import Watch, check_settings
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
-from rules.replay import UNREAD, Piece, replay, serve
+from rules.replay import UNREAD, Piece, replay
 from rules.restore import Restore
 from rules.stop_point import Found, find_stop
 from rules.timelines import latest_timeline
 
-# wal_decode_buffer_size: how far ahead 15 and later fetch segments, with recovery_prefetch.
+# wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
+_NO_PREFETCH: Final = {"recovery_prefetch": "off"}
 
 
 def simulate(restore: Restore, goal: Goal) -> Outcome:
@@ -72,13 +74,14 @@ def _not_started(start: NoStart) -> Outcome:
 def _replay(restore: Restore, goal: Goal, start: Start) -> Outcome:
     progress = Progress(start=start)
     timelines = frozenset(stretch.timeline for stretch in start.path)
-    watch = Watch(restore.server, restore.backup.label.timeline, timelines)
-    for step in replay(restore.wal, start.path, start.begin_lsn, restore.server.major):
+    watch = Watch(restore.server, restore.backup.label.timeline, timelines, progress.forks)
+    steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
+    for step in steps:
         if isinstance(step, Obstacle):
             return _at_end_of_wal(restore, goal, progress, step)
         outcome = _replay_piece(restore, goal, progress, watch, step)
         if outcome is not None:
-            return outcome
+            return _look_ahead(restore, outcome, step, steps)
     raise AssertionError("replay ends with an obstacle")
 
 
@@ -88,8 +91,8 @@ def _replay_piece(
     wal = restore.wal
     progress.segments.append(piece.segment)
     locate = partial(wal.find_record, piece.segment)
-    for facts, end_lsn in piece.stretches():
-        progress.meet_consistency(facts, end_lsn)
+    for facts in piece.stretches():
+        progress.meet_consistency(facts)
         found = find_stop(goal, facts, progress.consistency, wal.segment_size, locate)
         hazard = watch.first(facts, found.read_lsn + found.applied if found else None)
         if hazard:
@@ -97,7 +100,7 @@ def _replay_piece(
         if found:
             progress.remember_until(facts, found)
             return _stopped(restore, goal, progress, found)
-        progress.remember(facts, end_lsn)
+        progress.remember(facts)
     return None
 
 
@@ -136,8 +139,7 @@ def _stopped(restore: Restore, goal: Goal, progress: Progress, found: Found) -> 
         )
     ending = _ending(restore, goal)
     promoted = ending is Ending.PROMOTED
-    reachable, reason = judge_stop(restore, goal, progress.start, stop)
-    needs = _needs(restore, progress, stop.end_lsn or found.read_lsn)
+    reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
     return replace(
         outcome,
         outcome="opens",
@@ -146,7 +148,6 @@ def _stopped(restore: Restore, goal: Goal, progress: Progress, found: Found) -> 
         ending=ending,
         redo_done_lsn=found.read_lsn if promoted else None,
         new_timeline=_new_timeline(restore, progress) if promoted else None,
-        needs=needs,
     )
 
 
@@ -158,7 +159,8 @@ def _at_end_of_wal(restore: Restore, goal: Goal, progress: Progress, obstacle: O
         return replace(outcome, outcome="unknown", reachable=None, reason=obstacle.detail)
     if obstacle.fatal:
         reason = f"{obstacle.detail}: the server gives up on it"
-        return replace(outcome, reason=reason, fatal=obstacle.fatal)
+        needs = _NO_PREFETCH if restore.server.major >= 15 else {}  # else it says so earlier
+        return replace(outcome, reason=reason, fatal=obstacle.fatal, needs=needs)
     outcome = replace(outcome, redo_done_lsn=progress.last_lsn)
     where = f"WAL ends at {format_lsn(obstacle.lsn)} ({obstacle.detail})"
     if goal.type != "none":
@@ -208,21 +210,25 @@ def _new_timeline(restore: Restore, progress: Progress) -> int:
     return latest_timeline(known_histories(restore), progress.start.timeline) + 1
 
 
-def _needs(restore: Restore, progress: Progress, lsn: int) -> dict[str, str]:
-    """Reading ahead, 15 and later may fetch, and die of, a file that the target does not need."""
-    wal = restore.wal
-    last = segment_before(lsn, wal.segment_size)
-    ahead = segment_of(lsn + _READ_AHEAD_BYTES, wal.segment_size)
-    if restore.server.major < 15 or not progress.segments:
-        return {}
-    timeline = int(progress.segments[-1][:8], 16)
-    for number in range(last + 1, ahead + 1):
-        served = serve(wal, progress.start.path, number, timeline)
-        if served is None:
+def _look_ahead(
+    restore: Restore, outcome: Outcome, piece: Piece, steps: Iterator[Piece | Obstacle]
+) -> Outcome:
+    """Reading ahead, 15 and later may fetch, and die of, a file that the target does not need.
+
+    The buffer holds records, so that segments which a switch left almost empty are no distance.
+    """
+    stop = outcome.stop
+    if outcome.outcome != "opens" or stop is None or restore.server.major < 15:
+        return outcome
+    passed_bytes = (piece.inside.end_lsn or 0) - (stop.end_lsn or stop.lsn or 0)
+    for step in steps:
+        if passed_bytes > _READ_AHEAD_BYTES:
             break
-        if served.archived and served.scan.size_bytes != wal.segment_size:
-            return {"recovery_prefetch": "off"}
-    return {}
+        if isinstance(step, Obstacle):
+            return replace(outcome, needs=_NO_PREFETCH) if step.fatal else outcome
+        for facts in step.stretches():
+            passed_bytes += sum(count.bytes for count in facts.by_rmgr)
+    return outcome
 
 
 def _has_newer(restore: Restore, start: Start, obstacle: Obstacle) -> bool:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from parsers.lsn import format_lsn
 from parsers.pg_control import ControlFile
 from parsers.wal_facts import (
+    POSTGRES_EPOCH,
     CheckpointRecord,
     EndOfRecovery,
     Event,
@@ -22,6 +23,7 @@ from parsers.wal_facts import (
 )
 from rules import server_messages as messages
 from rules.restore import PARAMETERS, Server
+from rules.timelines import Fork
 
 
 class Hazard(NamedTuple):
@@ -57,11 +59,14 @@ def check_settings(
 class Watch:
     """Follows the records that can kill recovery, in their order."""
 
-    def __init__(self, server: Server, timeline: int, path: frozenset[int]) -> None:
+    def __init__(
+        self, server: Server, timeline: int, path: frozenset[int], forks: list[Fork]
+    ) -> None:
         self._server = server
         self._timeline = timeline  # being replayed
         self._path = path
         self._prepared: set[int] = set()
+        self._forks = forks  # passed so far: grows
 
     def first(self, facts: Facts, limit_lsn: int | None) -> Hazard | None:
         """The first hazard of a stretch; with a limit, only of what starts before it."""
@@ -100,6 +105,7 @@ class Watch:
         if event.timeline == self._timeline:
             return None
         before, self._timeline = self._timeline, event.timeline
+        self._forks.append(Fork(event.timeline, before, event.lsn, _time_us(event)))
         reason = f"the record at {format_lsn(event.lsn)} goes to timeline {event.timeline}"
         if event.previous_timeline != before:
             fatal = messages.unexpected_previous_timeline(event.previous_timeline, before)
@@ -108,6 +114,13 @@ class Watch:
             fatal = messages.unexpected_timeline(event.timeline, before)
             return Hazard(event.lsn, fatal, f"{reason}, which the target's history does not have")
         return None
+
+
+def _time_us(event: CheckpointRecord | EndOfRecovery) -> int:
+    """When a timeline began. A checkpoint says it in whole seconds of another epoch."""
+    if isinstance(event, EndOfRecovery):
+        return event.time_us
+    return (event.time - int(POSTGRES_EPOCH.timestamp())) * 1_000_000
 
 
 def _ended_prepared(facts: Facts) -> dict[int, int]:

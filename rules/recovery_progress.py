@@ -8,6 +8,7 @@ from parsers.wal_facts import Facts, Transaction, Transactions
 from rules.outcome import LastTransaction
 from rules.recovery_start import Start
 from rules.stop_point import Consistency, Found
+from rules.timelines import Fork
 
 
 @dataclass(slots=True, kw_only=True)
@@ -16,6 +17,7 @@ class Progress:
 
     start: Start
     segments: list[str] = field(default_factory=list)  # the files read, one a segment number
+    forks: list[Fork] = field(default_factory=list)  # passed, in order
     redo_start_lsn: int | None = None
     last_lsn: int | None = None  # start of the last record
     end_lsn: int | None = None  # its end
@@ -33,8 +35,8 @@ class Progress:
             return None
         return LastTransaction(xid=last.xid, lsn=last.lsn, time_us=last.time_us, kind=last.kind)
 
-    def meet_consistency(self, facts: Facts, end_lsn: int) -> None:
-        """See whether the backup becomes consistent in a stretch that ends at `end_lsn`.
+    def meet_consistency(self, facts: Facts) -> None:
+        """See whether the backup becomes consistent in a stretch that has records.
 
         It does at the end of its XLOG_BACKUP_END and not before the minimum recovery point. The
         latter is always the end of a record.
@@ -49,13 +51,13 @@ class Progress:
             if self.backup_end is None:
                 return
             consistency = max(self.backup_end, consistency, key=lambda each: each.lsn)
-        if end_lsn >= consistency.lsn:
+        if facts.end_lsn is not None and facts.end_lsn >= consistency.lsn:
             self.consistency = consistency
 
-    def remember(self, facts: Facts, end_lsn: int) -> None:
+    def remember(self, facts: Facts) -> None:
         """Count a stretch as replayed."""
         self._begin(facts)
-        self.last_lsn, self.end_lsn = facts.last_lsn, end_lsn
+        self.last_lsn, self.end_lsn = facts.last_lsn, facts.end_lsn
         self._count(facts.transactions)
         if facts.transactions:
             self.last_transaction = facts.transactions[-1]

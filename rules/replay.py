@@ -43,15 +43,11 @@ class Piece(NamedTuple):
 
     segment: str
     crossing: Facts
-    inside: Facts
-    end_lsn: int  # of the last record; of a switch, the segment's
+    inside: Facts  # a switch ends it where the segment ends
 
-    def stretches(self) -> Iterator[tuple[Facts, int]]:
-        """(facts, end of their last record), for the two parts that are not empty."""
-        if self.crossing.end_lsn is not None:
-            yield self.crossing, self.crossing.end_lsn
-        if self.inside.end_lsn is not None:
-            yield self.inside, self.end_lsn
+    def stretches(self) -> Iterator[Facts]:
+        """Those of the two parts that have records."""
+        return (facts for facts in (self.crossing, self.inside) if facts.last_lsn is not None)
 
 
 class Served(NamedTuple):
@@ -83,8 +79,8 @@ def replay(
         if tail is None and _is_hidden(served.scan, begin_lsn):
             yield _unread(served, position, "damage before the first record needed hides the rest")
             return
-        piece = _piece(served, boundary, begin_lsn if tail is None else None, position)
-        position = piece.end_lsn
+        piece = _piece(served, boundary, begin_lsn if tail is None else None)
+        position = piece.inside.end_lsn or piece.crossing.end_lsn or position
         yield piece
         obstacle = _end(served, boundary, position)
         if obstacle or served.scan.tail is None:
@@ -112,16 +108,16 @@ def serve(wal: Wal, path: tuple[Stretch, ...], number: int, current: int) -> Ser
 # -- what a piece holds --------------------------------------------------------------------------
 
 
-def _piece(served: Served, boundary: Stitch | None, begin_lsn: int | None, position: int) -> Piece:
+def _piece(served: Served, boundary: Stitch | None, begin_lsn: int | None) -> Piece:
     crossing = boundary.facts if boundary else Facts()
-    inside = Facts() if boundary and boundary.damage else served.scan.facts
+    if boundary and boundary.damage:
+        return Piece(served.segment, crossing, Facts())
+    scan, inside = served.scan, served.scan.facts
+    if scan.end.kind is EndKind.SWITCH and scan.header:
+        inside = replace(inside, end_lsn=scan.start_lsn + scan.header.segment_size)
     if begin_lsn is not None:
         inside = facts_from(inside, begin_lsn)
-    end = inside.end_lsn or crossing.end_lsn or position
-    fault = boundary and boundary.damage
-    if served.scan.end.kind is EndKind.SWITCH and inside.records and not fault:
-        end = served.scan.start_lsn + served.scan.header.segment_size  # type: ignore[union-attr]
-    return Piece(served.segment, crossing, inside, end)
+    return Piece(served.segment, crossing, inside)
 
 
 def facts_from(facts: Facts, lsn: int) -> Facts:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from parsers.timeline_history import TimelineHistory
 
@@ -30,6 +31,15 @@ class Stretch:
     timeline: int
     begin_lsn: int
     end_lsn: int | None  # None: the tip
+
+
+class Fork(NamedTuple):
+    """A switch of timelines that was replayed."""
+
+    timeline: int  # the new one
+    parent: int
+    lsn: int  # where it begins
+    time_us: int  # when; of a checkpoint, the second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

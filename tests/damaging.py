@@ -82,9 +82,7 @@ def foreign_system(path: Path, rng: random.Random) -> None:
 
 def another_segment(path: Path, rng: random.Random) -> None:
     """Overwrite it with a neighbour's content."""
-    others = sorted(
-        other for other in path.parent.glob(path.name[:8] + "*") if len(other.name) == 24
-    )
+    others = sorted(other for other in path.parent.iterdir() if len(other.name) == 24)
     others.remove(path)
     _rewrite(path, rng.choice(others).read_bytes())
 

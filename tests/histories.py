@@ -17,6 +17,7 @@ from typing import Any
 import psycopg
 
 from agent.postgres.cluster import Cluster
+from parsers.timeline_history import parse_timeline_history
 from rules.target import Target
 from tests.restoring import recovery_settings
 
@@ -124,7 +125,14 @@ def fork(parent: Life, cluster: Cluster, backup: Path, target: Target, seed: int
     cluster.start()
     while cluster.sql("SELECT pg_is_in_recovery()")[0][0]:
         time.sleep(0.05)
-    return Life(cluster, archive, random.Random(seed), next_value=parent.next_value + 1000)
+    name = cluster.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+    history = archive / f"{name[:8]}.history"
+    wait_for(history)
+    entry = parse_timeline_history(history.read_bytes(), int(name[:8], 16)).entries[-1]
+    return Life(
+        cluster, archive, random.Random(seed), next_value=parent.next_value + 1000,
+        begin_lsn=entry.switch_lsn,
+    )  # fmt: skip
 
 
 def wait_for(path: Path, seconds: float = 20) -> None:
