@@ -18,7 +18,7 @@ from rules.restore_summary import unread
 if TYPE_CHECKING:
     from agent.cli.watch import Options
 
-_STEP_SECONDS: Final = 0.2
+_STEP_SECONDS: Final = 0.1
 
 
 def watch(options: Options) -> int:
