@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
 
 from agent.cli.entry import CannotCheck
 from agent.watch.follow import Follower
-from agent.watch.lines import Line, item_lines, screen_lines, summary_lines, verdict_line
+from agent.watch.lines import item_lines, summary_lines
 from agent.watch.report import render_item, render_summary
 from parsers.log_stream import StreamItem
 from rules.findings import Verdict
@@ -28,7 +24,9 @@ _STEP_SECONDS: Final = 0.2
 def watch(options: Options) -> int:
     """Watch as the command line says, and give the exit status. Raises CannotCheck."""
     if options.format == "tui" and _can_draw():
-        return _watch_screen(options)
+        from agent.watch.screen import watch_screen  # rich costs a quarter of a second
+
+        return watch_screen(options)
     return _watch_lines(options)
 
 
@@ -43,7 +41,7 @@ def _watch_lines(options: Options) -> int:
     follower = Follower(options)
     show = _show_json if options.format == "json" else _show_text
     try:
-        _follow(follower, lambda items: show(items))
+        follow(follower, lambda items: show(items))
     except CannotCheck:
         _show_end(follower, status_only=True)
         raise
@@ -68,12 +66,12 @@ def _show_end(follower: Follower, *, status_only: bool = False) -> int:
     if follower.options.format == "json":
         print(render_summary(summary), flush=True)
     elif not status_only:
-        console = Console(highlight=False, soft_wrap=True)
-        _print_lines(console, summary_lines(summary, follower.checks))
-    return _status(follower)
+        for line, _ in summary_lines(summary, follower.checks):
+            print(line, flush=True)
+    return status_of(follower)
 
 
-def _status(follower: Follower) -> int:
+def status_of(follower: Follower) -> int:
     """The verdict's status; 3 with a line when the log could not be read as one."""
     summary, tail = follower.summary, follower.tail
     if tail is not None and tail.unreadable:
@@ -91,7 +89,7 @@ def _status(follower: Follower) -> int:
 # -- following ------------------------------------------------------------------------------------
 
 
-def _follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None:
+def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None:
     """Step until it has ended, the time is up, or the person has seen enough (Ctrl-C)."""
     options = follower.options
     began = time.monotonic()
@@ -130,32 +128,3 @@ def _no_log(follower: Follower) -> str:
     if options.log.is_dir():
         return f"no log (*.log, *.csv, *.json) in {options.log}"
     return f"{options.log}: there is no such file"
-
-
-# -- the screen -----------------------------------------------------------------------------------
-
-
-def _watch_screen(options: Options) -> int:
-    follower = Follower(options)
-    console = Console(highlight=False)
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-
-        def show(items: list[StreamItem]) -> None:
-            lines = screen_lines(follower.view(), console.width)
-            live.update(Group(*map(_text, lines)), refresh=True)
-
-        _follow(follower, show)
-    follower.finish()
-    _print_lines(console, screen_lines(follower.view(), console.width))
-    _print_lines(console, [verdict_line(follower.summary)])
-    return _status(follower)
-
-
-def _text(line: Line) -> Text:
-    text, style = line
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
-
-
-def _print_lines(console: Console, lines: Iterable[Line]) -> None:
-    for text, style in lines:
-        console.print(Text(text, style=style))

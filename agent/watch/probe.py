@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import psutil
-import psycopg
 
 from parsers.lsn import parse_lsn
+
+if TYPE_CHECKING:
+    import psycopg
 
 _TITLE: Final = re.compile(r"startup (?P<doing>recovering|waiting for) (?P<segment>[0-9A-F]{24})")
 _CONNECT_SECONDS: Final = 2
@@ -67,6 +69,8 @@ _IN_RECOVERY: Final = """
 
 
 def _ask(dsn: str) -> dict[str, Any]:
+    import psycopg  # a third of a second: only where there is a server to ask
+
     try:
         with psycopg.connect(
             dsn,
