@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from agent.cli.entry import CRITICAL, OK, WARNING
+from agent.lab.cases import Case, plan_cases
 from agent.lab.history import (
     CREATE_TABLE,
     Marks,
@@ -24,7 +25,7 @@ from agent.lab.history import (
 from agent.lab.laboratory import Laboratory
 from agent.lab.metrics_page import MetricsPage
 from agent.lab.primary import back_up, make_agent_role, make_primary
-from agent.lab.restores import Case, Outcome, Restore, plan_cases
+from agent.lab.restore import Outcome, Restore
 from agent.lab.story import ComparisonRow, Story
 from agent.lab.watching import (
     agent_config,
