@@ -48,6 +48,12 @@ class LogTail:
         """The file that is being read; None while there is none."""
         return self._current
 
+    @property
+    def unreadable(self) -> bool:
+        """There are lines, and not one of them is a server's or a child command's."""
+        counts = self.stream.counts
+        return counts.lines > 0 and counts.records == 0 and counts.foreign == 0
+
     def read_new(self) -> list[StreamItem]:
         """Give what was logged since the last call. Reads READ_BYTES at most."""
         found: list[StreamItem] = []

@@ -19,6 +19,11 @@ from typing import Final
 from parsers.log_format import LogRecord
 from parsers.messages.message import ANYONE, BACKGROUND, POSTMASTER, STARTUP, Message
 
+# The startup process's first line: what pg_control held.
+FIRST_WORDS: Final = frozenset({
+    "was_shut_down", "was_shut_down_in_recovery", "shutdown_interrupted", "interrupted",
+    "interrupted_in_crash_recovery", "interrupted_in_archive_recovery",
+})  # fmt: skip
 _CLIENT_TYPES: Final = frozenset({"client backend", "walsender", "standalone backend"})
 _REMEMBERED: Final = 4096  # pids of sessions
 
@@ -28,6 +33,8 @@ class Roles:
 
     def __init__(self) -> None:
         self._pid: dict[str, int] = {}
+        self._down = True  # no server is known to run: one may start
+        self._newcomer: int | None = None  # says that it is a starting server
         self._sessions: OrderedDict[int, None] = OrderedDict()
 
     def accepts(self, message: Message, record: LogRecord, redo_context: bool) -> bool | None:
@@ -48,12 +55,30 @@ class Roles:
     def learn(self, message: Message, record: LogRecord) -> None:
         """Remember the writer of an accepted record."""
         if message.event == "server_starting":
-            self._pid.clear()
-            self._sessions.clear()
+            self._newcomer = record.pid
+            if self._down:
+                self._restart({POSTMASTER: record.pid})
+        elif message.event == "server_shut_down":
+            self._down = True
         elif message.event == "reinitializing":
             self._pid.pop(STARTUP, None)
+        elif self._follows_newcomer(message, record):
+            self._restart({POSTMASTER: self._newcomer, STARTUP: record.pid})
         if record.pid is not None and message.process in (STARTUP, POSTMASTER):
             self._pid.setdefault(message.process, record.pid)
+
+    def _restart(self, pids: dict[str, int | None]) -> None:
+        self._pid = {process: pid for process, pid in pids.items() if pid is not None}
+        self._sessions.clear()
+        self._down, self._newcomer = False, None
+
+    def _follows_newcomer(self, message: Message, record: LogRecord) -> bool:
+        """A second process, of a server that was not seen to stop, opens a recovery."""
+        return (
+            self._newcomer is not None
+            and message.event in FIRST_WORDS
+            and record.pid not in (None, self._newcomer, *self._pid.values())
+        )
 
     def is_recovery(self, record: LogRecord) -> bool:
         """Tell whether the startup process or the postmaster surely wrote this."""
@@ -81,7 +106,9 @@ class Roles:
         if record.pid is None:
             return True if record.session is False and not record.ambiguous else None
         if message.event == "server_starting":
-            return None if record.ambiguous else True
+            return True if self._down and not record.ambiguous else None
+        if self._follows_newcomer(message, record):
+            return True
         if known is not None:
             return record.pid == known
         if record.pid in self._pid.values():

@@ -55,7 +55,7 @@ _UNLISTED: Final = Message(id="", event=UNLISTED_FATAL, sample="")
 _MAX_LINE: Final = 1 << 20  # bytes; a longer line is cut
 _MAX_UNDECIDED: Final = 1000  # lines looked at before the format is given up
 _VERSION: Final = re.compile(
-    r"\b(?:PostgreSQL|EnterpriseDB)\b\D* (?P<major>\d+)[\w.]*.* on \S+, compiled by "
+    r".{0,60}?\b(?:PostgreSQL|EnterpriseDB)\b\D* (?P<major>\d+)[\w.]*.* on \S+, compiled by "
 )
 # What a record of a recovery holds in any language.
 _WAL_WORDS: Final = re.compile(r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b|\b[0-9A-F]{24}\b|\.history\b")
@@ -289,10 +289,11 @@ class LogStream:
 
     def _look_for_language(self, record: LogRecord) -> Iterator[StreamItem]:
         """At a line that is surely of another language, find which; say so when nobody knows."""
-        version = _VERSION.search(record.message)
+        version = _VERSION.match(record.message)
         starts = version is not None
         sign = starts or (not self._understood and _WAL_WORDS.search(record.message))
-        if not sign or self._complained[LANGUAGE_UNREADABLE]:
+        from_client = record.session or record.statement is not None or record.context is not None
+        if not sign or from_client or self._complained[LANGUAGE_UNREADABLE]:
             return
         major = int(version["major"]) if version else None
         for language in self._find_languages(major) if self._find_languages else ():

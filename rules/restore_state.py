@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from parsers.log_origin import FIRST_WORDS
 from parsers.messages.message import ANYONE, WALRECEIVER
 from parsers.recovery_events import FILE_MISSING, RecoveryEvent
 
@@ -76,11 +77,6 @@ _NEXT: Final = {
     (phase, event): target for event, sources, target in TRANSITIONS for phase in sources
 }
 
-# The first thing that the startup process says; without `server_starting` it is a crash restart.
-_FIRST_WORDS: Final = frozenset({
-    "was_shut_down", "was_shut_down_in_recovery", "shutdown_interrupted", "interrupted",
-    "interrupted_in_crash_recovery", "interrupted_in_archive_recovery",
-})  # fmt: skip
 # Said by a postmaster before its first line: a start that does not get that far.
 _BEFORE_START: Final = frozenset({
     "bad_guc_value", "bad_config", "multiple_targets", "not_data_directory", "datadir_perms",
@@ -167,7 +163,7 @@ class Restore:
         """Take one event."""
         if event.name == "language_unreadable":
             self.unreadable = event
-        if event.name in _OTHER_SERVER and self.current.seen:
+        if self._is_of_no_account(event):
             return
         if self._begins_attempt(event):
             complaint = self.current.complaint if event.name in _BEFORE_START else None
@@ -180,11 +176,17 @@ class Restore:
         if attempt.archive_recovery:
             self._last_archive = attempt
 
+    def _is_of_no_account(self, event: RecoveryEvent) -> bool:
+        """A second server that gives up; a start that nobody can vouch for, with one under way."""
+        if event.name == "server_starting" and not event.proven:
+            return bool(self.current.seen)
+        return event.name in _OTHER_SERVER and bool(self.current.seen)
+
     def _begins_attempt(self, event: RecoveryEvent) -> bool:
         if event.name == "server_starting":
             return not self.current.seen <= _BEFORE_START
-        if event.name in _FIRST_WORDS:
-            return bool(self.current.seen & _FIRST_WORDS)
+        if event.name in FIRST_WORDS:
+            return bool(self.current.seen & FIRST_WORDS)
         if event.name in _BEFORE_START and event.severity == "FATAL":
             return "server_shut_down" in self.current.seen or self.current.phase in _OVER
         return False
@@ -333,7 +335,7 @@ _NOTES: Final = {
     "bad_guc_value": _note_complaint,
     "process_exited": _note_exit,
     "process_killed": _note_exit,
-    **dict.fromkeys(_FIRST_WORDS, _note_first_words),
+    **dict.fromkeys(FIRST_WORDS, _note_first_words),
     **dict.fromkeys(
         (
             "rec_len_short", "rec_offset", "rec_rmid", "rec_prev_link", "rec_crc",

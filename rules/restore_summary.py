@@ -56,13 +56,14 @@ class Summary:
     fatal_message: str | None
     cause: str | None  # in the language of restores
     next_command: str | None
+    ended_short: bool = False  # the archive holds more than recovery could reach
 
     @property
     def verdict(self) -> Verdict:
         """The verdict of the exit status."""
         if self.outcome is None:
             return Verdict.UNKNOWN
-        if self.outcome == FAILED:
+        if self.outcome == FAILED or self.ended_short:
             return Verdict.CRITICAL
         if self.outcome == IN_PROGRESS:
             return Verdict.WARNING

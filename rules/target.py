@@ -68,6 +68,10 @@ def judge_target(
             reason=reason,
         )
 
+    if backup.bad_files:
+        return answer("unknown", False, f"the backup is not whole: {backup.bad_files[0]}")
+    if backup.label.incremental_from_lsn is not None:
+        return answer("fails", False, "the backup is incremental: alone it cannot be restored")
     if reach is None:
         return answer("fails", False, f"timeline {timeline} does not pass through this backup")
     if backup.stop_lsn is None:

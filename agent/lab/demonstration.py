@@ -6,7 +6,8 @@ Follows "Recovering Using a Continuous Archive Backup" of the manual, in the see
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final
 
 from agent.cli.entry import CRITICAL, OK, WARNING
@@ -36,6 +37,7 @@ from agent.lab.watching import (
 from parsers.lsn import format_lsn
 
 _OBJECTIVES: Final = {"rpo": "5m"}
+_KINDS: Final = {"time": "time", "lsn": "LSN", "name": "restore point"}
 
 
 class Demonstration:
@@ -44,6 +46,7 @@ class Demonstration:
     def __init__(self, lab: Laboratory, story: Story) -> None:
         self._lab = lab
         self._story = story
+        self._started = time.monotonic()
         self._unseen: list[str] = []  # what the agent should have shown, and did not in time
 
     def run(self) -> int:
@@ -124,7 +127,7 @@ class Demonstration:
         return marks
 
     def _restore(self, case: Case) -> Outcome:
-        with self._story.step(f"Restore to {case.title}, then {case.action}"):
+        with self._story.step(f"Restore to the {_KINDS[case.target]}, then {case.action}"):
             restore = Restore(self._lab, case, self._story)
             outcome = restore.run()
             for line in outcome.reported.lines:
@@ -143,17 +146,7 @@ class Demonstration:
 
     def _conclude(self, outcomes: list[Outcome]) -> int:
         title = "What the laboratory recorded, and where PostgreSQL says that it stopped"
-        self._story.comparison(
-            title,
-            [
-                ComparisonRow(
-                    target=(outcome.case.setting, outcome.case.value, outcome.case.action),
-                    witnesses=outcome.witnesses,
-                    agree=outcome.holds,
-                )
-                for outcome in outcomes
-            ],
-        )
+        self._story.comparison(title, list(_comparison_rows(outcomes)))
         failed = [outcome for outcome in outcomes if not outcome.holds]
         if failed:
             self._story.verdict(
@@ -164,7 +157,24 @@ class Demonstration:
             self._story.verdict(f"the agent did not see: {'; '.join(self._unseen)}", holds=False)
             return WARNING
         self._story.verdict(
-            f"{len(outcomes)} of {len(outcomes)} restores stopped exactly where recorded",
+            f"{len(outcomes)} of {len(outcomes)} restores stopped exactly where recorded; "
+            f"all in {time.monotonic() - self._started:.0f} s",
             holds=True,
         )
         return OK
+
+
+def _comparison_rows(outcomes: list[Outcome]) -> Iterator[ComparisonRow]:
+    """A row a target; its restores share one where every witness says the same."""
+    actions: dict[tuple[Hashable, ...], list[Outcome]] = {}
+    for outcome in outcomes:
+        case = outcome.case
+        said = tuple(outcome.witnesses.items())
+        actions.setdefault((case.setting, case.value, said, outcome.holds), []).append(outcome)
+    for alike in actions.values():
+        case = alike[0].case
+        yield ComparisonRow(
+            target=(case.setting, case.value, ", ".join(each.case.action for each in alike)),
+            witnesses=alike[0].witnesses,
+            agree=alike[0].holds,
+        )

@@ -15,6 +15,8 @@ from agent.lab.errors import LabFailed
 from agent.lab.history import LATE_ROW, RESTORE_POINT, ROWS, SELECT_ROWS, Marks
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
+from agent.lab.primary import FOR_SPEED
+from agent.lab.programs import watch_once
 from agent.lab.stop import LAST_TRANSACTION, Reported, Stop, read_report
 from agent.lab.waldump import Commit
 from parsers.lsn import format_lsn
@@ -36,12 +38,13 @@ class Case:
     time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
 
     @property
-    def title(self) -> str:
-        return f"{self.setting} = '{self.value}'"
+    def target(self) -> str:
+        """time, lsn or name."""
+        return self.setting.removeprefix("recovery_target_")
 
     @property
     def directory(self) -> str:
-        return f"{self.setting.removeprefix('recovery_target_')}-{self.action}"
+        return f"{self.target}-{self.action}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,14 +144,17 @@ class Restore:
 
     def _prepare(self) -> None:
         name = self._case.directory
+        settings: dict[str, str | int | bool] = {
+            "restore_command": f"cp {self._lab.archive}/%f %p",
+            self._case.setting: self._case.value,
+            "recovery_target_action": self._case.action,
+            "recovery_target_timeline": "1",
+            "archive_mode": "off",
+        }
         with self._narrator.shell(f"cp -r backup_base/* {name}/ && touch {name}/recovery.signal"):
-            self.cluster.restore_from(
-                self._lab.backup,
-                restore_command=f"cp {self._lab.archive}/%f %p",
-                recovery_target_action=self._case.action,
-                recovery_target_timeline="1",
-                **{self._case.setting: self._case.value},
-            )
+            self.cluster.restore_from(self._lab.backup, **settings, **FOR_SPEED)
+        for setting, value in settings.items():
+            self._narrator.note(f"{setting} = '{value}'")
 
     def _validate(self) -> None:
         if self._case.action == PAUSE:
@@ -164,6 +170,8 @@ class Restore:
         untouched = self._lab.archive_listing() == self._archive_before
         self._prove("the archive it came from is untouched", holds=untouched)
         self._tell()
+        if self._case.action == PROMOTE:  # pitr-watch saw the others while they waited
+            self._prove_watched("promoted")
 
     def _validate_paused(self) -> None:
         self._prove_query(
@@ -175,6 +183,7 @@ class Restore:
         self._prove_logged("pausing at the end of recovery")
         self._prove_rows()
         self._tell()
+        self._prove_watched("paused")
         with self._narrator.sql("SELECT pg_wal_replay_resume();"):
             self.cluster.sql("SELECT pg_wal_replay_resume()")
 
@@ -200,6 +209,19 @@ class Restore:
             holds=tuple(row[:2] for row in rows) == ROWS,
         )
 
+    def _prove_watched(self, outcome: str) -> None:
+        """pitr-watch must say the same of this restore as the log does."""
+        with self._narrator.shell(f"pitr-watch --once --pgdata {self._case.directory}"):
+            watched = watch_once(self.cluster)
+        stated = read_report(self.cluster.log_lines()).stop
+        differing = _differing(stated, watched.stop)
+        self._prove(
+            f"pitr-watch: {watched.outcome}, reached_target {watched.reached_target}, "
+            + ("; ".join(differing) or "the stop as in the log"),
+            holds=(watched.outcome, watched.reached_target) == (outcome, True) and not differing,
+        )
+        self._tell()
+
     def _prove(self, text: str, *, holds: bool) -> None:
         self._proofs.append((text, holds))
 
@@ -222,6 +244,12 @@ class Restore:
             disagreements=tuple(_disagreements(self._case, reported.stop)),
             failed_proofs=tuple(self._failed),
         )
+
+
+def _differing(stated: Stop | None, watched: Stop | None) -> list[str]:
+    if stated is None or watched is None:
+        return [f"the log's stop {stated}, its own {watched}"]
+    return list(stated.disagreements(watched))
 
 
 def _disagreements(case: Case, stop: Stop | None) -> Iterator[str]:
