@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from parsers.wal_facts import Facts
 from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
-from rules.restore import Wal
+from rules.restore import Restore, Server, Wal
 
 
 def make_wal(
@@ -84,5 +84,26 @@ def _unread(file: ArchivedFile, name: str, segment_size: int, why: str) -> Segme
     )
 
 
-def scans_of(readings: SegmentReadings) -> Mapping[str, SegmentScan]:
-    return {name: scanned.scan for name, scanned in readings.scans.items()}
+def make_restores(
+    archive: ArchiveFacts, readings: SegmentReadings, backups: Sequence[BackupFacts]
+) -> dict[str, Restore]:
+    """What a restore of each backup would have, by the backup's url; none where nothing was read.
+
+    The server is taken to be of the major that wrote the backup, with its default settings.
+    """
+    size = archive.segment_size_bytes
+    majors = (scanned.scan.major for scanned in readings.scans.values())
+    major = next((major for major in majors if major), None)
+    if size is None or major is None:
+        return {}
+    return {
+        backup.url: Restore(
+            server=Server(major=backup.major or major),
+            backup=backup,
+            control=backup.control,
+            histories=archive.histories,
+            broken_histories=frozenset(archive.broken_histories),
+            wal=make_wal(archive, readings, backup, size),
+        )
+        for backup in backups
+    }
