@@ -152,10 +152,10 @@ def stitch_run(scans: Iterable[SegmentScan]) -> Iterator[Stitched]:
         yield Stitched(scan=scan, boundary=boundary, damage=damage)
         if damage or scan.tail is None or scan.end.kind not in (EndKind.FULL, EndKind.SWITCH):
             return
-        tail = _continue(scan.tail, boundary)
+        tail = follow_tail(scan.tail, boundary)
 
 
-def _continue(tail: SegmentTail, boundary: Stitch | None) -> SegmentTail:
+def follow_tail(tail: SegmentTail, boundary: Stitch | None) -> SegmentTail:
     """A segment's own tail, with what only the boundary before it knows."""
     if boundary is None:
         return tail

@@ -12,7 +12,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 OK, WARNING, CRITICAL, UNKNOWN, USAGE = 0, 1, 2, 3, 64
 
@@ -37,14 +37,13 @@ class CannotCheck(Exception):
 class Parser(argparse.ArgumentParser):
     """argparse with this product's usage status, and the statuses in every `--help`."""
 
-    def __init__(self, *, prog: str, description: str, epilog: str = "", **options: object) -> None:
+    def __init__(self, **options: Any) -> None:
+        epilog = options.pop("epilog", None)
         super().__init__(
-            prog=prog,
-            description=description,
             epilog=f"{epilog}\n{EXIT_STATUSES}" if epilog else EXIT_STATUSES,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
-            **options,  # type: ignore[arg-type]
+            **options,
         )
 
     def error(self, message: str) -> NoReturn:

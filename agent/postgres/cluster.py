@@ -27,7 +27,10 @@ class ServerFailed(RuntimeError):
 
 
 class Cluster:
-    """A data directory `<home>/data`, its socket `<home>/s` and its log `<home>/server.log`."""
+    """A data directory `<home>/data`, its log `<home>/server.log`, its socket in `<home>/s`.
+
+    `sockets` puts the socket elsewhere, for a `home` whose name is too long.
+    """
 
     def __init__(
         self,
@@ -36,12 +39,13 @@ class Cluster:
         account: Account,
         *,
         environment: Mapping[str, str] | None = None,
+        sockets: Path | None = None,
     ) -> None:
         self.installation = installation
         self.account = account
         self.home = account.make_directory(home)
         self.data = home / "data"
-        self.sockets = account.make_directory(home / "s")
+        self.sockets = account.make_directory(sockets or home / "s")
         self.log = home / "server.log"
         self._environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
         self._environment |= environment or {}
@@ -112,6 +116,10 @@ class Cluster:
         if self.is_running():
             self.run("pg_ctl", "stop", "-w", "-D", str(self.data), "-m", mode, "-s")
 
+    def reload(self) -> None:
+        """Have the server read its configuration again."""
+        self.run("pg_ctl", "reload", "-D", str(self.data), "-s")
+
     def is_running(self) -> bool:
         pid = self.postmaster_pid()
         if pid is None:
@@ -129,6 +137,14 @@ class Cluster:
             return int((self.data / "postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return None
+
+    def log_lines(self, *, last: int | None = None) -> list[str]:
+        """The lines of the server's log, or the `last` of them; none while there is no log."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return []
+        return lines if last is None else lines[-last:]
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Cluster]:

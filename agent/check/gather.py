@@ -1,0 +1,145 @@
+"""Everything that `pitr-check` reads, before anything is judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from agent.archive.directory import NotAnArchive, list_archive
+from agent.archive.scanner import (
+    SegmentReader,
+    SegmentReadings,
+    scan_facts,
+    segments_to_read,
+)
+from agent.backups.find import read_backups
+from agent.backups.plain import BackupDepth, NotABackup, read_backup
+from agent.check.wal import make_wal, scans_of
+from agent.cli.entry import CannotCheck
+from parsers.wal_scan import Depth
+from rules.archive import merge_archives, timeline_tree
+from rules.backups import close_backups
+from rules.damage import system_identifier_of
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
+from rules.report import Gathered
+from rules.restore import Restore, Server
+
+Progress = Callable[[int, int], None]
+
+
+def gather(
+    archives: Sequence[str],
+    backups: Sequence[str],
+    backups_below: str | None,
+    *,
+    depth: Depth | Literal["names"],
+    backup_depth: BackupDepth,
+    workers: int,
+    on_progress: Progress = lambda done, total: None,
+) -> Gathered:
+    """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read."""
+    listed = tuple(_list(url) for url in archives)
+    archive = merge_archives(listed) if listed else None
+    found = _read_backups(backups, backups_below, backup_depth)
+    if found is not None and archive is not None:
+        found = close_backups(found, archive.backup_labels)
+    known = found.backups if found else ()
+    major = next((b.major for b in known if b.major), None)
+    identifier = next((b.system_identifier for b in known if b.system_identifier), None)
+    gathered = Gathered(
+        archives=listed,
+        backups=found,
+        system_identifier=identifier,
+        server_major=major,
+    )
+    if archive is None or depth == "names" or archive.segment_size_bytes is None:
+        return gathered
+    readings = asyncio.run(_read(archive, known, depth, workers, on_progress))
+    return _with_readings(gathered, archive, readings, depth)
+
+
+def _list(url: str) -> ArchiveFacts:
+    try:
+        facts = list_archive(url)
+    except NotAnArchive as error:
+        raise CannotCheck(str(error)) from None
+    if not facts.segments and not facts.histories:
+        raise CannotCheck(f"{url} is empty: is this the directory that archive_command writes to?")
+    return facts
+
+
+def _read_backups(
+    backups: Sequence[str],
+    backups_below: str | None,
+    depth: BackupDepth,
+) -> BackupsFacts | None:
+    """The backups named one by one, which must be readable, and those found below a directory."""
+    if not backups and backups_below is None:
+        return None
+    try:
+        named = [read_backup(Path(url), depth) for url in backups]
+        below = read_backups(backups_below, depth) if backups_below else None
+    except NotABackup as error:
+        raise CannotCheck(str(error)) from None
+    found = [*named, *(below.backups if below else ())]
+    found.sort(key=lambda backup: (backup.label.start_lsn, backup.url))
+    unreadable = below.unreadable if below else {}
+    return BackupsFacts(backups=tuple(found), unreadable=unreadable, depth=depth)
+
+
+async def _read(
+    archive: ArchiveFacts,
+    backups: Sequence[BackupFacts],
+    depth: Depth,
+    workers: int,
+    on_progress: Progress,
+) -> SegmentReadings:
+    """Read the segments that some restore could need."""
+    assert archive.segment_size_bytes is not None
+    files = segments_to_read(archive, backups)
+    reader = SegmentReader(workers)
+    return await reader.read(
+        archive, files, archive.segment_size_bytes, depth, on_progress=on_progress
+    )
+
+
+def _with_readings(
+    gathered: Gathered, archive: ArchiveFacts, readings: SegmentReadings, depth: Depth
+) -> Gathered:
+    """Add what the segments say, of themselves and for the predictor."""
+    backups = gathered.backups.backups if gathered.backups else ()
+    size = archive.segment_size_bytes
+    assert size is not None
+    scans = scans_of(readings)
+    identifier = gathered.system_identifier
+    tree = timeline_tree(archive, backups)
+    major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
+    restores = (
+        {backup.url: _restore(archive, readings, backup, size, major) for backup in backups}
+        if depth == "records" and major is not None
+        else {}
+    )
+    return replace(
+        gathered,
+        scan=scan_facts(readings, depth, tree, size, identifier),
+        scans=scans,
+        restores=restores,
+        system_identifier=identifier or system_identifier_of(scans.values()),
+        server_major=major,
+    )
+
+
+def _restore(
+    archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, size: int, major: int
+) -> Restore:
+    return Restore(
+        server=Server(major=backup.major or major),
+        backup=backup,
+        control=backup.control,
+        histories=archive.histories,
+        broken_histories=frozenset(archive.broken_histories),
+        wal=make_wal(archive, readings, backup, size),
+    )

@@ -1,0 +1,112 @@
+"""`pitr-agent`: the scheduled agent (`run`) and the check of its configuration."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import __version__
+from agent.cli import entry
+from agent.logs import FORMATS, LEVELS, configure_logging
+
+if TYPE_CHECKING:
+    from agent.config import Config
+
+_DESCRIPTION = """\
+Polls PostgreSQL servers, their WAL archives and logs on a schedule, and serves what that proves
+as Prometheus metrics. It only reads: a role that is a member of pg_monitor is enough.
+"""
+
+_EPILOG = """\
+examples:
+  pitr-agent check-config --config pitr.yaml
+  pitr-agent run --config pitr.yaml --web.listen-address 127.0.0.1:9870
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the command."""
+    return entry.run("pitr-agent", _body, argv)
+
+
+def _body(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    status: int = arguments.command(arguments)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = entry.Parser(prog="pitr-agent", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("--version", action="version", version=f"pitr-agent {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="poll and serve until SIGTERM")
+    run.set_defaults(command=_run)
+    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        default="127.0.0.1:9870",
+        metavar="HOST:PORT",
+        help="where to serve; loopback unless told (default: %(default)s)",
+    )
+    run.add_argument(
+        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
+    )
+    run.add_argument("--log.level", dest="log_level", default="info", choices=LEVELS)
+    run.add_argument("--log.format", dest="log_format", default="logfmt", choices=FORMATS)
+    check = commands.add_parser("check-config", help="say what is wrong with a configuration")
+    check.set_defaults(command=_check_config)
+    check.add_argument("--config", type=Path, required=True, metavar="FILE")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from agent.service import Service
+
+    config = _load(arguments.config)
+    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}", arguments.listen_address):
+        raise entry.UsageError(
+            f"--web.listen-address {arguments.listen_address!r}: write HOST:PORT, as 127.0.0.1:9870"
+        )
+    configure_logging(arguments.log_level, arguments.log_format)
+    service = Service(
+        config,
+        listen_address=arguments.listen_address,
+        telemetry_path=arguments.telemetry_path,
+    )
+    try:
+        asyncio.run(service.run(_say_where(arguments.telemetry_path)))
+    except OSError as error:
+        raise entry.CannotCheck(
+            f"cannot listen on {arguments.listen_address}: {error.strerror or error}: "
+            "choose another --web.listen-address"
+        ) from None
+    return entry.OK
+
+
+def _say_where(telemetry_path: str) -> Callable[[str], None]:
+    def say(url: str) -> None:
+        print(f"pitr-agent: serving {url}{telemetry_path}", file=sys.stderr, flush=True)
+
+    return say
+
+
+def _check_config(arguments: argparse.Namespace) -> int:
+    config = _load(arguments.config)
+    names = ", ".join(cluster.name for cluster in config.clusters)
+    print(f"{arguments.config}: valid: {len(config.clusters)} cluster(s): {names}")
+    return entry.OK
+
+
+def _load(path: Path) -> Config:
+    from agent.config import ConfigError, load_config
+
+    try:
+        return load_config(path)
+    except ConfigError as error:
+        raise entry.UsageError(f"the configuration is wrong:\n{error}") from None

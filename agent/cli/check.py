@@ -1,0 +1,222 @@
+"""`pitr-check`: one verdict about backups, an archive and a target."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent import __version__
+from agent.cli import entry
+
+if TYPE_CHECKING:
+    from rules.goal import Goal
+    from rules.report import Report
+    from rules.target import Target
+
+_DESCRIPTION = """\
+Says whether backups can be restored with the WAL that an archive holds, and to where. It reads
+files and nothing else: no server is needed, nothing is written.
+"""
+
+_EPILOG = """\
+examples:
+  pitr-check --archive /backup/wal --backup /backup/base
+  pitr-check --archive /backup/wal --backups /backup --depth headers --format nagios
+  pitr-check --config pitr.yaml --cluster laboratorio --format json
+"""
+
+_TARGETS = ("time", "lsn", "xid", "name")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of the command."""
+    return entry.run("pitr-check", _body, argv)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = entry.Parser(prog="pitr-check", description=_DESCRIPTION, epilog=_EPILOG)
+    parser.add_argument("--version", action="version", version=f"pitr-check {__version__}")
+    what = parser.add_argument_group("what to look at")
+    what.add_argument(
+        "--archive",
+        action="append",
+        default=[],
+        metavar="URL",
+        dest="archives",
+        help="a directory that archive_command writes to; may be repeated",
+    )
+    what.add_argument(
+        "--backup",
+        action="append",
+        default=[],
+        metavar="URL",
+        dest="backups",
+        help="a base backup; may be repeated",
+    )
+    what.add_argument(
+        "--backups", metavar="URL", dest="backups_below", help="a directory with base backups in it"
+    )
+    what.add_argument("--config", type=Path, metavar="FILE", help="take both from the agent's file")
+    what.add_argument("--cluster", metavar="NAME", help="which cluster of it")
+    target = parser.add_argument_group("recovery target (none: the end of the WAL)")
+    one = target.add_mutually_exclusive_group()
+    for name in _TARGETS:
+        one.add_argument(
+            f"--target-{name}", metavar=name[0].upper(), help=f"as recovery_target_{name}"
+        )
+    one.add_argument("--target-immediate", action="store_true", help="as recovery_target")
+    target.add_argument("--exclusive", action="store_true", help="recovery_target_inclusive = off")
+    target.add_argument(
+        "--timeline", default="latest", help="latest (default), current or a number"
+    )
+    target.add_argument("--action", default="promote", choices=("promote", "pause", "shutdown"))
+    how = parser.add_argument_group("how closely")
+    how.add_argument(
+        "--depth",
+        default="records",
+        choices=("names", "headers", "records"),
+        help="how far to look into the WAL (default: %(default)s)",
+    )
+    how.add_argument(
+        "--backup-depth",
+        default="files",
+        choices=("label", "files", "checksums"),
+        help="how far to look into the backups (default: %(default)s)",
+    )
+    how.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that read segments (default: %(default)s)",
+    )
+    how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
+    parser.add_argument("--format", default="text", choices=("text", "json", "nagios"))
+    return parser  # fmt: skip
+
+
+def _body(argv: Sequence[str]) -> int:
+    arguments = _parser().parse_args(argv)
+    _complete(arguments)
+    target = _target(arguments)
+    report = _check(arguments, target)
+    print(_render(report, arguments.format))
+    return report.verdict.status
+
+
+def _complete(arguments: argparse.Namespace) -> None:
+    """Fill in the archives and backups of a configured cluster, and refuse an empty question."""
+    if arguments.cluster and not arguments.config:
+        raise entry.UsageError("--cluster needs --config FILE")
+    if arguments.config:
+        _take_from_config(arguments)
+    if not arguments.archives and not arguments.backups and not arguments.backups_below:
+        raise entry.UsageError(
+            "nothing to look at: name an --archive and a --backup (type  pitr-check --help)"
+        )
+    if arguments.workers < 1:
+        raise entry.UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+
+
+def _take_from_config(arguments: argparse.Namespace) -> None:
+    from agent.config import ConfigError, load_config
+
+    try:
+        config = load_config(arguments.config)
+    except ConfigError as error:
+        raise entry.UsageError(f"the configuration is wrong:\n{error}") from None
+    names = [cluster.name for cluster in config.clusters]
+    if arguments.cluster is None and len(names) > 1:
+        raise entry.UsageError(f"which one? --cluster NAME, one of {', '.join(names)}")
+    wanted = arguments.cluster or names[0]
+    if wanted not in names:
+        raise entry.UsageError(f"no cluster {wanted!r}: the file has {', '.join(names)}")
+    cluster = config.clusters[names.index(wanted)]
+    arguments.archives = arguments.archives or [archive.url for archive in cluster.archives]
+    if not arguments.backups and not arguments.backups_below and cluster.backups:
+        arguments.backups_below = cluster.backups.url
+
+
+def _target(arguments: argparse.Namespace) -> Target:
+    from rules.target import Target
+
+    kind, value = "none", None
+    for name in _TARGETS:
+        given = getattr(arguments, f"target_{name}")
+        if given is not None:
+            kind, value = name, given
+    if arguments.target_immediate:
+        kind = "immediate"
+    return Target(
+        type=kind,
+        value=value,
+        timeline=arguments.timeline,
+        inclusive=not arguments.exclusive,
+        action=arguments.action,
+    )
+
+
+def _read_goal(target: Target, backup: Path | None) -> tuple[Goal, str]:
+    """Read the target's value as the restored server would; also what had to be assumed."""
+    from agent.backups.settings import find_zone, server_zone
+    from parsers.errors import ParseError
+    from rules.goal import has_zone, read_goal
+
+    try:
+        if target.type != "time" or has_zone(target.value or ""):
+            return read_goal(target, find_zone=find_zone), ""
+        zone, source = server_zone(backup)
+        note = f"; the time was given without a zone and read as {zone.key} ({source})"
+        return read_goal(target, zone=zone, find_zone=find_zone), note
+    except ParseError as error:
+        raise entry.UsageError(error.message) from None
+
+
+def _check(arguments: argparse.Namespace, target: Target) -> Report:
+    from agent.check.gather import gather
+    from rules.check import load_catalogue
+    from rules.report import Question, build_report
+
+    now = _now(arguments.now)
+    first_backup = Path(arguments.backups[0]) if arguments.backups else None
+    goal, note = _read_goal(target, first_backup)
+    gathered = gather(
+        arguments.archives,
+        arguments.backups,
+        arguments.backups_below,
+        depth=arguments.depth,
+        backup_depth=arguments.backup_depth,
+        workers=arguments.workers,
+    )
+    question = Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
+    return build_report(question, gathered, load_catalogue())
+
+
+def _now(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        now = datetime.fromisoformat(text)
+    except ValueError:
+        raise entry.UsageError(
+            f"--now {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00"
+        ) from None
+    return now if now.tzinfo else now.replace(tzinfo=UTC)
+
+
+def _render(report: Report, output: str) -> str:
+    if output == "json":
+        from agent.check.render_json import render_json
+
+        return render_json(report)
+    if output == "nagios":
+        from agent.check.render_nagios import render_nagios
+
+        return render_nagios(report)
+    from agent.check.render_text import render_text
+
+    return render_text(report)

@@ -1,0 +1,145 @@
+"""`pitr-lab`: the laboratory on an embedded PostgreSQL."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from agent.cli.entry import CannotCheck, Parser, UsageError, run
+from agent.postgres.account import server_account
+from agent.postgres.installation import (
+    Installation,
+    InstallationFor,
+    NoInstallation,
+    find_installation,
+    read_installation,
+)
+
+_EMBEDDED_MAJORS = (16, 18)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run pitr-lab and give its exit status."""
+    return run("pitr-lab", _main, argv)
+
+
+def _parser() -> Parser:
+    from agent.lab.faults import FAULTS
+
+    listing = "\n".join(f"  {fault.name:<14} {fault.summary}" for fault in FAULTS.values())
+    parser = Parser(
+        prog="pitr-lab",
+        description="""\
+The PITR laboratory, start to end, on a PostgreSQL of its own: an archive, a base backup, a
+history, the disaster, and a restore to each kind of target. It compares what it recorded
+(transaction, LSN, time, name) with the line on which PostgreSQL says that it stopped.
+
+It needs no PostgreSQL on the machine and touches none that is there.""",
+        epilog=f"""\
+faults, for --serve --fault NAME:
+{listing}
+
+examples:
+  pitr-lab                          the whole laboratory
+  pitr-lab --keep /tmp/lab          the same, and its files stay
+  pitr-lab --serve                  a primary under light traffic, watched, until Ctrl-C
+  pitr-lab --serve --fault gap      the same, broken on purpose after a healthy moment
+
+here, 0 means that every restore stopped as recorded, 1 that the agent missed something of it,
+2 that a restore differs, 3 that the laboratory itself could not run.
+""",
+    )
+    _add_options(parser, tuple(FAULTS))
+    return parser
+
+
+def _add_options(parser: argparse.ArgumentParser, faults: tuple[str, ...]) -> None:
+    where = parser.add_argument_group("the PostgreSQL to use")
+    where.add_argument(
+        "--major", type=int, choices=_EMBEDDED_MAJORS, default=_EMBEDDED_MAJORS[0],
+        help="embedded version (default: %(default)s)",
+    )  # fmt: skip
+    where.add_argument(
+        "--pg-bindir", type=Path, metavar="DIR", help="another installation's programs, 13 or newer"
+    )
+    serving = parser.add_argument_group("serving")
+    serving.add_argument(
+        "--serve",
+        action="store_true",
+        help="keep a primary under light traffic, with the agent, until Ctrl-C",
+    )
+    serving.add_argument(
+        "--fault", metavar="NAME", choices=faults,
+        help="with --serve: break it on purpose after a healthy moment (see below)",
+    )  # fmt: skip
+    files = parser.add_argument_group("files")
+    files.add_argument(
+        "--dir", type=Path, metavar="DIR", default=Path("/tmp"),
+        help="where to make the temporary directory (default: %(default)s)",
+    )  # fmt: skip
+    files.add_argument(
+        "--keep", type=Path, metavar="DIR", help="work in DIR (new or empty), and leave it there"
+    )
+
+
+def _main(argv: Sequence[str]) -> int:
+    options = _parser().parse_args(argv)
+    if options.fault and not options.serve:
+        raise UsageError(
+            f"--fault breaks what --serve keeps up (type  pitr-lab --serve --fault {options.fault})"
+        )
+    from agent.lab.errors import BadPlace, LabFailed
+
+    try:
+        return _run(options)
+    except BadPlace as error:
+        raise UsageError(str(error)) from error
+    except LabFailed as error:
+        _show_tail(error.log, error.log_tail)
+        raise CannotCheck(str(error)) from error
+
+
+def _run(options: argparse.Namespace) -> int:
+    from agent.lab.demonstration import Demonstration
+    from agent.lab.exhibition import Exhibition
+    from agent.lab.faults import FAULTS
+    from agent.lab.laboratory import open_laboratory
+    from agent.lab.story import Story, make_console
+
+    try:
+        account = server_account()
+    except LookupError as error:
+        raise CannotCheck(str(error)) from error
+    story = Story(make_console())
+    with (
+        InstallationFor(_choose_installation(options), account) as installation,
+        open_laboratory(installation, account, keep=options.keep, under=options.dir) as lab,
+    ):
+        story.title(
+            f"pitr-lab: point-in-time recovery, on PostgreSQL {installation.version}",
+            f"in {lab.directory}, " + ("which stays" if options.keep else "removed at the end"),
+            f"the servers run as {account.name}, on Unix sockets",
+        )
+        if options.serve:
+            return Exhibition(lab, story).run(FAULTS.get(options.fault))
+        return Demonstration(lab, story).run()
+
+
+def _choose_installation(options: argparse.Namespace) -> Installation:
+    if options.pg_bindir is None:
+        try:
+            return find_installation(options.major)
+        except NoInstallation as error:
+            raise CannotCheck(str(error)) from error
+    try:
+        return read_installation(options.pg_bindir.absolute())
+    except NoInstallation as error:
+        raise UsageError(f"--pg-bindir: {error}") from error
+
+
+def _show_tail(log: Path | None, lines: Sequence[str]) -> None:
+    """Show the end of the log that tells more."""
+    if lines:
+        print(f"the end of {log}:", *lines, sep="\n  ", file=sys.stderr)

@@ -1,0 +1,246 @@
+"""`/metrics`: the last readings of every cluster, rendered by prometheus-client.
+
+A scrape reads memory and nothing else. What is not known is absent, never 0. The table below is
+the documentation of each metric; docs/metrics.md is generated from it.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from agent import __version__
+from agent.watched import WatchedCluster
+from parsers.wal_damage import DamageKind
+from rules.evidence import SequenceFacts
+from rules.exposure import exposure_bytes
+from rules.facts import (
+    ArchiverFacts,
+    ArchiveStatusFacts,
+    BackupsFacts,
+    PositionFacts,
+    ScanFacts,
+    WalDirectoryFacts,
+)
+from rules.sequence import GAP_CLASSES
+
+Sample = tuple[tuple[str, ...], float]  # label values after `cluster`, value
+
+# Name, kind, labels after `cluster`, help. The order is the order on the page.
+METRICS: Final = (
+    ("pitr_up", "gauge", (), "1 if the server answered the last poll."),
+    ("pitr_archive_ready_files", "gauge", (), "Files that wait for the archiver (.ready)."),
+    (
+        "pitr_archive_oldest_ready_timestamp_seconds",
+        "gauge",
+        (),
+        "When the file that has waited longest for the archiver was completed.",
+    ),
+    (
+        "pitr_archiver_last_archived_timestamp_seconds",
+        "gauge",
+        (),
+        "When the archiver last reported success.",
+    ),
+    (
+        "pitr_archiver_last_failed_timestamp_seconds",
+        "gauge",
+        (),
+        "When the archiver last reported a failure.",
+    ),
+    ("pitr_archiver_archived", "counter", (), "Files that the archiver reported as archived."),
+    ("pitr_archiver_failed", "counter", (), "Attempts that the archiver reported as failed."),
+    (
+        "pitr_archive_missing_segments",
+        "gauge",
+        ("timeline", "class"),
+        "Segments that the archive should hold and does not.",
+    ),
+    (
+        "pitr_archive_damaged_segments",
+        "gauge",
+        ("kind",),
+        "Archived segments that are not what their name promises.",
+    ),
+    ("pitr_wal_directory_bytes", "gauge", (), "Size of the files in pg_wal."),
+    (
+        "pitr_recovery_point_exposure_bytes",
+        "gauge",
+        (),
+        "WAL written that the archive does not hold: what a disk loss now would cost.",
+    ),
+    (
+        "pitr_backups",
+        "gauge",
+        ("state",),
+        "Base backups, by whether the WAL that they need is in the archive.",
+    ),
+    (
+        "pitr_backup_last_finished_timestamp_seconds",
+        "gauge",
+        (),
+        "When the newest base backup ended.",
+    ),
+    ("pitr_recovery_in_progress", "gauge", (), "1 if the server is in recovery."),
+    ("pitr_recovery_paused", "gauge", (), "1 if the replay of WAL is paused."),
+    ("pitr_recovery_replayed_bytes", "gauge", (), "WAL position replayed up to, as bytes."),
+    ("pitr_recovery_events", "counter", ("event",), "Recovery events read from the server log."),
+    (
+        "pitr_finding",
+        "gauge",
+        ("id", "severity"),
+        "How often the check found something; keeps its value while its evidence cannot be had.",
+    ),
+    ("pitr_check_known", "gauge", ("id",), "1 if the check had its evidence, 0 if it was blind."),
+    ("pitr_verdict_timestamp_seconds", "gauge", (), "When the checks were last asked."),
+    ("pitr_objective_seconds", "gauge", ("objective",), "The objectives of the configuration."),
+    ("pitr_collector_success", "gauge", ("collector",), "1 if the last reading succeeded."),
+    ("pitr_collector_duration_seconds", "gauge", ("collector",), "How long it took."),
+)
+
+
+def make_registry(clusters: Sequence[WatchedCluster]) -> CollectorRegistry:
+    """A registry that renders these clusters, the build and the process itself."""
+    registry = CollectorRegistry()
+    registry.register(ClusterCollector(clusters))
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry
+
+
+class ClusterCollector(Collector):
+    """Turns the state of all clusters into metric families."""
+
+    def __init__(self, clusters: Sequence[WatchedCluster]) -> None:
+        self._clusters = clusters
+
+    def collect(self) -> Iterable[Metric]:
+        yield _build_info()
+        rendered = [(cluster.name, _samples(cluster)) for cluster in self._clusters]
+        for name, kind, labels, help_text in METRICS:
+            family = _family(name, kind, ("cluster", *labels), help_text)
+            for cluster_name, samples in rendered:
+                for values, number in samples.get(name, ()):
+                    family.add_metric([cluster_name, *values], number)
+            yield family
+
+
+def _family(
+    name: str, kind: str, labels: Sequence[str], help_text: str
+) -> GaugeMetricFamily | CounterMetricFamily:
+    family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+    return family(name, help_text, labels=labels)
+
+
+def _build_info() -> Metric:
+    family = GaugeMetricFamily("pitr_build_info", "Always 1.", labels=("version", "python_version"))
+    family.add_metric([__version__, platform.python_version()], 1)
+    return family
+
+
+def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:
+    samples: dict[str, list[Sample]] = {}
+    for name, values, number in (
+        *_server(cluster),
+        *_archiving(cluster),
+        *_archive(cluster),
+        *_backups(cluster),
+        *_recovery(cluster),
+        *_judgement(cluster),
+        *_collectors(cluster),
+    ):
+        if number is not None:
+            samples.setdefault(name, []).append((values, number))
+    return samples
+
+
+Row = tuple[str, tuple[str, ...], float | None]
+
+
+def _server(cluster: WatchedCluster) -> Iterator[Row]:
+    if (up := cluster.server_answers) is not None:
+        yield "pitr_up", (), float(up)
+    if wal := cluster.fact(WalDirectoryFacts):
+        yield "pitr_wal_directory_bytes", (), float(wal.size_bytes)
+
+
+def _archiving(cluster: WatchedCluster) -> Iterator[Row]:
+    if status := cluster.fact(ArchiveStatusFacts):
+        yield "pitr_archive_ready_files", (), float(len(status.ready))
+        yield "pitr_archive_oldest_ready_timestamp_seconds", (), _epoch(status.oldest_ready_at)
+    if archiver := cluster.fact(ArchiverFacts):
+        yield (
+            "pitr_archiver_last_archived_timestamp_seconds",
+            (),
+            _epoch(archiver.last_archived_at),
+        )
+        yield "pitr_archiver_last_failed_timestamp_seconds", (), _epoch(archiver.last_failed_at)
+        yield "pitr_archiver_archived", (), float(archiver.archived_count)
+        yield "pitr_archiver_failed", (), float(archiver.failed_count)
+
+
+def _archive(cluster: WatchedCluster) -> Iterator[Row]:
+    if sequence := cluster.fact(SequenceFacts):
+        counts: Counter[tuple[str, str]] = Counter()
+        for timeline in cluster.timelines:
+            counts.update({(str(timeline), cause): 0 for cause in GAP_CLASSES})
+        for gap in sequence.gaps:
+            counts[str(gap.timeline), gap.cause] += gap.segments_count
+        for labels, count in sorted(counts.items()):
+            yield "pitr_archive_missing_segments", labels, float(count)
+    if scan := cluster.fact(ScanFacts):
+        kinds = Counter(damage.kind for damage in scan.damaged)
+        for kind in DamageKind:
+            yield "pitr_archive_damaged_segments", (kind.value,), float(kinds[kind.value])
+    yield "pitr_recovery_point_exposure_bytes", (), exposure_bytes(cluster.facts)
+
+
+def _backups(cluster: WatchedCluster) -> Iterator[Row]:
+    backups = cluster.fact(BackupsFacts)
+    if backups is None:
+        return
+    for state, count in cluster.backup_states(backups).items():
+        yield "pitr_backups", (state,), float(count)
+    finished = [b.finished_at for b in backups.backups if b.finished_at is not None]
+    yield "pitr_backup_last_finished_timestamp_seconds", (), _epoch(max(finished, default=None))
+
+
+def _recovery(cluster: WatchedCluster) -> Iterator[Row]:
+    if positions := cluster.fact(PositionFacts):
+        yield "pitr_recovery_in_progress", (), float(positions.in_recovery)
+        if positions.replay_paused is not None:
+            yield "pitr_recovery_paused", (), float(positions.replay_paused)
+        if positions.in_recovery and positions.replay_lsn is not None:
+            yield "pitr_recovery_replayed_bytes", (), float(positions.replay_lsn)
+    for event, count in sorted(cluster.events.items()):
+        yield "pitr_recovery_events", (event,), float(count)
+
+
+def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
+    for entry in cluster.checks.values():
+        if entry.id in cluster.known:
+            count = len(cluster.findings.get(entry.id, ()))
+            yield "pitr_finding", (entry.id, entry.severity.value), float(count)
+            yield "pitr_check_known", (entry.id,), float(cluster.known[entry.id])
+    yield "pitr_verdict_timestamp_seconds", (), _epoch(cluster.judged_at)
+    objectives = cluster.objectives
+    yield "pitr_objective_seconds", ("rpo",), objectives.rpo_seconds
+    yield "pitr_objective_seconds", ("rto",), objectives.rto_seconds
+    yield "pitr_objective_seconds", ("window",), objectives.window_seconds
+
+
+def _collectors(cluster: WatchedCluster) -> Iterator[Row]:
+    for name, reading in sorted(cluster.readings.items()):
+        yield "pitr_collector_success", (name,), float(reading.succeeded)
+        yield "pitr_collector_duration_seconds", (name,), reading.duration_seconds
+
+
+def _epoch(at: datetime | None) -> float | None:
+    return at.timestamp() if at is not None else None

@@ -1,0 +1,97 @@
+"""The real pitr-agent beside the laboratory: a process of its own, read over HTTP."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from agent.lab.errors import LabFailed
+from agent.lab.metrics_page import MetricsPage, parse_metrics_page
+from agent.lab.programs import program_path
+
+PROGRAM: Final = "pitr-agent"
+_STOP_SECONDS: Final = 10
+
+
+class AgentProcess:
+    """`pitr-agent run` on a configuration of the laboratory's, on a free loopback port."""
+
+    def __init__(self, directory: Path) -> None:
+        self.config = directory / "pitr.yaml"
+        self.log = directory / "pitr-agent.log"
+        self.url = ""  # http://127.0.0.1:port once started
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, config: Mapping[str, Any], *, timeout_seconds: float = 60) -> None:
+        """Write the configuration, start the agent, wait for its first metrics page."""
+        self.config.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
+        address = f"127.0.0.1:{_free_port()}"
+        self.url = f"http://{address}"
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    program_path(PROGRAM),
+                    "run",
+                    "--config",
+                    self.config,
+                    "--web.listen-address",
+                    address,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + timeout_seconds
+        while self.read() is None:
+            if self._process.poll() is not None:
+                raise LabFailed(
+                    f"pitr-agent ended with {self._process.returncode} at its start", log=self.log
+                )
+            if time.monotonic() > deadline:
+                raise LabFailed(
+                    f"pitr-agent did not answer on {self.url} in {timeout_seconds:.0f} s",
+                    log=self.log,
+                )
+            time.sleep(0.1)
+
+    def read(self) -> MetricsPage | None:
+        """The metrics of this moment; None while nobody answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
+                return parse_metrics_page(answer.read().decode())
+        except (OSError, urllib.error.URLError):
+            return None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, and insist if it does not."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

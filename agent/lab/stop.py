@@ -1,0 +1,94 @@
+"""Where a recovery stopped: as the laboratory recorded it, and as PostgreSQL says it.
+
+The lines are those of recoveryStopsBefore, recoveryStopsAfter and PerformWalRecovery in
+src/backend/access/transam/xlogrecovery.c, read here with expressions of the laboratory's own:
+what judges the product must not be the product.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Final
+
+from parsers.lsn import parse_lsn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """One stop point. None is what this witness does not state."""
+
+    position: str  # before, after, at
+    kind: str  # commit, abort, lsn, restore_point
+    xid: int | None = None
+    name: str | None = None  # of the restore point
+    lsn: int | None = None  # start of the record at which recovery stopped
+    time: datetime | None = None  # stamped into that record
+    last_transaction_at: datetime | None = None  # the last commit that was replayed
+
+    def disagreements(self, other: Stop) -> Iterator[str]:
+        """What this witness states, and the other states differently or not at all."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine is not None and mine != theirs:
+                yield f"{field.name}: {_text(mine)} and {_text(theirs)}"
+
+
+def _text(value: object) -> str:
+    return value.isoformat(" ") if isinstance(value, datetime) else str(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """What a server's log says about its stop: the lines themselves, and what they mean."""
+
+    lines: tuple[str, ...]  # without their prefix, in the log's order
+    stop: Stop | None  # None when no line says that it stopped
+
+
+_TRANSACTION: Final = re.compile(
+    r"recovery stopping (before|after) (commit|abort) of transaction (\d+), time (.+)$"
+)
+_LSN: Final = re.compile(r'recovery stopping (before|after) WAL location \(LSN\) "(.+)"$')
+_NAME: Final = re.compile(r'recovery stopping at restore point "(.+)", time (.+)$')
+_REDO_DONE: Final = re.compile(r"redo done at ([0-9A-F]+/[0-9A-F]+)")
+LAST_TRANSACTION: Final = "last completed transaction was at log time "
+_LAST_TRANSACTION: Final = re.compile(LAST_TRANSACTION + "(.+)$")
+_USAGE: Final = " system usage: "  # what "redo done" adds from 14 on
+_FATAL: Final = re.compile(r"(?:FATAL|PANIC):  (.+)$")
+
+
+def read_report(log_lines: Iterable[str]) -> Reported:
+    """Find the stop in the log of one restore: its line, and what `redo done` adds to it."""
+    stated: dict[str, object] = {}
+    kept: list[str] = []
+    for line in log_lines:
+        facts = _facts(line)
+        if facts is not None:
+            stated = facts | stated  # the stop's own line comes first, and counts
+            kept.append(line.partition(":  ")[2].partition(_USAGE)[0])
+    stop = Stop(**stated) if "position" in stated else None  # type: ignore[arg-type]
+    return Reported(lines=tuple(kept), stop=stop)
+
+
+def _facts(line: str) -> dict[str, object] | None:
+    """The fields that one line states; None for a line about something else."""
+    if match := _TRANSACTION.search(line):
+        return {
+            "position": match[1],
+            "kind": match[2],
+            "xid": int(match[3]),
+            "time": datetime.fromisoformat(match[4]),
+        }
+    if match := _LSN.search(line):
+        return {"position": match[1], "kind": "lsn", "lsn": parse_lsn(match[2])}
+    if match := _NAME.search(line):
+        time = datetime.fromisoformat(match[2])
+        return {"position": "at", "kind": "restore_point", "name": match[1], "time": time}
+    if match := _REDO_DONE.search(line):
+        return {"lsn": parse_lsn(match[1])}
+    if match := _LAST_TRANSACTION.search(line):
+        return {"last_transaction_at": datetime.fromisoformat(match[1])}
+    return {} if _FATAL.search(line) else None

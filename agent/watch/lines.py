@@ -1,0 +1,176 @@
+"""The views of a restore as lines of text: values in, lines out, nothing printed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent.durations import format_duration
+from agent.watch.progress import Progress
+from agent.watch.words import in_words, instant
+from parsers.errors import Unparsed
+from parsers.log_stream import StreamItem
+from parsers.lsn import format_lsn
+from rules.restore_checks import Check
+from rules.restore_summary import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """All that a screen shows, at one instant."""
+
+    where: str  # the data directory or the log
+    phase: str
+    phase_seconds: float
+    target: str
+    summary: Summary
+    progress: Progress
+    replayed_at: datetime | None
+    segment: str | None
+    segment_doing: str | None  # "fetching", "waiting for", "recovering"
+    timeline: int | None
+    recent: tuple[StreamItem, ...]
+    notes: tuple[str, ...]  # what disagrees, what is not known
+    checks: tuple[Check, ...]  # empty until there is an end
+    stop: str | None
+
+
+Line = tuple[str, str]  # text, style
+_LABEL = 13
+
+
+def item_lines(item: StreamItem) -> Iterator[str]:
+    """One event as it came, for a log of the log."""
+    if isinstance(item, Unparsed):
+        yield f"{'':19}  ?  {item.text}"
+        return
+    at = item.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3] + " UTC" if item.at else ""
+    mark = "  (unproven)" if not item.proven else ""
+    yield f"{at:16}  {in_words(item)}{mark}"
+
+
+def screen_lines(view: View, width: int) -> Iterator[Line]:
+    """The whole screen, each line no wider than `width`."""
+    for text, style in _screen(view, width):
+        yield (text if len(text) <= width else text[: max(0, width - 1)] + "…"), style
+
+
+def _screen(view: View, width: int) -> Iterator[Line]:
+    yield f"pitr-watch  {view.where}", "bold"
+    yield "", ""
+    yield _row("phase", f"{view.phase}  ({format_duration(view.phase_seconds)})"), "bold cyan"
+    yield _row("target", view.target), ""
+    yield from _progress_lines(view.progress, width)
+    yield from _replay_lines(view)
+    if view.stop:
+        yield _row("stop", view.stop), "green"
+    for note in view.notes:
+        yield _row("note", note), "yellow"
+    yield "", ""
+    for item in view.recent:
+        yield from ((f"  {line}", "dim") for line in item_lines(item))
+    if view.checks:
+        yield "", ""
+        yield from check_lines(view.checks)
+    yield from next_lines(view.summary)
+
+
+def _row(label: str, text: str) -> str:
+    return f"{label:{_LABEL}}{text}"
+
+
+def _progress_lines(progress: Progress, width: int) -> Iterator[Line]:
+    if progress.replayed_lsn is None:
+        return
+    text = f"at {format_lsn(progress.replayed_lsn)}"
+    if progress.goal_lsn is not None and progress.goal is not None:
+        text += f" of {format_lsn(progress.goal_lsn)} ({progress.goal})"
+    yield _row("WAL", text), ""
+    fraction = progress.fraction
+    if fraction is not None:
+        cells = max(10, min(40, width - _LABEL - 30))
+        done = round(fraction * cells)
+        yield (
+            _row("", f"[{'#' * done}{'.' * (cells - done)}] {fraction:4.0%}  {_pace(progress)}"),
+            "",
+        )
+
+
+def _pace(progress: Progress) -> str:
+    rate, eta = progress.bytes_per_second, progress.eta_seconds
+    words = f"{rate / (1 << 20):.1f} MiB/s" if rate else ""
+    return f"{words}  {format_duration(eta)} to go" if eta is not None else words
+
+
+def _replay_lines(view: View) -> Iterator[Line]:
+    summary = view.summary
+    count = len(summary.restored_segments)
+    if count or view.segment:
+        now = f"{view.segment_doing} {view.segment}  " if view.segment else ""
+        yield _row("segments", f"{now}({count} restored from the archive)"), ""
+    committed = summary.last_transaction_at or view.replayed_at
+    if committed is not None:
+        yield _row("last commit", instant(committed)), ""
+    if summary.new_timeline is not None:
+        yield _row("timeline", f"{summary.new_timeline} (new)"), ""
+    elif view.timeline is not None:
+        yield _row("timeline", str(view.timeline)), ""
+
+
+def check_lines(checks: tuple[Check, ...]) -> Iterator[Line]:
+    """The four checks at the end, one a line."""
+    marks = {True: ("ok", "green"), False: ("BAD", "bold red"), None: ("?", "yellow")}
+    for check in checks:
+        mark, style = marks[check.good]
+        yield f"  {mark:4} {check.what}: {check.found}", style
+
+
+def next_lines(summary: Summary) -> Iterator[Line]:
+    """What it came to, why, and what to type."""
+    if summary.cause:
+        yield _row("cause", summary.cause), "yellow"
+    if summary.next_command:
+        yield _row("next", summary.next_command), "bold"
+
+
+def verdict_line(summary: Summary) -> Line:
+    """The one line at the end."""
+    words = {
+        "promoted": "PROMOTED", "paused": "PAUSED", "failed": "FAILED", "shut_down": "SHUT DOWN",
+        "in_progress": "NOT FINISHED", "none": "NO RESTORE HERE", None: "UNREADABLE",
+    }[summary.outcome]  # fmt: skip
+    reached = {True: ", the target was reached", False: ", the target was NOT reached", None: ""}
+    good = summary.verdict.status == 0
+    style = "bold green" if good else "bold red"
+    return f"verdict: {words}{reached[summary.reached_target]}", style
+
+
+def summary_lines(summary: Summary, checks: tuple[Check, ...]) -> Iterator[Line]:
+    """The end of a plain-text run."""
+    yield "", ""
+    if summary.stop.kind is not None and summary.outcome != "none":
+        yield _row("stop", stop_words(summary)), ""
+    if summary.last_transaction_at is not None:
+        yield _row("last commit", instant(summary.last_transaction_at)), ""
+    if summary.fatal_message:
+        yield _row("fatal", summary.fatal_message), "red"
+    yield from check_lines(checks)
+    yield from next_lines(summary)
+    yield verdict_line(summary)
+
+
+def stop_words(summary: Summary) -> str:
+    """The stop point of a summary in words."""
+    stop = summary.stop
+    where = f", at {format_lsn(stop.lsn)}" if stop.lsn is not None else ""
+    time = f" ({instant(stop.time)})" if stop.time else ""
+    if stop.kind in ("commit", "abort"):
+        return f"{stop.position} the {stop.kind} of transaction {stop.xid}{time}{where}"
+    if stop.kind == "restore_point":
+        return f'at restore point "{stop.name}"{time}{where}'
+    if stop.kind == "lsn":
+        return f"{stop.position} the record{where}"
+    if stop.kind == "consistency":
+        return f"as soon as the data were consistent{where}"
+    return f"the WAL ended{where}"

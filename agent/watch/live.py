@@ -1,0 +1,130 @@
+"""Run a watch: judge what is there (`--once`), or follow until the restore has ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from agent.cli.entry import CannotCheck
+from agent.watch.follow import Follower
+from agent.watch.lines import item_lines, summary_lines
+from agent.watch.report import render_item, render_summary
+from parsers.log_stream import StreamItem
+from rules.restore_summary import unread
+
+if TYPE_CHECKING:
+    from agent.cli.watch import Options
+
+_STEP_SECONDS: Final = 0.1
+
+
+def watch(options: Options) -> int:
+    """Watch as the command line says, and give the exit status. Raises CannotCheck."""
+    if options.format == "tui" and _can_draw():
+        from agent.watch.screen import watch_screen  # rich costs a quarter of a second
+
+        return watch_screen(options)
+    return _watch_lines(options)
+
+
+def _can_draw() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+
+
+# -- lines: text and JSON -------------------------------------------------------------------------
+
+
+def _watch_lines(options: Options) -> int:
+    follower = Follower(options)
+    show = _show_json if options.format == "json" else _show_text
+    try:
+        follow(follower, lambda items: show(items))
+        show(follower.finish())
+        _check_readable(follower)
+    except CannotCheck as error:
+        if options.format == "json":  # the document is printed whatever happened
+            print(render_summary(unread(str(error))), flush=True)
+        raise
+    _show_end(follower)
+    return follower.summary.verdict.status
+
+
+def _show_json(items: list[StreamItem]) -> None:
+    for item in items:
+        print(render_item(item, "log"), flush=True)
+
+
+def _show_text(items: list[StreamItem]) -> None:
+    for item in items:
+        for line in item_lines(item):
+            print(line, flush=True)
+
+
+def _show_end(follower: Follower) -> None:
+    """Print the summary."""
+    if follower.options.format == "json":
+        print(render_summary(follower.summary), flush=True)
+        return
+    for line, _ in summary_lines(follower.summary, follower.checks):
+        print(line, flush=True)
+
+
+def _check_readable(follower: Follower) -> None:
+    """Raise CannotCheck for a log that is none, or that nothing here can read."""
+    tail, summary = follower.tail, follower.summary
+    if tail is not None and tail.unreadable:
+        raise CannotCheck(
+            f"{tail.path} is not a log of PostgreSQL, or its log_line_prefix was not detected: "
+            "give it with --log-line-prefix"
+        )
+    if tail is not None and follower.options.once and tail.stream.counts.lines == 0:
+        raise CannotCheck(f"{tail.path} is empty: nothing to judge")
+    if summary.outcome is None:
+        raise CannotCheck(f"{summary.cause}; type  {summary.next_command}")
+
+
+# -- following ------------------------------------------------------------------------------------
+
+
+def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None:
+    """Step until it has ended, the time is up, or the person has seen enough (Ctrl-C)."""
+    options = follower.options
+    began = time.monotonic()
+    stays = sys.stdout.isatty()  # a person may resume a pause; a job runner will not
+    try:
+        while True:
+            items = _step(follower)
+            show(items)
+            if options.once and not items:
+                return
+            if follower.ended if stays else follower.settled:
+                return
+            if options.timeout_seconds and time.monotonic() - began > options.timeout_seconds:
+                return
+            if not options.once:
+                time.sleep(_STEP_SECONDS)
+    except KeyboardInterrupt:
+        return
+
+
+def _step(follower: Follower) -> list[StreamItem]:
+    try:
+        items = follower.step()
+    except OSError as error:
+        raise CannotCheck(f"cannot read {error.filename or 'the log'}: {error.strerror}") from None
+    tail = follower.tail
+    if follower.options.once and (tail is None or tail.current is None):
+        raise CannotCheck(_no_log(follower))
+    return items
+
+
+def _no_log(follower: Follower) -> str:
+    options = follower.options
+    if options.log is None:
+        return f"no log found for {options.pgdata}: name it with  --log FILE"
+    if options.log.is_dir():
+        return f"no log (*.log, *.csv, *.json) in {options.log}"
+    return f"{options.log}: there is no such file"

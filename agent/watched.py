@@ -1,0 +1,310 @@
+"""One watched cluster: its sources, the last reading of each, and what the checks say of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Any, Final, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from agent.archive.directory import list_archive
+from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.backups.find import read_backups
+from agent.config import ClusterConfig
+from agent.deadline import Worker
+from agent.explain import explain
+from agent.logtail import LogTail
+from agent.message_catalogues import find_languages
+from agent.pollers.lane import ServerLane
+from agent.pollers.registry import POLLERS, Lane
+from agent.reading import Reading
+from parsers.log_stream import LogStream
+from parsers.log_time import Zone
+from parsers.recovery_events import RecoveryEvent
+from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
+from rules.backups import BackupState, backup_state, close_backups
+from rules.check import Check, judge
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts
+from rules.facts import (
+    ArchiveFacts,
+    ArchiverFacts,
+    ArchiveStatusFacts,
+    BackupsFacts,
+    ControlFacts,
+    ScanFacts,
+)
+from rules.findings import Finding
+
+log: Final = logging.getLogger("pitr.cluster")
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+# Facts that are worked out from others as soon as these are read.
+_DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts),
+}
+
+
+class WatchedCluster:
+    """The state of one cluster. Its coroutines are the scheduler's jobs, and never raise."""
+
+    def __init__(self, config: ClusterConfig, checks: Mapping[str, Check]) -> None:
+        self.config = config
+        self.name = config.name
+        self.checks = checks
+        self.objectives = config.objectives.facts()
+        self.readings: dict[str, Reading] = {}
+        self.facts: dict[type, Any] = {}
+        self.events: Counter[str] = Counter()
+        self.findings: dict[str, tuple[Finding, ...]] = {}
+        self.known: Mapping[str, bool] = {}
+        self.judged_at: datetime | None = None
+        self._reader = SegmentReader()
+        self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
+        timeout = config.timeout or 10.0
+        self._timeout_seconds = timeout
+        self._lanes = {
+            lane: (ServerLane(config.dsn, timeout), Worker(f"{config.name}/{lane.value}"))
+            for lane in Lane
+            if config.dsn
+        }
+        self._workers = {
+            source: Worker(f"{config.name}/{source}") for source in ("archive", "backups", "log")
+        }
+        self._tail = open_log(config) if config.log else None
+
+    # -- what others see -------------------------------------------------------------------------
+
+    def fact(self, kind: type[T]) -> T | None:
+        """The last facts of this kind, None when their last reading failed."""
+        return self.facts.get(kind)
+
+    @property
+    def server_answers(self) -> bool | None:
+        """None without a dsn, and before the first poll ended."""
+        reading = self.readings.get("positions")
+        return None if reading is None else reading.succeeded
+
+    @property
+    def timelines(self) -> list[int]:
+        archive = self.fact(ArchiveFacts)
+        return sorted({int(name[:8], 16) for name in archive.segments}) if archive else []
+
+    @property
+    def segment_size_bytes(self) -> int | None:
+        control, archive = self.fact(ControlFacts), self.fact(ArchiveFacts)
+        if control is not None:
+            return control.segment_size_bytes
+        return archive.segment_size_bytes if archive else None
+
+    def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
+        """How many backups are in each state; each state is there, if with 0."""
+        counts = {state.value: 0 for state in BackupState}
+        archive, sequence = self.fact(ArchiveFacts), self.fact(SequenceFacts)
+        for backup in backups.backups:
+            counts[backup_state(backup, archive, sequence).value] += 1
+        counts[BackupState.UNKNOWN.value] += len(backups.unreadable)
+        return counts
+
+    # -- jobs ------------------------------------------------------------------------------------
+
+    async def poll_server(self, lane: Lane) -> None:
+        """Ask the pollers of one lane, one after the other."""
+        connection, worker = self._lanes[lane]
+        for poller in (entry for entry in POLLERS if entry.lane is lane):
+            await self._take(poller.name, poller.facts, worker, connection.poll, poller)
+        self.judge()
+
+    async def scan(self) -> None:
+        """List the archives and the backups, judge them, and read the segments not read yet."""
+        witnesses = self.fact(ArchiverFacts), self.fact(ArchiveStatusFacts)
+        archive, backups = await asyncio.gather(self._list_archives(), self._read_backups())
+        if archive is not None and backups is not None:
+            self.facts[BackupsFacts] = close_backups(backups, archive.backup_labels)
+        if archive is not None:
+            self._judge_listing(archive, *witnesses)
+            self.judge()
+            await self._read_segments(archive)
+        self.judge()
+
+    async def _list_archives(self) -> ArchiveFacts | None:
+        urls = [archive.url for archive in self.config.archives]
+        if not urls:
+            return None
+        return await self._take(
+            "archive", ArchiveFacts, self._workers["archive"], _list_archives, urls
+        )
+
+    async def _read_backups(self) -> BackupsFacts | None:
+        if self.config.backups is None:
+            return None
+        url, worker = self.config.backups.url, self._workers["backups"]
+        return await self._take("backups", BackupsFacts, worker, read_backups, url)
+
+    async def read_log(self) -> None:
+        """Count the recovery events that the server log gained."""
+        assert self._tail is not None
+        items = await self._take("log", None, self._workers["log"], self._tail.read_new)
+        events = [item for item in items or () if isinstance(item, RecoveryEvent)]
+        self.events.update(event.name for event in events if event.proven)
+
+    def close(self) -> None:
+        for connection, worker in self._lanes.values():
+            if not worker.hangs:
+                connection.close()
+        self._reader.close()
+
+    # -- how ------------------------------------------------------------------------------------
+
+    async def _take(
+        self,
+        collector: str,
+        kind: type | None,
+        worker: Worker,
+        function: Callable[P, T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T | None:
+        """Take a reading within its deadline, and keep it; None when it failed."""
+        started_at, started = datetime.now(UTC), monotonic()
+        result, error = None, None
+        try:
+            result = await worker.run(self._timeout_seconds, function, *args, **kwargs)
+        except Exception as failure:  # the boundary of a job: everything becomes "unknown"
+            error = explain(failure)
+        self._keep(
+            Reading(
+                collector=collector,
+                started_at=started_at,
+                duration_seconds=monotonic() - started,
+                facts=result,
+                error=error,
+            ),
+            kind,
+        )
+        return result
+
+    def _keep(self, reading: Reading, kind: type | None) -> None:
+        before = self.readings.get(reading.collector)
+        self.readings[reading.collector] = reading
+        if kind is not None:
+            if reading.succeeded:
+                self.facts[kind] = reading.facts
+            else:
+                for lost in (kind, *_DERIVED.get(kind, ())):
+                    self.facts.pop(lost, None)
+        self._log_change(before, reading)
+
+    def _log_change(self, before: Reading | None, reading: Reading) -> None:
+        """One line when a collector begins to fail or works again; one for all that fail alike."""
+        alike = [r.error for r in self.readings.values() if r is not reading]
+        if reading.error and reading.error not in alike:
+            if before is None or before.error != reading.error:
+                log.warning("%s: %s: %s", self.name, reading.collector, reading.error)
+        elif before is not None and before.error and reading.succeeded:
+            log.info("%s: %s: works again", self.name, reading.collector)
+
+    def _judge_listing(
+        self,
+        archive: ArchiveFacts,
+        archiver: ArchiverFacts | None,
+        status: ArchiveStatusFacts | None,
+    ) -> None:
+        self.facts.pop(SequenceFacts, None)
+        self.facts.pop(AbsentFacts, None)
+        size = self.segment_size_bytes
+        if size is not None:
+            backups = self.fact(BackupsFacts)
+            self.facts[SequenceFacts] = judge_sequence(
+                archive,
+                timeline_tree(archive, backups.backups if backups else ()),
+                size,
+                backups=backups.backups if backups else None,
+                waiting=status.ready if status else (),
+                acknowledged=self._acknowledged,
+            )
+        if archiver is not None and status is not None:
+            self.facts[AbsentFacts] = find_absent(archive, archiver, status)
+
+    async def _read_segments(self, archive: ArchiveFacts) -> None:
+        """Read what the listing names and no earlier round has read."""
+        depth, size = self.config.depth, self.segment_size_bytes
+        if depth is None or depth == "names" or size is None:
+            return
+        found = self.fact(BackupsFacts)
+        backups = found.backups if found else ()
+        files = segments_to_read(archive, backups)
+        self._reader.forget_all_but(files.values())
+        readings = await self._reader.read(
+            archive, files, size, depth, budget_seconds=self.config.scan
+        )
+        control = self.fact(ControlFacts)
+        self.facts[ScanFacts] = scan_facts(
+            readings,
+            depth,
+            timeline_tree(archive, backups),
+            size,
+            control.system_identifier if control else None,
+        )
+
+    def judge(self) -> None:
+        """Ask every check with what is known now."""
+        now = datetime.now(UTC)
+        judgement = judge(
+            Evidence(
+                now=now, objectives=self.objectives, facts=self.facts, expected=self._expected()
+            ),
+            self.checks,
+        )
+        self.known = judgement.known
+        self.judged_at = now
+        for check, known in judgement.known.items():
+            if known:
+                self._report(check, [f for f in judgement.findings if f.id == check])
+
+    def _report(self, check: str, findings: Sequence[Finding]) -> None:
+        before = self.findings.get(check, ())
+        if findings and not before:
+            for finding in findings:
+                log.warning("%s: %s: %s", self.name, check, finding.summary)
+        elif before and not findings:
+            log.info("%s: %s: resolved", self.name, check)
+        self.findings[check] = tuple(findings)
+
+    def _expected(self) -> frozenset[type]:
+        """The facts that the configured sources should give."""
+        expected: set[type] = set()
+        if self.config.dsn:
+            expected |= {poller.facts for poller in POLLERS}
+        if self.config.archives:
+            expected |= {ArchiveFacts, SequenceFacts}
+            if self.config.dsn:
+                expected.add(AbsentFacts)
+            if self.config.depth != "names":
+                expected.add(ScanFacts)
+        if self.config.backups:
+            expected.add(BackupsFacts)
+        return frozenset(expected)
+
+
+def open_log(config: ClusterConfig) -> LogTail:
+    """Follow a cluster's log from where it ends now."""
+    assert config.log is not None
+    zone = Zone(log_timezone=ZoneInfo(config.log_timezone) if config.log_timezone else None)
+    new_stream = partial(
+        LogStream,
+        prefix=config.log_line_prefix,
+        zone=zone,
+        find_languages=partial(find_languages, None),
+    )
+    return LogTail(config.log, new_stream, from_end=True)
+
+
+def _list_archives(urls: Sequence[str]) -> ArchiveFacts:
+    return merge_archives([list_archive(url) for url in urls])

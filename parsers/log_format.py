@@ -1,0 +1,361 @@
+"""The formats of a server log: stderr with its prefix, csvlog, jsonlog, syslog.
+
+A reader is fed whole lines and gives records, foreign lines (what other programs wrote into the
+file) and `Unparsed`. DETAIL, HINT, CONTEXT, STATEMENT and continuation lines are joined to their
+record, which is therefore only complete when the next begins, or when nothing more comes (`close`).
+
+Follows src/backend/utils/error/{elog,csvlog,jsonlog}.c: write_csvlog, write_jsonlog,
+send_message_to_server_log, append_with_tabs, write_syslog.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, Protocol
+
+from parsers.errors import Unparsed
+from parsers.log_prefix import Prefix, parse_prefix, session_words
+from parsers.message_catalogue import ENGLISH, Language
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRecord:
+    """One message of the server with all its parts."""
+
+    severity: str  # in English where the label is known, else as printed
+    message: str
+    stamp: str | None = None  # local time with its abbreviation, as printed
+    epoch: str | None = None  # seconds since 1970, as printed (%n)
+    pid: int | None = None
+    backend_type: str | None = None
+    session: bool | None = None  # a client's; None: the format does not tell
+    ambiguous: bool = False  # the line can be read as a client's too
+    detail: str | None = None
+    hint: str | None = None
+    context: str | None = None
+    statement: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignLine:
+    """A line that no server process wrote: a child command's output, the linker's, a person's."""
+
+    text: str
+
+
+LogItem = LogRecord | ForeignLine | Unparsed
+
+
+class LogReader(Protocol):
+    """What reads one format."""
+
+    def read(self, line: str) -> Iterator[LogItem]:
+        """Take one line without its newline, and give what is complete now."""
+
+    def close(self) -> Iterator[LogItem]:
+        """Give what was held: nothing more belongs to it."""
+
+    def use(self, languages: Iterable[Language]) -> None:
+        """Read the labels of these languages from now on."""
+
+
+# -- stderr ---------------------------------------------------------------------------------------
+
+_VERBOSE: Final = re.compile(r"(?=[0-9A-Z]*\d)[0-9A-Z]{5}: ")
+_UNKNOWN_LABEL: Final = r"(?P<unknown>[^\W\d_][^\W\d_]*(?: [^\W\d_]+)?(?: \([A-Z]+\))?) ?:  "
+_MAX_PART: Final = 65536  # characters kept of one part of a record
+
+
+class StderrReader:
+    """Lines of a stderr log under one prefix, in the languages given."""
+
+    def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
+        self._prefix = prefix
+        self._draft: dict[str, Any] | None = None
+        self._part = "message"
+        self.use(languages)
+
+    def use(self, languages: Iterable[Language]) -> None:
+        self._severities: dict[str, str] = {}
+        self._labels: dict[str, str] = {}
+        for language in languages:
+            self._severities |= language.severities
+            self._labels |= language.labels
+        label = label_pattern(self._severities, self._labels)
+        rest = r"(?P<rest>.*)\Z"
+        self._session = re.compile(self._prefix.session + label + rest, re.DOTALL)
+        self._background = re.compile(self._prefix.background + label + rest, re.DOTALL)
+        self._foreign = re.compile(self._prefix.background + _UNKNOWN_LABEL + rest, re.DOTALL)
+
+    def read(self, line: str) -> Iterator[LogItem]:
+        if line.startswith("\t"):
+            if self._draft is None:
+                yield Unparsed(text=line, reason="a continuation line without its record")
+            else:
+                self._append("\n" + line[1:])
+            return
+        groups = self._match(line)
+        if groups is None:
+            yield from self.close()
+            yield ForeignLine(text=line)
+        elif groups.get("part"):
+            yield from self._open_part(groups, line)
+        else:
+            yield from self.close()
+            self._draft = self._begin(groups)
+            self._part = "message"
+
+    def close(self) -> Iterator[LogItem]:
+        if self._draft is not None:
+            draft, self._draft = self._draft, None
+            yield LogRecord(**draft)
+
+    def _match(self, line: str) -> dict[str, Any] | None:
+        """The named parts of a line, with `session` and `ambiguous`; None for a foreign line."""
+        background, session = self._background.match(line), self._session.match(line)
+        match = background or session or self._foreign.match(line)
+        if match is None:
+            return None
+        groups: dict[str, Any] = match.groupdict()
+        prefix = self._prefix
+        if prefix.words is not None:
+            groups["session"] = session_words(prefix, groups)
+        elif prefix.tells_session:
+            groups["session"] = background is None
+            groups["ambiguous"] = bool(
+                background and session and session.start("rest") != background.start("rest")
+            )
+        return groups
+
+    def _begin(self, groups: Mapping[str, Any]) -> dict[str, Any]:
+        severity = groups.get("severity")
+        message = groups["rest"]
+        verbose = _VERBOSE.match(message)
+        return {
+            "severity": self._severities[severity] if severity else groups["unknown"],
+            "message": message[verbose.end() :] if verbose else message,
+            "stamp": groups.get("stamp"),
+            "epoch": groups.get("epoch"),
+            "pid": int(groups["pid"]) if groups.get("pid") else None,
+            "backend_type": (groups.get("backend_type") or "").strip() or None,
+            "session": groups.get("session"),
+            "ambiguous": groups.get("ambiguous", False),
+        }
+
+    def _open_part(self, groups: Mapping[str, Any], line: str) -> Iterator[LogItem]:
+        draft = self._draft
+        pid = int(groups["pid"]) if groups.get("pid") else None
+        if draft is None or draft["pid"] != pid:
+            yield from self.close()
+            yield Unparsed(text=line, reason=f"a {groups['part']} line without its record")
+            return
+        self._part = self._labels[groups["part"]]
+        if self._part in _KEPT_PARTS:
+            draft[self._part] = groups["rest"]
+
+    def _append(self, text: str) -> None:
+        draft = self._draft
+        if draft is not None and self._part in _KEPT_PARTS and len(draft[self._part]) < _MAX_PART:
+            draft[self._part] += text
+
+
+_KEPT_PARTS: Final = frozenset({"message", "detail", "hint", "context", "statement"})
+
+
+def label_pattern(severities: Iterable[str], labels: Iterable[str]) -> str:
+    """A pattern for the label that follows the prefix: `LOG:  ` or `DETAIL:  `."""
+    pattern = rf"(?P<severity>{_longest_first(severities)}) ?:  "
+    parts = _longest_first(labels)
+    return rf"(?:{pattern}|(?P<part>{parts}) {{0,2}})" if parts else pattern
+
+
+def _longest_first(texts: Iterable[str]) -> str:
+    return "|".join(re.escape(text) for text in sorted(texts, key=len, reverse=True))
+
+
+# -- csvlog ---------------------------------------------------------------------------------------
+
+_CSV_COLUMNS: Final = frozenset({23, 24, 26})  # up to 12, 13, from 14
+_CSV_START: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} [^,]{1,16},")
+
+
+class CsvReader:
+    """csvlog: one CSV record a message, newlines inside quotes raw."""
+
+    _MAX: Final = 4 << 20  # characters of one record
+
+    def __init__(self, languages: Iterable[Language] = (ENGLISH,)) -> None:
+        self._held: list[str] = []
+        self._size = self._quotes = 0
+        self.use(languages)
+
+    def use(self, languages: Iterable[Language]) -> None:
+        self._severities: dict[str, str] = {}
+        for language in languages:
+            self._severities |= language.severities
+
+    def read(self, line: str) -> Iterator[LogItem]:
+        if not self._held and not _CSV_START.match(line):
+            yield Unparsed(text=line, reason="not a csvlog record")
+            return
+        self._held.append(line)
+        self._size += len(line)
+        self._quotes += line.count('"')
+        if self._quotes % 2 == 0 or self._size > self._MAX:
+            yield from self.close()
+
+    def close(self) -> Iterator[LogItem]:
+        if not self._held:
+            return
+        text, whole = "\n".join(self._held), self._quotes % 2 == 0
+        self._held, self._size, self._quotes = [], 0, 0
+        row = next(csv.reader([text], strict=True), []) if whole else []
+        if len(row) not in _CSV_COLUMNS:
+            yield Unparsed(text=text, reason="not a whole csvlog record")
+            return
+        yield self._record(row)
+
+    def _record(self, row: list[str]) -> LogRecord:
+        backend_type = row[23] if len(row) > 23 else None
+        return LogRecord(
+            severity=self._severities.get(row[11], row[11]),
+            message=row[13],
+            stamp=row[0],
+            pid=int(row[3]) if row[3].isdigit() else None,
+            backend_type=backend_type or None,
+            session=bool(row[1] or row[4]),
+            detail=row[14] or None,
+            hint=row[15] or None,
+            context=row[18] or None,
+            statement=row[19] or None,
+        )
+
+
+# -- jsonlog --------------------------------------------------------------------------------------
+
+
+class JsonReader:
+    """jsonlog (15 and later): one object a line; also as CloudNativePG wraps csvlog's fields."""
+
+    def read(self, line: str) -> Iterator[LogItem]:
+        if not line.strip():
+            return
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError):
+            yield Unparsed(text=line, reason="not a JSON object")
+            return
+        if not isinstance(value, dict):
+            yield Unparsed(text=line, reason="not a JSON object")
+        elif isinstance(value.get("record"), dict):
+            yield _json_record(value["record"])
+        elif "message" in value and "error_severity" in value:
+            yield _json_record(value)
+        else:
+            yield ForeignLine(text=line)
+
+    def close(self) -> Iterator[LogItem]:
+        yield from ()
+
+    def use(self, languages: Iterable[Language]) -> None:
+        """Severities are never translated here."""
+
+
+def _json_record(value: Mapping[str, Any]) -> LogRecord:
+    def text(*keys: str) -> str | None:
+        found = next((value[key] for key in keys if value.get(key)), None)
+        return None if found is None else str(found)
+
+    pid = text("pid", "process_id")
+    return LogRecord(
+        severity=text("error_severity") or "LOG",
+        message=text("message") or "",
+        stamp=text("timestamp", "log_time"),
+        pid=int(pid) if pid and pid.isdigit() else None,
+        backend_type=text("backend_type"),
+        session=bool(text("user", "user_name", "remote_host", "connection_from")),
+        detail=text("detail"),
+        hint=text("hint"),
+        context=text("context"),
+        statement=text("statement", "query"),
+    )
+
+
+# -- syslog ---------------------------------------------------------------------------------------
+
+_SYSLOG: Final = re.compile(
+    r"(?:<\d+>)?(?:\d )?"
+    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) "
+    r"\S+ (?P<ident>[^\s:\[]+)\[(?P<pid>\d+)\]: "
+    r"(?:\[(?P<sequence>\d+)(?:-(?P<chunk>\d+))?\] )?(?P<text>.*)\Z",
+    re.DOTALL,
+)
+
+
+class SyslogReader:
+    """Lines of a syslog file: the envelope is taken off, chunks of one message are joined."""
+
+    def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
+        self._inner = StderrReader(prefix, languages)
+        self._line: str | None = None
+        self._pid = "0"
+        self._record_pid = 0
+
+    def use(self, languages: Iterable[Language]) -> None:
+        self._inner.use(languages)
+
+    def read(self, line: str) -> Iterator[LogItem]:
+        match = _SYSLOG.match(line)
+        if match is None:
+            yield from self.close()
+            yield ForeignLine(text=line)
+            return
+        text = match["text"].replace("#011", "\t")
+        chunk = match["chunk"]
+        runs_on = chunk not in (None, "1") and self._pid == match["pid"]
+        if runs_on and self._line is not None and text.startswith(" "):
+            self._line += text  # cut at a word within one line
+            return
+        yield from self._pass()
+        self._line, self._pid = text, match["pid"]
+
+    def close(self) -> Iterator[LogItem]:
+        yield from self._pass()
+        yield from self._with_pid(self._inner.close())
+
+    def _pass(self) -> Iterator[LogItem]:
+        if self._line is not None:
+            line, self._line = self._line, None
+            yield from self._with_pid(self._inner.read(line))
+            self._record_pid = int(self._pid)
+
+    def _with_pid(self, items: Iterable[LogItem]) -> Iterator[LogItem]:
+        """The envelope's pid proves more than a prefix's."""
+        for item in items:
+            yield replace(item, pid=self._record_pid) if isinstance(item, LogRecord) else item
+
+
+# -- which format ---------------------------------------------------------------------------------
+
+
+def looks_like_csv(line: str) -> bool:
+    """Tell whether a line begins a csvlog record."""
+    return bool(_CSV_START.match(line)) and line.count(",") >= 11
+
+
+def looks_like_json(line: str) -> bool:
+    """Tell whether a line is a jsonlog record."""
+    return line.startswith("{") and '"' in line
+
+
+def syslog_payload(line: str) -> str | None:
+    """What a syslog line carries; None when it is not one."""
+    match = _SYSLOG.match(line)
+    return match["text"] if match else None
+
+
+PLAIN: Final = parse_prefix("")

@@ -1,0 +1,317 @@
+"""A server log as a stream: bytes in as they come, recovery events out.
+
+``feed`` takes a chunk of any size and gives what became certain; ``settle`` gives the record that
+was held for its DETAIL or STATEMENT lines, when nothing came for a second; ``end`` gives the rest.
+However the bytes are cut, the events are the same. Nothing is raised and nothing is lost: what no
+rule reads comes out as `Unparsed`, and memory is bounded.
+
+Format, prefix and language are detected from the first lines where they are not given. Other
+languages than English are asked for when the first line that needs one comes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from parsers.command_output import read_command_output
+from parsers.errors import Unparsed
+from parsers.log_format import (
+    PLAIN,
+    CsvReader,
+    ForeignLine,
+    JsonReader,
+    LogItem,
+    LogReader,
+    LogRecord,
+    StderrReader,
+    SyslogReader,
+    label_pattern,
+    looks_like_csv,
+    looks_like_json,
+    syslog_payload,
+)
+from parsers.log_origin import Roles
+from parsers.log_prefix import infer_prefix, parse_prefix
+from parsers.log_time import Zone, parse_log_time
+from parsers.message_catalogue import ENGLISH, Fields, Language
+from parsers.messages.message import CONTEXT, DETAIL, PRIMARY, Message
+from parsers.recovery_events import (
+    LANGUAGE_UNREADABLE,
+    TIME_ZONE_AMBIGUOUS,
+    UNLISTED_FATAL,
+    RecoveryEvent,
+)
+
+# Asked with the server's major version, None when the line does not show it.
+FindLanguages = Callable[[int | None], Iterable[Language]]
+StreamItem = RecoveryEvent | Unparsed
+
+_DEADLY: Final = frozenset({"FATAL", "PANIC"})
+_UNLISTED: Final = Message(id="", event=UNLISTED_FATAL, sample="")
+_MAX_LINE: Final = 1 << 20  # bytes; a longer line is cut
+_MAX_UNDECIDED: Final = 1000  # lines looked at before the format is given up
+_VERSION: Final = re.compile(
+    r".{0,60}?\b(?:PostgreSQL|EnterpriseDB)\b\D* (?P<major>\d+)[\w.]*.* on \S+, compiled by "
+)
+# What a record of a recovery holds in any language.
+_WAL_WORDS: Final = re.compile(r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b|\b[0-9A-F]{24}\b|\.history\b")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a stream has read: every line is in exactly one of the last four."""
+
+    bytes: int = 0
+    lines: int = 0
+    records: int = 0  # records of the server, whatever they say
+    foreign: int = 0  # lines of other programs that were understood
+    unparsed: int = 0
+
+
+class LogStream:
+    """One log, from wherever it is first read to its end."""
+
+    def __init__(
+        self,
+        *,
+        format: str | None = None,  # noqa: A002  # "stderr", "csv", "json", "syslog"; None: detect
+        prefix: str | None = None,  # log_line_prefix; None: detect
+        zone: Zone | None = None,
+        languages: Sequence[Language] = (),  # besides English
+        find_languages: FindLanguages | None = None,  # asked once, when a line needs another
+        encoding: str = "utf-8",
+    ) -> None:
+        self.counts = Counts()
+        self.languages: list[Language] = [ENGLISH, *languages]
+        self._format, self._prefix = format, prefix
+        self._zone = zone or Zone()
+        self._find_languages = find_languages
+        self._encoding = encoding
+        self._tail = b""
+        self._cut = False
+        self._undecided: list[str] = []
+        self._reader: LogReader | None = None
+        self._roles = Roles()
+        self._complained = {LANGUAGE_UNREADABLE: False, TIME_ZONE_AMBIGUOUS: False}
+        self._understood = False
+
+    # -- what a caller does ----------------------------------------------------------------------
+
+    def feed(self, data: bytes) -> list[StreamItem]:
+        """Take the next bytes."""
+        self.counts.bytes += len(data)
+        *lines, self._tail = (self._tail + data).split(b"\n")
+        found: list[StreamItem] = []
+        for line in lines:
+            found += self._take(line)
+        if len(self._tail) > _MAX_LINE:
+            found += self._take(self._tail[:_MAX_LINE])
+            self._tail, self._cut = b"", True
+        return found
+
+    def settle(self) -> list[StreamItem]:
+        """Give the record that was held: a second has passed and nothing more came."""
+        if self._reader is None or self._tail:
+            return []
+        return list(self._interpret(self._reader.close()))
+
+    def end(self) -> list[StreamItem]:
+        """Take the end of the log: a last line without newline counts, what was held comes out."""
+        found: list[StreamItem] = []
+        if self._tail:
+            tail, self._tail = self._tail, b""
+            found += self._take(tail)
+        if self._reader is None and self._undecided:
+            found += self._decide(force=True)
+        return found + self.settle()
+
+    # -- lines -----------------------------------------------------------------------------------
+
+    def _take(self, raw: bytes) -> Iterator[StreamItem]:
+        if self._cut:
+            self._cut = False  # the rest of a line that was too long
+            return
+        self.counts.lines += 1
+        line = self._decode(raw[:-1] if raw.endswith(b"\r") else raw)
+        if self._reader is None:
+            self._undecided.append(line)
+            yield from self._decide(force=len(self._undecided) >= _MAX_UNDECIDED)
+        else:
+            yield from self._interpret(self._reader.read(line))
+
+    def _decode(self, raw: bytes) -> str:
+        try:
+            return raw.decode(self._encoding)
+        except UnicodeDecodeError:
+            return raw.decode("latin-1")
+
+    def _decide(self, *, force: bool) -> Iterator[StreamItem]:
+        """Choose the reader by the newest line; then read all that waited."""
+        self._reader = self._reader_for(self._undecided[-1])
+        if self._reader is None and force:
+            self._reader = StderrReader(PLAIN, self.languages)
+        if self._reader is not None:
+            waiting, self._undecided = self._undecided, []
+            for line in waiting:
+                yield from self._interpret(self._reader.read(line))
+
+    def _reader_for(self, line: str) -> LogReader | None:
+        if self._format == "json" or (self._format is None and looks_like_json(line)):
+            return JsonReader()
+        if self._format == "csv" or (self._format is None and looks_like_csv(line)):
+            return CsvReader(self.languages)
+        if self._prefix is not None and self._format == "stderr":
+            return StderrReader(parse_prefix(self._prefix), self.languages)
+        payload = syslog_payload(line) if self._format in (None, "syslog") else None
+        if payload is not None:
+            head = self._head(payload)
+            prefix = parse_prefix(self._prefix) if self._prefix is not None else None
+            if prefix is None and head is None:
+                return None
+            return SyslogReader(prefix or infer_prefix(head or ""), self.languages)
+        if self._prefix is not None:
+            return StderrReader(parse_prefix(self._prefix), self.languages)
+        head = self._head(line)
+        return None if head is None else StderrReader(infer_prefix(head), self.languages)
+
+    def _head(self, line: str) -> str | None:
+        """What precedes the label of a record's first line; None when there is no label."""
+        severities = [label for language in self.languages for label in language.severities]
+        match = re.match(rf"(?P<head>.*?){label_pattern(severities, ())}", line)
+        if match is None:
+            match = re.match(r"(?P<head>.*?\d.*?\W)[^\W\d_]{2,20} ?:  ", line)
+        return match["head"] if match else None
+
+    # -- records ---------------------------------------------------------------------------------
+
+    def _interpret(self, items: Iterable[LogItem]) -> Iterator[StreamItem]:
+        for item in items:
+            if isinstance(item, LogRecord):
+                self.counts.records += 1
+                yield from self._interpret_record(item)
+            elif isinstance(item, ForeignLine):
+                yield self._interpret_foreign(item)
+            else:
+                self.counts.unparsed += 1
+                yield item
+
+    def _interpret_foreign(self, line: ForeignLine) -> StreamItem:
+        output = read_command_output(line.text)
+        if output is None:
+            self.counts.unparsed += 1
+            return Unparsed(text=line.text, reason="not a line of the server")
+        self.counts.foreign += 1
+        return RecoveryEvent(
+            name=output.event, at=None, fields=output.fields(), message=line.text, severity=""
+        )
+
+    def _interpret_record(self, record: LogRecord) -> Iterator[StreamItem]:
+        found = self._recognise(record.message, PRIMARY)
+        if found is None:
+            yield from self._look_for_language(record)
+            found = self._recognise(record.message, PRIMARY)
+        if found is None:
+            if record.severity in _DEADLY and self._roles.is_recovery(record):
+                yield self._event(_UNLISTED, {}, record, self._instant(record), proven=True)
+            return
+        self._understood = True
+        message, fields = found
+        accepted = self._roles.accepts(message, record, self._is_redo_context(record.context))
+        if accepted is False:
+            return
+        self._roles.learn(message, record)
+        at = self._instant(record)
+        if at is None and record.stamp is not None:
+            yield from self._complain_of_zone(record.stamp)
+        yield self._event(message, fields, record, at, proven=accepted is True)
+
+    def _event(
+        self,
+        message: Message,
+        fields: Fields,
+        record: LogRecord,
+        at: datetime | None,
+        *,
+        proven: bool,
+    ) -> RecoveryEvent:
+        values = dict(fields)
+        for text, part in ((record.detail, DETAIL), (record.context, CONTEXT)):
+            more = self._recognise(text, part) if text else None
+            if more is not None:
+                values |= {name: value for name, value in more[1].items() if name not in values}
+        process = values.get("process")
+        if isinstance(process, str):
+            values["process"] = self._english_process(process)
+        return RecoveryEvent(
+            name=message.event, at=at, fields=values, severity=record.severity,
+            message=record.message, detail=record.detail, hint=record.hint,
+            process=message.process, pid=record.pid, proven=proven,
+        )  # fmt: skip
+
+    def _recognise(self, text: str, part: str) -> tuple[Message, Fields] | None:
+        for language in self.languages:
+            found = language.recogniser.recognise(text, part, self._zone)
+            if found is not None:
+                return found
+        return None
+
+    def _is_redo_context(self, context: str | None) -> bool:
+        return context is not None and self._recognise(context, CONTEXT) is not None
+
+    def _english_process(self, noun: str) -> str:
+        for language in self.languages:
+            english = language.process(noun)
+            if english != noun:
+                return english
+        return noun
+
+    def _instant(self, record: LogRecord) -> datetime | None:
+        if record.epoch is not None:
+            try:
+                return datetime.fromtimestamp(float(record.epoch), UTC)
+            except (ValueError, OverflowError, OSError):
+                return None
+        return parse_log_time(record.stamp, self._zone) if record.stamp else None
+
+    # -- what a person should be told ------------------------------------------------------------
+
+    def _complain_of_zone(self, stamp: str) -> Iterator[RecoveryEvent]:
+        if not self._complained[TIME_ZONE_AMBIGUOUS]:
+            self._complained[TIME_ZONE_AMBIGUOUS] = True
+            yield RecoveryEvent(
+                name=TIME_ZONE_AMBIGUOUS, at=None, severity="",
+                fields={"abbreviation": stamp.rsplit(" ", 1)[-1]}, message=stamp,
+            )  # fmt: skip
+
+    def _look_for_language(self, record: LogRecord) -> Iterator[StreamItem]:
+        """At a line that is surely of another language, find which; say so when nobody knows."""
+        version = _VERSION.match(record.message)
+        starts = version is not None
+        sign = starts or (not self._understood and _WAL_WORDS.search(record.message))
+        from_client = record.session or record.statement is not None or record.context is not None
+        if not sign or from_client or self._complained[LANGUAGE_UNREADABLE]:
+            return
+        major = int(version["major"]) if version else None
+        for language in self._find_languages(major) if self._find_languages else ():
+            if language.name in {known.name for known in self.languages}:
+                continue
+            if self._fits(language, record.message, starts=starts):
+                self.languages.append(language)
+                if self._reader is not None:
+                    self._reader.use(self.languages)
+                return
+        if starts:
+            self._complained[LANGUAGE_UNREADABLE] = True
+            yield RecoveryEvent(
+                name=LANGUAGE_UNREADABLE, at=self._instant(record), severity="",
+                message=record.message,
+            )  # fmt: skip
+
+    def _fits(self, language: Language, text: str, *, starts: bool) -> bool:
+        if starts:
+            return language.speaks(text)
+        return language.recogniser.recognise(text, PRIMARY, self._zone) is not None

@@ -1,0 +1,355 @@
+"""What the server's messages mean: matchers compiled from its own message ids, in any language.
+
+An id is a C format string (``redo starts at %X/%X``). A pyparsing grammar reads it into literals
+and conversions, from which the matcher for the finished text is made. A translation is the same
+id's msgstr (``redo comienza en %X/%X``), whose conversions may be reordered (``%2$s``). The ids are
+in `parsers.messages`; the translations come from the server's compiled catalogues (gettext .mo,
+see `Language`), so no translation is kept here.
+
+Follows src/backend/utils/error/elog.c (expand_fmt_string, ``%m``) and the GNU gettext MO format.
+"""
+
+from __future__ import annotations
+
+import gettext
+import io
+import re
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+import pyparsing as pp
+
+from parsers.errors import ParseError
+from parsers.log_time import Zone, parse_instant, parse_log_time
+from parsers.lsn import parse_lsn
+from parsers.messages import TABLE
+from parsers.messages.message import Message
+
+FieldValue = str | int | datetime | None
+Fields = Mapping[str, FieldValue]
+
+
+class Conversion(NamedTuple):
+    """One `%` of a format string."""
+
+    argument: int | None  # from `%2$s`; None: the next one
+    kind: str  # "lsn", "string", "number", "hex", "seconds", "errno"
+    arguments: int  # how many C arguments it takes
+
+
+# -- the grammar of a format string ---------------------------------------------------------------
+
+_POSITION = pp.Optional(pp.Combine(pp.Word(pp.nums) + pp.Suppress("$")))
+_FLAGS = pp.Regex(r"[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?")
+
+
+def _conversion(letters: str, kind: str, arguments: int = 1) -> pp.ParserElement:
+    head = pp.Suppress("%") + _POSITION("argument") + pp.Suppress(_FLAGS)
+    return (head + pp.Suppress(pp.Char(letters))).set_parse_action(
+        lambda tokens: Conversion(_position(tokens), kind, arguments)
+    )
+
+
+def _position(tokens: pp.ParseResults) -> int | None:
+    return int(tokens["argument"]) if "argument" in tokens else None
+
+
+_LSN_FORMAT = (
+    pp.Suppress("%") + _POSITION("argument") + pp.Suppress(pp.Regex(r"X/%(?:\d+\$)?(?:08)?X"))
+).set_parse_action(lambda tokens: Conversion(_position(tokens), "lsn", 2))
+_SECONDS = (
+    pp.Suppress("%") + _POSITION("argument") + pp.Suppress(pp.Regex(r"ld[.,]%(?:\d+\$)?0[23]d"))
+).set_parse_action(lambda tokens: Conversion(_position(tokens), "seconds", 2))
+_PERCENT = pp.Literal("%%").set_parse_action(lambda: "%")
+_TEXT = pp.Regex(r"[^%]+")
+_FORMAT = (
+    pp.ZeroOrMore(
+        _PERCENT
+        | _LSN_FORMAT
+        | _SECONDS
+        | _conversion("m", "errno", 0)
+        | _conversion("s", "string")
+        | _conversion("udic", "number")
+        | _conversion("Xx", "hex")
+        | _conversion("fgeG", "decimal")
+        | _TEXT
+    )
+    .leave_whitespace()
+    .parse_with_tabs()
+)
+for _element in (_FORMAT, _TEXT, _FLAGS):
+    _element.leave_whitespace()
+
+
+def parse_format(text: str) -> list[str | Conversion]:
+    """Read a C format string into literals and conversions. Raises ParseError.
+
+    >>> parse_format("redo starts at %X/%X")
+    ['redo starts at ', Conversion(argument=None, kind='lsn', arguments=2)]
+    """
+    try:
+        pieces = _FORMAT.parse_string(text, parse_all=True)
+    except pp.ParseBaseException as error:
+        raise ParseError(f"not a format string: {text!r}", offset=error.loc) from None
+    return _join_adjacent(list(pieces))
+
+
+def _join_adjacent(pieces: list[str | Conversion]) -> list[str | Conversion]:
+    """Make one string of conversions that stand side by side: nothing tells their values apart."""
+    joined: list[str | Conversion] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, Conversion) and isinstance(last, Conversion):
+            joined[-1] = Conversion(last.argument, "string", last.arguments + piece.arguments)
+        elif isinstance(piece, str) and isinstance(last, str):
+            joined[-1] = last + piece
+        else:
+            joined.append(piece)
+    return joined
+
+
+# -- matchers -------------------------------------------------------------------------------------
+
+_LSN: Final = r"[0-9A-F]{1,8}/[0-9A-F]{1,8}"
+_KIND_PATTERN: Final = {
+    "lsn": _LSN,
+    "string": r".*?",
+    "number": r"-?\d+",
+    "hex": r"[0-9A-Fa-f]+",
+    "seconds": r"\d+[.,]\d{2,3}",
+    "decimal": r"[\d.,]+",
+    "errno": r".+",
+}
+_INSTANT: Final = (
+    r"(?:\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?[+-]\d\d(?::\d\d){0,2}(?: BC)?|-?infinity)"
+)
+_LOG_TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+"
+# A field of one of these names is narrower than its conversion says.
+_FIELD_PATTERN: Final = {
+    "time": _INSTANT,
+    "log_time": _LOG_TIME,
+    "version": r"(?:PostgreSQL|EnterpriseDB|.* on .*compiled by).*",
+    "recovery_command": r"recovery_end_command|archive_cleanup_command|restore_command",
+    "work": r"checkpoint|restartpoint",
+    "restored_path": r"pg_wal/RECOVERY(?:XLOG|HISTORY)",
+    "wal_path": r"pg_wal/.*",
+    "status_path": r"pg_wal/archive_status/.*",
+    "flags": r"(?: [a-z-]+)*",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matcher:
+    """One message in one language, ready to recognise a finished text."""
+
+    message: Message
+    element: pp.ParserElement
+
+    def match(self, text: str, zone: Zone) -> Fields | None:
+        """The fields of `text`, or None when it is another message."""
+        try:
+            found = self.element.parse_string(text, parse_all=True)
+        except pp.ParseBaseException:
+            return None
+        values: dict[str, FieldValue] = dict(self.message.constants)
+        for name, value in found.as_dict().items():
+            values[name] = _value(name, value, zone)
+        return values
+
+
+_NUMERIC: Final = re.compile(r"-?\d+\Z")
+
+
+def _value(name: str, text: str, zone: Zone) -> FieldValue:
+    if name == "lsn" or name.endswith("_lsn"):
+        return parse_lsn(text)
+    if name == "time":
+        return parse_instant(text)
+    if name == "log_time":
+        return parse_log_time(text, zone)
+    if name in _TEXT_FIELDS:
+        return text
+    return int(text) if _NUMERIC.match(text) else text
+
+
+# Fields whose text may look like a number and is none.
+_TEXT_FIELDS: Final = frozenset(
+    {"name", "file", "path", "value", "slot", "command", "magic", "info"}
+)
+
+
+def compile_matcher(message: Message, text: str | None = None) -> Matcher:
+    """Make the matcher of `message`, or of its translation `text`. Raises ParseError."""
+    names = _names_by_argument(message)
+    pieces = parse_format(message.id if text is None else text)
+    pattern: list[str] = []
+    seen: set[str] = set()
+    argument = 1
+    for piece in pieces:
+        if isinstance(piece, str):
+            pattern.append(_loose(piece))
+            continue
+        start = piece.argument or argument
+        argument = start + piece.arguments
+        name = "error" if piece.kind == "errno" else names.get(start)
+        if name is None or name in seen:
+            raise ParseError(f"{text!r} does not take the arguments of {message.id!r}")
+        seen.add(name)
+        pattern.append(f"(?P<{name}>{_FIELD_PATTERN.get(name) or _KIND_PATTERN[piece.kind]})")
+    element = pp.Regex("".join(pattern) + r"\Z", flags=re.DOTALL)
+    return Matcher(message=message, element=element.leave_whitespace().parse_with_tabs())
+
+
+def _names_by_argument(message: Message) -> dict[int, str]:
+    names = iter(message.fields)
+    by_argument: dict[int, str] = {}
+    argument = 1
+    for piece in parse_format(message.id):
+        if isinstance(piece, Conversion) and piece.kind != "errno":
+            by_argument[argument] = next(names)
+            argument += piece.arguments
+    return by_argument
+
+
+_NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
+
+
+def _loose(literal: str) -> str:
+    """A pattern for a literal, also as a server in an ASCII locale transliterates it.
+
+    The C library then writes ``?`` or a stand-in for each foreign character: ``>>`` for ``»``.
+    """
+    parts: list[str] = []
+    end = 0
+    for run in _NOT_ASCII.finditer(literal):
+        stand_in = r"[A-Za-z?]" if run[0].isalpha() else r"[?<>\"'`,.-]"
+        parts.append(re.escape(literal[end : run.start()]))
+        parts.append(f"(?:{re.escape(run[0])}|{stand_in}{{1,{3 * len(run[0])}}})")
+        end = run.end()
+    return "".join(parts) + re.escape(literal[end:])
+
+
+class Recogniser:
+    """All messages of one language, found by how a text begins; each is compiled on first use."""
+
+    _KEY: Final = 6  # characters of a text's head that index the messages
+
+    def __init__(self, texts: Iterable[tuple[Message, str]]) -> None:
+        self._by_head: dict[str, list[tuple[Message, str]]] = {}
+        self._by_folded_head: dict[str, list[tuple[Message, str]]] = {}
+        self._matchers: dict[tuple[str, str], Matcher | None] = {}
+        for message, text in texts:
+            head = text.split("%", 1)[0][: self._KEY]
+            self._by_head.setdefault(head, []).append((message, text))
+            folded = _NOT_ASCII.split(head, 1)[0]
+            self._by_folded_head.setdefault(folded, []).append((message, text))
+
+    @property
+    def heads(self) -> list[str]:
+        """What a text that can be recognised begins with."""
+        return list(self._by_head)
+
+    def recognise(self, text: str, part: str, zone: Zone) -> tuple[Message, Fields] | None:
+        """The message that `text` is, with its fields; None when it is none of ours."""
+        for message, wording in self._candidates(text):
+            matcher = self._matcher(message, wording) if message.part == part else None
+            fields = matcher.match(text, zone) if matcher is not None else None
+            if fields is not None:
+                return message, fields
+        return None
+
+    def _candidates(self, text: str) -> Iterator[tuple[Message, str]]:
+        """Messages that begin as `text` does, the longest common beginning first."""
+        index = self._by_folded_head if text.isascii() else self._by_head
+        for length in range(self._KEY, -1, -1):
+            yield from index.get(text[:length], ())
+
+    def _matcher(self, message: Message, text: str) -> Matcher | None:
+        key = (message.id, text)
+        if key not in self._matchers:
+            try:
+                self._matchers[key] = compile_matcher(message, text)
+            except ParseError:
+                self._matchers[key] = None  # the server cannot print it right either
+        return self._matchers[key]
+
+
+# -- languages ------------------------------------------------------------------------------------
+
+_SEVERITIES: Final = (
+    "DEBUG", "LOG", "INFO", "NOTICE", "WARNING", "ERROR", "FATAL", "PANIC",
+)  # fmt: skip
+# Line labels, by the record's part they open. The ids hold their two spaces.
+_LABELS: Final = {
+    "DETAIL:  ": "detail",
+    "HINT:  ": "hint",
+    "QUERY:  ": "query",
+    "CONTEXT:  ": "context",
+    "LOCATION:  ": "location",
+    "BACKTRACE:  ": "backtrace",
+    "STATEMENT:  ": "statement",
+}
+Translate = Callable[[str], str]
+
+
+class Language:
+    """One language of the server: its labels and the matchers of its messages."""
+
+    def __init__(self, name: str, translate: Translate) -> None:
+        self.name = name  # "en", or the catalogue's own: "es"
+        self._translate = translate
+        self.severities = {translate(severity): severity for severity in _SEVERITIES}
+        self.labels = {translate(label).strip(): part for label, part in _LABELS.items()}
+        self._recogniser: Recogniser | None = None
+        self._nouns = {translate(noun): noun for noun in _PROCESS_NOUNS}
+
+    @property
+    def recogniser(self) -> Recogniser:
+        """Compiled on first use: a log is in one language, the machine holds many."""
+        if self._recogniser is None:
+            self._recogniser = Recogniser(self._texts())
+        return self._recogniser
+
+    def speaks(self, text: str) -> bool:
+        """Tell whether `text` is this language's line of a server that starts."""
+        return self._starting.match(text, _NO_ZONE) is not None
+
+    def process(self, noun: str) -> str:
+        """A process noun of a message in English: `startup process`."""
+        return self._nouns.get(noun, noun)
+
+    @property
+    def _starting(self) -> Matcher:
+        return compile_matcher(_STARTING, self._translate(_STARTING.id))
+
+    def _texts(self) -> Iterator[tuple[Message, str]]:
+        """The messages and their texts in this language, without those left in English."""
+        for message in TABLE:
+            if self.name == ENGLISH_NAME:
+                yield message, message.id
+                continue
+            ids = (message.id, *message.also)
+            texts = dict.fromkeys(map(self._translate, ids))
+            yield from ((message, text) for text in texts if text not in ids)
+
+
+_PROCESS_NOUNS: Final = (
+    "startup process", "checkpointer process", "background writer process", "server process",
+    "WAL receiver process", "archiver process", "WAL writer process",
+)  # fmt: skip
+_NO_ZONE: Final = Zone()
+_STARTING: Final = next(message for message in TABLE if message.event == "server_starting")
+ENGLISH_NAME: Final = "en"
+ENGLISH: Final = Language(ENGLISH_NAME, lambda text: text)
+
+
+def parse_language(name: str, data: bytes) -> Language:
+    """Read a compiled catalogue (the bytes of ``postgres-15.mo``). Raises ParseError."""
+    try:
+        catalogue = gettext.GNUTranslations(io.BytesIO(data))
+    except (OSError, ValueError, LookupError, struct.error) as error:
+        raise ParseError(f"not a gettext catalogue: {error}") from None
+    return Language(name, catalogue.gettext)

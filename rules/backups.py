@@ -1,0 +1,98 @@
+"""Can a base backup become consistent with the WAL that is there?
+
+Follows the manual's chapter on continuous archiving: the WAL from the backup's start to its stop
+must be had, all of it. What the backup carries in its own pg_wal counts.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from parsers.backup_label import BackupLabel
+from parsers.log_time import Zone, parse_log_time
+from parsers.segment import segment_before, segment_name, segment_of
+from rules.evidence import SequenceFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, WalNeed
+
+
+def close_backups(backups: BackupsFacts, labels: Mapping[str, BackupLabel]) -> BackupsFacts:
+    """Add what the archive's `.backup` files know and a backup itself may not: where it stopped."""
+    return replace(backups, backups=tuple(_close(each, labels) for each in backups.backups))
+
+
+def _close(backup: BackupFacts, labels: Mapping[str, BackupLabel]) -> BackupFacts:
+    label = backup.label
+    own = (label.start_lsn, label.checkpoint_lsn, label.timeline)
+    for other in labels.values():
+        if own == (other.start_lsn, other.checkpoint_lsn, other.timeline):
+            return replace(
+                backup,
+                stop_lsn=backup.stop_lsn or other.stop_lsn,
+                stop_timeline=backup.stop_timeline or other.stop_timeline,
+                finished_at=backup.finished_at or label_time(other.stopped_at_text),
+            )
+    return backup
+
+
+def label_time(text: str | None) -> datetime | None:
+    """The instant of a label's time; None when its zone is an abbreviation of several."""
+    return parse_log_time(text, Zone()) if text else None
+
+
+class BackupState(enum.Enum):
+    """What is proven of a backup, to the depth at which the archive was looked at."""
+
+    RESTORABLE = "restorable"
+    NOT_RESTORABLE = "not_restorable"
+    UNKNOWN = "unknown"
+
+
+def segments_needed(backup: BackupFacts, segment_size_bytes: int) -> list[str] | None:
+    """Names of the segments from start to stop; None when the stop is not known.
+
+    A backup taken on a standby may have crossed a switch: its manifest then names a range for
+    each timeline; without a manifest None is the answer.
+    """
+    label = backup.label
+    needs = backup.needs
+    if not needs:
+        if backup.stop_lsn is None or (backup.stop_timeline or label.timeline) != label.timeline:
+            return None
+        needs = (WalNeed(label.timeline, label.start_lsn, backup.stop_lsn),)
+    size = segment_size_bytes
+    return [
+        segment_name(need.timeline, number, size)
+        for need in needs
+        for number in range(
+            segment_of(need.start_lsn, size), segment_before(need.end_lsn, size) + 1
+        )
+    ]
+
+
+def missing_segments(
+    backup: BackupFacts, archive: ArchiveFacts | None, segment_size_bytes: int
+) -> list[str] | None:
+    """Those of the needed segments that are nowhere; None when it cannot be known."""
+    needed = segments_needed(backup, segment_size_bytes)
+    if needed is None:
+        return None
+    absent = [name for name in needed if name not in backup.wal]
+    if archive is None:
+        return None if absent else []
+    return [name for name in absent if name not in archive.segments]
+
+
+def backup_state(
+    backup: BackupFacts, archive: ArchiveFacts | None, sequence: SequenceFacts | None
+) -> BackupState:
+    """Judge one backup by names: a bad file is proof, and so is an increment without its chain."""
+    if backup.bad_files or backup.label.incremental_from_lsn is not None:
+        return BackupState.NOT_RESTORABLE
+    size = backup.segment_size_bytes or (sequence.segment_size_bytes if sequence else None)
+    missing = missing_segments(backup, archive, size) if size else None
+    if missing is None:
+        return BackupState.UNKNOWN
+    return BackupState.NOT_RESTORABLE if missing else BackupState.RESTORABLE

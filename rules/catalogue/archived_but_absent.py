@@ -1,0 +1,29 @@
+"""The server says that it archived segments which the archive does not hold.
+
+Why it matters
+    The archiver will never send them again and the server recycles them: what they hold is lost
+    while every counter looks healthy. A command that ends in "|| true", an asynchronous spool that
+    dropped its queue and a lifecycle rule that deletes do this.
+What to do
+    Copy the segments from pg_wal if they are still there, take a new base backup, and let
+    archive_command exit non-zero when it has not stored the file.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.evidence import AbsentFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def archived_but_absent(absent: AbsentFacts) -> Iterator[Found]:
+    if absent.segments:
+        yield Found(
+            f"{len(absent.segments)} segment(s) reported as archived are not in the archive, "
+            f"the oldest {absent.segments[0]}",
+            first=absent.segments[0],
+            last=absent.segments[-1],
+            segments=len(absent.segments),
+            witness=absent.witness,
+        )

@@ -1,0 +1,45 @@
+"""WAL has waited for the archiver longer than the recovery point objective allows.
+
+Why it matters
+    An archive_command that hangs is neither a success nor a failure: no counter moves, and what
+    waits would be lost with the disk. An archiver that died (a command that exits above 125) looks
+    the same.
+What to do
+    Look at what the archiver does (ps: "archiver archiving …"; wait event ArchiveCommand in
+    pg_stat_activity), end the hanging command, and give it a timeout of its own.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rules.check import Found, check
+from rules.facts import ArchiverFacts, ArchiveStatusFacts, Objectives
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL, hold_seconds=30)
+def archiver_hung(
+    status: ArchiveStatusFacts,
+    archiver: ArchiverFacts | None,
+    objectives: Objectives,
+    now: datetime,
+) -> Iterator[Found]:
+    if status.oldest_ready_at is None or _fails(archiver):
+        return
+    waited_seconds = (now - status.oldest_ready_at).total_seconds()
+    if waited_seconds > objectives.rpo_seconds:
+        yield Found(
+            f"{status.oldest_ready} has waited {waited_seconds:.0f} s for the archiver, "
+            f"which reports no failure; the objective is {objectives.rpo_seconds:.0f} s",
+            segment=status.oldest_ready,
+            ready_at=status.oldest_ready_at.isoformat(),
+            waited_seconds=round(waited_seconds, 1),
+            ready_count=len(status.ready),
+        )
+
+
+def _fails(archiver: ArchiverFacts | None) -> bool:
+    """An archiver that reports its failures has a finding of its own: archiver_failing."""
+    if archiver is None or archiver.last_failed_at is None:
+        return False
+    return archiver.last_archived_at is None or archiver.last_failed_at > archiver.last_archived_at

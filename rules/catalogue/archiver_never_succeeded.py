@@ -1,0 +1,35 @@
+"""Archiving is on, WAL waits, and nothing was ever archived.
+
+Why it matters
+    A counter of failures that stays at zero looks healthy; here nothing was ever stored.
+What to do
+    Set archive_command (or archive_library), reload, and see that pg_stat_archiver.archived_count
+    grows after SELECT pg_switch_wal().
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rules.check import Found, check
+from rules.facts import ArchiverFacts, ArchiveStatusFacts, Objectives, SettingsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL, hold_seconds=60)
+def archiver_never_succeeded(
+    archiver: ArchiverFacts,
+    status: ArchiveStatusFacts,
+    settings: SettingsFacts,
+    objectives: Objectives,
+    now: datetime,
+) -> Iterator[Found]:
+    if settings.value("archive_mode") not in ("on", "always") or archiver.archived_count:
+        return
+    if status.oldest_ready_at is None or status.done:
+        return
+    if (now - status.oldest_ready_at).total_seconds() > objectives.rpo_seconds:
+        yield Found(
+            f"nothing was ever archived, and {len(status.ready)} file(s) wait",
+            ready_count=len(status.ready),
+            failed_count=archiver.failed_count,
+        )

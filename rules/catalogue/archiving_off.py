@@ -1,0 +1,20 @@
+"""The server does not archive its WAL.
+
+Why it matters
+    With archive_mode off nothing after the last base backup can be restored from the archive.
+What to do
+    Set archive_mode = on and archive_command (or archive_library), and restart the server. If an
+    archiver outside the server streams the WAL (pg_receivewal), this is expected.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import PositionFacts, SettingsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING, hold_seconds=60)
+def archiving_off(settings: SettingsFacts, positions: PositionFacts) -> Iterator[Found]:
+    if settings.value("archive_mode") == "off" and not positions.in_recovery:
+        yield Found("archive_mode is off", archive_mode="off")

@@ -1,0 +1,24 @@
+"""Nothing tells where a base backup ended.
+
+Why it matters
+    Which WAL it needs to become consistent cannot be known without reading the records.
+What to do
+    Keep backup_manifest with the backup (pg_basebackup writes it unless --no-manifest is given),
+    and the archive's NNN.backup files: they tell where each backup stopped.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.UNKNOWN)
+def backup_stop_unknown(backups: BackupsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        if backup.stop_lsn is None:
+            yield Found(
+                f"{backup.url}: neither a manifest nor a .backup file says where it stopped",
+                backup=backup.url,
+            )

@@ -1,0 +1,36 @@
+"""WAL that a base backup needs to become consistent is nowhere.
+
+Why it matters
+    Without every segment from its start to its stop the backup cannot be restored at all: recovery
+    ends with "WAL ends before end of online backup" or finds no checkpoint record.
+What to do
+    If the backup has just ended, wait until its last segment is archived (SELECT pg_switch_wal()
+    hurries it). Otherwise look for the segments in pg_wal of the primary and its standbys; if they
+    are gone, take a new backup.
+"""
+
+from collections.abc import Iterator
+
+from rules.backups import missing_segments
+from rules.check import Found, check
+from rules.evidence import SequenceFacts
+from rules.facts import ArchiveFacts, BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def backup_wal_missing(
+    backups: BackupsFacts, archive: ArchiveFacts, sequence: SequenceFacts
+) -> Iterator[Found]:
+    for backup in backups.backups:
+        size = backup.segment_size_bytes or sequence.segment_size_bytes
+        missing = missing_segments(backup, archive, size)
+        if missing:
+            yield Found(
+                f"{backup.url}: {len(missing)} segment(s) that it needs are missing, "
+                f"the first {missing[0]}",
+                backup=backup.url,
+                first=missing[0],
+                last=missing[-1],
+                segments=len(missing),
+            )

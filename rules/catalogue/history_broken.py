@@ -1,0 +1,19 @@
+"""A timeline history file cannot be read.
+
+Why it matters
+    Recovery stops with a FATAL on it, whichever target it was given.
+What to do
+    Replace it by the copy in pg_wal of the server that runs on this timeline.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import ArchiveFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def history_broken(archive: ArchiveFacts) -> Iterator[Found]:
+    for timeline, reason in sorted(archive.broken_histories.items()):
+        yield Found(f"{timeline:08X}.history cannot be read: {reason}", timeline=timeline)

@@ -1,0 +1,25 @@
+"""A timeline has segments in the archive but no history file.
+
+Why it matters
+    Without NNNNNNNN.history recovery cannot find where the timeline left its parent: restoring
+    from a backup of an earlier timeline fails, and the next promotion may use the number again.
+What to do
+    Copy the .history file from pg_wal of the server that runs on this timeline into the archive.
+    History files are never written again: keep retention and lifecycle rules away from them.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import ArchiveFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING, hold_seconds=60)
+def history_missing(archive: ArchiveFacts) -> Iterator[Found]:
+    seen = {int(name[:8], 16) for name in archive.segments}
+    for timeline in sorted(seen - {1} - set(archive.histories) - set(archive.broken_histories)):
+        yield Found(
+            f"{timeline:08X}.history is not in the archive, though timeline {timeline} is",
+            timeline=timeline,
+        )

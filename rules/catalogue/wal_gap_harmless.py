@@ -1,0 +1,28 @@
+"""WAL is missing from the archive that no restore needs.
+
+Why it matters
+    No window is shorter for it: the backup carries that WAL itself, or every backup is newer. It
+    is said because an archive that loses files may lose others.
+What to do
+    Nothing for the restores of today. Find out which retention or which failure removed the files.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.evidence import SequenceFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.INFO)
+def wal_gap_harmless(sequence: SequenceFacts) -> Iterator[Found]:
+    for gap in sequence.gaps:
+        if gap.harmless:
+            yield Found(
+                f"{gap.segments_count} segment(s) missing on timeline {gap.timeline} "
+                f"from {gap.first_name}, which no restore needs",
+                timeline=gap.timeline,
+                first=gap.first_name,
+                last=gap.last_name,
+                segments=gap.segments_count,
+            )

@@ -1,0 +1,156 @@
+"""The mechanism of the catalogue: what a check is, and how all of them are asked at once.
+
+A check is a file in rules/catalogue/ with one decorated function of the file's name. Its
+parameters say by their types which facts it needs; `X | None` marks a fact that it can do without;
+`now` and `objectives` may be asked for too. The docstring of the file is its page:
+
+    <title: one line>
+
+    Why it matters
+        …
+    What to do
+        …
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rules import catalogue
+from rules.evidence import Evidence
+from rules.facts import Objectives
+from rules.findings import EvidenceValue, Finding, Severity
+
+
+class Found:
+    """What a check yields: a line for a person, and the numbers behind it."""
+
+    def __init__(self, summary: str, *, remedy: str | None = None, **evidence: EvidenceValue):
+        self.summary = summary
+        self.remedy = remedy  # when the page's "What to do" can be made concrete
+        self.evidence = evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One entry of the catalogue."""
+
+    id: str
+    severity: Severity
+    hold_seconds: float  # how long it must be found before it alerts
+    needs: Mapping[str, type]  # parameter -> fact type
+    wants: Mapping[str, type]  # the same for those it can do without
+    function: Callable[..., Iterator[Found]]
+    title: str
+    why: str
+    remedy: str
+
+    def run(self, evidence: Evidence) -> list[Finding]:
+        """Ask the check. The facts it needs must be there."""
+        arguments: dict[str, Any] = {
+            name: evidence.facts.get(fact) for name, fact in {**self.needs, **self.wants}.items()
+        }
+        asked = inspect.signature(self.function).parameters
+        context = {"now": evidence.now, "objectives": evidence.objectives}
+        arguments |= {name: value for name, value in context.items() if name in asked}
+        return [self._finding(found) for found in self.function(**arguments)]
+
+    def _finding(self, found: Found) -> Finding:
+        return Finding(
+            id=self.id,
+            severity=self.severity,
+            summary=found.summary,
+            remedy=found.remedy or self.remedy,
+            evidence=found.evidence,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What all checks said, and which of them could not be asked."""
+
+    findings: tuple[Finding, ...]
+    known: Mapping[str, bool]  # check -> could it be asked; a check that does not apply is absent
+
+
+def check(
+    *, severity: Severity, hold_seconds: float = 0
+) -> Callable[[Callable[..., Iterator[Found]]], Check]:
+    """Make a catalogue entry of a function; the rest is read from its file's docstring."""
+
+    def make(function: Callable[..., Iterator[Found]]) -> Check:
+        needs, wants = _facts_asked_for(function)
+        page = inspect.getdoc(inspect.getmodule(function)) or ""
+        title, why, remedy = _read_page(page)
+        return Check(
+            id=function.__name__,
+            severity=severity,
+            hold_seconds=hold_seconds,
+            needs=needs,
+            wants=wants,
+            function=function,
+            title=title,
+            why=why,
+            remedy=remedy,
+        )
+
+    return make
+
+
+def _facts_asked_for(
+    function: Callable[..., Iterator[Found]],
+) -> tuple[dict[str, type], dict[str, type]]:
+    needs: dict[str, type] = {}
+    wants: dict[str, type] = {}
+    for name, hint in typing.get_type_hints(function).items():
+        if name == "return" or hint in (datetime, Objectives):
+            continue
+        if isinstance(hint, types.UnionType):
+            wants[name] = next(part for part in hint.__args__ if part is not types.NoneType)
+        else:
+            needs[name] = hint
+    return needs, wants
+
+
+def _read_page(page: str) -> tuple[str, str, str]:
+    title, _, rest = page.partition("Why it matters")
+    why, _, remedy = rest.partition("What to do")
+    return title.strip(), _unwrap(why), _unwrap(remedy)
+
+
+def _unwrap(text: str) -> str:
+    return " ".join(text.split())
+
+
+def load_catalogue() -> dict[str, Check]:
+    """Every check of rules/catalogue/, by id."""
+    checks: dict[str, Check] = {}
+    for module in pkgutil.iter_modules(catalogue.__path__):
+        loaded = importlib.import_module(f"{catalogue.__name__}.{module.name}")
+        entry = getattr(loaded, module.name)
+        checks[entry.id] = entry
+    return checks
+
+
+def judge(evidence: Evidence, checks: Mapping[str, Check]) -> Judgement:
+    """Ask every check whose facts are there; say of the others that they are not known."""
+    findings: list[Finding] = []
+    known: dict[str, bool] = {}
+    for entry in checks.values():
+        absent = evidence.absent(entry.needs.values())
+        if not absent:
+            findings += entry.run(evidence)
+            known[entry.id] = True
+        elif all(
+            need in evidence.facts or need in evidence.expected for need in entry.needs.values()
+        ):
+            known[entry.id] = False
+    return Judgement(findings=tuple(findings), known=known)

@@ -1,0 +1,118 @@
+"""From scans of single segments to a list of what is damaged.
+
+A scan is local. Here its neighbours and the archive around it are added: whether records may end
+early there, whether boundaries join, and whose cluster the segments belong to.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from parsers.segment import segment_name, segment_of
+from parsers.wal_damage import Damage, DamageKind
+from parsers.wal_scan import SegmentScan, judge_end
+from parsers.wal_stitch import stitch_run
+from rules.facts import DamagedSegment
+from rules.sequence import number_segments
+from rules.timelines import TimelineTree
+
+Scans = Mapping[str, SegmentScan]
+
+
+def system_identifier_of(scans: Iterable[SegmentScan]) -> int | None:
+    """The cluster that most of the segments say they belong to; None when none says."""
+    said = Counter(scan.header.system_identifier for scan in scans if scan.header)
+    return said.most_common(1)[0][0] if said else None
+
+
+def judge_scans(
+    scans: Scans, tree: TimelineTree, segment_size_bytes: int, system_identifier: int | None
+) -> tuple[DamagedSegment, ...]:
+    """List the damaged segments, one entry each, by name.
+
+    `system_identifier` is the cluster's own, from its control file or a backup; None lets the
+    majority of the segments decide.
+    """
+    expected = system_identifier or system_identifier_of(scans.values())
+    forks = _left_segments(tree, segment_size_bytes)
+    damages: dict[str, Damage] = {}
+    for name, scan in scans.items():
+        damage = _foreign(scan, expected) or judge_end(scan, may_end_early=name in forks)
+        if damage is not None:
+            damages[name] = damage
+    sound = {name: scan for name, scan in scans.items() if name not in damages}
+    for run in runs_of(sound, tree, segment_size_bytes):
+        for damage in _boundary_damages([sound[name] for name in run]):
+            name = _holder(run, damage, segment_size_bytes)
+            damages.setdefault(name, damage)
+    return tuple(
+        DamagedSegment(segment=name, kind=d.kind.value, lsn=d.lsn, detail=d.detail)
+        for name, d in sorted(damages.items())
+    )
+
+
+def _foreign(scan: SegmentScan, expected: int | None) -> Damage | None:
+    header = scan.header
+    if header is None or expected is None or header.system_identifier == expected:
+        return None
+    detail = f"system identifier {header.system_identifier}, not {expected}"
+    return Damage(kind=DamageKind.FOREIGN_SYSTEM, lsn=scan.start_lsn, detail=detail)
+
+
+def _left_segments(tree: TimelineTree, size: int) -> set[str]:
+    """The parents' segments in which a child left them: their records may end there."""
+    return {
+        segment_name(child.parent, segment_of(child.switch_lsn, size), size)
+        for child in tree.timelines.values()
+        if child.parent is not None and child.switch_lsn is not None
+    }
+
+
+def runs_of(scans: Scans, tree: TimelineTree, size: int) -> Iterator[list[str]]:
+    """Names of segments that follow each other; a timeline's first follows its parent's last."""
+    for timeline, numbers in number_segments(scans, size).items():
+        run: list[str] = []
+        for number in sorted(numbers):
+            name = segment_name(timeline, number, size)
+            if run and number - 1 not in numbers:
+                yield run
+                run = []
+            if not run:
+                run = _parents_last(timeline, number, scans, tree, size)
+            run.append(name)
+        if run:
+            yield run
+
+
+def _parents_last(
+    timeline: int, number: int, scans: Scans, tree: TimelineTree, size: int
+) -> list[str]:
+    """The parent's segment before a timeline's first one, if both are here."""
+    node = tree.timelines.get(timeline)
+    if node is None or node.parent is None or node.switch_lsn is None:
+        return []
+    before = segment_name(node.parent, number - 1, size)
+    return [before] if number == segment_of(node.switch_lsn, size) and before in scans else []
+
+
+def _boundary_damages(scans: Sequence[SegmentScan]) -> Iterator[Damage]:
+    """Every damage at the boundaries of a run; a run begins anew behind each."""
+    position = 0
+    while position < len(scans):
+        for stitched in stitch_run(scans[position:]):
+            position += 1
+            if stitched.damage is not None:
+                yield stitched.damage
+                position -= stitched.boundary is not None and stitched.boundary.damage is not None
+                break
+
+
+def _holder(run: Sequence[str], damage: Damage, size: int) -> str:
+    """The segment of the run that holds the damaged position."""
+    number = segment_of(damage.lsn, size)
+    return next((name for name in run if _holds(name, number, size)), run[-1])
+
+
+def _holds(name: str, number: int, size: int) -> bool:
+    return name == segment_name(int(name[:8], 16), number, size)

@@ -1,0 +1,44 @@
+"""The evidence that a check is given: facts by their type, and which of them should be there.
+
+A fact that is expected and absent makes its checks *unknown*; one that nobody configured makes
+them not applicable. The two are never merged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from rules.facts import Objectives
+from rules.sequence import Gap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceFacts:
+    """The gaps of the archive, each with its class. Derived from the listing."""
+
+    gaps: tuple[Gap, ...]
+    segment_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AbsentFacts:
+    """Segments that the server says it has archived and that the listing taken later lacks."""
+
+    segments: tuple[str, ...]
+    witness: str  # who says so: pg_stat_archiver, archive_status/*.done
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known at `now`, and what should be."""
+
+    now: datetime
+    objectives: Objectives
+    facts: Mapping[type, Any] = field(default_factory=dict)
+    expected: frozenset[type] = frozenset()
+
+    def absent(self, needs: Iterable[type]) -> list[type]:
+        return [need for need in needs if need not in self.facts]

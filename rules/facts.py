@@ -1,0 +1,203 @@
+"""Facts: one reading of one source at one instant, as values that the checks take.
+
+Field names are the column names of the view or function that they come from, with the unit or
+`_at` added. What a source did not give is not a zero: the whole value is then absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from parsers.backup_label import BackupLabel
+from parsers.pg_control import ControlFile
+from parsers.timeline_history import TimelineHistory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """What the owner of a cluster wants of its recovery. Thresholds come from here."""
+
+    rpo_seconds: float  # how much may be lost: bounds the age of what waits to be archived
+    rto_seconds: float | None = None  # how long a restore may take; None: not stated
+    window_seconds: float | None = None  # how far back one must be able to go; None: not stated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiverFacts:
+    """The one row of pg_stat_archiver."""
+
+    archived_count: int
+    last_archived_wal: str | None  # a segment, a .history, a .backup or a .partial
+    last_archived_at: datetime | None  # None: never since stats_reset
+    failed_count: int  # attempts; an archive_command that exits above 125 is not counted
+    last_failed_wal: str | None
+    last_failed_at: datetime | None
+    stats_reset_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalDirectoryFacts:
+    """pg_ls_waldir(), summed."""
+
+    files_count: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveStatusFacts:
+    """pg_ls_archive_statusdir(): what waits for the archiver, and what it says it has done."""
+
+    ready: frozenset[str]  # names without .ready; segments, histories and backup files alike
+    done: frozenset[str]
+    oldest_ready_at: datetime | None  # None: nothing waits
+    oldest_ready: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlFacts:
+    """The pg_control_*() functions. They read the file: everything is as of its last write."""
+
+    system_identifier: int  # unsigned, unlike the function's int8
+    pg_control_version: int
+    catalog_version_no: int
+    segment_size_bytes: int
+    timeline: int  # of the last checkpoint: stale just after a promotion
+    checkpoint_lsn: int
+    redo_lsn: int
+    checkpoint_at: datetime
+    full_page_writes: bool
+    min_recovery_end_lsn: int | None
+    backup_start_lsn: int | None
+    backup_end_lsn: int | None
+    data_checksums: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One row of pg_settings."""
+
+    name: str
+    setting: str
+    context: str
+    source: str
+    pending_restart: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingsFacts:
+    """The settings of recovery, archiving and WAL."""
+
+    settings: Mapping[str, Setting]
+
+    def value(self, name: str) -> str | None:
+        """A setting's value, None when this major does not have it."""
+        setting = self.settings.get(name)
+        return setting.setting if setting else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionFacts:
+    """Where the server writes, or replays, its WAL."""
+
+    server_version_num: int
+    server_at: datetime  # the server's clock at the reading
+    in_recovery: bool
+    timeline: int | None  # of the insert position; None in recovery
+    insert_lsn: int | None  # None in recovery
+    replay_lsn: int | None  # None if this start did no recovery
+    last_replay_at: datetime | None  # commit time of the last transaction replayed
+    replay_paused: bool | None  # None when not in recovery
+
+    @property
+    def major(self) -> int:
+        return self.server_version_num // 10000
+
+
+class ArchivedFile(NamedTuple):
+    """One file of an archive. Four fields: a large archive has a million of them."""
+
+    path: str  # absolute
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveFacts:
+    """What one listing of one archive found."""
+
+    url: str
+    layout: str
+    listed_at: datetime  # when the listing began: what came later may be missing from it
+    segment_size_bytes: int | None  # from the files themselves; None: no segment told it
+    segments: Mapping[str, ArchivedFile]  # 24 digits -> file; compressed ones too
+    partials: Mapping[str, ArchivedFile]  # 24 digits -> its .partial
+    compressed: frozenset[str]  # segments stored in a codec's format
+    histories: Mapping[int, TimelineHistory]
+    broken_histories: Mapping[int, str]  # timeline -> why it cannot be read
+    backup_labels: Mapping[str, BackupLabel]  # plain name of the .backup -> its content
+    copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
+    other_count: int  # files that PostgreSQL would not have archived under their name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedSegment:
+    """A segment that is not what its name promises. `kind` is one of the contract's words."""
+
+    segment: str
+    kind: str
+    lsn: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanFacts:
+    """What reading the archived segments said, and how far the reading got."""
+
+    depth: str  # headers or records
+    read: frozenset[str]  # segments read to this depth
+    unread: Mapping[str, str]  # segment -> why it was not read
+    damaged: tuple[DamagedSegment, ...]
+    oldest_read_at: datetime | None  # when the oldest of these readings was taken
+
+
+class WalNeed(NamedTuple):
+    """WAL of one timeline that a backup needs to become consistent."""
+
+    timeline: int
+    start_lsn: int
+    end_lsn: int  # the first byte that is not needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupFacts:
+    """One base backup, as far as its own files tell."""
+
+    url: str
+    label: BackupLabel
+    stop_lsn: int | None  # from the manifest or the archive's .backup; None: neither told
+    stop_timeline: int | None
+    needs: tuple[WalNeed, ...]  # from the manifest, oldest first; empty: it did not tell
+    started_at: datetime | None  # None when the zone in the label is not known
+    finished_at: datetime | None
+    system_identifier: int | None
+    major: int | None
+    segment_size_bytes: int | None
+    control: ControlFile | None  # its pg_control; None: it cannot be read
+    wal: frozenset[str]  # segments in its own pg_wal
+    bad_files: tuple[str, ...]  # absent, or not as the manifest says; each with the reason
+    files_checked: int | None  # how many of the manifest's files were looked at; None: none
+    manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
+    depth: str  # label, files or checksums: how far it was looked at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupsFacts:
+    """The base backups found, and what looked like one but could not be read."""
+
+    backups: tuple[BackupFacts, ...]
+    unreadable: Mapping[str, str]  # url -> why
+    depth: str  # label, files or checksums: how far they were to be looked at

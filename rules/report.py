@@ -1,0 +1,253 @@
+"""The verdict about one cluster's archive and backups, as one value: every output renders this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from parsers.wal_scan import SegmentScan
+from rules.archive import judge_sequence, merge_archives, timeline_tree
+from rules.backups import BackupState, backup_state
+from rules.check import Check, judge
+from rules.evidence import Evidence, SequenceFacts
+from rules.facts import (
+    ArchiveFacts,
+    BackupFacts,
+    BackupsFacts,
+    Objectives,
+    ScanFacts,
+)
+from rules.findings import Finding, Severity, Verdict, verdict_of
+from rules.goal import Goal
+from rules.prediction import find_restores, predict_target, predict_windows
+from rules.restore import Restore
+from rules.restore_points import PlacedRestorePoint, list_restore_points
+from rules.target import Target, TargetFacts, judge_target, resolve_timeline
+from rules.timelines import TimelineTree
+from rules.windows import Reach, Window, find_reaches, window_of
+
+# Findings about how far the check itself got; the archive they do not concern.
+_NO_OBJECTIVES = Objectives(rpo_seconds=float("inf"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked."""
+
+    target: Target
+    goal: Goal  # the target with its value read
+    note: str  # what had to be assumed to read it; empty: nothing
+    depth: str  # names, headers, records
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveReport:
+    """One archive as it was found."""
+
+    facts: ArchiveFacts
+    sequence: SequenceFacts | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupReport:
+    """One backup, and what it reaches."""
+
+    facts: BackupFacts
+    state: BackupState
+    windows: tuple[Window, ...]
+    reaches: tuple[Reach, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The whole answer."""
+
+    question: Question
+    verdict: Verdict
+    restorable: bool | None
+    system_identifier: int | None
+    segment_size_bytes: int | None
+    server_major: int | None
+    verified_at: datetime | None  # when the oldest of the readings was taken
+    archives: tuple[ArchiveReport, ...]
+    backups: tuple[BackupReport, ...]
+    tree: TimelineTree
+    scan: ScanFacts | None
+    restore_points: tuple[PlacedRestorePoint, ...]
+    target: TargetFacts
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What was read, before anything is judged."""
+
+    archives: tuple[ArchiveFacts, ...]
+    backups: BackupsFacts | None  # None: none was asked about
+    system_identifier: int | None
+    server_major: int | None
+    scan: ScanFacts | None = None  # None at depth names
+    scans: Mapping[str, SegmentScan] = field(default_factory=dict)
+    restores: Mapping[str, Restore] = field(default_factory=dict)  # by backup, at depth records
+
+
+def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
+    """Judge what was gathered."""
+    backups = gathered.backups.backups if gathered.backups else ()
+    archive = merge_archives(gathered.archives) if gathered.archives else None
+    size = _segment_size(archive, backups)
+    tree = timeline_tree(archive, backups) if archive else TimelineTree(timelines={})
+    sequences = [_sequence(each, tree, size, gathered.backups) for each in gathered.archives]
+    whole = _sequence(archive, tree, size, gathered.backups) if archive else None
+    reports = tuple(
+        _report_backup(backup, gathered, archive, whole, tree, size) for backup in backups
+    )
+    restores = find_restores(gathered.restores, backups)
+    if restores:
+        target = predict_target(question.target, question.goal, restores, question.note)
+    else:
+        target = _judge_target(question.target, reports, archive, tree)
+    findings = _findings(question, gathered, archive, whole, target, checks)
+    return Report(
+        question=question,
+        verdict=verdict_of(findings),
+        restorable=_restorable(reports, gathered.backups),
+        system_identifier=gathered.system_identifier,
+        segment_size_bytes=size,
+        server_major=gathered.server_major,
+        verified_at=_verified_at(gathered),
+        archives=tuple(
+            ArchiveReport(facts=facts, sequence=sequence)
+            for facts, sequence in zip(gathered.archives, sequences, strict=True)
+        ),
+        backups=reports,
+        tree=tree,
+        scan=gathered.scan,
+        restore_points=tuple(
+            list_restore_points(gathered.scans, tree, size) if size is not None else ()
+        ),
+        target=target,
+        findings=findings,
+    )
+
+
+def _segment_size(archive: ArchiveFacts | None, backups: Sequence[BackupFacts]) -> int | None:
+    if archive is not None and archive.segment_size_bytes:
+        return archive.segment_size_bytes
+    return next((b.segment_size_bytes for b in backups if b.segment_size_bytes), None)
+
+
+def _sequence(
+    archive: ArchiveFacts, tree: TimelineTree, size: int | None, backups: BackupsFacts | None
+) -> SequenceFacts | None:
+    if size is None:
+        return None
+    known = backups.backups if backups and backups.backups else None
+    return judge_sequence(archive, tree, size, backups=known)
+
+
+def _report_backup(
+    backup: BackupFacts,
+    gathered: Gathered,
+    archive: ArchiveFacts | None,
+    sequence: SequenceFacts | None,
+    tree: TimelineTree,
+    size: int | None,
+) -> BackupReport:
+    """What one backup reaches: by its records where they were read, else by what is listed."""
+    state = backup_state(backup, archive, sequence)
+    reaches: tuple[Reach, ...] = ()
+    windows: tuple[Window, ...] | None = ()
+    if state is BackupState.NOT_RESTORABLE:
+        windows = ()
+    elif backup.url in gathered.restores:
+        windows = predict_windows(gathered.restores[backup.url], tree)
+        state = _state_by(windows)
+    elif archive is not None and size is not None:
+        scan = gathered.scan
+        damaged = {damage.segment for damage in scan.damaged} if scan else set()
+        usable = (archive.segments.keys() - damaged) | backup.wal
+        reaches = tuple(find_reaches(backup, tree, usable, size))
+        windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
+        state = _state_by(windows) if state is BackupState.RESTORABLE else state
+    return BackupReport(facts=backup, state=state, windows=windows or (), reaches=reaches)
+
+
+def _state_by(windows: tuple[Window, ...] | None) -> BackupState:
+    if windows is None:
+        return BackupState.UNKNOWN
+    return BackupState.RESTORABLE if windows else BackupState.NOT_RESTORABLE
+
+
+def _judge_target(
+    target: Target,
+    reports: Sequence[BackupReport],
+    archive: ArchiveFacts | None,
+    tree: TimelineTree,
+) -> TargetFacts:
+    """Judge the target from the newest backup that could serve it."""
+    answers: list[TargetFacts] = []
+    histories = frozenset(archive.histories) if archive else frozenset[int]()
+    for report in reversed(reports):
+        timeline = resolve_timeline(target, report.facts.label.timeline, tree, histories)
+        if timeline is None:
+            continue
+        reach = next((r for r in report.reaches if r.timeline == timeline), None)
+        window = next((w for w in report.windows if w.timeline == timeline), None)
+        answers.append(judge_target(target, timeline, report.facts, reach, window))
+    if not answers:
+        reason = "no base backup was given" if not reports else "there is no such timeline"
+        return TargetFacts(
+            target=target,
+            timeline=None,
+            backup=None,
+            outcome="unknown" if not reports else "fails",
+            reachable=None if not reports else False,
+            reason=reason,
+        )
+    order = {True: 0, None: 1, False: 2}
+    return min(answers, key=lambda answer: order[answer.reachable])
+
+
+def _findings(
+    question: Question,
+    gathered: Gathered,
+    archive: ArchiveFacts | None,
+    sequence: SequenceFacts | None,
+    target: TargetFacts,
+    checks: Mapping[str, Check],
+) -> tuple[Finding, ...]:
+    found = {
+        TargetFacts: target,
+        ArchiveFacts: archive,
+        SequenceFacts: sequence,
+        BackupsFacts: gathered.backups,
+        ScanFacts: gathered.scan,
+    }
+    facts = {kind: value for kind, value in found.items() if value is not None}
+    evidence = Evidence(now=question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    return _ranked(judge(evidence, checks).findings)
+
+
+def _ranked(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    order = [Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO]
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+
+
+def _restorable(reports: Sequence[BackupReport], backups: BackupsFacts | None) -> bool | None:
+    """Some window exists: True. None could be found out: None. Proven that none does: False."""
+    states = {report.state for report in reports}
+    if BackupState.RESTORABLE in states:
+        return True
+    if not states or BackupState.UNKNOWN in states or (backups and backups.unreadable):
+        return None
+    return False
+
+
+def _verified_at(gathered: Gathered) -> datetime | None:
+    times = [archive.listed_at for archive in gathered.archives]
+    if gathered.scan and gathered.scan.oldest_read_at:
+        times.append(gathered.scan.oldest_read_at)
+    return min(times, default=None)

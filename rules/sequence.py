@@ -1,0 +1,154 @@
+"""Gaps: runs of WAL segments that the archive should hold and does not.
+
+A timeline's segments are expected from where it left its parent (or from the oldest that is left)
+to the newest that exists, to what a backup on it needs, and to where a child leaves it. The
+segment that holds the switch itself is not expected of the parent: the child's first segment
+repeats its content. Names are turned to numbers with the archive's own segment size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from parsers.errors import ParseError
+from parsers.segment import parse_segment_name, segment_before, segment_name, segment_of
+from rules.facts import BackupFacts
+from rules.timelines import TimelineTree
+
+LOST, DELAYED, UPLOADING, ACKNOWLEDGED = "lost", "delayed", "uploading", "acknowledged"
+GAP_CLASSES = (LOST, DELAYED, UPLOADING, ACKNOWLEDGED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """One run of absent segments on one timeline."""
+
+    timeline: int
+    first: int  # segment numbers, both ends absent
+    last: int
+    segment_size_bytes: int
+    cause: str = LOST  # the contract's `class`
+    harmless: bool = False  # no window needs it
+
+    @property
+    def segments_count(self) -> int:
+        return self.last - self.first + 1
+
+    @property
+    def first_name(self) -> str:
+        return segment_name(self.timeline, self.first, self.segment_size_bytes)
+
+    @property
+    def last_name(self) -> str:
+        return segment_name(self.timeline, self.last, self.segment_size_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcknowledgedGap:
+    """A gap that the owner knows of and has given a reason for."""
+
+    timeline: int
+    first: str
+    last: str
+    why: str
+
+
+Numbers = Mapping[int, frozenset[int]]  # timeline -> segment numbers
+
+
+def number_segments(names: Iterable[str], segment_size_bytes: int) -> Numbers:
+    """Group segment names by timeline, as numbers. Names impossible at this size are left out."""
+    grouped: dict[int, set[int]] = {}
+    for name in names:
+        try:
+            timeline, number = parse_segment_name(name, segment_size_bytes)
+        except ParseError:
+            continue
+        grouped.setdefault(timeline, set()).add(number)
+    return {timeline: frozenset(numbers) for timeline, numbers in sorted(grouped.items())}
+
+
+def find_gaps(
+    present: Numbers,
+    tree: TimelineTree,
+    segment_size_bytes: int,
+    backups: Iterable[BackupFacts] = (),
+) -> list[Gap]:
+    """List the runs absent from `present`, per timeline, oldest first. See the module's rule."""
+    backups = tuple(backups)
+    starts = {
+        (b.label.timeline, segment_of(b.label.start_lsn, segment_size_bytes)) for b in backups
+    }
+    stops = {
+        (b.stop_timeline or b.label.timeline, segment_before(b.stop_lsn, segment_size_bytes))
+        for b in backups
+        if b.stop_lsn is not None
+    }
+    needed = starts | stops
+    everything = [min(numbers) for numbers in present.values() if numbers]
+    everything += [number for _, number in needed]
+    if not everything:
+        return []
+    oldest = min(everything)
+    gaps: list[Gap] = []
+    for timeline in sorted({*present, *tree.timelines, *(t for t, _ in needed)}):
+        numbers = present.get(timeline, frozenset())
+        wanted = [*numbers, *(number for t, number in needed if t == timeline)]
+        bounds = _expected(timeline, wanted, tree, segment_size_bytes, oldest)
+        if bounds is not None:
+            gaps += _runs(timeline, numbers, bounds, segment_size_bytes)
+    return gaps
+
+
+def _expected(
+    timeline: int, wanted: list[int], tree: TimelineTree, size: int, oldest: int
+) -> tuple[int, int] | None:
+    """First and last segment number expected on a timeline, None when nothing is."""
+    left_at = [
+        segment_of(child.switch_lsn, size) - 1
+        for child in tree.children(timeline)
+        if child.switch_lsn is not None
+    ]
+    node = tree.timelines.get(timeline)
+    if node is not None and node.switch_lsn is not None:
+        first = max(segment_of(node.switch_lsn, size), oldest)
+    else:
+        first = min(wanted, default=oldest)
+    last = max([*wanted, *left_at], default=None)
+    return None if last is None or last < first else (first, last)
+
+
+def _runs(timeline: int, present: frozenset[int], bounds: tuple[int, int], size: int) -> list[Gap]:
+    """The runs between `bounds` (inclusive) that `present` leaves out."""
+    first, last = bounds
+    gaps: list[Gap] = []
+    expected = first
+    for number in [*sorted(n for n in present if first <= n <= last), last + 1]:
+        if number > expected:
+            gaps.append(
+                Gap(timeline=timeline, first=expected, last=number - 1, segment_size_bytes=size)
+            )
+        expected = number + 1
+    return gaps
+
+
+def is_needed(gap: Gap, tree: TimelineTree, backups: Iterable[BackupFacts]) -> bool:
+    """Tell whether some backup's window runs over the gap.
+
+    It does when recovery from the backup towards the gap's timeline passes there, and the backup
+    does not carry the absent WAL in its own pg_wal.
+    """
+    size = gap.segment_size_bytes
+    for backup in backups:
+        label = backup.label
+        if not tree.reaches(gap.timeline, label.timeline, label.start_lsn):
+            continue
+        first = max(gap.first, segment_of(label.start_lsn, size))
+        carried = number_segments(backup.wal, size).get(gap.timeline, frozenset())
+        if any(
+            number not in carried
+            for number in range(first, min(gap.last, first + len(carried)) + 1)
+        ):
+            return True
+    return False

@@ -1,0 +1,111 @@
+"""What listing alone proves about a recovery target.
+
+Listing proves that a target cannot be reached (the WAL for it is not there); it never proves that
+it can: that takes the records. `None` and "unknown" are the answers then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from parsers.lsn import format_lsn, parse_lsn
+from rules.facts import BackupFacts
+from rules.outcome import Outcome
+from rules.timelines import TimelineTree, latest_timeline
+from rules.windows import Reach, Window
+
+_UNREAD: Final = "the records that decide this were not read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A recovery target as PostgreSQL's settings have it."""
+
+    type: str = "none"
+    value: str | None = None
+    timeline: str = "latest"  # latest, current, or a number
+    inclusive: bool = True
+    action: str = "promote"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetFacts:
+    """What recovery from `backup` towards the target would do, as far as it is proven."""
+
+    target: Target
+    timeline: int | None
+    backup: BackupFacts | None
+    outcome: str  # opens, fails, unknown
+    reachable: bool | None
+    reason: str
+    prediction: Outcome | None = None  # None where the records were not read
+
+
+def resolve_timeline(
+    target: Target, base: int, tree: TimelineTree, histories: frozenset[int]
+) -> int | None:
+    """The number that recovery_target_timeline means here; None for one that does not exist."""
+    if target.timeline == "latest":
+        return latest_timeline(histories, base)
+    if target.timeline == "current":
+        return base
+    wanted = int(target.timeline)
+    return wanted if wanted in tree.timelines or wanted == 1 else None
+
+
+def judge_target(
+    target: Target, timeline: int, backup: BackupFacts, reach: Reach | None, window: Window | None
+) -> TargetFacts:
+    """Judge the target by what is there, for one backup and the reach on its timeline."""
+
+    def answer(outcome: str, reachable: bool | None, reason: str) -> TargetFacts:
+        return TargetFacts(
+            target=target,
+            timeline=timeline,
+            backup=backup,
+            outcome=outcome,
+            reachable=reachable,
+            reason=reason,
+        )
+
+    if backup.bad_files:
+        return answer("unknown", False, f"the backup is not whole: {backup.bad_files[0]}")
+    if backup.label.incremental_from_lsn is not None:
+        return answer("fails", False, "the backup is incremental: alone it cannot be restored")
+    if reach is None:
+        return answer("fails", False, f"timeline {timeline} does not pass through this backup")
+    if backup.stop_lsn is None:
+        return answer("unknown", None, "where the backup ended is not known")
+    if window is None:
+        return answer(
+            "fails",
+            False,
+            f"WAL ends at {format_lsn(reach.end_lsn)} ({reach.obstacle} is not usable), before "
+            f"the backup is consistent at {format_lsn(backup.stop_lsn)}",
+        )
+    if target.type == "none" and window.obstacle is not None:
+        return answer(
+            "opens",
+            False,
+            f"recovery takes {window.obstacle} for the end of WAL and opens the database at "
+            f"{format_lsn(window.to_lsn)} without a word, though newer WAL exists",
+        )
+    if target.type == "lsn":
+        return answer(*_judge_lsn(target, window))
+    return answer("unknown", None, _UNREAD)
+
+
+def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str]:
+    lsn = parse_lsn(target.value or "")
+    if lsn >= window.to_lsn:
+        return "fails", False, f"WAL ends at {format_lsn(window.to_lsn)}, before {target.value}"
+    if lsn < window.from_lsn:
+        consistent = format_lsn(window.from_lsn)
+        return (
+            "fails",
+            False,
+            f"{target.value} lies before {consistent}, where the backup becomes consistent: "
+            "choose an older backup",
+        )
+    return "unknown", None, _UNREAD

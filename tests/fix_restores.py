@@ -1,0 +1,39 @@
+"""One story a major version: made when the first test asks, kept for the session."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.postgres.account import Account
+from agent.postgres.installation import Installation
+from tests.integration.restores import Story, tell_story
+
+
+@pytest.fixture(scope="session")
+def restore_stories(account: Account) -> Iterator[Callable[[Installation], Story]]:
+    homes: list[Path] = []
+    told: dict[int, Story] = {}
+
+    def story_of(installation: Installation) -> Story:
+        if installation.major not in told:
+            home = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
+            home.chmod(0o755)
+            homes.append(home)
+            told[installation.major] = tell_story(installation, home, account)
+        return told[installation.major]
+
+    yield story_of
+    for home in homes:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def restore_story(pg: Installation, restore_stories: Callable[[Installation], Story]) -> Story:
+    if not pg.has("pg_basebackup"):
+        pytest.skip("this installation has no pg_basebackup")
+    return restore_stories(pg)

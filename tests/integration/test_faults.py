@@ -1,0 +1,57 @@
+"""Every fault of the laboratory, noticed by the real agent on a real server, and then mended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.lab.faults import FAULTS, Fault
+from agent.lab.laboratory import open_laboratory
+from agent.lab.metrics_page import MetricsPage
+from agent.lab.service import Service
+from agent.lab.watching import wait_for
+from agent.postgres.account import Account
+from agent.postgres.installation import Installation
+
+_OBJECTIVES = {"rpo": "5s"}
+
+# The number that must move with the finding.
+_DAMAGE_KINDS = {"truncated": "truncated", "bitflip": "bad_crc", "wrong-cluster": "foreign_system"}
+
+
+def _shows_its_number(fault: Fault) -> Callable[[MetricsPage], bool]:
+    def shows(page: MetricsPage) -> bool:
+        if fault.name in _DAMAGE_KINDS:
+            kind = _DAMAGE_KINDS[fault.name]
+            return page.total("pitr_archive_damaged_segments", kind=kind) == 1
+        if fault.name == "gap":
+            labels = {"timeline": "1", "class": "lost"}
+            return page.total("pitr_archive_missing_segments", **labels) == 1
+        return (page.total("pitr_archive_ready_files") or 0) > 0 or fault.name == "silent-loss"
+
+    return shows
+
+
+@pytest.mark.slow
+@pytest.mark.pg("== 16")
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
+def test_the_agent_notices(
+    fault: Fault, pg: Installation, account: Account, short_directory: Path
+) -> None:
+    with open_laboratory(pg, account, under=short_directory) as lab:
+        service = Service(lab)
+        service.start(fault, archive_timeout_seconds=1, objectives=_OBJECTIVES)
+        page, healthy = service.wait_healthy(timeout_seconds=30)
+        assert healthy, page and page.findings()
+
+        service.break_it(fault.name)
+        page, noticed = service.wait_noticed(fault, timeout_seconds=30)
+        assert noticed, page and page.findings()
+        page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=15)
+        assert shown, page
+
+        service.mend(fault.name)
+        page, healthy = service.wait_healthy(timeout_seconds=60)
+        assert healthy, page and page.findings()

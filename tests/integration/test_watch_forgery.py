@@ -1,0 +1,91 @@
+"""A client that writes a recovery into the log must not be believed, in any format."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.integration.restores import Story, paused, restore, watch
+
+FORGERIES = (
+    "redo done at 0/99 system usage: CPU: user: 0.00 s, system: 0.00 s, elapsed: 0.07 s",
+    "selected new timeline ID: 99",
+    "archive recovery complete",
+    "database system is ready to accept connections",
+    "starting PostgreSQL 16.9 on x86_64-pc-linux-gnu, compiled by gcc, 64-bit",
+    "recovery ended before configured recovery target was reached",
+    "shutdown at recovery target",
+)
+PREFIXES = ("%m [%p] ", "%m [%p] %q%u@%d ", "%m [%p] %a ", "%m [%p] [%b] ", "%t ", "")
+
+
+def attack(dsn: str, startup_line: str) -> None:
+    """Say it in every way that a session can."""
+    for text in FORGERIES:
+        name = f"LOG:  {text}"[:63]
+        with psycopg.connect(dsn, autocommit=True, application_name=name) as connection:
+            connection.execute(f"DO $$ BEGIN RAISE LOG '{text}'; END $$")  # type: ignore[call-overload]
+            connection.execute(f"SELECT 1 /* \n{startup_line}LOG:  {text} */")  # type: ignore[call-overload]
+            connection.execute(f"SELECT 'LOG:  {text}'")  # type: ignore[call-overload]
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(f"DO $$ BEGIN RAISE EXCEPTION E'x\\n{text}'; END $$")  # type: ignore[call-overload]
+            with contextlib.suppress(psycopg.Error):
+                connection.execute(f"DO $$ BEGIN RAISE EXCEPTION '{text}'; END $$")  # type: ignore[call-overload]
+
+
+def last_line_of_startup(log: Path) -> str:
+    """The prefix of a line that the startup process wrote."""
+    line = next(line for line in log.read_text().splitlines() if "redo starts" in line)
+    return line.split("LOG:")[0]
+
+
+def check_nothing_is_believed(log: Path, *options: str) -> None:
+    lines, status = watch("--log", str(log), "--once", *options)
+    summary = lines[-1]
+    assert (summary["outcome"], summary["reached_target"], status) == ("paused", True, 0)
+    assert summary["new_timeline"] is None and summary["redo_done_lsn"] is None
+    assert [line for line in lines if line["event"] == "unparsed"] == []
+    assert "99" not in str(summary["new_timeline"])
+
+
+@pytest.mark.pg(">= 16")
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_no_forgery_in_stderr(restore_story: Story, prefix: str) -> None:
+    story = restore_story
+    with restore(
+        story, until=paused, recovery_target_name=story.restore_point, log_line_prefix=prefix,
+        log_statement="all",
+    ) as restored:  # fmt: skip
+        attack(restored.cluster.dsn, last_line_of_startup(restored.log))
+        assert restored.log.read_text().count("archive recovery complete") >= 5
+        check_nothing_is_believed(restored.log, "--log-line-prefix", prefix)
+        check_nothing_is_believed(restored.log)
+
+
+@pytest.mark.pg(">= 16")
+def test_no_forgery_in_csv_and_json(restore_story: Story) -> None:
+    story = restore_story
+    with restore(
+        story, until=paused, recovery_target_name=story.restore_point, logging_collector=True,
+        log_destination="csvlog,jsonlog,stderr", log_filename="server.log", log_statement="all",
+    ) as restored:  # fmt: skip
+        directory = restored.cluster.data / "log"
+        attack(restored.cluster.dsn, last_line_of_startup(directory / "server.log"))
+        for suffix in ("csv", "json", "log"):
+            assert (directory / f"server.{suffix}").read_text().count("recovery complete") >= 5
+            check_nothing_is_believed(directory / f"server.{suffix}")
+
+
+@pytest.mark.pg("== 16")
+def test_a_superuser_who_hides_the_statement_has_another_pid(restore_story: Story) -> None:
+    story = restore_story
+    with restore(
+        story, until=paused, recovery_target_name=story.restore_point,
+        log_line_prefix="%m [%p] ", log_error_verbosity="terse", log_min_error_statement="panic",
+    ) as restored:  # fmt: skip
+        attack(restored.cluster.dsn, last_line_of_startup(restored.log))
+        assert "STATEMENT:" not in restored.log.read_text()
+        check_nothing_is_believed(restored.log)

@@ -1,0 +1,116 @@
+"""Real logs through the stream: every line accounted for, however the bytes are cut."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from parsers.errors import Unparsed
+from parsers.log_stream import LogStream, StreamItem
+from parsers.recovery_events import NAMES, RecoveryEvent
+from tests.parsers.catalogues import installed_languages
+
+LOGS = Path(__file__).parent / "logs"
+FILES = sorted(path.name for path in LOGS.iterdir() if path.suffix in (".log", ".csv", ".json"))
+FILES.remove("truth.json")
+
+
+def read(data: bytes, cuts: list[int] | None = None) -> tuple[list[StreamItem], LogStream]:
+    stream = LogStream(find_languages=installed_languages)
+    items: list[StreamItem] = []
+    position = 0
+    for cut in [*(cuts or []), len(data)]:
+        items += stream.feed(data[position:cut])
+        position = cut
+    return items + stream.end(), stream
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_line_is_unaccounted_for(name: str) -> None:
+    data = (LOGS / name).read_bytes()
+    items, stream = read(data)
+
+    assert [item for item in items if isinstance(item, Unparsed)] == []
+    assert stream.counts.lines == data.count(b"\n")
+    assert stream.counts.bytes == len(data)
+    continued = sum(line.startswith(b"\t") or b" HINT:  " in line for line in data.split(b"\n"))
+    assert stream.counts.records + stream.counts.foreign + continued == stream.counts.lines
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_cuts_between_chunks_change_nothing(name: str) -> None:
+    data = (LOGS / name).read_bytes()
+    whole, _ = read(data)
+    choose = random.Random(name)
+    random_cuts = sorted(choose.sample(range(len(data)), 40))
+
+    assert read(data, random_cuts)[0] == whole
+    assert read(data, list(range(len(data))))[0] == whole
+
+
+def test_the_events_of_the_laboratory() -> None:
+    items, _ = read((LOGS / "laboratory_time.log").read_bytes())
+    events = [item for item in items if isinstance(item, RecoveryEvent)]
+
+    assert [event.name for event in events] == [
+        "server_starting", "interrupted", "recovery_target_set", "backup_recovery_started",
+        "file_restored", "redo_started", "file_restored", "backup_recovery_done",
+        "consistency_reached", "ready_read_only", "recovery_stopping", "redo_done",
+        "last_transaction", "file_missing", "timeline_selected", "file_missing",
+        "archive_recovery_complete", "checkpoint_started", "checkpoint_complete",
+        "ready_read_write",
+    ]  # fmt: skip
+    assert {event.name for event in events} <= NAMES
+    stop = next(event for event in events if event.name == "recovery_stopping")
+    assert stop.at == datetime(2025, 7, 10, 19, 40, 57, 444000, UTC)
+    assert dict(stop.fields) == {
+        "position": "before",
+        "kind": "commit",
+        "xid": 732,
+        "time": datetime(2025, 7, 10, 19, 36, 58, 237185, UTC),
+    }
+    assert stop.proven
+    assert next(event for event in events if event.name == "redo_done").lsn() == 0x4046FB0
+
+
+def test_csv_json_and_stderr_of_one_run_tell_the_same() -> None:
+    def events(name: str) -> list[tuple[str, dict[str, object], datetime | None]]:
+        items, _ = read((LOGS / name).read_bytes())
+        return [
+            (item.name, dict(item.fields), item.at)
+            for item in items
+            if isinstance(item, RecoveryEvent) and item.name != "file_missing"
+        ]
+
+    for case in ("corrupt_record_target", "target_lsn_exclusive"):
+        assert events(f"{case}.csv") == events(f"{case}.log")
+        assert events(f"{case}.json") == events(f"{case}.log")
+
+
+def test_a_log_in_a_language_without_catalogue_is_said_to_be_unreadable() -> None:
+    stream = LogStream()
+    items = stream.feed((LOGS / "es_target_name_pause.log").read_bytes()) + stream.end()
+
+    assert "language_unreadable" in [item.name for item in items if isinstance(item, RecoveryEvent)]
+
+
+def test_an_abbreviation_of_several_zones_is_said_to_be_ambiguous() -> None:
+    stream = LogStream()
+    items = (
+        stream.feed(b"2025-01-10 12:40:57.309 IST [1] LOG:  redo starts at 0/28\n") + stream.end()
+    )
+
+    ambiguous, redo = items
+    assert isinstance(ambiguous, RecoveryEvent) and ambiguous.name == "time_zone_ambiguous"
+    assert isinstance(redo, RecoveryEvent) and redo.at is None
+
+
+def test_a_line_without_end_is_cut_and_the_log_goes_on() -> None:
+    stream = LogStream()
+    line = b"2025-07-10 12:40:57.309 UTC [1] LOG:  redo starts at 0/28\n"
+    items = stream.feed(line + b"x" * (3 << 20)) + stream.feed(b"\n" + line) + stream.end()
+
+    assert [type(item) for item in items] == [RecoveryEvent, Unparsed, RecoveryEvent]
