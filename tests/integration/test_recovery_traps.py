@@ -74,7 +74,9 @@ def test_a_prepared_transaction_in_the_segment_of_a_fork(story: Story) -> None:
     before_fork = Target(type="xid", value=str(early))
     for hot_standby in (True, False):
         outcome, _ = story.check(before_fork, hot_standby=hot_standby)
-        assert outcome.fatal is not None and "requested WAL segment pg_wal/00000001" in outcome.fatal
+        assert (
+            outcome.fatal is not None and "requested WAL segment pg_wal/00000001" in outcome.fatal
+        )
         story.check(replace(before_fork, action="pause"), hot_standby=hot_standby)
         outcome, _ = story.check(Target(), hot_standby=hot_standby)
         assert outcome.outcome == ("fails" if hot_standby else "opens")
