@@ -247,11 +247,6 @@ class Recogniser:
             folded = _NOT_ASCII.split(head, 1)[0]
             self._by_folded_head.setdefault(folded, []).append((message, text))
 
-    @property
-    def heads(self) -> list[str]:
-        """What a text that can be recognised begins with."""
-        return list(self._by_head)
-
     def recognise(self, text: str, part: str, zone: Zone) -> tuple[Message, Fields] | None:
         """The message that `text` is, with its fields; None when it is none of ours."""
         for message, wording in self._candidates(text):
@@ -310,7 +305,7 @@ class Language:
     def recogniser(self) -> Recogniser:
         """Compiled on first use: a log is in one language, the machine holds many."""
         if self._recogniser is None:
-            self._recogniser = Recogniser(self._texts())
+            self._recogniser = Recogniser(self.texts())
         return self._recogniser
 
     def speaks(self, text: str) -> bool:
@@ -325,7 +320,7 @@ class Language:
     def _starting(self) -> Matcher:
         return compile_matcher(_STARTING, self._translate(_STARTING.id))
 
-    def _texts(self) -> Iterator[tuple[Message, str]]:
+    def texts(self) -> Iterator[tuple[Message, str]]:
         """The messages and their texts in this language, without those left in English."""
         for message in TABLE:
             if self.name == ENGLISH_NAME:
