@@ -102,6 +102,7 @@ class LogStream:
         self._complained = {LANGUAGE_UNREADABLE: False, TIME_ZONE_AMBIGUOUS: False}
         self._understood = False
         self._filter: LineFilter | None = None
+        self._quoted = False  # csvlog: the next line is inside a quoted field
         self._open = False  # the record that is held was wanted: its other lines are too
 
     # -- what a caller does ----------------------------------------------------------------------
@@ -146,9 +147,7 @@ class LogStream:
                 asked = self._filter
                 wanted = asked.interesting(block, position)[::-1] if asked else []
             if asked is not None and not self._open:
-                following = wanted[-1] if wanted else len(block)
-                self._pass_over(block, position, following)
-                position = following
+                position = self._pass_over(block, position, wanted)
                 if position == len(block):
                     return
             end = block.index(b"\n", position)
@@ -158,10 +157,21 @@ class LogStream:
             yield from self._take(block[position:end], wanted=is_wanted)
             position = end + 1
 
-    def _pass_over(self, block: bytes, start: int, end: int) -> None:
-        passed = block.count(b"\n", start, end)
-        self.counts.lines += passed
-        self.counts.passed += passed
+    def _pass_over(self, block: bytes, position: int, wanted: list[int]) -> int:
+        """Go to the next line that is wanted; give its offset, or the block's end.
+
+        In csvlog a wanted line may stand inside a quoted field, where it is a client's text.
+        """
+        while True:
+            following = wanted[-1] if wanted else len(block)
+            passed = block.count(b"\n", position, following)
+            self.counts.lines += passed
+            self.counts.passed += passed
+            if isinstance(self._reader, CsvReader):
+                self._quoted ^= block.count(b'"', position, following) % 2 == 1
+            if not self._quoted or not wanted:
+                return following
+            position = wanted.pop()
 
     def _take(self, raw: bytes, *, wanted: bool = False) -> Iterator[StreamItem]:
         if self._cut:
@@ -189,6 +199,9 @@ class LogStream:
         reader = self._reader
         if isinstance(reader, StderrReader):
             return LineFilter("stderr", self.languages, self._encoding, reader.prefix)
+        if isinstance(reader, CsvReader):
+            self._open = reader.holds
+            return LineFilter("csv", self.languages, self._encoding, None)
         if isinstance(reader, JsonReader):
             return LineFilter("json", self.languages, self._encoding, None)
         return None
