@@ -6,6 +6,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import (
@@ -111,6 +112,17 @@ class ClusterConfig(_Strict):
     scan: Seconds | None = None
     timeout: Seconds | None = None
     depth: Literal["names", "headers", "records"] | None = None
+
+    @field_validator("log_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str | None) -> str | None:
+        try:
+            ZoneInfo(name or "UTC")
+        except (OSError, ValueError):
+            raise ValueError(
+                f"{name!r} is not a time zone: write it as log_timezone has it"
+            ) from None
+        return name
 
     @model_validator(mode="after")
     def _has_a_source(self) -> ClusterConfig:

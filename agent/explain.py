@@ -6,6 +6,7 @@ import psycopg
 from psycopg import errors
 
 from agent.archive.directory import NotAnArchive
+from agent.backups.plain import NotABackup
 from agent.deadline import DeadlinePassed
 
 
@@ -17,7 +18,7 @@ def explain(failure: BaseException) -> str:
         return "the server did not answer within the statement timeout: raise `timeout`"
     if isinstance(failure, psycopg.OperationalError):
         return f"{_cause(failure)}: try psql with the same dsn"
-    if isinstance(failure, NotAnArchive | DeadlinePassed):
+    if isinstance(failure, NotABackup | NotAnArchive | DeadlinePassed):
         return str(failure)
     if isinstance(failure, OSError):
         return f"{failure.filename}: {failure.strerror}" if failure.filename else str(failure)

@@ -62,6 +62,7 @@ class LogTail:
             budget -= self._read_current(found, budget)
             if budget <= 0 or not self._advance(found):
                 break
+        self._skip = False  # a log that begins after the first call is read from its start
         if self._clock() - self._grown_at >= _HOLD_SECONDS:
             found += self.stream.settle()
         return found
@@ -126,7 +127,6 @@ class LogTail:
         self._file, self._current = file, path
         if self._skip:
             file.seek(0, os.SEEK_END)
-        self._skip = False
         return True
 
     # -- a directory of logs ---------------------------------------------------------------------

@@ -97,4 +97,5 @@ def _timeline(text: str | None, segment: str) -> int:
 
 
 def _int(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isdigit() else None
+    match = re.match(r"\s*([0-9]{1,10})\s*\Z", text or "")
+    return int(match[1]) if match else None

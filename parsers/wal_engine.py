@@ -16,7 +16,7 @@ window is carried as a `PartialRecord`, exactly as one that runs out of the segm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import google_crc32c
@@ -33,11 +33,10 @@ from parsers.wal_fragment import (
     feed_record,
     start_head,
     start_record,
-    with_total,
 )
 from parsers.wal_page import XLP_FIRST_IS_CONTRECORD, LongPageHeader
 from parsers.wal_pages import PageTable
-from parsers.wal_record import RECORD_HEADER_BYTES, SWITCH, Rmgr, is_rmgr
+from parsers.wal_record import MAX_RECORD_BYTES, RECORD_HEADER_BYTES, SWITCH, Rmgr, is_rmgr
 from parsers.wal_stream import Geometry, Positions, record_bytes
 
 WINDOW_BYTES: Final = 2 << 20
@@ -93,7 +92,7 @@ def open_records(
 
 @dataclass(slots=True)
 class RecordReader:
-    """The state of a walk between windows. `read` runs it over pages that follow each other."""
+    """The state of a walk between windows."""
 
     buffer: memoryview
     geometry: Geometry
@@ -103,6 +102,7 @@ class RecordReader:
     carried: PartialRecord | None = None  # runs out of what was read
     head: HeadFragment | None = None  # of the segment; complete once a record was read
     head_abandoned: bool = False  # a crash cut its record short in this segment
+    abandoned: list[tuple[int, int]] = field(default_factory=list)  # (page, record's LSN)
     previous_lsn: int | None = None  # of the last record; None: not known in this segment
     first_prev_lsn: int | None = None  # xl_prev of the first record: nothing here checks it
     switch_lsn: int | None = None  # an XLOG_SWITCH: nothing follows in the segment
@@ -114,6 +114,16 @@ class RecordReader:
     def done(self) -> bool:
         return self.stopped or self.damage is not None or self.switch_lsn is not None
 
+    def read_all(self) -> Iterator[Batch]:
+        """Read run after run of good pages; one begins where a page overwrites a record."""
+        starts = [0, *self.table.overwrites(self.major)]
+        for first, last in zip(starts, [*starts[1:], self.table.good], strict=True):
+            if first:
+                self._abandon(first)
+            yield from self.read(first, last)
+            if self.done:
+                return
+
     def read(self, first: int, last: int) -> Iterator[Batch]:
         """Read the records on the pages first <= page < last."""
         step = max(WINDOW_BYTES // self.geometry.page_size, 1)
@@ -124,12 +134,13 @@ class RecordReader:
             if batch is not None:
                 yield batch
 
-    def abandon(self, page: int) -> PartialRecord | None:
-        """Begin anew on a page that overwrites an unfinished record; give that record."""
+    def _abandon(self, page: int) -> None:
+        """Begin anew on a page that overwrites an unfinished record."""
         self.position = self.geometry.position_of_page(page)
         self.head_abandoned = self.head is not None and self.head.runs_on
-        abandoned, self.carried = self.carried, None
-        return abandoned
+        if self.carried:
+            self.abandoned.append((page, self.carried.lsn))
+        self.carried = None
 
     # -- one window ------------------------------------------------------------------------------
 
@@ -190,7 +201,7 @@ class RecordReader:
         page = _first_bad_page(window, columns, stop)
         failures = [failure for failure in (header, crc) if failure]
         if page is not None:
-            failures.append(self._blame(window, columns, page, crc))
+            failures.append(self._blame(window, columns, page))
         return min(failures, key=lambda failure: failure.row) if failures else None
 
     def _accept(self, columns: Columns, failure: Failure | None) -> Rows:
@@ -216,39 +227,40 @@ class RecordReader:
 
     # -- who is to blame when a record and a page disagree ----------------------------------------
 
-    def _blame(
-        self, window: Window, columns: Columns, mismatch: Mismatch, crc: Failure | None
-    ) -> Failure:
+    def _blame(self, window: Window, columns: Columns, mismatch: Mismatch) -> Failure:
         page, row, expected = mismatch
         if expected < 0:  # nothing continues on this page, though it says so
             return Failure(row, self._page_damage(window, page, expected), None)
-        lsn, start = int(columns.lsn[row]), int(columns.starts[row])
-        complete = row < columns.complete
-        sound = complete and (crc is None or crc.row > row)
-        boundary = int(window.boundaries[page])
-        record = start_record(lsn, window.stream[start:boundary], self.major)
-        length_is_wrong = self._fits_page(record, window, page)
-        if sound or not (length_is_wrong or complete):
-            return Failure(row, self._page_damage(window, page, expected), None)
-        return Failure(row, _length_damage(record, int(window.carries[page])), None)
+        start, boundary = int(columns.starts[row]), int(window.boundaries[page])
+        record = start_record(int(columns.lsn[row]), window.stream[start:boundary], self.major)
+        return Failure(row, self._blame_one(window, page, record), None)
 
     def _blame_carried(
         self, window: Window, page: int, pending: PartialRecord | HeadFragment, end: int
     ) -> Damage:
         boundary = int(window.boundaries[page])
-        if isinstance(pending, PartialRecord):
-            record = feed_record(pending, window.stream[:boundary])
-            if self._fits_page(record, window, page):
-                return _length_damage(record, int(window.carries[page]))
-        return self._page_damage(window, page, end - boundary)
+        if isinstance(pending, HeadFragment):
+            return self._page_damage(window, page, end - boundary)
+        return self._blame_one(window, page, feed_record(pending, window.stream[:boundary]))
 
-    def _fits_page(self, record: PartialRecord, window: Window, page: int) -> bool:
-        """Tell whether the record is sound with the length that the page claims for it."""
+    def _blame_one(self, window: Window, page: int, record: PartialRecord) -> Damage:
+        """The record up to a page says that it goes on there, and the page says otherwise."""
+        if self._is_sound(window, page, record):
+            return self._page_damage(window, page, record.remaining)
         carry = int(window.carries[page])
-        if carry < 0:
-            return False
-        claimed = with_total(record, record.length + carry)
-        return feed_record(claimed, window.stream[int(window.boundaries[page]) :]).crc_holds
+        fitting = record.length + carry if carry >= 0 else None
+        return length_damage(record.lsn, record.total, fitting)
+
+    def _is_sound(self, window: Window, page: int, record: PartialRecord) -> bool:
+        """Tell whether the record's length is right: by its checksum, or by the page after."""
+        whole = feed_record(record, window.stream[int(window.boundaries[page]) :])
+        if not whole.remaining:
+            return whole.crc_holds
+        number = window.first_page + page + 1
+        left = record.remaining - self.geometry.payload
+        if number < self.table.good:
+            return int(self.table.carries(number, number + 1)[0]) == left
+        return left < self.geometry.page_size  # nothing more here: the likelier of the two
 
     def _page_damage(self, window: Window, page: int, expected: int) -> Damage:
         carry = int(window.carries[page])
@@ -368,7 +380,8 @@ def _first_bad_header(columns: Columns, previous: int | None, major: int) -> Fai
     prev, lsn = columns.prev_lsn, columns.lsn[: len(columns.prev_lsn)]
     if not len(prev):
         return None
-    unknown = ~_known_rmgrs(major)[columns.rmgr]
+    too_long = columns.lengths[: len(prev)] > MAX_RECORD_BYTES
+    unknown = ~_known_rmgrs(major)[columns.rmgr] | too_long
     wrong = np.empty(len(prev), np.bool_)
     wrong[1:] = prev[1:] != lsn[:-1]
     wrong[0] = prev[0] != previous if previous is not None else prev[0] >= lsn[0]
@@ -376,6 +389,8 @@ def _first_bad_header(columns: Columns, previous: int | None, major: int) -> Fai
     if not bad.any():
         return None
     row = int(bad.argmax())
+    if too_long[row]:
+        return Failure(row, length_damage(int(lsn[row]), int(columns.lengths[row])), None)
     if unknown[row]:
         return Failure(row, _rmgr_damage(int(lsn[row]), int(columns.rmgr[row])), None)
     expected = int(lsn[row - 1]) if row else previous
@@ -430,9 +445,7 @@ def check_completed(record: PartialRecord, previous: int | None) -> Damage | Non
     """Judge a record whose last byte has come: resource manager, prev-link, CRC."""
     header = record.header
     if header is None:
-        return Damage(
-            kind=DamageKind.BAD_HEADER, lsn=record.lsn, detail=f"record length {record.total}"
-        )
+        return length_damage(record.lsn, record.total)
     if not is_rmgr(header.rmgr, record.major):
         return _rmgr_damage(record.lsn, header.rmgr)
     if previous is not None and header.prev_lsn != previous:
@@ -454,11 +467,12 @@ def _crc_damage(lsn: int) -> Damage:
     return Damage(kind=DamageKind.BAD_CRC, lsn=lsn, detail="record: checksum does not match")
 
 
-def _length_damage(record: PartialRecord, carry: int) -> Damage:
-    detail = f"record: length {record.total}"
-    if carry >= 0:
-        detail += f" where its pages say {record.length + carry}"
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=record.lsn, detail=detail)
+def length_damage(lsn: int, length: int, fitting: int | None = None) -> Damage:
+    """A record whose length cannot be; `fitting` is the one that its pages speak of."""
+    detail = f"record: length {length}"
+    if fitting is not None:
+        detail += f" where its pages say {fitting}"
+    return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=detail)
 
 
 _EMPTY: Final = np.empty(0, np.int64)

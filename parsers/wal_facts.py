@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,26 @@ class Transactions:
 
     def __iter__(self) -> Iterator[Transaction]:
         return (self[row] for row in range(len(self)))
+
+    def behind(self, lsn: int) -> Transactions:
+        """Those whose record starts at `lsn` or behind it."""
+        return self._rows(bisect_left(self.lsns, lsn), len(self))
+
+    def before(self, lsn: int) -> Transactions:
+        """Those whose record starts before `lsn`."""
+        return self._rows(0, bisect_left(self.lsns, lsn))
+
+    def _rows(self, first: int, last: int) -> Transactions:
+        return Transactions(
+            lsns=self.lsns[first:last],
+            end_lsns=self.end_lsns[first:last],
+            times_us=self.times_us[first:last],
+            xids=self.xids[first:last],
+            kinds=self.kinds[first:last],
+            details={
+                row - first: kept for row, kept in self.details.items() if first <= row < last
+            },
+        )
 
 
 class RestorePoint(NamedTuple):

@@ -99,3 +99,14 @@ def parse_segment_header(page: bytes | memoryview) -> LongPageHeader:
     if header.page_size not in (1 << bits for bits in range(10, 17)):
         raise ParseError(f"impossible WAL page size {header.page_size}", offset=36)
     return header
+
+
+def first_record_lsn(end_lsn: int, segment_size: int, page_size: int = PAGE_BYTES) -> int:
+    """Where the record behind a record's end starts: a page's header may lie in between.
+
+    >>> f"{first_record_lsn(0x2000000, 1 << 20):X}", f"{first_record_lsn(0x2002000, 1 << 20):X}"
+    ('2000028', '2002018')
+    """
+    if end_lsn % page_size:
+        return end_lsn
+    return end_lsn + (SHORT_HEADER_BYTES if end_lsn % segment_size else LONG_HEADER_BYTES)

@@ -16,12 +16,14 @@ from parsers.lsn import format_lsn
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_page import (
     MAJOR_BY_MAGIC,
+    PAGE_BYTES,
     SHORT_HEADER_BYTES,
     XLP_FIRST_IS_CONTRECORD,
     XLP_LONG_HEADER,
     LongPageHeader,
     all_flags,
     overwrite_flag,
+    parse_page_header,
 )
 from parsers.wal_stream import Geometry
 
@@ -98,6 +100,22 @@ def _checks(
 def _zero(headers: npt.NDArray[np.void]) -> Mask:
     fields = [headers[name] == 0 for name in _HEADER.names or ()]
     return np.asarray(np.logical_and.reduce(fields), np.bool_)
+
+
+def contradicts(buffer: memoryview, header: LongPageHeader) -> bool:
+    """Tell whether the next two pages agree that the first page lies about what it is.
+
+    A damaged magic or page size can be another legal one; alone, it would shift the blame to all
+    the pages behind.
+    """
+    if header.page_size != PAGE_BYTES and len(buffer) >= header.page_size + SHORT_HEADER_BYTES:
+        page = parse_page_header(buffer, header.page_size)
+        if (page.magic, page.lsn) != (header.page.magic, header.page.lsn + header.page_size):
+            return True
+    if len(buffer) < 3 * header.page_size:
+        return False
+    second, third = (parse_page_header(buffer, n * header.page_size) for n in (1, 2))
+    return second.magic == third.magic != header.page.magic and second.magic in MAJOR_BY_MAGIC
 
 
 def is_zero(buffer: memoryview) -> bool:

@@ -30,7 +30,8 @@ from parsers.wal_page import (
     overwrite_flag,
     parse_segment_header,
 )
-from parsers.wal_pages import PageTable, is_zero, read_pages, rest_is_stale
+from parsers.wal_pages import PageTable, contradicts, is_zero, read_pages, rest_is_stale
+from parsers.wal_record import RECORD_HEADER_BYTES
 from parsers.wal_stream import Geometry
 
 Depth = Literal["headers", "records"]
@@ -76,7 +77,8 @@ class SegmentTail:
     lsn: int  # where the next segment starts
     timeline: int  # of its last page
     system_identifier: int
-    fragment: PartialRecord | None  # a record that runs on
+    fragment: PartialRecord | None  # a record that begins here and runs on
+    passing: int | None  # bytes still to come of a record that runs through the whole segment
     last_lsn: int | None  # of the last complete record; None: none ended here
     end: SegmentEnd
 
@@ -155,6 +157,9 @@ def _read_header(
         return header, (DamageKind.BAD_HEADER, f"first page: {detail}")
     if len(view) < header.page_size:
         return header, (DamageKind.TRUNCATED, f"only {len(view)} bytes, less than a page")
+    if contradicts(view, header):
+        detail = f"magic {header.page.magic:04X} and page size {header.page_size} unlike the next"
+        return header, (DamageKind.BAD_HEADER, f"first page: {detail}")
     return header, None
 
 
@@ -216,9 +221,9 @@ def _scan_records(
 ) -> SegmentScan:
     reader = open_records(view, geometry, header, table)
     collector = Collector(header.major)
-    _read_runs(reader, collector)
+    damage = _read_records(reader, collector)
     facts = collector.facts()
-    end, damage = _find_end(reader, facts, collector.damage or reader.damage)
+    end, damage = _find_end(reader, facts, damage)
     return SegmentScan(
         depth="records",
         start_lsn=geometry.start_lsn,
@@ -232,33 +237,28 @@ def _scan_records(
     )
 
 
-def _read_runs(reader: RecordReader, collector: Collector) -> None:
-    """Read run after run of pages; a new one begins where a page overwrites a record."""
-    starts = [0, *reader.table.overwrites(reader.major)]
-    for first, last in zip(starts, [*starts[1:], reader.table.good], strict=True):
-        abandoned = reader.abandon(first) if first else None
-        for batch in reader.read(first, last):
-            collector.add(batch)
-        if reader.done or collector.damage:
-            return
-        if abandoned:
-            reader.damage = _check_overwritten(collector, abandoned, first, reader.geometry)
+def _read_records(reader: RecordReader, collector: Collector) -> Damage | None:
+    for batch in reader.read_all():
+        collector.add(batch)
+        if collector.damage:
+            return collector.damage
+    return reader.damage or _check_overwritten(reader, collector)
 
 
-def _check_overwritten(
-    collector: Collector, abandoned: PartialRecord, page: int, geometry: Geometry
-) -> Damage | None:
+def _check_overwritten(reader: RecordReader, collector: Collector) -> Damage | None:
     """The first record on a page that overwrites must name the one that a crash cut short."""
-    first = geometry.start_lsns(geometry.position_of_page(page))
+    geometry = reader.geometry
     named = {
-        event.overwritten_lsn
+        (event.lsn, event.overwritten_lsn)
         for event in collector.events
-        if isinstance(event, OverwrittenRecord) and event.lsn == first
+        if isinstance(event, OverwrittenRecord)
     }
-    if named == {abandoned.lsn}:
-        return None
-    detail = f"page: overwrites {format_lsn(abandoned.lsn)}, but no record on it says so"
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=geometry.page_lsn(page), detail=detail)
+    for page, lsn in reader.abandoned:
+        if (geometry.start_lsns(geometry.position_of_page(page)), lsn) not in named:
+            detail = f"page: overwrites {format_lsn(lsn)}, but no record on it says so"
+            at = geometry.page_lsn(page)
+            return Damage(kind=DamageKind.BAD_HEADER, lsn=at, detail=detail)
+    return None
 
 
 def _find_end(
@@ -272,7 +272,7 @@ def _find_end(
     elif reader.switch_lsn is not None:
         return SegmentEnd(kind=EndKind.SWITCH, lsn=stop), None
     elif reader.stopped:
-        damage = _hole(reader, stop)
+        damage = _hole(reader)
     elif table.fault and not rest_is_stale(table, geometry, table.good):
         damage = table.fault
     elif not table.fault:
@@ -283,12 +283,13 @@ def _find_end(
 
 
 def _stop_lsn(reader: RecordReader, facts: Facts) -> int:
-    """Where the first record that cannot be read from this segment begins."""
-    if reader.carried:
-        return reader.carried.lsn
+    """Where the records that can be replayed end."""
     if facts.end_lsn is not None:
         return facts.end_lsn
-    return reader.geometry.start_lsn
+    fragment, geometry = reader.head, reader.geometry
+    if fragment is None or fragment.runs_on or not fragment.length:
+        return geometry.start_lsn
+    return geometry.end_lsns(fragment.length + 7 & ~7)
 
 
 def _behind(reader: RecordReader) -> EndKind:
@@ -296,19 +297,20 @@ def _behind(reader: RecordReader) -> EndKind:
     return EndKind.ZEROS if is_zero(reader.buffer[start:]) else EndKind.RECYCLED
 
 
-def _hole(reader: RecordReader, stop: int) -> Damage | None:
+def _hole(reader: RecordReader) -> Damage | None:
     """Judge the place where a record should start and none does; None when the log ends there."""
     geometry, table = reader.geometry, reader.table
-    offset = geometry.start_lsns(reader.position) - geometry.start_lsn
+    lsn = geometry.start_lsns(reader.position)
+    offset = lsn - geometry.start_lsn
     page_end = (offset // geometry.page_size + 1) * geometry.page_size
     rest = reader.buffer[offset:page_end]
-    if not is_zero(rest[:24]):
+    if not is_zero(rest[:RECORD_HEADER_BYTES]):
         length = int.from_bytes(rest[:4], "little")
-        return Damage(kind=DamageKind.BAD_HEADER, lsn=stop, detail=f"record: length {length}")
+        return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"record: length {length}")
     is_last_page = page_end == table.good * geometry.page_size
     if is_zero(rest) and is_last_page and rest_is_stale(table, geometry, table.good):
         return None
-    return Damage(kind=DamageKind.ZEROED, lsn=stop, detail="zeros, with more WAL behind them")
+    return Damage(kind=DamageKind.ZEROED, lsn=lsn, detail="zeros, with more WAL behind them")
 
 
 def _cut_by_zeros(reader: RecordReader, damage: Damage) -> Damage:
@@ -345,11 +347,14 @@ def _head(reader: RecordReader, header: LongPageHeader, facts: Facts) -> Segment
 def _tail(
     reader: RecordReader, header: LongPageHeader, facts: Facts, end: SegmentEnd
 ) -> SegmentTail:
+    head = reader.head
+    whole = end.kind is EndKind.FULL and head is not None and head.runs_on and not facts.records
     return SegmentTail(
         lsn=reader.geometry.end_lsn,
         timeline=int(reader.table.headers["timeline"][max(reader.table.good - 1, 0)]),
         system_identifier=header.system_identifier,
         fragment=reader.carried if end.kind is EndKind.FULL else None,
+        passing=head.remaining - head.length if whole and head else None,
         last_lsn=facts.last_lsn,
         end=end,
     )

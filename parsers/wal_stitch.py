@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from parsers.lsn import format_lsn
 from parsers.wal_collect import Collector
 from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_engine import Completed, check_completed, prev_damage
+from parsers.wal_engine import Completed, check_completed, length_damage, prev_damage
 from parsers.wal_facts import Facts
-from parsers.wal_fragment import HeadFragment, PartialRecord, join_head
+from parsers.wal_fragment import HeadFragment, PartialRecord, join_head, with_total
 from parsers.wal_scan import EndKind, SegmentHead, SegmentScan, SegmentTail
 
 
@@ -78,14 +78,25 @@ def _check_identity(tail: SegmentTail, head: SegmentHead) -> Damage | None:
 
 def _check_continuation(tail: SegmentTail, head: SegmentHead) -> Damage | None:
     """Does the first page continue exactly what the segment before left open?"""
-    left = tail.fragment.remaining if tail.fragment else -1
-    continued = head.fragment.remaining if head.fragment else -1
-    if left == continued or (tail.fragment and head.overwrites and not head.fragment):
+    left = tail.fragment.remaining if tail.fragment else tail.passing
+    continued = head.fragment.remaining if head.fragment else None
+    if head.overwrites and head.fragment:
+        detail = "page: says both that a record continues and that it was overwritten"
+        return Damage(kind=DamageKind.BAD_HEADER, lsn=head.lsn, detail=detail)
+    if left == continued or (left is not None and head.overwrites):
         return None
+    if tail.fragment and head.fragment and _fits(tail.fragment, head.fragment):
+        fitting = tail.fragment.length + head.fragment.remaining
+        return length_damage(tail.fragment.lsn, tail.fragment.total, fitting)
     claims = f"{continued} bytes continue" if head.fragment else "nothing continues"
-    needs = f"{left} bytes do" if tail.fragment else "nothing does"
+    needs = f"{left} bytes do" if left is not None else "nothing does"
     detail = f"page: says that {claims}, but {needs}"
     return Damage(kind=DamageKind.BAD_HEADER, lsn=head.lsn, detail=detail)
+
+
+def _fits(record: PartialRecord, piece: HeadFragment) -> bool:
+    """Tell whether the record is sound with the length that the page claims for it."""
+    return join_head(with_total(record, record.length + piece.remaining), piece).crc_holds
 
 
 def _join(
@@ -131,7 +142,8 @@ class Stitched:
 def stitch_run(scans: Iterable[SegmentScan]) -> Iterator[Stitched]:
     """Join scans of segments that follow each other, at depth records, in order.
 
-    The run ends behind the first damage or early end: nothing after it can be replayed.
+    The run ends behind the first damage or early end: nothing after it can be replayed. A record
+    that began before the run is not judged.
     """
     tail: SegmentTail | None = None
     for scan in scans:
@@ -140,10 +152,10 @@ def stitch_run(scans: Iterable[SegmentScan]) -> Iterator[Stitched]:
         yield Stitched(scan=scan, boundary=boundary, damage=damage)
         if damage or scan.tail is None or scan.end.kind not in (EndKind.FULL, EndKind.SWITCH):
             return
-        tail = _continue(scan.tail, boundary)
+        tail = follow_tail(scan.tail, boundary)
 
 
-def _continue(tail: SegmentTail, boundary: Stitch | None) -> SegmentTail:
+def follow_tail(tail: SegmentTail, boundary: Stitch | None) -> SegmentTail:
     """A segment's own tail, with what only the boundary before it knows."""
     if boundary is None:
         return tail

@@ -7,13 +7,15 @@ must be had, all of it. What the backup carries in its own pg_wal counts.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from parsers.backup_label import BackupLabel
+from parsers.log_time import Zone, parse_log_time
 from parsers.segment import segment_before, segment_name, segment_of
 from rules.evidence import SequenceFacts
-from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, WalNeed
 
 
 def close_backups(backups: BackupsFacts, labels: Mapping[str, BackupLabel]) -> BackupsFacts:
@@ -30,8 +32,14 @@ def _close(backup: BackupFacts, labels: Mapping[str, BackupLabel]) -> BackupFact
                 backup,
                 stop_lsn=backup.stop_lsn or other.stop_lsn,
                 stop_timeline=backup.stop_timeline or other.stop_timeline,
+                finished_at=backup.finished_at or label_time(other.stopped_at_text),
             )
     return backup
+
+
+def label_time(text: str | None) -> datetime | None:
+    """The instant of a label's time; None when its zone is an abbreviation of several."""
+    return parse_log_time(text, Zone()) if text else None
 
 
 class BackupState(enum.Enum):
@@ -45,15 +53,23 @@ class BackupState(enum.Enum):
 def segments_needed(backup: BackupFacts, segment_size_bytes: int) -> list[str] | None:
     """Names of the segments from start to stop; None when the stop is not known.
 
-    A backup that crossed a timeline switch (taken on a standby) names each segment on the
-    timeline of its end only where that differs; such a backup gives None.
+    A backup taken on a standby may have crossed a switch: its manifest then names a range for
+    each timeline; without a manifest None is the answer.
     """
     label = backup.label
-    if backup.stop_lsn is None or (backup.stop_timeline or label.timeline) != label.timeline:
-        return None
-    first = segment_of(label.start_lsn, segment_size_bytes)
-    last = segment_before(backup.stop_lsn, segment_size_bytes)
-    return [segment_name(label.timeline, n, segment_size_bytes) for n in range(first, last + 1)]
+    needs = backup.needs
+    if not needs:
+        if backup.stop_lsn is None or (backup.stop_timeline or label.timeline) != label.timeline:
+            return None
+        needs = (WalNeed(label.timeline, label.start_lsn, backup.stop_lsn),)
+    size = segment_size_bytes
+    return [
+        segment_name(need.timeline, number, size)
+        for need in needs
+        for number in range(
+            segment_of(need.start_lsn, size), segment_before(need.end_lsn, size) + 1
+        )
+    ]
 
 
 def missing_segments(
@@ -72,11 +88,20 @@ def missing_segments(
 def backup_state(
     backup: BackupFacts, archive: ArchiveFacts | None, sequence: SequenceFacts | None
 ) -> BackupState:
-    """Judge one backup by names: a file that is listed in the manifest and absent is proof too."""
-    if backup.missing_files:
+    """Judge one backup by names: a bad file is proof, and so is an increment without its chain."""
+    if backup.bad_files or backup.label.incremental_from_lsn is not None:
         return BackupState.NOT_RESTORABLE
     size = backup.segment_size_bytes or (sequence.segment_size_bytes if sequence else None)
     missing = missing_segments(backup, archive, size) if size else None
     if missing is None:
         return BackupState.UNKNOWN
     return BackupState.NOT_RESTORABLE if missing else BackupState.RESTORABLE
+
+
+def state_by(windows: Collection[object] | None, listed: BackupState) -> BackupState:
+    """Judge a backup by its windows; what the listing proved wrong stays wrong."""
+    if listed is BackupState.NOT_RESTORABLE:
+        return listed
+    if windows is None:
+        return BackupState.UNKNOWN
+    return BackupState.RESTORABLE if windows else BackupState.NOT_RESTORABLE

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from parsers.backup_label import BackupLabel
+from parsers.pg_control import ControlFile
 from parsers.timeline_history import TimelineHistory
 
 
@@ -163,6 +164,14 @@ class ScanFacts:
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
 
 
+class WalNeed(NamedTuple):
+    """WAL of one timeline that a backup needs to become consistent."""
+
+    timeline: int
+    start_lsn: int
+    end_lsn: int  # the first byte that is not needed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupFacts:
     """One base backup, as far as its own files tell."""
@@ -171,15 +180,18 @@ class BackupFacts:
     label: BackupLabel
     stop_lsn: int | None  # from the manifest or the archive's .backup; None: neither told
     stop_timeline: int | None
+    needs: tuple[WalNeed, ...]  # from the manifest, oldest first; empty: it did not tell
     started_at: datetime | None  # None when the zone in the label is not known
     finished_at: datetime | None
     system_identifier: int | None
     major: int | None
     segment_size_bytes: int | None
+    control: ControlFile | None  # its pg_control; None: it cannot be read
     wal: frozenset[str]  # segments in its own pg_wal
-    missing_files: tuple[str, ...]  # named in the manifest, absent or of another size
-    files_checked: int | None  # how many of the manifest's files were looked at; None: no manifest
-    depth: str  # label, files or checksums
+    bad_files: tuple[str, ...]  # absent, or not as the manifest says; each with the reason
+    files_checked: int | None  # how many of the manifest's files were looked at; None: none
+    manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
+    depth: str  # label, files or checksums: how far it was looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,3 +200,4 @@ class BackupsFacts:
 
     backups: tuple[BackupFacts, ...]
     unreadable: Mapping[str, str]  # url -> why
+    depth: str  # label, files or checksums: how far they were to be looked at

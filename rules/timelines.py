@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from parsers.timeline_history import TimelineHistory
 
@@ -30,6 +31,15 @@ class Stretch:
     timeline: int
     begin_lsn: int
     end_lsn: int | None  # None: the tip
+
+
+class Fork(NamedTuple):
+    """A switch of timelines that was replayed."""
+
+    timeline: int  # the new one
+    parent: int
+    lsn: int  # where it begins
+    time_us: int  # when; of a checkpoint, the second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,3 +122,25 @@ def latest_timeline(histories: Iterable[int], base: int) -> int:
     while newest + 1 in known:
         newest += 1
     return newest
+
+
+def path_of(timeline: int, history: TimelineHistory | None) -> tuple[Stretch, ...]:
+    """The path of a recovery target timeline, oldest first, by its own history file alone.
+
+    Follows readTimeLineHistory: a history that is not there means no ancestors.
+    """
+    entries = history.entries if history else ()
+    begins = [0, *(entry.switch_lsn for entry in entries)]
+    ids = [*(entry.timeline for entry in entries), timeline]
+    return tuple(
+        Stretch(timeline=number, begin_lsn=begin, end_lsn=end)
+        for number, begin, end in zip(ids, begins, [*begins[1:], None], strict=True)
+    )
+
+
+def timeline_at(path: tuple[Stretch, ...], lsn: int) -> int | None:
+    """The timeline of a path that holds an LSN (tliOfPointInHistory)."""
+    for stretch in path:
+        if stretch.begin_lsn <= lsn and (stretch.end_lsn is None or lsn < stretch.end_lsn):
+            return stretch.timeline
+    return None

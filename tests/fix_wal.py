@@ -6,9 +6,13 @@ kept in `Story`; the rest of the truth is read from the WAL by pg_waldump or pg_
 
 from __future__ import annotations
 
+import fcntl
+import functools
+import os
+import pickle
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,8 +24,9 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from parsers.lsn import parse_lsn
+from parsers.lsn import format_lsn, parse_lsn
 from parsers.segment import NameKind, parse_wal_name
+from tests.read_wal import scan_file
 
 MIB = 1 << 20
 
@@ -30,16 +35,16 @@ MIB = 1 << 20
 class Story:
     """A finished cluster: its archive, and what the server said while it ran."""
 
-    cluster: Cluster
     archive: Path
     pg: Installation
     restore_points: dict[str, int] = field(default_factory=dict)  # name -> returned LSN
-    committed: dict[int, datetime] = field(default_factory=dict)  # xid -> commit timestamp
+    committed: set[int] = field(default_factory=set)  # xids, some of many
     aborted: set[int] = field(default_factory=set)
+    commit_times: dict[int, datetime] = field(default_factory=dict)  # by xid, all on timeline 1
     dropped: set[str] = field(default_factory=set)  # pg_relation_filepath of dropped tables
+    inspected: list[tuple[Any, ...]] = field(default_factory=list)  # rows of pg_walinspect
     subxids: int = 0  # subtransactions of the commit that has many
     backup_stop_lsn: int = 0
-    switch_lsn: int = 0  # where timeline 2 begins
     system_identifier: int = 0
 
     def segments(self, timeline: int) -> list[Path]:
@@ -57,48 +62,68 @@ Stories = Callable[[Installation], Story]
 
 
 @pytest.fixture(scope="session")
-def stories(account: Account, installations: dict[int, Installation]) -> Iterator[Stories]:
-    """Give the story of an installation, told at its first use."""
-    home = Path(tempfile.mkdtemp(prefix="pw-", dir="/tmp"))
-    home.chmod(0o755)
-    told: dict[int, Story] = {}
+def stories(
+    account: Account,
+    installations: dict[int, Installation],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Stories:
+    """Give the story of an installation, told once for all of xdist's workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
     pgbench = next(pg.program("pgbench") for pg in installations.values() if pg.has("pgbench"))
 
+    @functools.cache
     def tell(pg: Installation) -> Story:
-        if pg.major not in told:
-            cluster = Cluster(pg, home / str(pg.major), account)
-            try:
-                told[pg.major] = _tell(cluster, pgbench)
-            finally:
-                cluster.stop("immediate")
-        return told[pg.major]
+        book = shared / f"story-{pg.major}.pickle"
+        with (shared / f"story-{pg.major}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not book.exists():
+                story = _tell(pg, account, pgbench, shared / f"story-{pg.major}")
+                book.write_bytes(pickle.dumps(story))
+        told = pickle.loads(book.read_bytes())
+        assert isinstance(told, Story)
+        return told
 
-    yield tell
-    shutil.rmtree(home, ignore_errors=True)
+    return tell
 
 
-def _tell(cluster: Cluster, pgbench: Path) -> Story:
+def _tell(pg: Installation, account: Account, pgbench: Path, keep: Path) -> Story:
+    """Run the cluster in a short directory of its own, and keep its archive."""
+    home = Path(tempfile.mkdtemp(prefix="pw-", dir="/tmp"))
+    home.chmod(0o755)
+    cluster = Cluster(pg, home / "c", account)
+    try:
+        story = _run(cluster, pgbench)
+    finally:
+        cluster.stop("immediate")
+    shutil.copytree(story.archive, keep)
+    shutil.rmtree(home)
+    story.archive = keep
+    return story
+
+
+def _run(cluster: Cluster, pgbench: Path) -> Story:
     archive = cluster.account.make_directory(cluster.home / "archive")
-    story = Story(cluster=cluster, archive=archive, pg=cluster.installation)
+    story = Story(archive=archive, pg=cluster.installation)
     cluster.initdb(segment_mib=1)
     cluster.configure(
         fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
         wal_level="logical", max_prepared_transactions=10, track_commit_timestamp=True,
-        max_wal_size="256MB", autovacuum=False,
+        max_wal_size="256MB", wal_keep_size="256MB", autovacuum=False,
     )  # fmt: skip
     cluster.start()
     _run_pgbench(cluster, pgbench)
     with cluster.connect() as connection:
-        story.system_identifier = connection.execute(
-            "SELECT system_identifier FROM pg_control_system()"
-        ).fetchone()[0]  # type: ignore[index]
+        row = connection.execute("SELECT system_identifier FROM pg_control_system()").fetchone()
+        story.system_identifier = row[0]  # type: ignore[index]
         _transactions(connection, story)
         _relations(connection, story)
         _long_records(connection)
         _settings(connection)
         _backup(connection, story)
         _commit_over_a_boundary(connection, story)
-        _note_commits(connection, story)
+        _ask_commit_times(connection, story)
+        _inspect(connection, story)
     _fork(cluster, story)
     return story
 
@@ -223,15 +248,29 @@ def _xid(connection: psycopg.Connection[Any]) -> int:
 
 
 def _note(story: Story, xid: int, ending: str) -> None:
-    if ending == "ROLLBACK":
-        story.aborted.add(xid)
-    else:
-        story.committed[xid] = datetime.min
+    (story.aborted if ending == "ROLLBACK" else story.committed).add(xid)
 
 
-def _note_commits(connection: psycopg.Connection[Any], story: Story) -> None:
-    for xid in story.committed:
-        row = connection.execute(
-            "SELECT pg_xact_commit_timestamp(%s::text::xid)", [str(xid)]
-        ).fetchone()
-        story.committed[xid] = row[0]  # type: ignore[index]
+def _ask_commit_times(connection: psycopg.Connection[Any], story: Story) -> None:
+    """Subtransactions have a commit timestamp too: their parent's."""
+    rows = connection.execute(
+        "SELECT x, t FROM generate_series(3, txid_current() - 1) AS x,"
+        " pg_xact_commit_timestamp(x::text::xid) AS t WHERE t IS NOT NULL"
+    )
+    story.commit_times = dict(rows.fetchall())
+
+
+def _inspect(connection: psycopg.Connection[Any], story: Story) -> None:
+    """Have pg_walinspect list timeline 1, where this server has it."""
+    available = connection.execute(
+        "SELECT FROM pg_available_extensions WHERE name = 'pg_walinspect'"
+    )
+    if not available.fetchall():
+        return
+    start = scan_file(story.segments(1)[0], depth="headers").start_lsn
+    connection.execute("CREATE EXTENSION pg_walinspect")
+    story.inspected = connection.execute(
+        "SELECT start_lsn, resource_manager, record_length, prev_lsn, xid::text::bigint, end_lsn"
+        " FROM pg_get_wal_records_info(%s, pg_current_wal_flush_lsn())",
+        [format_lsn(start)],
+    ).fetchall()

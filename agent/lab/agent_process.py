@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +15,7 @@ import yaml
 
 from agent.lab.errors import LabFailed
 from agent.lab.metrics_page import MetricsPage, parse_metrics_page
+from agent.lab.programs import program_path
 
 PROGRAM: Final = "pitr-agent"
 _STOP_SECONDS: Final = 10
@@ -37,7 +37,14 @@ class AgentProcess:
         self.url = f"http://{address}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [_program(), "run", "--config", self.config, "--web.listen-address", address],
+                [
+                    program_path(PROGRAM),
+                    "run",
+                    "--config",
+                    self.config,
+                    "--web.listen-address",
+                    address,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -64,6 +71,10 @@ class AgentProcess:
         except (OSError, urllib.error.URLError):
             return None
 
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process is not None else None
+
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
@@ -78,14 +89,6 @@ class AgentProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
-
-
-def _program() -> str:
-    """The pitr-agent installed with this pitr-lab."""
-    program = Path(sysconfig.get_path("scripts")) / PROGRAM
-    if not program.exists():
-        raise LabFailed(f"{program} does not exist", next_step="install the product again")
-    return str(program)
 
 
 def _free_port() -> int:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Final
 
 from agent.cli.entry import OK
 from agent.lab.errors import LabFailed
 from agent.lab.faults import Fault
 from agent.lab.laboratory import Laboratory
-from agent.lab.service import Service
+from agent.lab.service import SEGMENT_MIB, Service
 from agent.lab.story import Story
-from agent.lab.watching import CLUSTER, describe_page
+from agent.lab.watching import describe_page
 
 _LOOK_SECONDS: Final = 1.0
 _NOTICE_SECONDS: Final = 120.0
@@ -47,6 +51,8 @@ class Exhibition:
         with self._story.waiting("until the agent has read everything and finds nothing wrong"):
             page, healthy = self._service.wait_healthy()
         self._story.agent_says(describe_page(page), holds=healthy)
+        if healthy:
+            self._story.proof("the agent reads the server, the archive and the backup: all is well")
         if not self._lab.agent.is_running():
             raise LabFailed("the agent ended", log=self._lab.agent.log)
 
@@ -63,14 +69,18 @@ class Exhibition:
             ("agent's log", lab.agent.log),
         ):
             self._story.note(f"{what:<12} {value}")
+        self._story.note(f"the archive grows by a segment of {SEGMENT_MIB} MiB every few seconds")
         self._story.note("")
-        for command in (
-            f"curl -s {url}/metrics | grep '^pitr_finding.* 1'",
-            f"pitr-check --archive {lab.archive} --backup {lab.backup}",
-            f"pitr-agent check-config --config {lab.agent.config}",
-            f"ls -l {lab.archive} | tail",
-        ):
-            self._story.note(f"$ {command}")
+        for command in self._commands():
+            self._story.to_type(command)
+
+    def _commands(self) -> Iterator[str]:
+        lab = self._lab
+        yield f"curl -s {lab.agent.url}/metrics | grep '^pitr_finding.* [1-9]'"
+        yield f"{_typed('pitr-check')} --archive {lab.archive} --backup {lab.backup}"
+        if lab.installation.has("psql"):
+            yield f'{lab.installation.program("psql")} "{lab.primary.dsn}"'
+        yield f"tail -f {lab.primary.log}"
 
     def _break(self, fault: Fault) -> None:
         self._story.proof(f"broken: {self._service.break_it(fault.name)}", holds=False)
@@ -81,7 +91,6 @@ class Exhibition:
         took = time.monotonic() - started
         when = f"after {took:.1f} s" if noticed else f"not within {took:.0f} s"
         self._story.agent_says(f"{when}: {describe_page(page)}", holds=noticed)
-        self._story.note(f"$ curl -s {self._lab.agent.url}/metrics | grep 'cluster=\"{CLUSTER}\"'")
 
     def _watch(self) -> None:
         """Tell when the findings change, or the agent ends."""
@@ -95,3 +104,8 @@ class Exhibition:
                 known = found
                 self._story.agent_says(describe_page(page), holds=not found)
         raise LabFailed("the agent ended", log=self._lab.agent.log)
+
+
+def _typed(program: str) -> str:
+    """How the person types a program of ours: as they typed this one."""
+    return program if shutil.which(program) else str(Path(sys.argv[0]).with_name(program))

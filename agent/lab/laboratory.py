@@ -6,12 +6,15 @@ The names are the seed's: PITR, backup_wal, backup_base, laboratorio_pitr.
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final, TypeVar
+
+import psycopg
 
 from agent.lab.agent_process import AgentProcess
 from agent.lab.errors import BadPlace, LabFailed
@@ -24,6 +27,7 @@ PROGRAMS: Final = ("initdb", "pg_ctl", "pg_basebackup", "pg_waldump")
 OLDEST_MAJOR: Final = 13
 _SOCKET_PATH_LIMIT: Final = 107  # sun_path in <sys/un.h>, less its terminating zero
 _SOCKET_NAME: Final = ".s.PGSQL.5432.lock"
+_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._/+-]+")
 
 T = TypeVar("T")
 
@@ -91,6 +95,11 @@ class Laboratory:
                 cluster.stop("immediate")
         for directory in self._socket_directories:
             shutil.rmtree(directory, ignore_errors=True)
+
+    def latest_log(self) -> Path | None:
+        """The server log that was written last."""
+        logs = [cluster.log for cluster in self._clusters if cluster.log.exists()]
+        return max(logs, key=lambda log: log.stat().st_mtime_ns, default=None)
 
     # -- what the archive holds ------------------------------------------------------------------
 
@@ -169,10 +178,18 @@ def open_laboratory(
             stack.callback(shutil.rmtree, directory, ignore_errors=True)
         laboratory = Laboratory(installation, account, directory, interruption)
         stack.callback(laboratory.close)
-        yield laboratory
+        try:
+            yield laboratory
+        except (psycopg.Error, ServerFailed) as error:
+            raise LabFailed(str(error).strip(), log=laboratory.latest_log()) from error
 
 
 def _prepare_directory(account: Account, keep: Path | None, under: Path) -> Path:
+    if not _PLAIN_PATH.fullmatch(str(keep or under)):
+        raise BadPlace(
+            f"the path {keep or under} stands in the seed's shell commands as it is",
+            next_step="name one of letters, digits and ._-/ only",
+        )
     try:
         if keep is None:
             directory = Path(tempfile.mkdtemp(prefix="pl-", dir=under))

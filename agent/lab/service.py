@@ -22,7 +22,7 @@ from agent.lab.traffic import Traffic
 from agent.lab.watching import agent_config, is_watching, wait_for
 
 # Segments of 1 MiB, so that hours of it stay small.
-_SEGMENT_MIB: Final = 1
+SEGMENT_MIB: Final = 1
 _OBJECTIVES: Final = {"rpo": "15s"}
 
 
@@ -50,7 +50,7 @@ class Service:
         }
         if fault is not None and fault.prepare is not None:
             settings["archive_command"] = fault.prepare(lab)
-        make_primary(lab, narrator, segment_mib=_SEGMENT_MIB, **settings)
+        make_primary(lab, narrator, segment_mib=SEGMENT_MIB, **settings)
         make_agent_role(lab, narrator)
         with narrator.sql(CREATE_TABLE):
             lab.primary.sql(CREATE_TABLE)

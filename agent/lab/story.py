@@ -32,18 +32,26 @@ class Glyphs:
     bad: str
     eye: str  # the agent
     log: str  # the server's log
+    dot: str  # between facts
 
 
-_UNICODE: Final = Glyphs(good="✓", bad="✗", eye="◉ the agent:", log="│")
-_ASCII: Final = Glyphs(good="ok:", bad="NOT:", eye="agent:", log="|")
+_UNICODE: Final = Glyphs(good="✓", bad="✗", eye="◉ the agent:", log="│", dot="·")
+_ASCII: Final = Glyphs(good="ok:", bad="NOT:", eye="agent:", log="|", dot="-")
+
+
+class _Console(Console):
+    """Lets a closed pipe end the program as it does everywhere else; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
 
 
 def make_console() -> Console:
     """A console for stdout: plain when it is no terminal, a dumb one, or NO_COLOR is set."""
-    console = Console(highlight=False, emoji=False)
+    console = _Console(highlight=False, emoji=False)
     plain = not console.is_terminal or console.is_dumb_terminal or "NO_COLOR" in os.environ
     if plain or console.width < _ROOMY:
-        return Console(highlight=False, emoji=False, force_terminal=False, color_system=None)
+        return _Console(highlight=False, emoji=False, force_terminal=False, color_system=None)
     return console
 
 
@@ -104,12 +112,13 @@ class Story(Narrator):
         first, *more = text.splitlines()
         took = f"{time.monotonic() - started:.2f} s"
         if self._plain:
-            self._line(f"    {escape(first)}  [{took}]".replace(f"[{took}]", f"({took})"))
+            self._line(f"    {escape(first)}  ({took})")
         else:
             grid = Table.grid(expand=True)
+            grid.add_column(width=4)
             grid.add_column(ratio=1)
             grid.add_column(justify="right", no_wrap=True)
-            grid.add_row(Text(f"    {first}", style=style), Text(took, style="dim"))
+            grid.add_row("", Text(first, style=style), Text(f" {took}", style="dim"))
             self._console.print(grid, width=self._width)
         for line in more:
             self._line(f"    [{style}]{escape(line)}[/{style}]")
@@ -117,10 +126,20 @@ class Story(Narrator):
     def result(self, headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         cells = [list(headings), *([str(value) for value in row] for row in rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(headings))]
+        if not self._plain and sum(widths) + 2 * len(widths) + 4 > self._width:
+            self._expanded(headings, cells[1:])
+            return
         for number, row in enumerate(cells):
             style = "dim" if number == 0 else "default"
             text = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             self._line(f"      [{style}]{escape(text.rstrip())}[/{style}]")
+
+    def _expanded(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A column a line, as psql's \\x."""
+        widest = max(len(heading) for heading in headings)
+        for row in rows:
+            for heading, cell in zip(headings, row, strict=True):
+                self._line(f"      [dim]{escape(heading.ljust(widest))}[/dim]  {escape(cell)}")
 
     def note(self, text: str) -> None:
         self._said("", text, "dim")
@@ -140,14 +159,19 @@ class Story(Narrator):
     def _said(self, glyph: str, text: str, style: str) -> None:
         """One remark under its step; on a terminal it wraps below its own beginning."""
         glyph = f"{glyph} " if glyph else ""
+        text = text.replace(_UNICODE.dot, self._glyphs.dot)
         if self._plain:
             self._line(f"    {glyph}{escape(text)}")
             return
         grid = Table.grid()
         grid.add_column(width=4 + len(glyph), no_wrap=True)
-        grid.add_column()
+        grid.add_column(overflow="fold")
         grid.add_row(Text(f"    {glyph}", style=style), Text(text, style=style))
         self._console.print(grid, width=self._width)
+
+    def to_type(self, command: str) -> None:
+        """A command for the person, in one piece however long: it is there to be copied."""
+        self._console.print(escape(f"    $ {command}"), soft_wrap=True)
 
     def comparison(self, title: str, rows: Sequence[ComparisonRow]) -> None:
         """The final table: a row a restore, a column a witness, and whether they agree."""

@@ -95,6 +95,23 @@ def is_judging(page: MetricsPage) -> bool:
     return page.total("pitr_check_known", id="wal_gap") == 1
 
 
-def is_dead_and_judged(page: MetricsPage) -> bool:
-    """The server is gone, and the archive is judged nevertheless."""
-    return page.total("pitr_up") == 0 and is_judging(page)
+def is_whole(page: MetricsPage) -> bool:
+    """The archive was judged, and nothing is missing or damaged."""
+    missing = page.total("pitr_archive_missing_segments") or 0
+    damaged = page.total("pitr_archive_damaged_segments") or 0
+    return is_judging(page) and missing == 0 and damaged == 0
+
+
+def has_all_archived(page: MetricsPage, archived_count: int) -> bool:
+    """The server answers and has archived so much, nothing waits, and the archive is whole."""
+    return (
+        is_up(page)
+        and page.total("pitr_archiver_archived_total") == archived_count
+        and page.total("pitr_archive_ready_files") == 0
+        and is_whole(page)
+    )
+
+
+def is_dead_and_whole(page: MetricsPage) -> bool:
+    """The server is gone, and the archive is judged nevertheless: nothing is missing."""
+    return page.total("pitr_up") == 0 and is_whole(page)

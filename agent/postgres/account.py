@@ -69,10 +69,13 @@ class Account:
 
 
 def server_account() -> Account:
-    """The account for a server of ours: an unprivileged one for root, else our own."""
+    """The account for a server of ours: an unprivileged one for root, else our own.
+
+    Raises LookupError, with a line for a person, where there is none.
+    """
     uid = os.geteuid()
     if uid != 0:
-        return Account(name=pwd.getpwuid(uid).pw_name, uid=uid, gid=os.getegid(), drop=False)
+        return Account(name=_own_name(uid), uid=uid, gid=os.getegid(), drop=False)
     for name in _UNPRIVILEGED:
         try:
             entry = pwd.getpwnam(name)
@@ -83,3 +86,12 @@ def server_account() -> Account:
         f"PostgreSQL does not run as root, and none of {', '.join(_UNPRIVILEGED)} exists: "
         "run this as an ordinary user"
     )
+
+
+def _own_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        raise LookupError(
+            f"user {uid} has no passwd entry, and initdb wants one: run this as a user that has"
+        ) from None

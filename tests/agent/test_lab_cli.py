@@ -25,6 +25,7 @@ def test_help_tells_options_faults_and_statuses(capsys: pytest.CaptureFixture[st
         (["--fault", "flood"], "invalid choice: 'flood'"),
         (["--fault", "gap"], "type  pitr-lab --serve --fault gap"),
         (["--pg-bindir", "/nowhere"], "/nowhere has no working postgres program"),
+        (["--keep", "/tmp/it's here"], "name one of letters, digits and ._-/ only"),
         (["--dir", "/nowhere"], "cannot use /nowhere: No such file or directory"),
     ],
 )

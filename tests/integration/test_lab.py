@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -10,18 +9,22 @@ import signal
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 import pytest
 
+from agent.lab.cases import Case, plan_cases
+from agent.lab.errors import LabFailed
 from agent.lab.history import CREATE_TABLE, establish_marks, write_history, write_late_row
 from agent.lab.laboratory import open_laboratory
 from agent.lab.narrator import Narrator
 from agent.lab.primary import back_up, make_primary
-from agent.lab.restores import Case, Outcome, Restore, plan_cases
+from agent.lab.restore import Outcome, Restore
 from agent.lab.stop import Stop
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
@@ -34,6 +37,28 @@ def run_lab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         [PITR_LAB, *arguments], capture_output=True, text=True, timeout=180,
         env=os.environ | environment,
     )  # fmt: skip
+
+
+StartLab = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start_lab(place: Path) -> Iterator[StartLab]:
+    """Start a pitr-lab to talk to; it is ended whatever the test does."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [PITR_LAB, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture
@@ -58,7 +83,8 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
     started = time.monotonic()
     result = run_lab("--dir", str(place))
     assert (result.returncode, result.stderr) == (0, "")
-    assert time.monotonic() - started < 60
+    if os.getloadavg()[0] <= 2 * (os.cpu_count() or 1):  # a busier machine says nothing of time
+        assert time.monotonic() - started < 60
     told = result.stdout
     assert "\x1b" not in told
     for line in (
@@ -72,23 +98,12 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
         "6 of 6 restores stopped exactly where recorded",
     ):
         assert line in told
-    assert len(re.findall(r"^  recovery_target_\w+, .*: agree$", told, re.MULTILINE)) == 6
+    agreed = re.findall(r"^  recovery_target_(\w+), .*, promote, pause: agree$", told, re.MULTILINE)
+    assert agreed == ["time", "lsn", "name"]
     agent_lines = [line for line in told.splitlines() if "the agent: " in line]
     assert any("pitr_up 1" in line for line in agent_lines)
     assert "pitr_up 0" in agent_lines[-1] and "missing 0" in agent_lines[-1]
     assert servers_in(place) == []
-
-
-def test_the_last_part_names_what_was_recorded_beside_what_postgresql_says(place: Path) -> None:
-    """For the time target: the same transaction and time in both, as text."""
-    told = run_lab("--dir", str(place), "--major", "18").stdout
-    recorded = re.search(r"recorded +before the COMMIT of (\d+); at (\S+); (\S+ \S+)\n", told)
-    reported = re.search(r"stopping before commit of transaction (\d+), time (\S+ [^ ;]+)", told)
-    assert recorded and reported
-    assert recorded[1] == reported[1]
-    assert recorded[3].removesuffix(":00").split("+")[0].rstrip("0") == reported[2].split("+")[
-        0
-    ].rstrip("0")
 
 
 @pytest.mark.pg("== 16")
@@ -125,15 +140,18 @@ def test_a_truth_that_differs_is_told_apart(
         )
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("moment", ["initdb", "pg_basebackup", "pg_ctl start -D time-promote"])
+@pytest.mark.parametrize(
+    ("number", "moment"),
+    [
+        (signal.SIGINT, "initdb"),
+        (signal.SIGTERM, "pg_basebackup"),
+        (signal.SIGHUP, "pg_ctl start -D time-promote"),
+    ],
+)
 def test_an_interruption_at_any_moment_stops_all_and_cleans_up(
-    number: signal.Signals, moment: str, place: Path
+    number: signal.Signals, moment: str, place: Path, start_lab: StartLab
 ) -> None:
-    process = subprocess.Popen(
-        [PITR_LAB, "--dir", str(place)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    process = start_lab("--dir", str(place))
     assert process.stdout is not None
     for line in process.stdout:
         if moment in line:
@@ -144,15 +162,92 @@ def test_an_interruption_at_any_moment_stops_all_and_cleans_up(
     assert servers_in(place) == []
 
 
-def test_kept_files_stay_and_are_complete(short_directory: Path) -> None:
+@pytest.mark.slow
+def test_kept_files_stay_and_the_last_part_names_the_same_transaction_twice(
+    short_directory: Path,
+) -> None:
     short_directory.chmod(0o777)
     kept = short_directory / "kept"
-    result = run_lab("--keep", str(kept))
+    result = run_lab("--keep", str(kept), "--major", "18")
     assert result.returncode == 0, result.stderr
     assert (kept / "backup_base" / "backup_manifest").exists()
-    assert json.loads((kept / "backup_base" / "backup_manifest").read_bytes())["WAL-Ranges"]
-    assert (kept / "restored" / "time-pause" / "data" / "PG_VERSION").exists()
+    assert (kept / "restored" / "time-pause" / "data" / "PG_VERSION").read_text() == "18\n"
     assert servers_in(kept) == []
+    recorded = re.search(
+        r"recorded +before the COMMIT of (\d+); at (\S+); (\S+ \S+)$", result.stdout, re.MULTILINE
+    )
+    reported = re.search(
+        r"stopping before commit of transaction (\d+), time (\S+ [^ ;]+); redo done at (\S+)$",
+        result.stdout,
+        re.MULTILINE,
+    )
+    assert recorded and reported
+    assert (recorded[1], recorded[2]) == (reported[1], reported[3])
+    assert datetime.fromisoformat(recorded[3]) == datetime.fromisoformat(reported[2])
     again = run_lab("--keep", str(kept))
     assert again.returncode == 64
     assert "is not empty: name a new directory" in again.stderr
+
+
+@pytest.mark.pg("== 16")
+def test_a_server_that_is_gone_ends_in_one_line_with_the_end_of_its_log(
+    pg: Installation, account: Account, short_directory: Path
+) -> None:
+    def lose_the_primary() -> None:
+        with open_laboratory(pg, account, under=short_directory) as lab:
+            make_primary(lab, Narrator())
+            lab.primary.stop("immediate")
+            lab.primary.sql("SELECT 1")
+
+    with pytest.raises(LabFailed, match="connection") as failed:
+        lose_the_primary()
+    assert failed.value.log_tail[-1].endswith("LOG:  database system is shut down")
+
+
+@pytest.mark.pg("== 16")
+def test_a_directory_with_a_long_name_gets_its_sockets_elsewhere(
+    pg: Installation, account: Account, short_directory: Path
+) -> None:
+    keep = short_directory / ("x" * 90)
+    with open_laboratory(pg, account, keep=keep) as lab:
+        make_primary(lab, Narrator())
+        assert lab.primary.sql("SELECT 1") == [(1,)]
+        sockets = lab.primary.sockets
+        assert sockets.exists() and keep not in sockets.parents
+    assert not sockets.exists()
+
+
+def test_a_closed_pipe_is_no_verdict(place: Path, start_lab: StartLab) -> None:
+    """`pitr-lab | head -1` must not exit with 1, which would say warning."""
+    process = start_lab("--dir", str(place))
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    process.wait(60)
+    assert (process.returncode, process.stderr.read()) == (3, "")
+    assert servers_in(place) == []
+
+
+@pytest.mark.slow
+def test_serving_prints_addresses_that_answer_and_ends_well(
+    place: Path, start_lab: StartLab
+) -> None:
+    process = start_lab("--serve", "--fault", "gap", "--dir", str(place))
+    assert process.stdout is not None
+    told = ""
+    for line in process.stdout:
+        told += line
+        if "serving until Ctrl-C" in line:
+            break
+    assert re.search(r"broken: removed [0-9A-F]{24} from the middle of the archive", told)
+    assert re.search(r"the agent: after .*findings: .*wal_gap", told)
+    for what in ("metrics", "health", "page"):
+        address = re.search(rf"^ +{what} +(http://\S+)$", told, re.MULTILINE)
+        assert address
+        with urllib.request.urlopen(address[1], timeout=5) as answer:
+            assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (0, "")
+    assert "stopping" in rest
+    assert servers_in(place) == []

@@ -7,7 +7,9 @@ from typing import Final
 
 from agent.lab.faults.archive_command import mend_archive_command, set_archive_command
 from agent.lab.faults.fault import Fault
-from agent.lab.laboratory import Laboratory, is_segment
+from agent.lab.laboratory import Laboratory, is_segment, wait_until
+
+_WAIT_SECONDS: Final = 30.0
 
 
 def _break_it(lab: Laboratory) -> str:
@@ -17,9 +19,19 @@ def _break_it(lab: Laboratory) -> str:
 
 
 def _mend(lab: Laboratory) -> str:
+    newest_before = lab.archived_segments()[-1].name
     done = mend_archive_command(lab)
-    names = copy_lost_segments(lab)
-    return f"{done}, and {len(names)} segment(s) copied from pg_wal, where they still were"
+    copied: list[str] = []
+
+    def archives_again() -> bool:
+        """A newer segment came by itself: the archiver has read its new command."""
+        copied.extend(copy_lost_segments(lab))
+        newest = lab.archived_segments()[-1].name
+        return newest > newest_before and newest not in copied
+
+    wait_until(archives_again, _WAIT_SECONDS)
+    copied.extend(copy_lost_segments(lab))
+    return f"{done}, and {len(copied)} segment(s) copied from pg_wal, where they still were"
 
 
 def copy_lost_segments(lab: Laboratory) -> list[str]:

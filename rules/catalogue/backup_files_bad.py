@@ -1,4 +1,4 @@
-"""Files that a backup's manifest names are absent or have another size.
+"""Files of a backup are absent, or not as its manifest says.
 
 Why it matters
     The restored cluster would miss data, or stop in the middle of recovery.
@@ -14,13 +14,13 @@ from rules.findings import Severity
 
 
 @check(severity=Severity.CRITICAL)
-def backup_files_missing(backups: BackupsFacts) -> Iterator[Found]:
+def backup_files_bad(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
-        if backup.missing_files:
+        if backup.bad_files:
             yield Found(
-                f"{backup.url}: {len(backup.missing_files)} file(s) of its manifest are absent or "
-                f"have another size, the first {backup.missing_files[0]}",
+                f"{backup.url}: {len(backup.bad_files)} file(s) are not as the manifest "
+                f"says, the first {backup.bad_files[0]}",
                 backup=backup.url,
-                first=backup.missing_files[0],
-                files=len(backup.missing_files),
+                first=backup.bad_files[0],
+                files=len(backup.bad_files),
             )

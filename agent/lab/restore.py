@@ -1,4 +1,4 @@
-"""The restores: each of the seed's targets, promoted at once and after a pause.
+"""One restore: a fresh data directory, recovery to the target, and what is proven of it.
 
 A restore is judged by the seed's own validation (pg_is_in_recovery(), the log, recovery.signal,
 the rows) and by comparing its stop with what the laboratory recorded.
@@ -8,40 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, LiteralString
 
+from agent.lab.cases import PAUSE, PROMOTE, Case
 from agent.lab.errors import LabFailed
-from agent.lab.history import LATE_ROW, RESTORE_POINT, ROWS, SELECT_ROWS, Marks
+from agent.lab.history import LATE_ROW, ROWS, SELECT_ROWS
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
+from agent.lab.primary import FOR_SPEED
+from agent.lab.programs import watch_once
 from agent.lab.stop import LAST_TRANSACTION, Reported, Stop, read_report
-from agent.lab.waldump import Commit
-from parsers.lsn import format_lsn
 
-PROMOTE: Final = "promote"
-PAUSE: Final = "pause"
 _WAIT_SECONDS: Final = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One restore to try, and where it must stop."""
-
-    setting: str  # recovery_target_time, recovery_target_lsn, recovery_target_name
-    value: str
-    action: str  # PROMOTE or PAUSE
-    recorded: Stop  # the truth, from the history's marks
-    marked: tuple[str, ...]  # the same for a person, in lines
-    time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
-
-    @property
-    def title(self) -> str:
-        return f"{self.setting} = '{self.value}'"
-
-    @property
-    def directory(self) -> str:
-        return f"{self.setting.removeprefix('recovery_target_')}-{self.action}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,51 +43,6 @@ class Outcome:
             "recorded": self.case.marked,
             "PostgreSQL": tuple(said) or ("nothing about a stop",),
         }
-
-
-def plan_cases(marks: Marks) -> Iterator[Case]:
-    """The seed's three targets, with promote and with pause."""
-    last = marks.rows.at
-    at_time = Stop(
-        position="before", kind="commit", xid=marks.late.xid, lsn=marks.late.lsn,
-        time=marks.late.at, last_transaction_at=last,
-    )  # fmt: skip
-    # recoveryStopsAfter returns before it counts the very commit whose LSN was the target: the log
-    # has no "last completed transaction" for it, so none is recorded.
-    at_lsn = Stop(position="after", kind="lsn", lsn=marks.rows.lsn)
-    at_name = Stop(
-        position="at", kind="restore_point", name=RESTORE_POINT, lsn=marks.restore_point_lsn,
-        last_transaction_at=last,
-    )  # fmt: skip
-    targets = (
-        ("time", marks.target_time.isoformat(" "), at_time, _commit_lines("before", marks.late)),
-        ("lsn", format_lsn(marks.rows.lsn), at_lsn, _commit_lines("after", marks.rows)),
-        ("name", RESTORE_POINT, at_name, _point_lines(marks)),
-    )
-    for action in (PROMOTE, PAUSE):
-        for kind, value, recorded, marked in targets:
-            yield Case(
-                setting=f"recovery_target_{kind}", value=value, action=action,
-                recorded=recorded, marked=marked,
-                time_between=marks.restore_point_between if recorded is at_name else None,
-            )  # fmt: skip
-
-
-def _commit_lines(position: str, commit: Commit) -> tuple[str, ...]:
-    return (
-        f"{position} the COMMIT of {commit.xid}",
-        f"at {format_lsn(commit.lsn)}",
-        commit.at.isoformat(" "),
-    )
-
-
-def _point_lines(marks: Marks) -> tuple[str, ...]:
-    earliest, latest = (at.isoformat(" ") for at in marks.restore_point_between)
-    return (
-        RESTORE_POINT,
-        f"at {format_lsn(marks.restore_point_lsn)}",
-        f"{earliest} to {latest.partition(' ')[2]}",
-    )
 
 
 class Restore:
@@ -141,14 +74,17 @@ class Restore:
 
     def _prepare(self) -> None:
         name = self._case.directory
+        settings: dict[str, str | int | bool] = {
+            "restore_command": f"cp {self._lab.archive}/%f %p",
+            self._case.setting: self._case.value,
+            "recovery_target_action": self._case.action,
+            "recovery_target_timeline": "1",
+            "archive_mode": "off",
+        }
         with self._narrator.shell(f"cp -r backup_base/* {name}/ && touch {name}/recovery.signal"):
-            self.cluster.restore_from(
-                self._lab.backup,
-                restore_command=f"cp {self._lab.archive}/%f %p",
-                recovery_target_action=self._case.action,
-                recovery_target_timeline="1",
-                **{self._case.setting: self._case.value},
-            )
+            self.cluster.restore_from(self._lab.backup, **settings, **FOR_SPEED)
+        for setting, value in settings.items():
+            self._narrator.note(f"{setting} = '{value}'")
 
     def _validate(self) -> None:
         if self._case.action == PAUSE:
@@ -164,6 +100,8 @@ class Restore:
         untouched = self._lab.archive_listing() == self._archive_before
         self._prove("the archive it came from is untouched", holds=untouched)
         self._tell()
+        if self._case.action == PROMOTE:  # pitr-watch saw the others while they waited
+            self._prove_watched("promoted")
 
     def _validate_paused(self) -> None:
         self._prove_query(
@@ -175,6 +113,7 @@ class Restore:
         self._prove_logged("pausing at the end of recovery")
         self._prove_rows()
         self._tell()
+        self._prove_watched("paused")
         with self._narrator.sql("SELECT pg_wal_replay_resume();"):
             self.cluster.sql("SELECT pg_wal_replay_resume()")
 
@@ -200,6 +139,19 @@ class Restore:
             holds=tuple(row[:2] for row in rows) == ROWS,
         )
 
+    def _prove_watched(self, outcome: str) -> None:
+        """pitr-watch must say the same of this restore as the log does."""
+        with self._narrator.shell(f"pitr-watch --once --pgdata {self._case.directory}"):
+            watched = watch_once(self.cluster)
+        stated = read_report(self.cluster.log_lines()).stop
+        differing = _differing(stated, watched.stop)
+        self._prove(
+            f"pitr-watch: {watched.outcome}, reached_target {watched.reached_target}, "
+            + ("; ".join(differing) or "the stop as in the log"),
+            holds=(watched.outcome, watched.reached_target) == (outcome, True) and not differing,
+        )
+        self._tell()
+
     def _prove(self, text: str, *, holds: bool) -> None:
         self._proofs.append((text, holds))
 
@@ -222,6 +174,12 @@ class Restore:
             disagreements=tuple(_disagreements(self._case, reported.stop)),
             failed_proofs=tuple(self._failed),
         )
+
+
+def _differing(stated: Stop | None, watched: Stop | None) -> list[str]:
+    if stated is None or watched is None:
+        return [f"the log's stop {stated}, its own {watched}"]
+    return list(stated.disagreements(watched))
 
 
 def _disagreements(case: Case, stop: Stop | None) -> Iterator[str]:

@@ -1,0 +1,21 @@
+"""A base backup's manifest cannot be used, so its files were not looked at.
+
+Why it matters
+    A manifest that fails its own checksum was damaged or edited, and the backup may have been too.
+What to do
+    Compare with another copy of the backup; if there is none, restore it once to prove it, and
+    take a new backup.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.UNKNOWN)
+def backup_manifest_broken(backups: BackupsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        if backup.manifest_error and backups.depth != "label":
+            yield Found(f"{backup.url}/backup_manifest: {backup.manifest_error}", backup=backup.url)

@@ -1,0 +1,21 @@
+"""A base backup has no manifest, so its files were not looked at.
+
+Why it matters
+    Files that are missing from the copy would be found only by restoring it.
+What to do
+    Let pg_basebackup write one (do not give --no-manifest). For backups made by other means, which
+    have none, say so with --backup-depth label and prove them by restoring.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING)
+def backup_without_manifest(backups: BackupsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        if backup.manifest_error == "" and backups.depth != "label":
+            yield Found(f"{backup.url} has no backup_manifest", backup=backup.url)

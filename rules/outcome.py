@@ -1,0 +1,99 @@
+"""What recovery would do: the values that `rules.recovery.simulate` answers with."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from parsers.wal_facts import TransactionKind, instant
+
+Position = Literal["before", "after", "at"]
+StopKind = Literal["commit", "abort", "restore_point", "lsn", "consistency", "end_of_wal"]
+
+
+class Ending(enum.StrEnum):
+    """In which state the server is left when recovery has stopped."""
+
+    PROMOTED = "promoted"  # open for writing, on a new timeline
+    PAUSED = "paused"  # open for reading, waiting for pg_wal_replay_resume()
+    SHUT_DOWN = "shut_down"  # stopped at the target: the next start goes on from there
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """Where replay ends."""
+
+    position: Position
+    kind: StopKind
+    lsn: int | None  # start of the record; None: consistency was reached inside no known record
+    end_lsn: int | None  # its end; None when only its start was read
+    xid: int | None = None  # of a commit or abort
+    name: str | None = None  # of a restore point
+    time_us: int | None = None  # TimestampTz of a commit, an abort or a restore point
+    segment: str | None = None  # the file that holds the record's start
+    record: str | None = None  # what an LSN target met: "commit of transaction 732", or None
+
+    @property
+    def time(self) -> datetime | None:
+        return None if self.time_us is None else instant(self.time_us)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastTransaction:
+    """PostgreSQL's "last completed transaction".
+
+    An LSN target that stops after a commit replays it without counting it here, as the server
+    does (recoveryStopsAfter returns before it notes the time).
+    """
+
+    xid: int
+    lsn: int
+    time_us: int
+    kind: TransactionKind
+
+    @property
+    def time(self) -> datetime:
+        return instant(self.time_us)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """What ends the WAL."""
+
+    kind: str  # absent, zeros, recycled, a DamageKind's word, or unread: nobody looked
+    segment: str
+    lsn: int  # where the record that cannot be read would start
+    detail: str
+    fatal: str | None = None  # the server dies of it instead of taking it for the end of WAL
+    newer_wal: bool = False  # there is WAL behind it that recovery will not see
+
+
+Verdict = Literal["opens", "fails", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A prediction that a real restore can falsify."""
+
+    outcome: Verdict
+    reachable: bool | None  # opens with the state of the instant asked for; None: cannot be said
+    reason: str  # one sentence for a person
+    fatal: str | None = None  # the server's own words when it fails; None also if not known
+    ending: Ending | None = None  # None unless it opens
+    timeline: int | None = None  # the one that recovery_target_timeline means here
+    stop: Stop | None = None  # also of a stop that is refused; None: recovery never gets there
+    last_transaction: LastTransaction | None = None  # None: none was replayed
+    redo_start_lsn: int | None = None  # "redo starts at"; None: it does not
+    consistent_lsn: int | None = None  # "consistent recovery state reached at"
+    consistent_time_us: int | None = None  # latest commit or abort up to there; None: there is none
+    redo_done_lsn: int | None = None  # "redo done at"; None where the server does not say it
+    commits: int = 0  # replayed from consistency on
+    aborts: int = 0
+    new_timeline: int | None = None  # None unless promoted
+    segments_needed: tuple[str, ...] = ()  # in the order of replay
+    bytes_needed: int = 0
+    needs: Mapping[str, str] = field(default_factory=dict)  # settings it holds under
+    obstacle: Obstacle | None = None  # None: stopped before the WAL ended

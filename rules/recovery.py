@@ -1,0 +1,257 @@
+"""The predictor: where PostgreSQL's recovery stops, and what it says.
+
+How recovery goes, and who follows it here:
+
+1. It decides on a timeline and reads backup_label, the checkpoint and the redo location
+   (`rules.recovery_start`). Failing that it dies before the first record.
+2. It replays record after record (`rules.replay`). Before each it asks whether the target is
+   reached *before* it, then applies it, then whether the target is reached *after* it
+   (`rules.stop_point`). Some records kill it (`rules.recovery_hazards`).
+3. The backup becomes consistent at the end of its XLOG_BACKUP_END, or at the minimum recovery
+   point of a standby's backup. A target met earlier is refused: FATAL.
+4. Where no record can be read, the WAL ends: without a target the server opens there without a
+   word, whatever lies behind; with one it dies. It never looks for the reason of an obstacle.
+
+`simulate` follows PerformWalRecovery and FinishWalRecovery in xlogrecovery.c (StartupXLOG in
+xlog.c to 14). It is a prediction about a restore with restore_command over all that `Wal` gives,
+recovery.signal, and the backup as it is. It does not know the state of data files, extensions or
+tablespaces, nor whether hot standby was possible when it comes to pausing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from parsers.lsn import format_lsn
+from parsers.segment import segment_of
+from rules import server_messages as messages
+from rules.goal import Goal
+from rules.outcome import Ending, Obstacle, Outcome, Stop
+from rules.reachable import judge_end_of_wal, judge_stop
+from rules.recovery_hazards import Watch, check_settings
+from rules.recovery_progress import Progress
+from rules.recovery_start import NoStart, Start, find_start, known_histories
+from rules.replay import UNREAD, Piece, replay
+from rules.restore import Restore
+from rules.stop_point import Found, find_stop
+from rules.timelines import latest_timeline
+
+# wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
+_READ_AHEAD_BYTES: Final = 512 << 10
+_NO_PREFETCH: Final = {"recovery_prefetch": "off"}
+
+
+def simulate(restore: Restore, goal: Goal) -> Outcome:
+    """Predict a recovery. Pure but for the look-ups of `restore.wal`; never raises for its data."""
+    start = find_start(restore, goal)
+    if isinstance(start, NoStart):
+        return _not_started(start)
+    control = restore.control
+    if control is not None:
+        hazard = check_settings(restore.server, control)
+        if hazard:
+            return Outcome(
+                outcome="fails", reachable=False, reason=hazard.reason, fatal=hazard.fatal,
+                timeline=start.timeline,
+            )  # fmt: skip
+    return _replay(restore, goal, start)
+
+
+def _not_started(start: NoStart) -> Outcome:
+    return Outcome(
+        outcome="fails" if start.known else "unknown",
+        reachable=False if start.known else None,
+        reason=start.reason,
+        fatal=start.fatal,
+        timeline=start.timeline,
+        obstacle=start.obstacle,
+    )
+
+
+def _replay(restore: Restore, goal: Goal, start: Start) -> Outcome:
+    progress = Progress(start=start)
+    watch = Watch(restore, start, progress)
+    steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
+    for step in steps:
+        if isinstance(step, Obstacle):
+            return _at_end_of_wal(restore, goal, progress, watch, step)
+        outcome = _replay_piece(restore, goal, progress, watch, step)
+        if outcome is not None:
+            return _look_ahead(restore, outcome, step, steps)
+    raise AssertionError("replay ends with an obstacle")
+
+
+def _replay_piece(
+    restore: Restore, goal: Goal, progress: Progress, watch: Watch, piece: Piece
+) -> Outcome | None:
+    wal = restore.wal
+    progress.segments.append(piece.segment)
+    locate = partial(wal.find_record, piece.segment)
+    for facts in piece.stretches():
+        progress.meet_consistency(facts)
+        found = find_stop(goal, facts, progress.consistency, wal.segment_size, locate)
+        hazard = watch.first(facts, found.read_lsn + found.applied if found else None)
+        if hazard:
+            return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+        if found:
+            progress.remember_until(facts, found)
+            return _stopped(restore, goal, progress, watch, found)
+        progress.remember(facts)
+    return None
+
+
+# -- how it ends ---------------------------------------------------------------------------------
+
+
+def _so_far(restore: Restore, progress: Progress) -> Outcome:
+    """What is true of every recovery that has come this far; it fails until told otherwise."""
+    consistency = progress.consistency
+    return Outcome(
+        outcome="fails",
+        reachable=False,
+        reason="",
+        timeline=progress.start.timeline,
+        last_transaction=progress.last_completed,
+        redo_start_lsn=progress.redo_start_lsn,
+        consistent_lsn=consistency.lsn if consistency else None,
+        consistent_time_us=progress.consistent_time_us,
+        commits=progress.commits,
+        aborts=progress.aborts,
+        segments_needed=tuple(progress.segments),
+        bytes_needed=len(progress.segments) * restore.wal.segment_size,
+    )
+
+
+def _stopped(
+    restore: Restore, goal: Goal, progress: Progress, watch: Watch, found: Found
+) -> Outcome:
+    """The target is met."""
+    stop = replace(found.stop, segment=_segment_of(restore, progress, found.stop.lsn))
+    outcome = replace(_so_far(restore, progress), stop=stop)
+    consistency = progress.consistency
+    stopped_lsn = stop.end_lsn if found.applied else found.read_lsn
+    if consistency is None or (stopped_lsn is not None and stopped_lsn < consistency.lsn):
+        reason = "the target lies before the backup is consistent: an older backup is needed"
+        return replace(
+            outcome, reason=reason, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
+        )
+    ending = _ending(restore, goal)
+    if ending is Ending.PROMOTED:
+        outcome = replace(outcome, redo_done_lsn=found.read_lsn)
+        hazard = watch.at_promotion(found.read_lsn)
+        if hazard:
+            return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
+        outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
+    reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    return replace(
+        outcome,
+        outcome="opens",
+        reachable=reachable,
+        reason=reason,
+        ending=ending,
+    )
+
+
+def _at_end_of_wal(
+    restore: Restore, goal: Goal, progress: Progress, watch: Watch, obstacle: Obstacle
+) -> Outcome:
+    """No record can be read any more, and the target was not met."""
+    obstacle = replace(obstacle, newer_wal=_has_newer(restore, progress.start, obstacle))
+    outcome = replace(_so_far(restore, progress), obstacle=obstacle)
+    if obstacle.kind == UNREAD:
+        return replace(outcome, outcome="unknown", reachable=None, reason=obstacle.detail)
+    if obstacle.fatal:
+        reason = f"{obstacle.detail}: the server gives up on it"
+        needs = _NO_PREFETCH if restore.server.major >= 15 else {}  # else it says so earlier
+        return replace(outcome, reason=reason, fatal=obstacle.fatal, needs=needs)
+    outcome = replace(outcome, redo_done_lsn=progress.last_lsn)
+    where = f"WAL ends at {format_lsn(obstacle.lsn)} ({obstacle.detail})"
+    if goal.type != "none":
+        reason = f"{where}, before the target"
+        return replace(outcome, reason=reason, fatal=messages.TARGET_NOT_REACHED)
+    if progress.consistency is None:
+        missing = messages.CONSISTENCY_MISSING
+        fatal = missing if progress.backup_end else messages.BACKUP_END_MISSING
+        return replace(outcome, reason=f"{where}, before the backup is consistent", fatal=fatal)
+    stop = Stop(
+        position="at",
+        kind="end_of_wal",
+        lsn=progress.last_lsn,
+        end_lsn=progress.end_lsn,
+        segment=_segment_of(restore, progress, progress.last_lsn),
+    )
+    outcome = replace(outcome, stop=stop)
+    hazard = watch.at_promotion(obstacle.lsn)
+    if hazard:
+        return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
+    reachable, reason = judge_end_of_wal(restore, goal, progress.start, obstacle)
+    return replace(
+        outcome,
+        outcome="opens",
+        reachable=reachable,
+        reason=reason,
+        ending=Ending.PROMOTED,
+        new_timeline=_new_timeline(restore, progress),
+    )
+
+
+def _segment_of(restore: Restore, progress: Progress, lsn: int | None) -> str | None:
+    """The file in which the record at `lsn` starts."""
+    if lsn is None or not progress.segments:
+        return None
+    size = restore.wal.segment_size
+    first = segment_of(progress.start.begin_lsn, size)
+    return progress.segments[segment_of(lsn, size) - first]
+
+
+def _ending(restore: Restore, goal: Goal) -> Ending:
+    """What recovery_target_action makes of it; pausing needs a hot standby."""
+    if goal.action == "promote":
+        return Ending.PROMOTED
+    pauses = goal.action == "pause" and restore.server.hot_standby
+    return Ending.PAUSED if pauses else Ending.SHUT_DOWN
+
+
+def _new_timeline(restore: Restore, progress: Progress) -> int:
+    return latest_timeline(known_histories(restore), progress.start.timeline) + 1
+
+
+def _look_ahead(
+    restore: Restore, outcome: Outcome, piece: Piece, steps: Iterator[Piece | Obstacle]
+) -> Outcome:
+    """Reading ahead, 15 and later may fetch, and die of, a file that the target does not need.
+
+    The buffer holds records, so that segments which a switch left almost empty are no distance.
+    """
+    stop = outcome.stop
+    if outcome.outcome != "opens" or stop is None or restore.server.major < 15:
+        return outcome
+    passed_bytes = (piece.inside.end_lsn or 0) - (stop.end_lsn or stop.lsn or 0)
+    for step in steps:
+        if passed_bytes > _READ_AHEAD_BYTES:
+            break
+        if isinstance(step, Obstacle):
+            return replace(outcome, needs=_NO_PREFETCH) if step.fatal else outcome
+        for facts in step.stretches():
+            passed_bytes += sum(count.bytes for count in facts.by_rmgr)
+    return outcome
+
+
+def _has_newer(restore: Restore, start: Start, obstacle: Obstacle) -> bool:
+    """Tell whether segments of the path lie behind the one that ends the WAL."""
+    size = restore.wal.segment_size
+    bounds = {
+        stretch.timeline: (
+            max(obstacle.segment[8:], restore.wal.name(0, segment_of(stretch.begin_lsn, size))[8:]),
+            "G" if stretch.end_lsn is None else restore.wal.name(0, stretch.end_lsn // size)[8:],
+        )
+        for stretch in start.path
+    }
+    for name in restore.wal.names:
+        low, high = bounds.get(int(name[:8], 16), ("G", ""))
+        if low < name[8:] <= high:
+            return True
+    return False

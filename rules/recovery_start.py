@@ -1,0 +1,215 @@
+"""Where recovery begins: the target timeline and its path, the checkpoint, the redo location.
+
+Follows InitWalRecovery and validateRecoveryParameters in xlogrecovery.c, and findNewestTimeLine
+and readTimeLineHistory in timeline.c, in the server's order: what it finds wrong first, it says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from parsers.lsn import format_lsn
+from parsers.pg_control import ClusterState
+from parsers.wal_facts import CheckpointRecord, CheckpointRedo, Facts
+from parsers.wal_page import first_record_lsn
+from rules import server_messages as messages
+from rules.goal import Goal
+from rules.outcome import Obstacle
+from rules.replay import UNREAD, replay
+from rules.restore import Restore
+from rules.timelines import Stretch, latest_timeline, path_of, timeline_at
+
+_FROM_STANDBY: Final = "standby"
+_IN_RECOVERY: Final = (ClusterState.SHUT_DOWN_IN_RECOVERY, ClusterState.IN_ARCHIVE_RECOVERY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Recovery gets as far as replaying from here."""
+
+    timeline: int  # the target's
+    path: tuple[Stretch, ...]
+    redo_lsn: int  # the backup's start point
+    checkpoint_time: int  # when the backup began: seconds since 1970
+    begin_lsn: int  # the first record that would be replayed
+    min_recovery_lsn: int  # not consistent before; 0: only the backup's end counts
+    needs_backup_end: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoStart:
+    """It does not; or (`fatal` None) whether it does cannot be said."""
+
+    reason: str
+    fatal: str | None = None
+    known: bool = True  # False: cannot be said
+    timeline: int | None = None
+    obstacle: Obstacle | None = None
+
+
+def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
+    """Do what the server does before its first redo."""
+    timeline = _target_timeline(restore, goal)
+    if isinstance(timeline, NoStart):
+        return timeline
+    if timeline in restore.broken_histories:
+        return NoStart(
+            reason=f"the history file of timeline {timeline} is not one: the server refuses it",
+            timeline=timeline,
+        )
+    if restore.backup.label.incremental_from_lsn is not None and restore.server.major >= 17:
+        reason = "this is an incremental backup: combine it with pg_combinebackup first"
+        return NoStart(reason=reason, fatal=messages.INCREMENTAL, timeline=timeline)
+    path = path_of(timeline, restore.histories.get(timeline))
+    checkpoint = _find_checkpoint(restore, timeline, path)
+    if isinstance(checkpoint, NoStart):
+        return checkpoint
+    problem = _find_redo(restore, timeline, path, checkpoint)
+    problem = problem or _check_timeline(restore, timeline, path)
+    return problem or _start(restore, timeline, path, checkpoint)
+
+
+def base_timeline(restore: Restore) -> int:
+    """The timeline of the backup's pg_control, by its label where that was not read."""
+    control = restore.control
+    if control is not None:
+        return max(control.checkpoint.timeline, control.min_recovery_timeline)
+    backup = restore.backup
+    return max(backup.label.timeline, backup.stop_timeline or 0)
+
+
+def known_histories(restore: Restore) -> set[int]:
+    """Timelines with a history file: the server probes for the file, not for its content."""
+    return {*restore.histories, *restore.broken_histories}
+
+
+def _target_timeline(restore: Restore, goal: Goal) -> int | NoStart:
+    base = base_timeline(restore)
+    if goal.timeline == "current":
+        return base
+    if goal.timeline == "latest":
+        return latest_timeline(known_histories(restore), base)
+    if goal.timeline != 1 and goal.timeline not in known_histories(restore):
+        return NoStart(
+            reason=f"timeline {goal.timeline} has no history file",
+            fatal=messages.timeline_missing(goal.timeline),
+        )
+    return goal.timeline
+
+
+# -- the checkpoint and the redo location --------------------------------------------------------
+
+
+def _find_checkpoint(
+    restore: Restore, timeline: int, path: tuple[Stretch, ...]
+) -> CheckpointRecord | NoStart:
+    lsn = restore.backup.label.checkpoint_lsn
+    found = _records_at(restore, path, lsn)
+    checkpoint = None
+    if isinstance(found, Facts):
+        checkpoint = next((each for each in found.checkpoints if each.lsn == lsn), None)
+    if checkpoint is not None:
+        return checkpoint
+    obstacle = found if isinstance(found, Obstacle) else None
+    fatal = messages.checkpoint_missing(restore.server.major, lsn)
+    what = f"the backup's checkpoint at {format_lsn(lsn)} cannot be read"
+    return _no_record(what, fatal, timeline, obstacle)
+
+
+def _find_redo(
+    restore: Restore, timeline: int, path: tuple[Stretch, ...], checkpoint: CheckpointRecord
+) -> NoStart | None:
+    major, redo = restore.server.major, checkpoint.redo_lsn
+    if redo >= checkpoint.lsn:
+        return None
+    found = _records_at(restore, path, redo)
+    if isinstance(found, Obstacle) or found.first_lsn != redo:
+        what = f"the record at the backup's redo location {format_lsn(redo)} cannot be read"
+        obstacle = found if isinstance(found, Obstacle) else None
+        fatal = messages.redo_missing(major, redo, checkpoint.lsn)
+        return _no_record(what, fatal, timeline, obstacle)
+    has_own_kind = any(isinstance(e, CheckpointRedo) and e.lsn == redo for e in found.events)
+    if major >= 17 and not has_own_kind:
+        reason = f"the record at {format_lsn(redo)} is not the backup's redo point"
+        return NoStart(reason=reason, fatal=messages.redo_unexpected(redo), timeline=timeline)
+    return None
+
+
+def _records_at(restore: Restore, path: tuple[Stretch, ...], lsn: int) -> Facts | Obstacle:
+    """The first stretch of WAL from `lsn` on that has any record, or what is in the way."""
+    for step in replay(restore.wal, path, lsn, restore.server.major):
+        if isinstance(step, Obstacle):
+            return step
+        for facts in (step.crossing, step.inside):
+            if facts.first_lsn is not None:
+                return facts
+    raise AssertionError("replay ends with an obstacle")
+
+
+def _no_record(what: str, fatal: str, timeline: int, obstacle: Obstacle | None) -> NoStart:
+    if obstacle is not None:
+        what = f"{what}: {obstacle.detail}"
+        if obstacle.kind == UNREAD:
+            return NoStart(reason=what, known=False, timeline=timeline, obstacle=obstacle)
+        fatal = obstacle.fatal or fatal
+    return NoStart(reason=what, fatal=fatal, timeline=timeline, obstacle=obstacle)
+
+
+# -- does the target's history pass through the backup? -------------------------------------------
+
+
+def _check_timeline(restore: Restore, timeline: int, path: tuple[Stretch, ...]) -> NoStart | None:
+    label = restore.backup.label
+    if timeline_at(path, label.checkpoint_lsn) != label.timeline:
+        on_path = label.timeline in {stretch.timeline for stretch in path}
+        fatal = messages.timeline_not_child if on_path else messages.timeline_unknown
+        fatal_timeline = timeline if on_path else label.timeline
+        return NoStart(
+            reason=f"the history of timeline {timeline} does not pass through this backup, taken on"
+            f" timeline {label.timeline} at {format_lsn(label.checkpoint_lsn)}",
+            fatal=fatal(fatal_timeline),
+            timeline=timeline,
+        )
+    control = restore.control
+    if control is None or not control.min_recovery_lsn:
+        return None
+    minimum, its_timeline = control.min_recovery_lsn, control.min_recovery_timeline
+    if timeline_at(path, minimum - 1) == its_timeline:
+        return None
+    return NoStart(
+        reason=f"the history of timeline {timeline} left timeline {its_timeline} before"
+        f" {format_lsn(minimum)}, where this backup ends",
+        fatal=messages.timeline_lacks_minimum(timeline, minimum, its_timeline),
+        timeline=timeline,
+    )
+
+
+def _start(
+    restore: Restore, timeline: int, path: tuple[Stretch, ...], checkpoint: CheckpointRecord
+) -> Start | NoStart:
+    backup, control = restore.backup, restore.control
+    from_standby = backup.label.source == _FROM_STANDBY
+    if from_standby and control and control.state not in _IN_RECOVERY:
+        return NoStart(
+            reason="the label is of a standby's backup, but pg_control is not from a standby",
+            fatal=messages.LABEL_INCONSISTENT,
+            timeline=timeline,
+        )
+    minimum = control.min_recovery_lsn if control else 0
+    if from_standby and control is None:
+        if backup.stop_lsn is None:
+            reason = "where this standby's backup ends is known neither by manifest nor pg_control"
+            return NoStart(reason=reason, known=False, timeline=timeline)
+        minimum = backup.stop_lsn
+    redo = checkpoint.redo_lsn
+    behind = first_record_lsn(checkpoint.end_lsn, restore.wal.segment_size)
+    return Start(
+        timeline=timeline,
+        path=path,
+        redo_lsn=redo,
+        checkpoint_time=checkpoint.time,
+        begin_lsn=redo if redo < checkpoint.lsn else behind,
+        min_recovery_lsn=minimum,
+        needs_backup_end=not from_standby,
+    )

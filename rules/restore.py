@@ -1,0 +1,74 @@
+"""What a restore is made of: a backup, the server it would run on, the histories, the WAL.
+
+These are the inputs of `rules.recovery`. Nothing here reads: WAL comes through look-ups that the
+caller gives, so that only the segments on the way are ever read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from parsers.pg_control import ControlFile
+from parsers.segment import segment_name
+from parsers.timeline_history import TimelineHistory
+from parsers.wal_locate import RecordPlace
+from parsers.wal_scan import SegmentScan
+from rules.facts import BackupFacts
+
+# The settings that a hot standby must not have lower than the server that wrote the WAL.
+PARAMETERS = (
+    "max_connections",
+    "max_worker_processes",
+    "max_wal_senders",
+    "max_prepared_transactions",
+    "max_locks_per_transaction",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """The server that would restore."""
+
+    major: int
+    hot_standby: bool = True  # the default since 10
+    parameters: Mapping[str, int] = field(default_factory=dict)  # of PARAMETERS, those known
+
+
+ReadSegment = Callable[[str], SegmentScan | None]
+FindRecord = Callable[[str, int], RecordPlace | None]
+
+
+def _no_segment(_: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wal:
+    """Where recovery finds WAL: for each timeline first the archive, then the server's own pg_wal.
+
+    The look-ups give the scan of a segment, or None when there is no file of that name; they are
+    called in the order of replay, at most a few times for the same name.
+    """
+
+    segment_size: int  # bytes
+    names: Collection[str]  # all segments there are, to tell whether any lies behind an obstacle
+    archived: ReadSegment
+    # (segment, lsn) -> the first record whole in the segment that starts at or behind lsn
+    find_record: FindRecord
+    carried: ReadSegment = _no_segment  # in the pg_wal that the backup brings
+
+    def name(self, timeline: int, number: int) -> str:
+        return segment_name(timeline, number, self.segment_size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restore:
+    """Everything that recovery would have, but its target."""
+
+    server: Server
+    backup: BackupFacts
+    control: ControlFile | None  # None: the backup's pg_control was not read
+    histories: Mapping[int, TimelineHistory]
+    broken_histories: Collection[int] = ()  # there, and refused by the server
+    wal: Wal

@@ -1,0 +1,103 @@
+"""The FATAL messages of recovery, word for word as each major writes them.
+
+Follows ereport() calls in src/backend/access/transam: xlog.c to 14, xlogrecovery.c from 15.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from parsers.lsn import format_lsn
+
+TARGET_NOT_REACHED: Final = "recovery ended before configured recovery target was reached"
+STOP_BEFORE_CONSISTENCY: Final = "requested recovery stop point is before consistent recovery point"
+BACKUP_END_MISSING: Final = "WAL ends before end of online backup"
+CONSISTENCY_MISSING: Final = "WAL ends before consistent recovery point"
+LABEL_INCONSISTENT: Final = "backup_label contains data inconsistent with control file"
+INCREMENTAL: Final = "this is an incremental backup, not a data directory"
+PREPARED_FULL: Final = "maximum number of prepared transactions reached"
+PARAMETERS_SHORT: Final = "recovery aborted because of insufficient parameter settings"
+
+
+def checkpoint_missing(major: int, lsn: int) -> str:
+    """The checkpoint that backup_label names cannot be read."""
+    text = "could not locate required checkpoint record"
+    return f"{text} at {format_lsn(lsn)}" if major >= 17 else text
+
+
+def redo_missing(major: int, redo_lsn: int, checkpoint_lsn: int) -> str:
+    """The checkpoint can be read, the record where replay should begin cannot."""
+    if major >= 17:
+        return (
+            f"could not find redo location {format_lsn(redo_lsn)}"
+            f" referenced by checkpoint record at {format_lsn(checkpoint_lsn)}"
+        )
+    return "could not find redo location referenced by checkpoint record"
+
+
+def redo_unexpected(lsn: int) -> str:
+    """From 17 on an online checkpoint's redo point is a record of its own kind."""
+    return f"unexpected record type found at redo point {format_lsn(lsn)}"
+
+
+def timeline_missing(timeline: int) -> str:
+    return f"recovery target timeline {timeline} does not exist"
+
+
+def timeline_not_child(timeline: int) -> str:
+    return f"requested timeline {timeline} is not a child of this server's history"
+
+
+def timeline_unknown(timeline: int) -> str:
+    return f"requested timeline {timeline} is not in this server's history"
+
+
+def timeline_lacks_minimum(timeline: int, lsn: int, minimum_timeline: int) -> str:
+    return (
+        f"requested timeline {timeline} does not contain minimum recovery point"
+        f" {format_lsn(lsn)} on timeline {minimum_timeline}"
+    )
+
+
+def wrong_size(segment: str, size_bytes: int, expected_bytes: int) -> str:
+    return f'archive file "{segment}" has wrong size: {size_bytes} instead of {expected_bytes}'
+
+
+def parameter_short(major: int, name: str, value: int, needed: int) -> str:
+    """A setting is lower than on the server that wrote the WAL, and hot_standby is on."""
+    if major >= 14:
+        return PARAMETERS_SHORT
+    return (
+        f"hot standby is not possible because {name} = {value} is a lower setting than on the"
+        f" master server (its value was {needed})"
+    )
+
+
+def wal_minimal(major: int) -> str:
+    """14 and later refuse; 13 only does with hot_standby on."""
+    if major >= 17:
+        return 'WAL was generated with "wal_level=minimal", cannot continue recovering'
+    if major >= 14:
+        return "WAL was generated with wal_level=minimal, cannot continue recovering"
+    return (
+        'hot standby is not possible because wal_level was not set to "replica" or higher on the'
+        " master server"
+    )
+
+
+def segment_removed(segment: str) -> str:
+    """A prepared transaction's PREPARE is to be read from a file that pg_wal does not have."""
+    return f"requested WAL segment pg_wal/{segment} has already been removed"
+
+
+def unexpected_timeline(timeline: int, before: int) -> str:
+    """A PANIC: a record switches to a timeline that the target's history does not have."""
+    return f"unexpected timeline ID {timeline} (after {before}) in checkpoint record"
+
+
+def unexpected_previous_timeline(previous: int, current: int) -> str:
+    """A PANIC: a record says that it follows another timeline than the one being replayed."""
+    return (
+        f"unexpected previous timeline ID {previous} (current timeline ID {current})"
+        " in checkpoint record"
+    )

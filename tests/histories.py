@@ -1,0 +1,223 @@
+"""A cluster's life at random, by a seed: what recovery may meet on its way.
+
+Every step that writes notes the transaction that wrote it, by the server's word. Backups are taken
+by hand (pg_backup_start to pg_backup_stop), so that life can go on while one is taken.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from agent.postgres.cluster import Cluster
+from parsers.timeline_history import parse_timeline_history
+from rules.target import Target
+from tests.restoring import recovery_settings
+
+POINT_NAMES = ("alpha", "beta", "niño «ñ»")
+SETTINGS: dict[str, str | int | bool] = {
+    "max_prepared_transactions": 20,
+    "autovacuum": False,
+    "shared_buffers": "8MB",
+    "wal_keep_size": 0,
+    "bgwriter_lru_maxpages": 0,
+    "max_wal_size": "1GB",
+    "checkpoint_timeout": "1h",
+}
+
+
+@dataclass
+class Life:
+    """One server on one timeline, and what was done on it."""
+
+    cluster: Cluster
+    archive: Path
+    rng: random.Random
+    rows: dict[int, int] = field(default_factory=dict)  # value in table `seen` -> its top-level xid
+    next_value: int = 1
+    begin_lsn: int = 0  # where its timeline left its parent
+    prepared: list[str] = field(default_factory=list)
+    steps: list[str] = field(default_factory=list)
+
+    @property
+    def major(self) -> int:
+        return self.cluster.installation.major
+
+    def connect(self) -> psycopg.Connection[Any]:
+        return self.cluster.connect()
+
+    def live(self, connection: psycopg.Connection[Any], count: int) -> None:
+        """Take steps, each of them as likely as its weight."""
+        names, weights = zip(*_WEIGHTS.items(), strict=True)
+        for step in self.rng.choices(names, weights, k=count):
+            self.steps.append(step.__name__)
+            step(self, connection)
+
+    def insert(self, connection: psycopg.Connection[Any]) -> None:
+        """Put one row into `seen` within the open transaction."""
+        value, self.next_value = self.next_value, self.next_value + 1
+        row = connection.execute("SELECT txid_current() % (2 ^ 32)::bigint").fetchone()
+        connection.execute("INSERT INTO seen VALUES (%s)", [value])
+        self.rows[value] = int(row[0])  # type: ignore[index]
+
+    def take_backup(
+        self, target: Path, meanwhile: Callable[[psycopg.Connection[Any]], None]
+    ) -> None:
+        """Copy the data directory while `meanwhile` goes on, before and after the copy."""
+        old = self.major < 15
+        start = "pg_start_backup('b', true, false)" if old else "pg_backup_start('b', true)"
+        stop = "pg_stop_backup(false)" if old else "pg_backup_stop()"
+        with self.connect() as session, self.connect() as other:
+            session.execute(f"SELECT {start}")
+            meanwhile(other)
+            copy_cluster(self.cluster.data, target)
+            meanwhile(other)
+            row = session.execute(f"SELECT labelfile FROM {stop}").fetchone()
+        label = target / "backup_label"
+        label.write_text(row[0])  # type: ignore[index]
+        self.cluster.account.own(label)
+
+    def finish(self) -> None:
+        """Archive everything, and stop."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_logical_emit_message(false, 'p', 'the end')")
+            row = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
+        wait_for(self.archive / row[0])  # type: ignore[index]
+        self.cluster.stop("fast")
+
+
+def begin_life(cluster: Cluster, archive: Path, seed: int) -> Life:
+    """The first timeline of a running cluster."""
+    cluster.sql("CREATE TABLE seen (n int)")
+    # Two of the three databases go: a restore copies a third of the files.
+    cluster.sql("UPDATE pg_database SET datistemplate = false")
+    cluster.sql("DROP DATABASE template0")
+    cluster.sql("DROP DATABASE template1")
+    return Life(cluster, archive, random.Random(seed))
+
+
+def copy_cluster(data: Path, target: Path) -> None:
+    """What a base backup takes of a running cluster's data directory."""
+    subprocess.run(["cp", "-a", str(data), str(target)], check=False, stderr=subprocess.DEVNULL)
+    for pattern in ("pg_wal/0*", "pg_wal/archive_status/*", "postmaster.*", "pg_replslot/*"):
+        for path in target.glob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def fork(parent: Life, cluster: Cluster, backup: Path, target: Target, seed: int) -> Life:
+    """Restore `backup` up to a target and live on, archiving, on the new timeline."""
+    subprocess.run(["cp", "-a", str(backup), str(cluster.data)], check=True)
+    archive = parent.archive
+    cluster.configure(
+        unix_socket_directories=str(cluster.sockets), listen_addresses="",
+        restore_command=f"cp {archive}/%f %p", archive_mode="on",
+        archive_command=f"test ! -f {archive}/%f && cp %p {archive}/%f",
+        **recovery_settings(target),
+    )  # fmt: skip
+    cluster.signal()
+    cluster.start()
+    while cluster.sql("SELECT pg_is_in_recovery()")[0][0]:
+        time.sleep(0.05)
+    name = cluster.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
+    history = archive / f"{name[:8]}.history"
+    wait_for(history)
+    entry = parse_timeline_history(history.read_bytes(), int(name[:8], 16)).entries[-1]
+    return Life(
+        cluster, archive, random.Random(seed), next_value=parent.next_value + 1000,
+        begin_lsn=entry.switch_lsn,
+    )  # fmt: skip
+
+
+def wait_for(path: Path, seconds: float = 20) -> None:
+    """Wait until a file is archived."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} was not archived"
+        time.sleep(0.02)
+    time.sleep(0.05)  # cp has made the file: let it fill it
+
+
+# -- steps ----------------------------------------------------------------------------------------
+
+Connection = psycopg.Connection[Any]
+
+
+def commit(life: Life, connection: Connection) -> None:
+    with connection.transaction():
+        life.insert(connection)
+
+
+def abort(life: Life, connection: Connection) -> None:
+    with connection.transaction():
+        life.insert(connection)
+        raise psycopg.Rollback
+
+
+def nest(life: Life, connection: Connection) -> None:
+    """Subtransactions, kept and rolled back."""
+    with connection.transaction():
+        life.insert(connection)
+        for keep in (True, False):
+            with connection.transaction():
+                connection.execute("INSERT INTO seen VALUES (0)")
+                connection.execute("DELETE FROM seen WHERE n = 0")
+                if not keep:
+                    raise psycopg.Rollback
+
+
+def prepare(life: Life, connection: Connection) -> None:
+    if len(life.prepared) >= 5:
+        return
+    gid = f"g{life.next_value}"
+    connection.execute("BEGIN")
+    life.insert(connection)
+    connection.execute(f"PREPARE TRANSACTION '{gid}'")  # type: ignore[arg-type]
+    life.prepared.append(gid)
+
+
+def end_prepared(life: Life, connection: Connection) -> None:
+    if not life.prepared:
+        prepare(life, connection)
+    gid = life.prepared.pop(life.rng.randrange(len(life.prepared)))
+    ending = life.rng.choice(("COMMIT", "ROLLBACK"))
+    connection.execute(f"{ending} PREPARED '{gid}'")  # type: ignore[arg-type]
+
+
+def restore_point(life: Life, connection: Connection) -> None:
+    connection.execute("SELECT pg_create_restore_point(%s)", [life.rng.choice(POINT_NAMES)])
+
+
+def ddl(life: Life, connection: Connection) -> None:
+    connection.execute("DROP TABLE IF EXISTS extra")
+    connection.execute("CREATE TABLE extra AS SELECT generate_series(1, 50) AS n")
+
+
+def switch(life: Life, connection: Connection) -> None:
+    connection.execute("SELECT pg_switch_wal()")
+
+
+def checkpoint(life: Life, connection: Connection) -> None:
+    connection.execute("CHECKPOINT")
+
+
+def idle(life: Life, connection: Connection) -> None:
+    time.sleep(0.03)
+
+
+def message(life: Life, connection: Connection) -> None:
+    """A record of no transaction, now and then one that fills pages or crosses a segment."""
+    size = life.rng.choice((10, 100, 9_000, 400_000))
+    connection.execute("SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))", [size])
+
+
+_WEIGHTS: dict[Callable[[Life, Connection], None], int] = {
+    commit: 10, abort: 4, nest: 3, prepare: 3, end_prepared: 3, restore_point: 4, ddl: 2,
+    switch: 3, checkpoint: 1, idle: 3, message: 5,
+}  # fmt: skip

@@ -1,0 +1,310 @@
+"""The agent on a real server: every source alone, and every way for a source to go bad."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent.postgres.cluster import Cluster
+from tests.fix_agent import WatchedAgent
+from tests.fix_postgres import IN_CI, NewCluster
+
+NewAgent = Callable[..., WatchedAgent]
+GOLDEN = Path(__file__).parent.parent / "golden" / "metrics.txt"
+SERVER_COLLECTORS = (
+    "archiver", "positions", "control", "settings", "archive_status", "wal_directory",
+)  # fmt: skip
+
+
+@pytest.fixture
+def primary(new_cluster: NewCluster) -> Cluster:
+    """A server with an archive of five segments and one base backup."""
+    cluster = new_cluster(16)
+    cluster.base_backup(cluster.account.make_directory(cluster.home / "backups") / "one")
+    cluster.sql("CREATE TABLE t (n int)")
+    for _ in range(3):
+        cluster.sql("INSERT INTO t SELECT generate_series(1, 100)")
+        cluster.sql("SELECT pg_switch_wal()")
+    _wait_until_archived(cluster)
+    return cluster
+
+
+def _wait_until_archived(cluster: Cluster) -> None:
+    for _ in range(100):
+        waiting = cluster.sql(
+            "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+        )
+        if waiting == [(0,)]:
+            return
+        time.sleep(0.1)
+    raise AssertionError("the archiver does not keep up")
+
+
+def archives(cluster: Cluster) -> list[dict[str, str]]:
+    return [{"url": str(cluster.home / "archive")}]
+
+
+def segments(cluster: Cluster) -> list[Path]:
+    return sorted(p for p in (cluster.home / "archive").iterdir() if len(p.name) == 24)
+
+
+def everything(cluster: Cluster) -> dict[str, object]:
+    return {
+        "dsn": cluster.dsn,
+        "archives": archives(cluster),
+        "backups": {"url": str(cluster.home / "backups")},
+        "log": str(cluster.log),
+    }
+
+
+def test_a_healthy_cluster_gives_the_golden_page(primary: Cluster, new_agent: NewAgent) -> None:
+    agent = new_agent(**everything(primary))
+    agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_damaged") == 1)
+    agent.wait_for(lambda page: page.total("pitr_backups", state="restorable") == 1)
+    with urllib.request.urlopen(f"{agent.url}/metrics") as answer:
+        page = answer.read().decode()
+    masked = _mask(page)
+    if os.environ.get("UPDATE_GOLDEN"):
+        GOLDEN.write_text(masked)
+    assert masked == GOLDEN.read_text()
+
+
+def test_promtool_accepts_the_page(primary: Cluster, new_agent: NewAgent) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        assert not IN_CI, "promtool (Debian package prometheus) must be there in CI"
+        pytest.skip("promtool is not installed")
+    agent = new_agent(**everything(primary))
+    agent.wait_for(lambda page: page.total("pitr_up") == 1)
+    with urllib.request.urlopen(f"{agent.url}/metrics") as answer:
+        page = answer.read()
+    result = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True)
+    assert (result.returncode, result.stdout + result.stderr) == (0, b"")
+
+
+def _mask(page: str) -> str:
+    """The page with its values out, but for those that say which state something is in."""
+    lines = []
+    for line in page.splitlines():
+        if line.startswith("#") or not line.startswith("pitr_"):
+            lines.append(line if "pitr_" in line else "")
+            continue
+        name, value = line.rsplit(" ", 1)
+        stays = re.match(
+            r"pitr_(up|finding|check_known|collector_success|backups|objective|archive_(miss|dam))",
+            name,
+        )
+        lines.append(f"{name} {value if stays else 'VALUE'}")
+    text = re.sub(r'(python_version|version)="[^"]*"', r'\1="X"', "\n".join(filter(None, lines)))
+    return text + "\n"
+
+
+@pytest.mark.parametrize("source", ["dsn", "archives", "backups", "log"])
+def test_one_source_alone_is_enough(primary: Cluster, new_agent: NewAgent, source: str) -> None:
+    agent = new_agent(**{source: everything(primary)[source]})
+    collectors = {"dsn": SERVER_COLLECTORS, "archives": ("archive",)}.get(source, (source,))
+    page = agent.wait_for(lambda page: all(agent.succeeded(c)(page) for c in collectors))
+    seen = {sample.labels["collector"] for sample in page.select("pitr_collector_success")}
+    assert seen == set(collectors)
+    assert (page.total("pitr_up") is None) == (source != "dsn")
+    assert not page.findings("critical", "warning")
+
+
+def test_a_dead_primary_leaves_the_archive_judged(primary: Cluster, new_agent: NewAgent) -> None:
+    primary.stop()
+    agent = new_agent(**everything(primary))
+    page = agent.wait_for(agent.succeeded("archive"))
+    assert page.total("pitr_up") == 0
+    assert page.total("pitr_archive_ready_files") is None
+    segments(primary)[-2].unlink()
+    page = agent.wait_for(lambda page: "wal_gap" in page.findings("critical"))
+    assert page.total("pitr_archive_missing_segments", timeline="1", **{"class": "lost"}) == 1
+    assert page.total("pitr_check_known", id="archiver_failing") == 0
+
+
+def test_a_stopped_server_delays_nobody_and_is_read_again_when_it_goes_on(
+    primary: Cluster, new_agent: NewAgent
+) -> None:
+    agent = new_agent(**everything(primary))
+    agent.wait_for(lambda page: page.total("pitr_up") == 1)
+    pids = _processes_of(primary)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        agent.wait_for(agent.failed("archiver"))
+        began = time.monotonic()
+        page = agent.read()
+        assert page is not None
+        assert time.monotonic() - began < 1, "a scrape only renders the last readings"
+        assert agent.succeeded("archive")(page)
+        segments(primary)[-2].unlink()
+        agent.wait_for(lambda page: "wal_gap" in page.findings())
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+    agent.wait_for(lambda page: page.total("pitr_up") == 1)
+
+
+def _processes_of(cluster: Cluster) -> list[int]:
+    """The postmaster and its children."""
+    postmaster = cluster.postmaster_pid()
+    assert postmaster is not None
+    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    return [postmaster, *map(int, children)]
+
+
+def test_an_archive_that_hangs_delays_nobody(primary: Cluster, new_agent: NewAgent) -> None:
+    pipe = primary.home / "archive" / "00000009.history"
+    os.mkfifo(pipe)  # opening it waits for a writer, as a dead NFS server makes one wait
+    agent = new_agent(**everything(primary))
+    page = agent.wait_for(agent.failed("archive"))
+    assert page.total("pitr_up") == 1
+    assert page.total("pitr_archive_missing_segments") is None
+    first = page.total("pitr_verdict_timestamp_seconds")
+    agent.wait_for(lambda page: page.total("pitr_verdict_timestamp_seconds") > first)
+    assert "archive: no answer within 2 s" in agent.log.read_text()
+    descriptor = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    pipe.unlink()
+    os.close(descriptor)
+
+
+def test_an_archive_that_vanishes_is_unknown_and_keeps_its_findings(
+    primary: Cluster, new_agent: NewAgent
+) -> None:
+    archive = primary.home / "archive"
+    segments(primary)[-2].unlink()
+    agent = new_agent(**everything(primary))
+    agent.wait_for(lambda page: "wal_gap" in page.findings())
+    archive.rename(primary.home / "away")
+    page = agent.wait_for(agent.failed("archive"))
+    page = agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_gap") == 0)
+    assert "wal_gap" in page.findings("critical")
+    assert page.total("pitr_archive_missing_segments") is None
+    assert "there is no such directory" in agent.log.read_text()
+    (primary.home / "away").rename(archive)
+    agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_gap") == 1)
+
+
+def test_a_role_without_pg_monitor_is_told_what_to_grant(
+    primary: Cluster, new_agent: NewAgent
+) -> None:
+    primary.sql("CREATE ROLE watcher LOGIN")
+    dsn = primary.dsn.replace("user=postgres", "user=watcher")
+    agent = new_agent(dsn=dsn, archives=archives(primary))
+    agent.wait_for(lambda page: all(agent.succeeded(c)(page) for c in SERVER_COLLECTORS[:4]))
+    agent.wait_for(agent.failed("archive_status"))
+    page = agent.wait_for(agent.failed("wal_directory"))
+    assert page.total("pitr_archive_ready_files") is None
+    assert "GRANT pg_monitor TO" in agent.log.read_text()
+    primary.sql("GRANT pg_monitor TO watcher")
+    agent.wait_for(lambda page: all(agent.succeeded(c)(page) for c in SERVER_COLLECTORS))
+
+
+def test_pg_monitor_is_enough_and_a_wrong_password_is_said_without_it(
+    primary: Cluster, new_agent: NewAgent
+) -> None:
+    primary.sql("CREATE ROLE watcher LOGIN PASSWORD 'right' IN ROLE pg_monitor")
+    hba = primary.data / "pg_hba.conf"
+    hba.write_text("local all watcher scram-sha-256\nlocal all all trust\n")
+    primary.sql("SELECT pg_reload_conf()")
+    dsn = primary.dsn.replace("user=postgres", "user=watcher")
+    agent = new_agent(dsn=f"{dsn} password=s3cret-wrong")
+    page = agent.wait_for(agent.failed("archiver"))
+    assert page.total("pitr_up") == 0
+    log = agent.log.read_text()
+    assert "password authentication failed for user" in log
+    assert "s3cret" not in log
+    right = new_agent(dsn=f"{dsn} password=right")
+    right.wait_for(lambda page: all(right.succeeded(c)(page) for c in SERVER_COLLECTORS))
+
+
+def test_a_paused_restore_is_seen(
+    primary: Cluster, new_agent: NewAgent, new_cluster: NewCluster
+) -> None:
+    primary.sql("SELECT pg_create_restore_point('here')")
+    primary.sql("INSERT INTO t VALUES (1)")
+    primary.sql("SELECT pg_switch_wal()")
+    _wait_until_archived(primary)
+    restored = new_cluster(16, initdb=False)
+    restored.restore_from(
+        primary.home / "backups" / "one",
+        restore_command=f"cp {primary.home}/archive/%f %p",
+        recovery_target_name="here",
+        recovery_target_action="pause",
+    )
+    with restored.running():
+        agent = new_agent(dsn=restored.dsn)
+        page = agent.wait_for(lambda page: page.total("pitr_recovery_paused") == 1)
+        assert page.total("pitr_recovery_in_progress") == 1
+        assert page.total("pitr_recovery_replayed_bytes") > 0
+        restored.sql("SELECT pg_wal_replay_resume()")
+        page = agent.wait_for(lambda page: page.total("pitr_recovery_in_progress") == 0)
+        assert page.total("pitr_recovery_paused") is None
+
+
+def test_every_installed_major_answers_every_poller(
+    pg, new_cluster: NewCluster, new_agent: NewAgent
+) -> None:  # type: ignore[no-untyped-def]
+    cluster = new_cluster(pg)
+    agent = new_agent(dsn=cluster.dsn)
+    agent.wait_for(lambda page: all(agent.succeeded(c)(page) for c in SERVER_COLLECTORS))
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).parent / "pitr-agent"
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30)
+
+
+def test_a_port_in_use_ends_in_unknown_with_one_line(tmp_path: Path) -> None:
+    config = tmp_path / "pitr.yaml"
+    config.write_text(f"clusters: [{{name: a, archives: [{{url: {tmp_path}}}]}}]\n")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        result = _run("run", "--config", str(config), "--web.listen-address", address)
+    assert result.returncode == 3
+    assert result.stderr.splitlines()[-1] == (
+        f"pitr-agent: cannot listen on {address}: Address already in use: "
+        "choose another --web.listen-address"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["run"],
+        ["walk"],
+        ["run", "--config"],
+        ["check-config", "--config", "/absent.yaml"],
+        ["run", "--config", "x", "--nope"],
+    ],
+)
+def test_what_is_typed_wrong_ends_in_usage(arguments: list[str]) -> None:
+    result = _run(*arguments)
+    assert result.returncode == 64
+    assert "Traceback" not in result.stderr
+    assert result.stdout == ""
+
+
+def test_check_config_says_what_it_read(tmp_path: Path) -> None:
+    config = tmp_path / "pitr.yaml"
+    config.write_text("clusters: [{name: a, dsn: x}, {name: b, dsn: y}]\n")
+    result = _run("check-config", "--config", str(config))
+    assert (result.returncode, result.stdout) == (0, f"{config}: valid: 2 cluster(s): a, b\n")
+    config.write_text("clusters:\n  - {name: a, dns: x}\n")
+    result = _run("check-config", "--config", str(config))
+    assert result.returncode == 64
+    assert f"{config}:2: unknown key 'clusters.0.dns'" in result.stderr

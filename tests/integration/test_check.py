@@ -1,0 +1,325 @@
+"""`pitr-check` on archives that a real server made: healthy, and broken in one place each."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from parsers.segment import segment_name
+from tests.fix_check import MIB, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
+
+DEPTHS = ("names", "headers", "records")
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_a_healthy_archive_is_ok_at_every_depth_and_says_which(
+    archived: Archived, depth: str
+) -> None:
+    checked = archived.check("--depth", depth)
+    verdict = checked.json
+    assert (checked.status, verdict["verdict"], verdict["restorable"]) == (0, "ok", True)
+    assert verdict["depth"] == depth
+    (archive,) = verdict["archives"]
+    assert (archive["segments"], archive["gaps"], archive["damaged"]) == (
+        len(archived.segments), [], [],
+    )  # fmt: skip
+    (backup,) = verdict["backups"]
+    (window,) = backup["windows"]
+    assert window["from"]["lsn"] == backup["stop_lsn"]
+    assert (backup["depth"], window["depth"]) == ("files", depth)
+    assert not verdict["findings"]
+
+
+def test_identity_and_size_are_what_pg_controldata_says(archived: Archived) -> None:
+    verdict = archived.check().json
+    controldata = shutil.which("pg_controldata") or "/usr/lib/postgresql/15/bin/pg_controldata"
+    said = subprocess.run(
+        [controldata, archived.backup], capture_output=True, text=True, env={"LC_ALL": "C"}
+    ).stdout
+    assert verdict["server_major"] == 16
+    assert f"Database system identifier:           {verdict['system_identifier']}\n" in said
+    assert verdict["wal_segment_size"] == MIB
+
+
+def test_a_gap_after_the_backup_is_named_and_shortens_the_window(archived: Archived) -> None:
+    lost = archived.segments[-2]
+    lost.unlink()
+    for depth in DEPTHS:
+        checked = archived.check("--depth", depth)
+        verdict = checked.json
+        assert (checked.status, verdict["verdict"]) == (2, "critical")
+        assert verdict["restorable"] is True, "the backup itself still is"
+        (gap,) = verdict["archives"][0]["gaps"]
+        assert (gap["first"], gap["last"], gap["segments"]) == (lost.name, lost.name, 1)
+        assert (gap["class"], gap["harmless"]) == ("lost", False)
+        assert verdict["target"]["outcome"] == "opens", "PostgreSQL promotes at a gap"
+        assert verdict["target"]["reachable"] is False
+        number = int(lost.name[16:], 16)
+        assert verdict["backups"][0]["windows"][0]["to"]["lsn"] == f"0/{number * MIB:X}"
+        assert checked.findings == {"wal_gap", "target_unreachable"}
+
+
+def test_wal_that_the_backup_carries_itself_is_not_missed(archived: Archived) -> None:
+    start = archived.check().json["backups"][0]["start_segment"]
+    (archived.archive / start).unlink()
+    checked = archived.check()
+    assert (checked.status, checked.findings) == (0, {"wal_gap_harmless"})
+    shutil.rmtree(archived.backup / "pg_wal")
+    checked = archived.check()
+    assert checked.status == 2
+    assert checked.json["restorable"] is False
+    assert "backup_wal_missing" in checked.findings
+
+
+def test_a_gap_before_every_backup_is_harmless(archived: Archived) -> None:
+    first = archived.segments[0]
+    start = archived.check().json["backups"][0]["start_segment"]
+    middle = segment_name(1, int(first.name[16:], 16) + 1, MIB)
+    assert middle < start
+    (archived.archive / middle).unlink()
+    checked = archived.check()
+    assert (checked.status, checked.findings) == (0, {"wal_gap_harmless"})
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, 300_000)
+
+
+def _lengthen(path: Path) -> None:
+    os.truncate(path, 2 * MIB)
+
+
+def _other_system(path: Path) -> None:
+    _flip(path, 24)
+
+
+def _wrong_address(path: Path) -> None:
+    shutil.copyfile(path.with_name(segment_name(1, int(path.name[16:], 16) - 1, MIB)), path)
+
+
+def _bad_header(path: Path) -> None:
+    _flip(path, 3 * 8192)
+
+
+def _bad_record(path: Path) -> None:
+    _flip(path, 100_000)
+
+
+def _flip(path: Path, offset: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 0x10
+    path.write_bytes(data)
+
+
+def _zeroed(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[400_000:] = bytes(len(data) - 400_000)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("breaking", "kind", "shallowest"),
+    [
+        (_truncate, "truncated", "headers"),
+        (_lengthen, "oversized", "headers"),
+        (_other_system, "foreign_system", "headers"),
+        (_wrong_address, "wrong_address", "headers"),
+        (_bad_header, "bad_header", "headers"),
+        (_bad_record, "bad_crc", "records"),
+        (_zeroed, "zeroed", "records"),
+    ],
+)
+def test_each_damage_is_found_placed_and_named(
+    archived: Archived, breaking, kind: str, shallowest: str
+) -> None:  # type: ignore[no-untyped-def]
+    victim = archived.segments[-2]
+    breaking(victim)
+    archived.age(victim)
+    for depth in DEPTHS[DEPTHS.index(shallowest) :]:
+        checked = archived.check("--depth", depth)
+        (damage,) = checked.json["archives"][0]["damaged"]
+        assert (damage["segment"], damage["kind"]) == (victim.name, kind)
+        assert checked.status == 2
+        finding = "foreign_system" if kind == "foreign_system" else "wal_damaged"
+        assert finding in checked.findings
+        windows = checked.json["backups"][0]["windows"]
+        number = int(victim.name[16:], 16)
+        assert all(_position(window["to"]["lsn"]) <= (number + 1) * MIB for window in windows)
+
+
+def _position(lsn: str) -> int:
+    return int(lsn.split("/")[1], 16)
+
+
+def test_a_short_file_that_changed_just_now_is_not_judged_yet(archived: Archived) -> None:
+    _truncate(archived.segments[-1])
+    checked = archived.check()
+    assert (checked.status, checked.json["verdict"]) == (3, "unknown")
+    assert checked.findings == {"wal_unread"}
+
+
+def test_files_of_the_backup_are_held_to_its_manifest(archived: Archived) -> None:
+    victim = archived.backup / "base" / "1" / "1259"
+    data = victim.read_bytes()
+    victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    assert archived.check().status == 0, "the size is right"
+    checked = archived.check("--backup-depth", "checksums")
+    assert checked.findings == {"backup_files_bad", "target_unreachable"}
+    assert checked.json["restorable"] is False
+    victim.unlink()
+    checked = archived.check()
+    assert (checked.status, checked.json["restorable"]) == (2, False)
+    assert checked.json["target"]["reason"] == ("the backup is not whole: base/1/1259 (absent)")
+    assert archived.check("--backup-depth", "label").status == 0
+
+
+def test_pg_verifybackup_agrees_about_checksums(archived: Archived) -> None:
+    program = Path("/usr/lib/postgresql/15/bin/pg_verifybackup")
+    if not program.exists():
+        pytest.skip("pg_verifybackup of Debian's PostgreSQL 15 is not installed")
+    for path in (None, archived.backup / "base" / "1" / "1249", archived.backup / "PG_VERSION"):
+        if path is not None:
+            _flip(path, 0)
+        theirs = subprocess.run(
+            [program, "--no-parse-wal", archived.backup], capture_output=True
+        ).returncode
+        ours = archived.check("--backup-depth", "checksums").status
+        assert (theirs == 0) == (ours == 0)
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "outcome"),
+    [
+        (("--target-lsn", "FF/0"), 2, "fails"),
+        (("--target-lsn", "0/1000028"), 2, "fails"),
+        (("--target-name", "anything"), 3, "unknown"),
+        (("--target-xid", "800"), 3, "unknown"),
+        (("--target-time", "2025-07-10 12:36:52-07"), 3, "unknown"),
+    ],
+)
+def test_listing_proves_only_that_a_target_is_out_of_reach(
+    archived: Archived, target: tuple[str, str], status: int, outcome: str
+) -> None:
+    checked = archived.check("--depth", "headers", *target)
+    assert (checked.status, checked.json["target"]["outcome"]) == (status, outcome)
+
+
+def test_without_a_backup_nothing_is_called_restorable(archived: Archived) -> None:
+    checked = pitr_check("--archive", archived.archive, "--format", "json")
+    assert (checked.status, checked.findings) == (3, {"backup_not_given"})
+    assert checked.json["restorable"] is None
+
+
+def test_nagios_gets_one_line_with_performance_data(archived: Archived) -> None:
+    checked = pitr_check(
+        "--archive", archived.archive, "--backup", archived.backup, "--format", "nagios"
+    )
+    count = len(archived.segments)
+    assert (checked.status, checked.out) == (
+        0,
+        "PITR OK - 1 backup(s) restorable, looked at to depth records | "
+        f"segments={count};;;0 missing_segments=0;;0;0 damaged_segments=0;;0;0 "
+        "restorable_backups=1;;1:;0\n",
+    )
+
+
+def test_text_begins_with_the_verdict_and_names_what_is_missing(archived: Archived) -> None:
+    lost = archived.segments[-2]
+    lost.unlink()
+    checked = pitr_check("--archive", archived.archive, "--backup", archived.backup)
+    first, second, *rest = checked.out.splitlines()
+    assert first.startswith("CRITICAL: 1 backup is restorable, up to 0/")
+    assert second == "looked at: every record, its checksum and its link to the one before"
+    assert f"CRITICAL wal_gap: 1 segment(s) missing on timeline 1: {lost.name}" in rest
+    assert any(line.startswith("  what to do: Look for the segments in pg_wal") for line in rest)
+
+
+def test_the_configuration_names_archive_and_backups(archived: Archived, tmp_path: Path) -> None:
+    config = tmp_path / "pitr.yaml"
+    config.write_text(
+        f"clusters:\n  - name: a\n    archives: [{{url: {archived.archive}}}]\n"
+        f"    backups: {{url: {tmp_path}}}\n  - {{name: b, dsn: x}}\n"
+    )
+    assert pitr_check("--config", config, "--cluster", "a").status == 0
+    assert pitr_check("--config", config).status == 64
+    assert "no cluster 'c'" in pitr_check("--config", config, "--cluster", "c").err
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def said(checked: Checked) -> str:
+    (line,) = checked.err.splitlines()
+    return line.removeprefix("pitr-check: ")
+
+
+def test_directories_that_are_no_archive(tmp_path: Path, archived: Archived) -> None:
+    def check(path: Path) -> Checked:
+        return pitr_check("--archive", path, "--backup", archived.backup)
+
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert check(empty).status == 3
+    assert said(check(empty)).startswith(f"{empty} is empty: is this the directory")
+    (empty / "notes.txt").touch()
+    assert "holds 1 file(s), none of them named as WAL is" in said(check(empty))
+    assert said(check(tmp_path / "nowhere")) == f"{tmp_path}/nowhere: there is no such directory"
+
+
+def test_backups_that_cannot_be_read(archived: Archived) -> None:
+    label = archived.backup / "backup_label"
+    good = label.read_bytes()
+    label.write_bytes(good.replace(b"\n", b"\r\n"))
+    checked = archived.check()
+    assert checked.status == 3
+    assert "backup_label: line 1: carriage return" in said(checked)
+    label.write_bytes(b"START WAL LOCATION: nonsense\n")
+    assert "expected 'START WAL LOCATION: LSN (file SEGMENT)'" in said(archived.check())
+    label.rename(label.with_suffix(".old"))
+    assert "no backup_label: it was started once" in said(archived.check())
+
+
+def test_an_unreadable_segment_is_unknown_not_damaged(archived: Archived) -> None:
+    archived.segments[-1].chmod(0)
+    checked = archived.check(prefix=WITHOUT_ROOTS_EYES)
+    assert (checked.status, checked.findings) == (3, {"wal_unread"})
+    (damage,) = checked.json["archives"][0]["damaged"]
+    assert (damage["kind"], damage["lsn"]) == ("unreadable", None)
+
+
+def test_a_directory_that_may_not_be_listed(archived: Archived) -> None:
+    archived.archive.chmod(0)
+    checked = archived.check(prefix=WITHOUT_ROOTS_EYES)
+    archived.archive.chmod(0o755)
+    assert checked.status == 3
+    assert said(checked) == f"{archived.archive}: cannot be listed: Permission denied"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "nothing to look at"),
+        (["--archive"], "expected one argument"),
+        (["--archive", "/x", "--depth", "deep"], "invalid choice"),
+        (["--archive", "/x", "--target-lsn", "zz"], "not an LSN: 'zz'"),
+        (["--archive", "/x", "--target-xid", "-1"], "not a transaction id"),
+        (["--archive", "/x", "--target-xid", "abc"], "not a transaction id"),
+        (["--archive", "/x", "--target-name", "x" * 64], "1 to 63 bytes"),
+        (["--archive", "/x", "--timeline", "newest"], "write latest, current or a number"),
+        (["--archive", "/x", "--target-xid", "5", "--target-name", "x"], "not allowed with"),
+        (["--archive", "/x", "--now", "yesterday"], "write ISO 8601"),
+        (["--archive", "/x", "--workers", "0"], "at least 1"),
+        (["--cluster", "x"], "--cluster needs --config"),
+        (["--nope"], "unrecognized arguments"),
+    ],
+)
+def test_what_is_typed_wrong_ends_in_usage_with_one_line(
+    arguments: list[str], expected: str
+) -> None:
+    checked = pitr_check(*arguments)
+    assert (checked.status, checked.out) == (64, "")
+    assert expected in said(checked)
