@@ -16,7 +16,7 @@ window is carried as a `PartialRecord`, exactly as one that runs out of the segm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import google_crc32c
@@ -92,7 +92,7 @@ def open_records(
 
 @dataclass(slots=True)
 class RecordReader:
-    """The state of a walk between windows. `read` runs it over pages that follow each other."""
+    """The state of a walk between windows."""
 
     buffer: memoryview
     geometry: Geometry
@@ -102,6 +102,7 @@ class RecordReader:
     carried: PartialRecord | None = None  # runs out of what was read
     head: HeadFragment | None = None  # of the segment; complete once a record was read
     head_abandoned: bool = False  # a crash cut its record short in this segment
+    abandoned: list[tuple[int, int]] = field(default_factory=list)  # (page, record's LSN)
     previous_lsn: int | None = None  # of the last record; None: not known in this segment
     first_prev_lsn: int | None = None  # xl_prev of the first record: nothing here checks it
     switch_lsn: int | None = None  # an XLOG_SWITCH: nothing follows in the segment
@@ -113,6 +114,16 @@ class RecordReader:
     def done(self) -> bool:
         return self.stopped or self.damage is not None or self.switch_lsn is not None
 
+    def read_all(self) -> Iterator[Batch]:
+        """Read run after run of good pages; one begins where a page overwrites a record."""
+        starts = [0, *self.table.overwrites(self.major)]
+        for first, last in zip(starts, [*starts[1:], self.table.good], strict=True):
+            if first:
+                self._abandon(first)
+            yield from self.read(first, last)
+            if self.done:
+                return
+
     def read(self, first: int, last: int) -> Iterator[Batch]:
         """Read the records on the pages first <= page < last."""
         step = max(WINDOW_BYTES // self.geometry.page_size, 1)
@@ -123,12 +134,13 @@ class RecordReader:
             if batch is not None:
                 yield batch
 
-    def abandon(self, page: int) -> PartialRecord | None:
-        """Begin anew on a page that overwrites an unfinished record; give that record."""
+    def _abandon(self, page: int) -> None:
+        """Begin anew on a page that overwrites an unfinished record."""
         self.position = self.geometry.position_of_page(page)
         self.head_abandoned = self.head is not None and self.head.runs_on
-        abandoned, self.carried = self.carried, None
-        return abandoned
+        if self.carried:
+            self.abandoned.append((page, self.carried.lsn))
+        self.carried = None
 
     # -- one window ------------------------------------------------------------------------------
 

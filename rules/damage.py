@@ -42,7 +42,7 @@ def judge_scans(
         if damage is not None:
             damages[name] = damage
     sound = {name: scan for name, scan in scans.items() if name not in damages}
-    for run in _runs(sound, tree, segment_size_bytes):
+    for run in runs_of(sound, tree, segment_size_bytes):
         for damage in _boundary_damages([sound[name] for name in run]):
             name = _holder(run, damage, segment_size_bytes)
             damages.setdefault(name, damage)
@@ -69,7 +69,7 @@ def _left_segments(tree: TimelineTree, size: int) -> set[str]:
     }
 
 
-def _runs(scans: Scans, tree: TimelineTree, size: int) -> Iterator[list[str]]:
+def runs_of(scans: Scans, tree: TimelineTree, size: int) -> Iterator[list[str]]:
     """Names of segments that follow each other; a timeline's first follows its parent's last."""
     for timeline, numbers in number_segments(scans, size).items():
         run: list[str] = []

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from parsers.backup_label import BackupLabel
+from parsers.pg_control import ControlFile
 from parsers.timeline_history import TimelineHistory
 
 
@@ -185,6 +186,7 @@ class BackupFacts:
     system_identifier: int | None
     major: int | None
     segment_size_bytes: int | None
+    control: ControlFile | None  # its pg_control; None: it cannot be read
     wal: frozenset[str]  # segments in its own pg_wal
     bad_files: tuple[str, ...]  # absent, or not as the manifest says; each with the reason
     files_checked: int | None  # how many of the manifest's files were looked at; None: none

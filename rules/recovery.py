@@ -73,12 +73,11 @@ def _not_started(start: NoStart) -> Outcome:
 
 def _replay(restore: Restore, goal: Goal, start: Start) -> Outcome:
     progress = Progress(start=start)
-    timelines = frozenset(stretch.timeline for stretch in start.path)
-    watch = Watch(restore.server, restore.backup.label.timeline, timelines, progress.forks)
+    watch = Watch(restore, start, progress)
     steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
     for step in steps:
         if isinstance(step, Obstacle):
-            return _at_end_of_wal(restore, goal, progress, step)
+            return _at_end_of_wal(restore, goal, progress, watch, step)
         outcome = _replay_piece(restore, goal, progress, watch, step)
         if outcome is not None:
             return _look_ahead(restore, outcome, step, steps)
@@ -99,7 +98,7 @@ def _replay_piece(
             return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
         if found:
             progress.remember_until(facts, found)
-            return _stopped(restore, goal, progress, found)
+            return _stopped(restore, goal, progress, watch, found)
         progress.remember(facts)
     return None
 
@@ -126,7 +125,9 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
     )
 
 
-def _stopped(restore: Restore, goal: Goal, progress: Progress, found: Found) -> Outcome:
+def _stopped(
+    restore: Restore, goal: Goal, progress: Progress, watch: Watch, found: Found
+) -> Outcome:
     """The target is met."""
     stop = replace(found.stop, segment=_segment_of(restore, progress, found.stop.lsn))
     outcome = replace(_so_far(restore, progress), stop=stop)
@@ -138,7 +139,12 @@ def _stopped(restore: Restore, goal: Goal, progress: Progress, found: Found) -> 
             outcome, reason=reason, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
         )
     ending = _ending(restore, goal)
-    promoted = ending is Ending.PROMOTED
+    if ending is Ending.PROMOTED:
+        outcome = replace(outcome, redo_done_lsn=found.read_lsn)
+        hazard = watch.at_promotion(found.read_lsn)
+        if hazard:
+            return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
+        outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
     reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
     return replace(
         outcome,
@@ -146,12 +152,12 @@ def _stopped(restore: Restore, goal: Goal, progress: Progress, found: Found) -> 
         reachable=reachable,
         reason=reason,
         ending=ending,
-        redo_done_lsn=found.read_lsn if promoted else None,
-        new_timeline=_new_timeline(restore, progress) if promoted else None,
     )
 
 
-def _at_end_of_wal(restore: Restore, goal: Goal, progress: Progress, obstacle: Obstacle) -> Outcome:
+def _at_end_of_wal(
+    restore: Restore, goal: Goal, progress: Progress, watch: Watch, obstacle: Obstacle
+) -> Outcome:
     """No record can be read any more, and the target was not met."""
     obstacle = replace(obstacle, newer_wal=_has_newer(restore, progress.start, obstacle))
     outcome = replace(_so_far(restore, progress), obstacle=obstacle)
@@ -177,13 +183,16 @@ def _at_end_of_wal(restore: Restore, goal: Goal, progress: Progress, obstacle: O
         end_lsn=progress.end_lsn,
         segment=_segment_of(restore, progress, progress.last_lsn),
     )
+    outcome = replace(outcome, stop=stop)
+    hazard = watch.at_promotion(obstacle.lsn)
+    if hazard:
+        return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
     reachable, reason = judge_end_of_wal(restore, goal, progress.start, obstacle)
     return replace(
         outcome,
         outcome="opens",
         reachable=reachable,
         reason=reason,
-        stop=stop,
         ending=Ending.PROMOTED,
         new_timeline=_new_timeline(restore, progress),
     )

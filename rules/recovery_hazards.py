@@ -1,7 +1,7 @@
 """What kills recovery on its way: settings too low, wal_level minimal, timelines that contradict.
 
-Follows CheckRequiredParameterValues (xlog.c), PrepareRedoAdd (twophase.c) and checkTimeLineSwitch
-(xlogrecovery.c). What is not known of the server is not held against it.
+Follows CheckRequiredParameterValues (xlog.c), PrepareRedoAdd and XlogReadTwoPhaseData (twophase.c)
+and checkTimeLineSwitch (xlogrecovery.c). What is not known of the server is not held against it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from parsers.lsn import format_lsn
 from parsers.pg_control import ControlFile
+from parsers.segment import segment_of
 from parsers.wal_facts import (
     POSTGRES_EPOCH,
     CheckpointRecord,
@@ -22,8 +23,10 @@ from parsers.wal_facts import (
     TransactionKind,
 )
 from rules import server_messages as messages
-from rules.restore import PARAMETERS, Server
-from rules.timelines import Fork
+from rules.recovery_progress import Progress
+from rules.recovery_start import Start
+from rules.restore import PARAMETERS, Restore, Server
+from rules.timelines import Fork, path_of, timeline_at
 
 
 class Hazard(NamedTuple):
@@ -59,53 +62,86 @@ def check_settings(
 class Watch:
     """Follows the records that can kill recovery, in their order."""
 
-    def __init__(
-        self, server: Server, timeline: int, path: frozenset[int], forks: list[Fork]
-    ) -> None:
-        self._server = server
-        self._timeline = timeline  # being replayed
-        self._path = path
-        self._prepared: set[int] = set()
-        self._forks = forks  # passed so far: grows
+    def __init__(self, restore: Restore, start: Start, progress: Progress) -> None:
+        self._restore = restore
+        self._progress = progress
+        self._timeline = restore.backup.label.timeline  # being replayed
+        self._path = {stretch.timeline for stretch in start.path}
+        self._prepared: dict[int, int] = {}  # xid -> where its PREPARE starts, while it is open
 
     def first(self, facts: Facts, limit_lsn: int | None) -> Hazard | None:
         """The first hazard of a stretch; with a limit, only of what starts before it."""
+        limit = limit_lsn if limit_lsn is not None else (facts.end_lsn or 0)
         ended = _ended_prepared(facts)
         for event in facts.events:
-            if limit_lsn is not None and event.lsn >= limit_lsn:
+            if event.lsn >= limit:
                 break
-            hazard = self._meet(event, ended)
+            if isinstance(event, Prepare | CheckpointRecord):
+                self._close(ended, event.lsn)
+            hazard = self._meet(event)
             if hazard:
                 return hazard
-        self._prepared -= ended.keys()
+        self._close(ended, limit)
         return None
 
-    def _meet(self, event: Event, ended: Mapping[int, int]) -> Hazard | None:
+    def at_promotion(self, lsn: int) -> Hazard | None:
+        """What is left to go wrong when replay has ended: prepared transactions are taken over."""
+        return self._read_prepared(lsn)
+
+    def _close(self, ended: Mapping[int, int], lsn: int) -> None:
+        """Forget prepared transactions that ended before `lsn`."""
+        for xid in [xid for xid in self._prepared if ended.get(xid, lsn) < lsn]:
+            del self._prepared[xid]
+
+    def _meet(self, event: Event) -> Hazard | None:
         if isinstance(event, ParameterChange):
-            return check_settings(self._server, event, event.lsn)
+            return check_settings(self._restore.server, event, event.lsn)
         if isinstance(event, Prepare):
-            return self._meet_prepare(event, ended)
-        if isinstance(event, EndOfRecovery) or (
-            isinstance(event, CheckpointRecord) and event.shutdown
-        ):
+            return self._meet_prepare(event)
+        if isinstance(event, EndOfRecovery):
             return self._meet_switch(event)
+        if isinstance(event, CheckpointRecord) and event.shutdown:
+            hot = self._restore.server.hot_standby
+            hazard = self._read_prepared(event.lsn) if hot else None
+            return self._meet_switch(event) or hazard
         return None
 
-    def _meet_prepare(self, event: Prepare, ended: Mapping[int, int]) -> Hazard | None:
+    def _meet_prepare(self, event: Prepare) -> Hazard | None:
         """Count those that are open. Older ones, in the backup's own pg_twophase, come on top."""
-        open_now = {xid for xid in self._prepared if ended.get(xid, event.lsn) >= event.lsn}
-        self._prepared = open_now | {event.xid}
-        limit = self._server.parameters.get("max_prepared_transactions")
+        self._prepared[event.xid] = event.lsn
+        limit = self._restore.server.parameters.get("max_prepared_transactions")
         if limit is None or len(self._prepared) <= limit:
             return None
         reason = f"{len(self._prepared)} prepared transactions are open at {format_lsn(event.lsn)}"
         return Hazard(event.lsn, messages.PREPARED_FULL, f"{reason}, {limit} are allowed")
 
+    def _read_prepared(self, lsn: int) -> Hazard | None:
+        """Find a PREPARE that the server looks for in a file which it did not fetch.
+
+        XlogReadTwoPhaseData asks the history of the timeline being replayed for the file; where a
+        segment straddles a fork that is still ahead, recovery has fetched the new timeline's.
+        """
+        history = self._restore.histories.get(self._timeline)
+        path, wal = path_of(self._timeline, history), self._restore.wal
+        for xid, prepare_lsn in self._prepared.items():
+            number = segment_of(prepare_lsn, wal.segment_size)
+            timeline = timeline_at(path, (number + 1) * wal.segment_size - 1)
+            name = wal.name(timeline or self._timeline, number)
+            if name in self._progress.segments or wal.carried(name) is not None:
+                continue
+            reason = (
+                f"transaction {xid} is prepared and open at {format_lsn(lsn)}; the server looks"
+                f" for its PREPARE in {name}, but has fetched the file of the next timeline: put"
+                f" {name} into pg_wal"
+            )
+            return Hazard(lsn, messages.segment_removed(name), reason)
+        return None
+
     def _meet_switch(self, event: CheckpointRecord | EndOfRecovery) -> Hazard | None:
         if event.timeline == self._timeline:
             return None
         before, self._timeline = self._timeline, event.timeline
-        self._forks.append(Fork(event.timeline, before, event.lsn, _time_us(event)))
+        self._progress.forks.append(Fork(event.timeline, before, event.lsn, _time_us(event)))
         reason = f"the record at {format_lsn(event.lsn)} goes to timeline {event.timeline}"
         if event.previous_timeline != before:
             fatal = messages.unexpected_previous_timeline(event.previous_timeline, before)

@@ -85,6 +85,11 @@ def wal_minimal(major: int) -> str:
     )
 
 
+def segment_removed(segment: str) -> str:
+    """A prepared transaction's PREPARE is to be read from a file that pg_wal does not have."""
+    return f"requested WAL segment pg_wal/{segment} has already been removed"
+
+
 def unexpected_timeline(timeline: int, before: int) -> str:
     """A PANIC: a record switches to a timeline that the target's history does not have."""
     return f"unexpected timeline ID {timeline} (after {before}) in checkpoint record"

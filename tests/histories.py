@@ -87,8 +87,8 @@ class Life:
     def finish(self) -> None:
         """Archive everything, and stop."""
         with self.connect() as connection:
-            connection.execute("SELECT pg_switch_wal()")
-            row = connection.execute("SELECT pg_walfile_name(pg_current_wal_lsn() - 1)").fetchone()
+            connection.execute("SELECT pg_logical_emit_message(false, 'p', 'the end')")
+            row = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
         wait_for(self.archive / row[0])  # type: ignore[index]
         self.cluster.stop("fast")
 

@@ -178,12 +178,14 @@ class Follower:
         )
 
     def _phase_words(self) -> str:
-        attempt = self.restore.attempt
-        if attempt.phase is Phase.NONE and self.tail is None:
-            return "no log found yet" if self.options.pgdata else "waiting for the log"
-        if attempt.phase is Phase.NONE:
-            return "the server has not started yet" if not self.probe.running else "running"
-        return str(attempt.phase.value)
+        attempt, running = self.restore.attempt, self.probe.running
+        if attempt.phase is not Phase.NONE:
+            return str(attempt.phase.value)
+        if running is False:
+            return "the server has not started yet"
+        if self.tail is None:
+            return "running, its log was not found: give --log"
+        return "running" if running else "waiting for the log to tell"
 
     def _target_words(self) -> str:
         attempt = self.restore.attempt

@@ -46,8 +46,8 @@ def backup(
     return BackupFacts(
         url="/backup", stop_lsn=stop_lsn, stop_timeline=timeline, started_at=None,
         finished_at=None, system_identifier=None, major=16, segment_size_bytes=size,
-        wal=frozenset(wal), needs=(), bad_files=(), manifest_error=None, files_checked=None,
-        depth="label",
+        wal=frozenset(wal), control=None, needs=(), bad_files=(), manifest_error=None,
+        files_checked=None, depth="label",
         label=BackupLabel(
             start_lsn=start_lsn, start_segment=segment_name(timeline, start_lsn // size, size),
             checkpoint_lsn=start_lsn + 56, timeline=timeline, method="streamed", source="primary",
