@@ -315,9 +315,10 @@ def _hole(reader: RecordReader) -> Damage | None:
 
 def _cut_by_zeros(reader: RecordReader, damage: Damage) -> Damage:
     """Call a record that fails because the file is zeros from inside it on by its name."""
-    end = reader.damage_end_lsn
-    if damage.kind is not DamageKind.BAD_CRC or end is None:
+    if damage.kind not in (DamageKind.BAD_CRC, DamageKind.BAD_PREV_LINK):
         return damage
+    # The last 8 bytes of the record, or of its header when already that is cut.
+    end = reader.damage_end_lsn or damage.lsn + RECORD_HEADER_BYTES
     behind = end - 8 - reader.geometry.start_lsn
     if not is_zero(reader.buffer[behind : reader.geometry.segment_size]):
         return damage
