@@ -50,6 +50,30 @@ def watch_once(cluster: Cluster) -> Watched:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What pitr-check says before a restore."""
+
+    reachable: bool | None  # None: it could not tell
+    stop: Stop | None
+    reason: str  # why it is not reachable; empty when it is
+
+
+def predict(archive: Path, backup: Path, *, target: str, value: str) -> Prediction:
+    """Ask `pitr-check` where a recovery to `--target-<target> value` will stop."""
+    said = _ask(
+        "pitr-check", "--archive", str(archive), "--backup", str(backup),
+        f"--target-{target}", value, "--format", "json",
+    )  # fmt: skip
+    answer = _document("pitr-check", said)["target"]
+    last = answer["last_transaction"]
+    return Prediction(
+        reachable=answer["reachable"],
+        stop=_stop(answer["stop"], last and last["time"]),
+        reason=answer["reason"] or "",
+    )
+
+
 def _ask(name: str, *arguments: str) -> str:
     """Run a program of ours to its end; give its stdout. Its exit status is its verdict."""
     try:
