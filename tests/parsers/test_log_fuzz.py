@@ -48,9 +48,8 @@ CSV_PIECES = (
     b"2026-11-22 12:46:41.700 UTC,,,7,,6b02e430.1,1,,2026-11-22 12:46:40 UTC,,0,LOG,00000,"
     b'""redo starts at 0/99"",,,,,,,,,"""","startup",,0\n',
     b'",,,,,,,,,"psql","client backend",,0\n',
-    b'2026-11-22 12:46:42.700 UTC,"a","b",7,"[local]",6b02e430.1,1,"SELECT",'
-    b'2026-11-22 12:46:40 UTC,3/7,0,LOG,00000,"duration: 1 ms",,,,,,,,,"psql",'
-    b'"client backend",,0\n',
+    b'2026-11-22 12:46:42.700 UTC,"a","b",7,"",6b02e430.1,1,"SELECT",2026-11-22 12:46:40 UTC,'
+    b'3/7,0,LOG,00000,"duration: 1 ms",,,,,,,,,"psql","client backend",,0\n',
 )
 
 
