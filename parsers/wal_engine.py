@@ -19,12 +19,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
 from parsers.lsn import format_lsn
-from parsers.wal_crc import extend_with_words
+from parsers.wal_crc import crcs_of, extend_with_words
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_fragment import (
     HeadFragment,
@@ -404,9 +403,7 @@ def _known_rmgrs(major: int) -> npt.NDArray[np.bool_]:
 def _first_bad_crc(stream: bytes, columns: Columns) -> Failure | None:
     n = columns.complete
     starts, lengths = columns.starts[:n], columns.lengths[:n]
-    bodies = map(slice, (starts + RECORD_HEADER_BYTES).tolist(), (starts + lengths).tolist())
-    body_crcs = map(google_crc32c.value, map(stream.__getitem__, bodies))
-    crcs = np.fromiter(body_crcs, dtype=np.uint32, count=n)
+    crcs = crcs_of(stream, starts + RECORD_HEADER_BYTES, lengths - RECORD_HEADER_BYTES)
     halves = columns.words[:, :n].copy().view("<u4").reshape(3, n, 2)
     parts = [halves[0, :, 0], halves[0, :, 1], halves[1, :, 0], halves[1, :, 1], halves[2, :, 0]]
     wrong = extend_with_words(crcs, parts) != halves[2, :, 1]

@@ -22,11 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.segment import segment_of
+from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Obstacle, Outcome, Stop
@@ -89,15 +89,20 @@ def _replay_piece(
 ) -> Outcome | None:
     wal = restore.wal
     progress.segments.append(piece.segment)
-    locate = partial(wal.find_record, piece.segment)
+    begin_lsn = progress.start.begin_lsn if len(progress.segments) == 1 else None
+
+    def locate(lsn: int) -> RecordPlace | None:
+        return wal.find_record(piece.segment, lsn, begin_lsn)
+
     for facts in piece.stretches():
         progress.meet_consistency(facts)
         found = find_stop(goal, facts, progress.consistency, wal.segment_size, locate)
-        hazard = watch.first(facts, found.read_lsn + found.applied if found else None)
+        hazard = watch.first(facts, found.replayed_lsn if found else None)
         if hazard:
+            progress.remember_until(facts, hazard.lsn, hazard.lsn)
             return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
         if found:
-            progress.remember_until(facts, found)
+            progress.remember_until(facts, found.replayed_lsn, found.read_lsn + found.counted)
             return _stopped(restore, goal, progress, watch, found)
         progress.remember(facts)
     return None
@@ -118,6 +123,7 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
         redo_start_lsn=progress.redo_start_lsn,
         consistent_lsn=consistency.lsn if consistency else None,
         consistent_time_us=progress.consistent_time_us,
+        replayed_lsn=progress.replayed_lsn,
         commits=progress.commits,
         aborts=progress.aborts,
         segments_needed=tuple(progress.segments),
@@ -229,7 +235,7 @@ def _look_ahead(
     stop = outcome.stop
     if outcome.outcome != "opens" or stop is None or restore.server.major < 15:
         return outcome
-    passed_bytes = (piece.inside.end_lsn or 0) - (stop.end_lsn or stop.lsn or 0)
+    passed_bytes = (piece.inside.last_lsn or 0) - (stop.end_lsn or stop.lsn or 0)
     for step in steps:
         if passed_bytes > _READ_AHEAD_BYTES:
             break

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from parsers.wal_facts import Facts, Transaction, Transactions
+from parsers.wal_facts import Facts, Transaction
 from parsers.wal_locate import RecordPlace
 from parsers.wal_page import first_record_lsn
 from rules.goal import Goal
@@ -34,14 +34,10 @@ class Found(NamedTuple):
     applied: bool  # that record is replayed
     counted: bool  # a transaction there is the "last completed" one
 
-    def replayed(self, facts: Facts) -> Transactions:
-        """The transactions of its stretch that are replayed."""
-        return facts.transactions.before(self.read_lsn + self.applied)
-
-    def last_completed(self, facts: Facts) -> Transaction | None:
-        """The last of them that the server counts; None: none in this stretch."""
-        counted = facts.transactions.before(self.read_lsn + self.counted)
-        return counted[-1] if counted else None
+    @property
+    def replayed_lsn(self) -> int:
+        """Records that start before it are replayed, and no others."""
+        return self.read_lsn + self.applied
 
 
 class Consistency(NamedTuple):

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +29,7 @@ from parsers.segment import (
 from parsers.server_conf import Setting, parse_server_conf
 from parsers.tablespace_map import Tablespace, parse_tablespace_map
 from parsers.timeline_history import parse_timeline_history
+from parsers.wal_crc import crc32c, crc32c_join, crcs_of
 from parsers.wal_facts import instant
 from parsers.wal_scan import scan_segment
 from tests.wal_writer import MIB, WalWriter
@@ -192,3 +194,23 @@ def test_a_segment_cut_anywhere_is_truncated_there() -> None:
         scan = scan_segment(data[:at], name_timeline=1, segment_number=1, segment_size=MIB)
         assert scan.damage is not None and scan.damage.kind.value == "truncated"
         assert scan.damage.lsn == MIB + (at if at >= 8192 else 0)
+
+
+# -- checksums -----------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=600), st.lists(st.tuples(st.integers(0, 140), st.integers(0, 300))))
+def test_many_checksums_are_the_same_as_one_by_one(
+    data: bytes, slices: list[tuple[int, int]]
+) -> None:
+    data += bytes(-len(data) % 8)
+    places = [(start * 4, length) for start, length in slices if start * 4 + length <= len(data)]
+    starts, lengths = (np.array([place[n] for place in places], np.int64) for n in (0, 1))
+    expected = [crc32c(data[start : start + length]) for start, length in places]
+    assert crcs_of(data, starts, lengths).tolist() == expected
+
+
+@given(st.binary(max_size=99), st.binary(max_size=99))
+def test_a_checksum_is_joined_from_two(first: bytes, second: bytes) -> None:
+    joined = crc32c_join(crc32c(first), crc32c(second), len(second))
+    assert joined == crc32c(first + second) == crc32c(second, crc32c(first))
