@@ -17,7 +17,7 @@ from parsers.log_stream import LogStream, StreamItem
 
 READ_BYTES: Final = 8 << 20  # read by one call
 _CHUNK: Final = 1 << 20
-_HOLD_SECONDS: Final = 1.0  # a record waits this long for its DETAIL or STATEMENT lines
+_HOLD_SECONDS: Final = 0.5  # a record waits this long for its DETAIL or STATEMENT lines
 LOG_SUFFIXES: Final = (".json", ".csv", ".log")
 
 NewStream = Callable[[], LogStream]

@@ -77,7 +77,9 @@ def _fields(lines: list[str]) -> list[tuple[str, str]]:
 
 def _checkpoint_lsn(lines: list[str], values: dict[str, str]) -> int:
     """The server wants it on line 2; a `.backup` file has STOP WAL LOCATION in between."""
-    candidate = lines[1] if len(lines) > 1 and not _STOP.match(lines[1]) else None
+    if len(lines) < 3:
+        raise ParseError("expected 'CHECKPOINT LOCATION: LSN' and a line end", line=2)
+    candidate = lines[1] if not _STOP.match(lines[1]) else None
     if candidate is None:
         candidate = f"CHECKPOINT LOCATION: {values.get('CHECKPOINT LOCATION', '')}"
     match = _CHECKPOINT.match(candidate)

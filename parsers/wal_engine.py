@@ -16,15 +16,14 @@ window is carried as a `PartialRecord`, exactly as one that runs out of the segm
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
 from parsers.lsn import format_lsn
-from parsers.wal_crc import extend_with_words
+from parsers.wal_crc import crcs_of, extend_with_words
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_fragment import (
     HeadFragment,
@@ -92,7 +91,7 @@ def open_records(
 
 @dataclass(slots=True)
 class RecordReader:
-    """The state of a walk between windows. `read` runs it over pages that follow each other."""
+    """The state of a walk between windows."""
 
     buffer: memoryview
     geometry: Geometry
@@ -102,6 +101,7 @@ class RecordReader:
     carried: PartialRecord | None = None  # runs out of what was read
     head: HeadFragment | None = None  # of the segment; complete once a record was read
     head_abandoned: bool = False  # a crash cut its record short in this segment
+    abandoned: list[tuple[int, int]] = field(default_factory=list)  # (page, record's LSN)
     previous_lsn: int | None = None  # of the last record; None: not known in this segment
     first_prev_lsn: int | None = None  # xl_prev of the first record: nothing here checks it
     switch_lsn: int | None = None  # an XLOG_SWITCH: nothing follows in the segment
@@ -113,6 +113,16 @@ class RecordReader:
     def done(self) -> bool:
         return self.stopped or self.damage is not None or self.switch_lsn is not None
 
+    def read_all(self) -> Iterator[Batch]:
+        """Read run after run of good pages; one begins where a page overwrites a record."""
+        starts = [0, *self.table.overwrites(self.major)]
+        for first, last in zip(starts, [*starts[1:], self.table.good], strict=True):
+            if first:
+                self._abandon(first)
+            yield from self.read(first, last)
+            if self.done:
+                return
+
     def read(self, first: int, last: int) -> Iterator[Batch]:
         """Read the records on the pages first <= page < last."""
         step = max(WINDOW_BYTES // self.geometry.page_size, 1)
@@ -123,12 +133,13 @@ class RecordReader:
             if batch is not None:
                 yield batch
 
-    def abandon(self, page: int) -> PartialRecord | None:
-        """Begin anew on a page that overwrites an unfinished record; give that record."""
+    def _abandon(self, page: int) -> None:
+        """Begin anew on a page that overwrites an unfinished record."""
         self.position = self.geometry.position_of_page(page)
         self.head_abandoned = self.head is not None and self.head.runs_on
-        abandoned, self.carried = self.carried, None
-        return abandoned
+        if self.carried:
+            self.abandoned.append((page, self.carried.lsn))
+        self.carried = None
 
     # -- one window ------------------------------------------------------------------------------
 
@@ -392,9 +403,7 @@ def _known_rmgrs(major: int) -> npt.NDArray[np.bool_]:
 def _first_bad_crc(stream: bytes, columns: Columns) -> Failure | None:
     n = columns.complete
     starts, lengths = columns.starts[:n], columns.lengths[:n]
-    bodies = map(slice, (starts + RECORD_HEADER_BYTES).tolist(), (starts + lengths).tolist())
-    body_crcs = map(google_crc32c.value, map(stream.__getitem__, bodies))
-    crcs = np.fromiter(body_crcs, dtype=np.uint32, count=n)
+    crcs = crcs_of(stream, starts + RECORD_HEADER_BYTES, lengths - RECORD_HEADER_BYTES)
     halves = columns.words[:, :n].copy().view("<u4").reshape(3, n, 2)
     parts = [halves[0, :, 0], halves[0, :, 1], halves[1, :, 0], halves[1, :, 1], halves[2, :, 0]]
     wrong = extend_with_words(crcs, parts) != halves[2, :, 1]

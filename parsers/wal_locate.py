@@ -49,14 +49,10 @@ def find_record(
         geometry = Geometry(segment_number * size, size, header.page_size, pages)
         table = read_pages(view, geometry, header, name_timeline)
         reader = open_records(view, geometry, header, table)
-        starts = [0, *table.overwrites(reader.major)]
-        for first, last in zip(starts, [*starts[1:], table.good], strict=True):
-            if first:
-                reader.abandon(first)
-            for batch in reader.read(first, last):
-                found = _find(batch, lsn, geometry.end_lsn)
-                if found:
-                    return found
+        for batch in reader.read_all():
+            found = _find(batch, lsn, geometry.end_lsn)
+            if found:
+                return found
         return None
 
 

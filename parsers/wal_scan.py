@@ -221,9 +221,9 @@ def _scan_records(
 ) -> SegmentScan:
     reader = open_records(view, geometry, header, table)
     collector = Collector(header.major)
-    _read_runs(reader, collector)
+    damage = _read_records(reader, collector)
     facts = collector.facts()
-    end, damage = _find_end(reader, facts, collector.damage or reader.damage)
+    end, damage = _find_end(reader, facts, damage)
     return SegmentScan(
         depth="records",
         start_lsn=geometry.start_lsn,
@@ -237,33 +237,28 @@ def _scan_records(
     )
 
 
-def _read_runs(reader: RecordReader, collector: Collector) -> None:
-    """Read run after run of pages; a new one begins where a page overwrites a record."""
-    starts = [0, *reader.table.overwrites(reader.major)]
-    for first, last in zip(starts, [*starts[1:], reader.table.good], strict=True):
-        abandoned = reader.abandon(first) if first else None
-        for batch in reader.read(first, last):
-            collector.add(batch)
-        if reader.done or collector.damage:
-            return
-        if abandoned:
-            reader.damage = _check_overwritten(collector, abandoned, first, reader.geometry)
+def _read_records(reader: RecordReader, collector: Collector) -> Damage | None:
+    for batch in reader.read_all():
+        collector.add(batch)
+        if collector.damage:
+            return collector.damage
+    return reader.damage or _check_overwritten(reader, collector)
 
 
-def _check_overwritten(
-    collector: Collector, abandoned: PartialRecord, page: int, geometry: Geometry
-) -> Damage | None:
+def _check_overwritten(reader: RecordReader, collector: Collector) -> Damage | None:
     """The first record on a page that overwrites must name the one that a crash cut short."""
-    first = geometry.start_lsns(geometry.position_of_page(page))
+    geometry = reader.geometry
     named = {
-        event.overwritten_lsn
+        (event.lsn, event.overwritten_lsn)
         for event in collector.events
-        if isinstance(event, OverwrittenRecord) and event.lsn == first
+        if isinstance(event, OverwrittenRecord)
     }
-    if named == {abandoned.lsn}:
-        return None
-    detail = f"page: overwrites {format_lsn(abandoned.lsn)}, but no record on it says so"
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=geometry.page_lsn(page), detail=detail)
+    for page, lsn in reader.abandoned:
+        if (geometry.start_lsns(geometry.position_of_page(page)), lsn) not in named:
+            detail = f"page: overwrites {format_lsn(lsn)}, but no record on it says so"
+            at = geometry.page_lsn(page)
+            return Damage(kind=DamageKind.BAD_HEADER, lsn=at, detail=detail)
+    return None
 
 
 def _find_end(
@@ -320,9 +315,10 @@ def _hole(reader: RecordReader) -> Damage | None:
 
 def _cut_by_zeros(reader: RecordReader, damage: Damage) -> Damage:
     """Call a record that fails because the file is zeros from inside it on by its name."""
-    end = reader.damage_end_lsn
-    if damage.kind is not DamageKind.BAD_CRC or end is None:
+    if damage.kind not in (DamageKind.BAD_CRC, DamageKind.BAD_PREV_LINK):
         return damage
+    # The last 8 bytes of the record, or of its header when already that is cut.
+    end = reader.damage_end_lsn or damage.lsn + RECORD_HEADER_BYTES
     behind = end - 8 - reader.geometry.start_lsn
     if not is_zero(reader.buffer[behind : reader.geometry.segment_size]):
         return damage

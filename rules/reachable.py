@@ -47,8 +47,8 @@ def judge_end_of_wal(restore: Restore, goal: Goal, start: Start, obstacle: Obsta
     where = f"recovery runs to the end of WAL at {format_lsn(obstacle.lsn)}"
     if obstacle.newer_wal:
         return False, (
-            f"recovery takes {obstacle.detail} for the end of WAL and opens at"
-            f" {format_lsn(obstacle.lsn)} without a word, though newer WAL exists"
+            f"recovery opens at {format_lsn(obstacle.lsn)} without a word, though newer WAL"
+            f" exists: {obstacle.detail}"
         )
     if obstacle.kind in set(DamageKind):
         return False, (

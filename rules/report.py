@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
-from rules.backups import BackupState, backup_state
+from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
 from rules.evidence import Evidence, SequenceFacts
 from rules.facts import (
@@ -18,6 +19,10 @@ from rules.facts import (
     ScanFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
+from rules.goal import Goal
+from rules.prediction import find_restores, predict_target, predict_windows
+from rules.restore import Restore
+from rules.restore_points import PlacedRestorePoint, list_restore_points
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
 from rules.windows import Reach, Window, find_reaches, window_of
@@ -31,6 +36,8 @@ class Question:
     """What was asked."""
 
     target: Target
+    goal: Goal  # the target with its value read
+    note: str  # what had to be assumed to read it; empty: nothing
     depth: str  # names, headers, records
     now: datetime
 
@@ -68,6 +75,7 @@ class Report:
     backups: tuple[BackupReport, ...]
     tree: TimelineTree
     scan: ScanFacts | None
+    restore_points: tuple[PlacedRestorePoint, ...]
     target: TargetFacts
     findings: tuple[Finding, ...]
 
@@ -78,9 +86,11 @@ class Gathered:
 
     archives: tuple[ArchiveFacts, ...]
     backups: BackupsFacts | None  # None: none was asked about
-    scan: ScanFacts | None  # None at depth names
     system_identifier: int | None
     server_major: int | None
+    scan: ScanFacts | None = None  # None at depth names
+    scans: Mapping[str, SegmentScan] = field(default_factory=dict)
+    restores: Mapping[str, Restore] = field(default_factory=dict)  # by backup, at depth records
 
 
 def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
@@ -92,9 +102,13 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
     sequences = [_sequence(each, tree, size, gathered.backups) for each in gathered.archives]
     whole = _sequence(archive, tree, size, gathered.backups) if archive else None
     reports = tuple(
-        _report_backup(backup, archive, whole, tree, gathered.scan, size) for backup in backups
+        _report_backup(backup, gathered, archive, whole, tree, size) for backup in backups
     )
-    target = _judge_target(question.target, reports, archive, tree)
+    restores = find_restores(gathered.restores, backups)
+    if restores:
+        target = predict_target(question.target, question.goal, restores, question.note)
+    else:
+        target = _judge_target(question.target, reports, archive, tree)
     findings = _findings(question, gathered, archive, whole, target, checks)
     return Report(
         question=question,
@@ -111,6 +125,9 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         backups=reports,
         tree=tree,
         scan=gathered.scan,
+        restore_points=tuple(
+            list_restore_points(gathered.scans, tree, size) if size is not None else ()
+        ),
         target=target,
         findings=findings,
     )
@@ -133,24 +150,29 @@ def _sequence(
 
 def _report_backup(
     backup: BackupFacts,
+    gathered: Gathered,
     archive: ArchiveFacts | None,
     sequence: SequenceFacts | None,
     tree: TimelineTree,
-    scan: ScanFacts | None,
     size: int | None,
 ) -> BackupReport:
+    """What one backup reaches: by its records where they were read, else by what is listed."""
     state = backup_state(backup, archive, sequence)
     reaches: tuple[Reach, ...] = ()
-    if archive is not None and size is not None:
+    windows: tuple[Window, ...] | None = ()
+    if state is BackupState.NOT_RESTORABLE:
+        windows = ()
+    elif backup.url in gathered.restores:
+        windows = predict_windows(gathered.restores[backup.url], tree)
+        state = state_by(windows, state)
+    elif archive is not None and size is not None:
+        scan = gathered.scan
         damaged = {damage.segment for damage in scan.damaged} if scan else set()
         usable = (archive.segments.keys() - damaged) | backup.wal
         reaches = tuple(find_reaches(backup, tree, usable, size))
-    windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
-    if state is BackupState.NOT_RESTORABLE:
-        windows = ()
-    elif state is BackupState.RESTORABLE and not windows:
-        state = BackupState.NOT_RESTORABLE  # a segment that it needs is there, and damaged
-    return BackupReport(facts=backup, state=state, windows=windows, reaches=reaches)
+        windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
+        state = state_by(windows, state) if state is BackupState.RESTORABLE else state
+    return BackupReport(facts=backup, state=state, windows=windows or (), reaches=reaches)
 
 
 def _judge_target(

@@ -5,7 +5,7 @@ The keys are those of the contract in the documentation of `pitr-watch`; `None` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -96,6 +96,11 @@ def summarize(restore: Restore) -> Summary:
         cause=explanation.cause,
         next_command=explanation.next_command,
     )
+
+
+def unread(cause: str) -> Summary:
+    """The summary of a log that could not be read."""
+    return replace(summarize(Restore()), outcome=None, reached_target=None, cause=cause)
 
 
 def _unreadable(restore: Restore) -> bool:

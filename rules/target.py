@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from parsers.errors import ParseError
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
+from rules.outcome import Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -39,6 +39,7 @@ class TargetFacts:
     outcome: str  # opens, fails, unknown
     reachable: bool | None
     reason: str
+    prediction: Outcome | None = None  # None where the records were not read
 
 
 def resolve_timeline(
@@ -108,20 +109,3 @@ def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str]:
             "choose an older backup",
         )
     return "unknown", None, _UNREAD
-
-
-def check_target(target: Target) -> str | None:
-    """Say what is wrong with a target's value as typed, None when nothing is."""
-    value = target.value or ""
-    if target.type == "lsn":
-        try:
-            parse_lsn(value)
-        except ParseError as error:
-            return error.message
-    if target.type == "xid" and not (value.isdigit() and int(value) > 0):
-        return f"not a transaction id: {value!r}"
-    if target.type == "name" and not 0 < len(value.encode()) < 64:
-        return f"a restore point's name has 1 to 63 bytes, not {len(value.encode())}"
-    if target.timeline not in ("latest", "current") and not target.timeline.isdigit():
-        return f"timeline {target.timeline!r}: write latest, current or a number"
-    return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
 
 from parsers.segment import segment_before, segment_name, segment_of
 from rules.facts import BackupFacts
@@ -22,6 +23,10 @@ class Window:
     from_lsn: int  # the backup is consistent from here on
     to_lsn: int  # end of the last segment before the obstacle, or of the archive
     obstacle: str | None  # the segment that ends it; None: nothing newer exists
+    from_time: datetime | None = None  # None where the records were not read
+    to_time: datetime | None = None  # of the last commit or abort
+    commits: int | None = None
+    aborts: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

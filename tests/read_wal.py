@@ -65,7 +65,7 @@ def _records_inside(path: Path) -> Iterator[Record]:
     )
     table = read_pages(memoryview(data), geometry, header, timeline)
     reader = open_records(memoryview(data), geometry, header, table)
-    for batch in reader.read(0, table.good):
+    for batch in reader.read_all():
         if batch.completed:
             whole = parse_record_header(batch.completed.record.opening)
             yield Record(

@@ -1,147 +1,95 @@
-"""WAL written by hand: whole segments with true page headers, prev-links and checksums.
+"""A writer of WAL, for what servers write too rarely: splits at chosen bytes, records of any size.
 
-For stories that a server tells only by chance: a record that ends on a page, a clock that steps
-back, an LSN between two records. What the server makes of such WAL is shown by the restores in
-tests/integration; here the predictor's arithmetic is held to it at every position.
+It shares nothing with the reader but the format: it goes byte by byte, as CopyXLogRecordToWAL does.
 """
 
 from __future__ import annotations
 
-import copy
 import struct
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from parsers.segment import segment_name
-from parsers.wal_crc import crc32c
-from parsers.wal_page import MAJOR_BY_MAGIC
+import google_crc32c
 
-SEGMENT = 1 << 20
+PAGE = 8192
+MIB = 1 << 20
 SYSTEM = 7_000_000_000_000_000_001
-_PAGE = 8192
 
 
-class Place(NamedTuple):
-    """Where a record was put."""
-
-    lsn: int
-    end_lsn: int
-
-
-@dataclass
 class WalWriter:
-    """Appends records on one timeline; `segments` are what the archive would hold."""
+    """Records from a segment's start on; `segments()` gives the files."""
 
-    major: int = 16
-    timeline: int = 1
-    lsn: int = SEGMENT  # where the next byte goes
-    previous: int = 0  # start of the record before
-    segments: dict[str, bytearray] = field(default_factory=dict)
+    def __init__(self, *, first_segment: int = 1, timeline: int = 1, magic: int = 0xD113) -> None:
+        self.start = first_segment * MIB
+        self.timeline, self.magic = timeline, magic
+        self.out = bytearray()
+        self.prev = 0
 
-    def append(self, rmgr: int, info: int, main: bytes = b"", xid: int = 0) -> Place:
-        """Write one record."""
-        if len(main) < 256:
-            body = (bytes([255, len(main)]) + main) if main else b""
-        else:
-            body = b"\xfe" + struct.pack("<I", len(main)) + main
-        length = 24 + len(body)
-        self._open_page(0)
-        start = self.lsn
-        head = struct.pack("<IIQBB2x", length, xid, self.previous, info, rmgr)
-        record = head + struct.pack("<I", crc32c(head, crc32c(body))) + body
-        self._put(record + bytes(-length % 8), length)
-        self.previous = start
-        return Place(start, self.lsn)
+    @property
+    def lsn(self) -> int:
+        return self.start + len(self.out)
 
-    def _put(self, data: bytes, length: int) -> None:
-        done = 0
-        while done < len(data):
-            self._open_page(length - done if done else 0)
-            count = min(_PAGE - self.lsn % _PAGE, len(data) - done)
-            offset = self.lsn % SEGMENT
-            self._segment()[offset : offset + count] = data[done : done + count]
-            self.lsn += count
-            done += count
+    @property
+    def left(self) -> int:
+        """Bytes to the segment's end."""
+        return MIB - self.lsn % MIB
 
-    def _open_page(self, remaining: int) -> None:
-        """Write a page's header when one begins here."""
-        if self.lsn % _PAGE:
-            return
-        magic = next(magic for magic, major in MAJOR_BY_MAGIC.items() if major == self.major)
-        is_first = self.lsn % SEGMENT == 0
-        info = (2 if is_first else 0) | (1 if remaining else 0)
-        header = struct.pack("<HHIQI4x", magic, info, self.timeline, self.lsn, max(remaining, 0))
-        if is_first:
-            header += struct.pack("<QII", SYSTEM, SEGMENT, _PAGE)
-        offset = self.lsn % SEGMENT
-        self._segment()[offset : offset + len(header)] = header
-        self.lsn += len(header)
+    def record(self, rmgr: int, info: int, xid: int, main: bytes) -> int:
+        """Append a record; give the LSN of its header."""
+        short = len(main) < 256
+        mark = struct.pack("<BB", 255, len(main)) if short else struct.pack("<BI", 254, len(main))
+        body = mark + main if main else b""
+        header = struct.pack("<IIQBB2x", 24 + len(body), xid, self.prev, info, rmgr)
+        crc = google_crc32c.extend(google_crc32c.value(body), header)
+        if self.lsn % PAGE == 0:
+            self._page_header(0)
+        self.prev = self.lsn
+        self._write(header + struct.pack("<I", crc) + body)
+        self._write_padding()
+        return self.prev
 
-    def _segment(self) -> bytearray:
-        name = segment_name(self.timeline, self.lsn // SEGMENT, SEGMENT)
-        return self.segments.setdefault(name, bytearray(SEGMENT))
+    def message(self, size: int) -> int:
+        """A record of `size` bytes in all, of a resource manager without facts."""
+        main = size - 24 - (2 if size - 26 < 256 else 5)
+        return self.record(21, 0, 0, b"\xa5" * max(main, 0))
 
-    def fork(self, timeline: int) -> WalWriter:
-        """Another writer that leaves this one here: it begins with a copy of the segment."""
-        child = copy.deepcopy(self)
-        name = segment_name(self.timeline, self.lsn // SEGMENT, SEGMENT)
-        begun = child.segments.get(name, bytearray(SEGMENT))
-        child.timeline = timeline
-        child.segments[segment_name(timeline, self.lsn // SEGMENT, SEGMENT)] = begun
-        return child
+    def commit(self, xid: int, time_us: int, subxids: tuple[int, ...] = ()) -> int:
+        if not subxids:
+            return self.record(1, 0x00, xid, struct.pack("<q", time_us))
+        listed = struct.pack(f"<II{len(subxids)}I", 2, len(subxids), *subxids)
+        return self.record(1, 0x80, xid, struct.pack("<q", time_us) + listed)
 
-    # -- records ----------------------------------------------------------------------------------
+    def fill_to(self, gap: int) -> None:
+        """Append messages until `gap` bytes, a multiple of 8, are left in the segment."""
+        while self.left - gap > 2 * PAGE:
+            self.message(4096)
+        self.message(self.left - gap - 24 * ((self.left - gap) // PAGE + 1) - 128)
+        while self.left - gap >= 56:
+            self.message(32)
+        if self.left > gap:
+            self.message(self.left - gap)
 
-    def switch(self) -> Place:
-        place = self.append(0, 0x40)
-        self.lsn = -(-self.lsn // SEGMENT) * SEGMENT
-        return place
+    def switch(self) -> int:
+        lsn = self.record(0, 0x40, 0, b"")
+        self.out += bytes(self.left % MIB)
+        return lsn
 
-    def fill(self, bytes_count: int = 16) -> Place:
-        """A record that says nothing."""
-        return self.append(0, 0x20, bytes(bytes_count))
+    def segments(self) -> list[bytes]:
+        data = bytes(self.out) + bytes(-len(self.out) % MIB)
+        return [data[at : at + MIB] for at in range(0, len(data), MIB)]
 
-    def fill_to(self, lsn: int) -> None:
-        """Records that say nothing, so that the next one starts at `lsn` (mostly: see the end)."""
-        while lsn - self.lsn > _PAGE:
-            self.fill(4000)
-        while lsn - self.lsn > 300:
-            self.fill(100)
-        if lsn - self.lsn >= 32:
-            self.append(0, 0x20, bytes(lsn - self.lsn - 26))
+    def _write(self, data: bytes) -> None:
+        at = 0
+        while at < len(data):
+            if self.lsn % PAGE == 0:
+                self._page_header(len(data) - at)
+            room = PAGE - self.lsn % PAGE
+            self.out += data[at : at + room]
+            at += room
 
-    def commit(self, xid: int, time_us: int, *, abort: bool = False) -> Place:
-        return self.append(1, 0x20 if abort else 0x00, struct.pack("<q", time_us), xid)
+    def _write_padding(self) -> None:
+        self.out += bytes(-self.lsn % 8)
 
-    def commit_nested(self, xid: int, time_us: int, subxids: list[int]) -> Place:
-        main = struct.pack("<qIi", time_us, 0x02, len(subxids))
-        return self.append(1, 0x80, main + struct.pack(f"<{len(subxids)}I", *subxids), xid)
-
-    def prepare(self, xid: int, time_us: int) -> Place:
-        return self.append(1, 0x10, struct.pack("<IIIIq", 0x57F94534, 0, xid, 5, time_us), xid)
-
-    def end_prepared(self, xid: int, time_us: int, *, abort: bool = False) -> Place:
-        main = struct.pack("<qII", time_us, 0x10, xid)
-        return self.append(1, 0x80 | (0x40 if abort else 0x30), main)
-
-    def point(self, name: str, time_us: int = 0) -> Place:
-        return self.append(0, 0x70, struct.pack("<q64s", time_us, name.encode()))
-
-    def checkpoint(
-        self, redo_lsn: int, time: int, *, shutdown: bool = False, before: int = 0
-    ) -> Place:
-        timelines = (self.timeline, before or self.timeline)
-        head = struct.pack("<QII?3xi", redo_lsn, *timelines, True, 1)
-        rest = struct.pack("<QIIIIIII4xqIII", 800, *[1] * 7, time, 0, 0, 0)
-        return self.append(0, 0x00 if shutdown else 0x10, head + rest + bytes(4))
-
-    def redo(self) -> Place:
-        """The record of an online checkpoint's redo point; before 17 any record does."""
-        return self.append(0, 0xE0, struct.pack("<i", 1)) if self.major >= 17 else self.fill()
-
-    def backup_end(self, start_lsn: int) -> Place:
-        return self.append(0, 0x50, struct.pack("<Q", start_lsn))
-
-    def parameters(self, *, connections: int = 100, prepared: int = 0, wal_level: int = 1) -> Place:
-        values = (connections, 8, 10, prepared, 64, wal_level)
-        return self.append(0, 0x60, struct.pack("<6i2?2x", *values, False, False))
+    def _page_header(self, remaining: int) -> None:
+        first = self.lsn % MIB == 0
+        info = (1 if remaining else 0) | (2 if first else 0)
+        header = struct.pack("<HHIQI4x", self.magic, info, self.timeline, self.lsn, remaining)
+        self.out += header + (struct.pack("<QII", SYSTEM, MIB, PAGE) if first else b"")

@@ -48,6 +48,7 @@ def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
         system_identifier=_system_identifier(manifest, control),
         major=_major(path),
         segment_size_bytes=control.wal_segment_size if control else wal_segment_size,
+        control=control,
         wal=wal,
         bad_files=tuple(bad),
         files_checked=len(manifest.files) if manifest is not None and checked else None,

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
-from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.archive.scanner import (
+    SegmentReader,
+    SegmentReadings,
+    scan_facts,
+    segments_to_read,
+)
+from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.backups.plain import BackupDepth, NotABackup, read_backup
 from agent.cli.entry import CannotCheck
@@ -16,7 +23,7 @@ from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
 from rules.backups import close_backups
 from rules.damage import system_identifier_of
-from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, ScanFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
 from rules.report import Gathered
 
 Progress = Callable[[int, int], None]
@@ -39,20 +46,18 @@ def gather(
     if found is not None and archive is not None:
         found = close_backups(found, archive.backup_labels)
     known = found.backups if found else ()
+    major = next((b.major for b in known if b.major), None)
     identifier = next((b.system_identifier for b in known if b.system_identifier), None)
-    scan, major = None, next((b.major for b in known if b.major), None)
-    if archive is not None and depth != "names":
-        scan, read_major, read_identifier = asyncio.run(
-            _scan(archive, known, depth, identifier, workers, on_progress)
-        )
-        major, identifier = major or read_major, identifier or read_identifier
-    return Gathered(
+    gathered = Gathered(
         archives=listed,
         backups=found,
-        scan=scan,
         system_identifier=identifier,
         server_major=major,
     )
+    if archive is None or depth == "names" or archive.segment_size_bytes is None:
+        return gathered
+    readings = asyncio.run(_read(archive, known, depth, workers, on_progress))
+    return _with_readings(gathered, archive, readings, depth)
 
 
 def _list(url: str) -> ArchiveFacts:
@@ -84,23 +89,39 @@ def _read_backups(
     return BackupsFacts(backups=tuple(found), unreadable=unreadable, depth=depth)
 
 
-async def _scan(
+async def _read(
     archive: ArchiveFacts,
     backups: Sequence[BackupFacts],
     depth: Depth,
-    identifier: int | None,
     workers: int,
     on_progress: Progress,
-) -> tuple[ScanFacts | None, int | None, int | None]:
-    """Read the segments; also gives the major version and the system they say they are of."""
-    size = archive.segment_size_bytes
-    if size is None:
-        return None, None, None
-    reader = SegmentReader(workers)
+) -> SegmentReadings:
+    """Read the segments that some restore could need."""
+    assert archive.segment_size_bytes is not None
     files = segments_to_read(archive, backups)
-    readings = await reader.read(archive, files, size, depth, on_progress=on_progress)
+    reader = SegmentReader(workers)
+    return await reader.read(
+        archive, files, archive.segment_size_bytes, depth, on_progress=on_progress
+    )
+
+
+def _with_readings(
+    gathered: Gathered, archive: ArchiveFacts, readings: SegmentReadings, depth: Depth
+) -> Gathered:
+    """Add what the segments say, of themselves and for the predictor."""
+    backups = gathered.backups.backups if gathered.backups else ()
+    size = archive.segment_size_bytes
+    assert size is not None
+    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+    identifier = gathered.system_identifier
     tree = timeline_tree(archive, backups)
-    facts = scan_facts(readings, depth, tree, size, identifier)
-    scans = [scanned.scan for scanned in readings.scans.values()]
-    major = next((scan.major for scan in scans if scan.major), None)
-    return facts, major, system_identifier_of(scans)
+    major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
+    restores = make_restores(archive, readings, backups) if depth == "records" else {}
+    return replace(
+        gathered,
+        scan=scan_facts(readings, depth, tree, size, identifier),
+        scans=scans,
+        restores=restores,
+        system_identifier=identifier or system_identifier_of(scans.values()),
+        server_major=major,
+    )

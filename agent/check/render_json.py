@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from agent.check.restore_command import block_to_paste
 from parsers.lsn import format_lsn
 from parsers.segment import segment_before, segment_name
+from parsers.wal_facts import instant
 from rules.facts import ArchivedFile, ArchiveFacts
+from rules.outcome import LastTransaction, Stop
 from rules.report import ArchiveReport, BackupReport, Report
 from rules.sequence import Gap
 from rules.windows import Window
@@ -36,7 +39,16 @@ def document(report: Report) -> dict[str, Any]:
         "archives": [_archive(report, archive) for archive in report.archives],
         "backups": [_backup(report, backup) for backup in report.backups],
         "target": _target(report),
-        "restore_points": [],
+        "restore_points": [
+            {
+                "name": point.name,
+                "lsn": _lsn(point.lsn),
+                "end_lsn": _lsn(point.end_lsn),
+                "time": _time(instant(point.time_us)),
+                "timeline": timeline,
+            }
+            for timeline, point in report.restore_points
+        ],
         "findings": [
             {
                 "id": finding.id,
@@ -139,18 +151,17 @@ def _backup(report: Report, backup: BackupReport) -> dict[str, Any]:
 def _window(report: Report, window: Window) -> dict[str, Any]:
     return {
         "timeline": window.timeline,
-        "from": {"lsn": _lsn(window.from_lsn), "time": None},
-        "to": {"lsn": _lsn(window.to_lsn), "time": None},
-        "commits": None,
-        "aborts": None,
+        "from": {"lsn": _lsn(window.from_lsn), "time": _time(window.from_time)},
+        "to": {"lsn": _lsn(window.to_lsn), "time": _time(window.to_time)},
+        "commits": window.commits,
+        "aborts": window.aborts,
         "depth": report.question.depth,
         "verified_at": _time(report.verified_at),
     }
 
 
 def _target(report: Report) -> dict[str, Any]:
-    facts = report.target
-    backup = facts.backup
+    facts, backup, outcome = report.target, report.target.backup, report.target.prediction
     return {
         "type": facts.target.type,
         "value": facts.target.value,
@@ -158,16 +169,40 @@ def _target(report: Report) -> dict[str, Any]:
         "inclusive": facts.target.inclusive,
         "backup": (backup.label.label or backup.url) if backup else None,
         "outcome": facts.outcome,
-        "fatal": None,
+        "fatal": outcome.fatal if outcome else None,
         "reachable": facts.reachable,
-        "needs": {},
-        "stop": None,
-        "last_transaction": None,
-        "new_timeline": None,
-        "segments_needed": None,
-        "bytes_needed": None,
-        "settings": None,
+        "needs": dict(outcome.needs) if outcome else {},
+        "stop": _stop(outcome.stop) if outcome and outcome.stop else None,
+        "last_transaction": _last(outcome.last_transaction) if outcome else None,
+        "new_timeline": outcome.new_timeline if outcome else None,
+        "segments_needed": len(outcome.segments_needed) if outcome else None,
+        "bytes_needed": outcome.bytes_needed if outcome else None,
+        "settings": block_to_paste(report),
         "reason": facts.reason,
+    }
+
+
+def _stop(stop: Stop) -> dict[str, Any]:
+    return {
+        "position": stop.position,
+        "kind": stop.kind,
+        "xid": stop.xid,
+        "name": stop.name,
+        "lsn": _lsn(stop.lsn),
+        "end_lsn": _lsn(stop.end_lsn),
+        "time": _time(stop.time),
+        "segment": stop.segment,
+    }
+
+
+def _last(last: LastTransaction | None) -> dict[str, Any] | None:
+    if last is None:
+        return None
+    return {
+        "xid": last.xid,
+        "lsn": _lsn(last.lsn),
+        "time": _time(last.time),
+        "kind": "commit" if last.kind.is_commit else "abort",
     }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
+from agent.check.restore_command import block_to_paste
 from parsers.lsn import format_lsn
+from parsers.wal_facts import instant
 from rules.findings import Finding, Severity, Verdict
 from rules.report import ArchiveReport, BackupReport, Report
 from rules.sequence import Gap
@@ -38,20 +41,27 @@ def _lines(report: Report) -> Iterator[str]:
     for backup in report.backups:
         yield ""
         yield from _backup(backup)
-    if report.target.target.type != "none":
+    if report.restore_points:
         yield ""
-        yield from _target(report)
+        yield from _restore_points(report)
+    yield ""
+    yield from _target(report)
 
 
 def _answer(report: Report) -> str:
-    if report.restorable:
-        restorable = [backup for backup in report.backups if backup.windows]
-        newest = max(window.to_lsn for backup in restorable for window in backup.windows)
-        many = "1 backup is" if len(restorable) == 1 else f"{len(restorable)} backups are"
-        return f"{many} restorable, up to {format_lsn(newest)} by what was looked at"
-    if report.restorable is False:
+    if report.restorable is None:
+        return "whether a backup can be restored is not known"
+    if not report.restorable:
         return "no backup can be restored with the WAL that is there"
-    return "whether a backup can be restored is not known"
+    windows = [window for backup in report.backups for window in backup.windows]
+    newest = max(windows, key=lambda window: window.to_lsn)
+    restorable = sum(1 for backup in report.backups if backup.windows)
+    many = "1 backup is" if restorable == 1 else f"{restorable} backups are"
+    return f"{many} restorable, up to {_point(newest.to_lsn, newest.to_time)}"
+
+
+def _point(lsn: int, at: datetime | None) -> str:
+    return f"{format_lsn(lsn)} ({at:%Y-%m-%d %H:%M:%S.%f %Z})" if at else format_lsn(lsn)
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -94,16 +104,44 @@ def _backup(backup: BackupReport) -> Iterator[str]:
         yield f"  {facts.files_checked} files of its manifest looked at ({facts.depth})"
     yield f"  {backup.state.value.replace('_', ' ')}"
     for window in backup.windows:
-        end = f"; {window.obstacle} is not usable" if window.obstacle else ""
-        yield (
-            f"  window on timeline {window.timeline}: {format_lsn(window.from_lsn)} "
-            f"to {format_lsn(window.to_lsn)}{end}"
-        )
+        yield f"  window on timeline {window.timeline}"
+        yield f"    from {_point(window.from_lsn, window.from_time)}"
+        yield f"    to   {_point(window.to_lsn, window.to_time)}"
+        if window.commits is not None:
+            yield f"    {window.commits} commits, {window.aborts} aborts in it"
+        if window.obstacle:
+            yield f"    ended by {window.obstacle}, which is missing or cannot be used"
+
+
+def _restore_points(report: Report) -> Iterator[str]:
+    yield "restore points"
+    for timeline, point in report.restore_points:
+        at = f"{instant(point.time_us):%Y-%m-%d %H:%M:%S.%f %Z}"
+        yield f"  {point.name!r} at {format_lsn(point.end_lsn)}, timeline {timeline}, {at}"
 
 
 def _target(report: Report) -> Iterator[str]:
     facts = report.target
     asked = facts.target
     value = f" {asked.value}" if asked.value else ""
-    yield f"target {asked.type}{value}: {facts.outcome}"
+    what = "end of WAL" if asked.type == "none" else f"{asked.type}{value}"
+    yield f"recovery to {what}: {_TOLD[facts.reachable]}"
     yield f"  {facts.reason}"
+    outcome = facts.prediction
+    if outcome is None:
+        return
+    if outcome.fatal:
+        yield f"  PostgreSQL will say: FATAL:  {outcome.fatal}"
+    if outcome.last_transaction:
+        last = outcome.last_transaction
+        yield f"  last completed transaction: {last.xid}, {last.time:%Y-%m-%d %H:%M:%S.%f %Z}"
+    if outcome.new_timeline:
+        yield f"  then timeline {outcome.new_timeline} begins"
+    block = block_to_paste(report)
+    if block:
+        mebibytes = outcome.bytes_needed >> 20
+        yield f"  it needs {len(outcome.segments_needed)} segments ({mebibytes} MiB); to paste:"
+        yield from (f"    {line}" for line in block.splitlines())
+
+
+_TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}

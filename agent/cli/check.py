@@ -13,6 +13,7 @@ from agent import __version__
 from agent.cli import entry
 
 if TYPE_CHECKING:
+    from rules.goal import Goal
     from rules.report import Report
     from rules.target import Target
 
@@ -141,7 +142,7 @@ def _take_from_config(arguments: argparse.Namespace) -> None:
 
 
 def _target(arguments: argparse.Namespace) -> Target:
-    from rules.target import Target, check_target
+    from rules.target import Target
 
     kind, value = "none", None
     for name in _TARGETS:
@@ -150,17 +151,29 @@ def _target(arguments: argparse.Namespace) -> Target:
             kind, value = name, given
     if arguments.target_immediate:
         kind = "immediate"
-    target = Target(
+    return Target(
         type=kind,
         value=value,
         timeline=arguments.timeline,
         inclusive=not arguments.exclusive,
         action=arguments.action,
     )
-    complaint = check_target(target)
-    if complaint:
-        raise entry.UsageError(complaint)
-    return target
+
+
+def _read_goal(target: Target, backup: Path | None) -> tuple[Goal, str]:
+    """Read the target's value as the restored server would; also what had to be assumed."""
+    from agent.backups.settings import find_zone, server_zone
+    from parsers.errors import ParseError
+    from rules.goal import has_zone, read_goal
+
+    try:
+        if target.type != "time" or has_zone(target.value or ""):
+            return read_goal(target, find_zone=find_zone), ""
+        zone, source = server_zone(backup)
+        note = f"; the time was given without a zone and read as {zone.key} ({source})"
+        return read_goal(target, zone=zone, find_zone=find_zone), note
+    except ParseError as error:
+        raise entry.UsageError(error.message) from None
 
 
 def _check(arguments: argparse.Namespace, target: Target) -> Report:
@@ -169,6 +182,8 @@ def _check(arguments: argparse.Namespace, target: Target) -> Report:
     from rules.report import Question, build_report
 
     now = _now(arguments.now)
+    first_backup = Path(arguments.backups[0]) if arguments.backups else None
+    goal, note = _read_goal(target, first_backup)
     gathered = gather(
         arguments.archives,
         arguments.backups,
@@ -177,7 +192,7 @@ def _check(arguments: argparse.Namespace, target: Target) -> Report:
         backup_depth=arguments.backup_depth,
         workers=arguments.workers,
     )
-    question = Question(target=target, depth=arguments.depth, now=now)
+    question = Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
     return build_report(question, gathered, load_catalogue())
 
 

@@ -46,6 +46,9 @@ examples:
   pitr-lab --keep /tmp/lab          the same, and its files stay
   pitr-lab --serve                  a primary under light traffic, watched, until Ctrl-C
   pitr-lab --serve --fault gap      the same, broken on purpose after a healthy moment
+
+here, 0 means that every restore stopped as recorded, 1 that the agent missed something of it,
+2 that a restore differs, 3 that the laboratory itself could not run.
 """,
     )
     _add_options(parser, tuple(FAULTS))

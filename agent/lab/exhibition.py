@@ -72,7 +72,7 @@ class Exhibition:
         self._story.note(f"the archive grows by a segment of {SEGMENT_MIB} MiB every few seconds")
         self._story.note("")
         for command in self._commands():
-            self._story.note(f"$ {command}")
+            self._story.to_type(command)
 
     def _commands(self) -> Iterator[str]:
         lab = self._lab

@@ -32,10 +32,11 @@ class Glyphs:
     bad: str
     eye: str  # the agent
     log: str  # the server's log
+    dot: str  # between facts
 
 
-_UNICODE: Final = Glyphs(good="✓", bad="✗", eye="◉ the agent:", log="│")
-_ASCII: Final = Glyphs(good="ok:", bad="NOT:", eye="agent:", log="|")
+_UNICODE: Final = Glyphs(good="✓", bad="✗", eye="◉ the agent:", log="│", dot="·")
+_ASCII: Final = Glyphs(good="ok:", bad="NOT:", eye="agent:", log="|", dot="-")
 
 
 class _Console(Console):
@@ -158,14 +159,19 @@ class Story(Narrator):
     def _said(self, glyph: str, text: str, style: str) -> None:
         """One remark under its step; on a terminal it wraps below its own beginning."""
         glyph = f"{glyph} " if glyph else ""
+        text = text.replace(_UNICODE.dot, self._glyphs.dot)
         if self._plain:
             self._line(f"    {glyph}{escape(text)}")
             return
         grid = Table.grid()
         grid.add_column(width=4 + len(glyph), no_wrap=True)
-        grid.add_column()
+        grid.add_column(overflow="fold")
         grid.add_row(Text(f"    {glyph}", style=style), Text(text, style=style))
         self._console.print(grid, width=self._width)
+
+    def to_type(self, command: str) -> None:
+        """A command for the person, in one piece however long: it is there to be copied."""
+        self._console.print(escape(f"    $ {command}"), soft_wrap=True)
 
     def comparison(self, title: str, rows: Sequence[ComparisonRow]) -> None:
         """The final table: a row a restore, a column a witness, and whether they agree."""
@@ -176,9 +182,9 @@ class Story(Narrator):
         witnesses = list(rows[0].witnesses)
         table = Table(title=title, title_justify="left", box=box.ROUNDED, width=self._width,
                       show_lines=True, title_style="bold")  # fmt: skip
-        table.add_column("restore to")
+        table.add_column("restore to", overflow="fold")
         for witness in witnesses:
-            table.add_column(witness)
+            table.add_column(witness, overflow="fold")
         table.add_column("", no_wrap=True)
         for row in rows:
             said = (Text("\n".join(row.witnesses[name])) for name in witnesses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ from parsers.log_time import Zone
 from parsers.lsn import parse_lsn
 from rules.restore_causes import describe_target
 from rules.restore_checks import Check, four_checks
+from rules.restore_foresight import DataDirectory, foresee
 from rules.restore_shortfall import Shortfall, judge_shortfall
 from rules.restore_state import Phase, Restore
 from rules.restore_summary import Summary, summarize
@@ -178,12 +180,14 @@ class Follower:
         )
 
     def _phase_words(self) -> str:
-        attempt = self.restore.attempt
-        if attempt.phase is Phase.NONE and self.tail is None:
-            return "no log found yet" if self.options.pgdata else "waiting for the log"
-        if attempt.phase is Phase.NONE:
-            return "the server has not started yet" if not self.probe.running else "running"
-        return str(attempt.phase.value)
+        attempt, running = self.restore.attempt, self.probe.running
+        if attempt.phase is not Phase.NONE:
+            return str(attempt.phase.value)
+        if running is False:
+            return "the server has not started yet"
+        if self.tail is None:
+            return "running, its log was not found: give --log"
+        return "running" if running else "waiting for the log to tell"
 
     def _target_words(self) -> str:
         attempt = self.restore.attempt
@@ -211,14 +215,23 @@ class Follower:
             bytes_per_second=self._pace.bytes_per_second,
         )
 
-    def _notes(self) -> list[str]:
-        """What the sources disagree about, and what could not be asked."""
-        notes: list[str] = []
+    def _notes(self) -> Iterator[str]:
+        """What the sources disagree about, and what will go wrong."""
         attempt, reading = self.restore.attempt, self.probe
         if attempt.phase is Phase.ENDED and reading.in_recovery:
-            notes.append("the log says that recovery ended, SQL that it did not")
+            yield "the log says that recovery ended, SQL that it did not"
         if attempt.phase is Phase.PAUSED_AT_TARGET and reading.in_recovery is False:
-            notes.append("the log says that recovery waits, SQL that the server was promoted")
-        if self._gone_at is not None:
-            notes.append("the server's process is gone")
-        return notes
+            yield "the log says that recovery waits, SQL that the server was promoted"
+        if self._gone_at is not None and not self.ended:
+            yield "the server's process is gone"
+        if attempt.phase not in (Phase.ENDED, Phase.FAILED) and reading.running is not None:
+            yield from foresee(
+                DataDirectory(
+                    settings=self.sources.settings,
+                    recovery_signal=bool(reading.recovery_signal),
+                    standby_signal=bool(reading.standby_signal),
+                    backup_label=bool(reading.backup_label),
+                    control=reading.control,
+                    complaint=self.sources.complaint,
+                )
+            )

@@ -13,12 +13,12 @@ from agent.watch.follow import Follower
 from agent.watch.lines import item_lines, summary_lines
 from agent.watch.report import render_item, render_summary
 from parsers.log_stream import StreamItem
-from rules.findings import Verdict
+from rules.restore_summary import unread
 
 if TYPE_CHECKING:
     from agent.cli.watch import Options
 
-_STEP_SECONDS: Final = 0.2
+_STEP_SECONDS: Final = 0.1
 
 
 def watch(options: Options) -> int:
@@ -42,11 +42,14 @@ def _watch_lines(options: Options) -> int:
     show = _show_json if options.format == "json" else _show_text
     try:
         follow(follower, lambda items: show(items))
-    except CannotCheck:
-        _show_end(follower, status_only=True)
+        show(follower.finish())
+        _check_readable(follower)
+    except CannotCheck as error:
+        if options.format == "json":  # the document is printed whatever happened
+            print(render_summary(unread(str(error))), flush=True)
         raise
-    show(follower.finish())
-    return _show_end(follower)
+    _show_end(follower)
+    return follower.summary.verdict.status
 
 
 def _show_json(items: list[StreamItem]) -> None:
@@ -60,30 +63,27 @@ def _show_text(items: list[StreamItem]) -> None:
             print(line, flush=True)
 
 
-def _show_end(follower: Follower, *, status_only: bool = False) -> int:
-    """Print the summary; give the exit status. The JSON document is printed whatever happened."""
-    summary = follower.summary
+def _show_end(follower: Follower) -> None:
+    """Print the summary."""
     if follower.options.format == "json":
-        print(render_summary(summary), flush=True)
-    elif not status_only:
-        for line, _ in summary_lines(summary, follower.checks):
-            print(line, flush=True)
-    return status_of(follower)
+        print(render_summary(follower.summary), flush=True)
+        return
+    for line, _ in summary_lines(follower.summary, follower.checks):
+        print(line, flush=True)
 
 
-def status_of(follower: Follower) -> int:
-    """The verdict's status; 3 with a line when the log could not be read as one."""
-    summary, tail = follower.summary, follower.tail
+def _check_readable(follower: Follower) -> None:
+    """Raise CannotCheck for a log that is none, or that nothing here can read."""
+    tail, summary = follower.tail, follower.summary
     if tail is not None and tail.unreadable:
-        print(
-            f"pitr-watch: {tail.path} is not a log of PostgreSQL, or its log_line_prefix was not "
-            "detected: give it with --log-line-prefix",
-            file=sys.stderr,
+        raise CannotCheck(
+            f"{tail.path} is not a log of PostgreSQL, or its log_line_prefix was not detected: "
+            "give it with --log-line-prefix"
         )
-        return Verdict.UNKNOWN.status
+    if tail is not None and follower.options.once and tail.stream.counts.lines == 0:
+        raise CannotCheck(f"{tail.path} is empty: nothing to judge")
     if summary.outcome is None:
-        print(f"pitr-watch: {summary.cause}: type  {summary.next_command}", file=sys.stderr)
-    return summary.verdict.status
+        raise CannotCheck(f"{summary.cause}; type  {summary.next_command}")
 
 
 # -- following ------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agent.watch.follow import Follower
 from agent.watch.lines import Line, screen_lines, verdict_line
-from agent.watch.live import follow, status_of
+from agent.watch.live import follow
 from parsers.log_stream import StreamItem
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def watch_screen(options: Options) -> int:
     follower.finish()
     _print_lines(console, screen_lines(follower.view(), console.width))
     _print_lines(console, [verdict_line(follower.summary)])
-    return status_of(follower)
+    return follower.summary.verdict.status
 
 
 def _text(line: Line) -> Text:

@@ -82,10 +82,16 @@ def test_such_terminals_are_taken_for_plain_ones(
     assert not make_console().is_terminal
 
 
+def test_a_command_to_copy_stays_in_one_piece() -> None:
+    file = io.StringIO()
+    Story(Console(file=file, force_terminal=True, color_system=None, width=80)).to_type("x" * 200)
+    assert file.getvalue() == f"    $ {'x' * 200}\n"
+
+
 def test_an_ascii_terminal_gets_ascii() -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     story = Story(Console(file=file, force_terminal=True, color_system=None, width=100))
-    story.proof("it holds")
+    story.proof("it holds · and so does this")
     story.comparison("The comparison", _ROWS)
     file.flush()
-    assert file.buffer.getvalue().decode("ascii").startswith("    ok: it holds")  # type: ignore[attr-defined]
+    assert file.buffer.getvalue().decode("ascii").startswith("    ok: it holds - and so does this")  # type: ignore[attr-defined]

@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sysconfig
 import time
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +18,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from agent.lab.cases import Case, plan_cases
 from agent.lab.errors import LabFailed
 from agent.lab.history import CREATE_TABLE, establish_marks, write_history, write_late_row
 from agent.lab.laboratory import open_laboratory
 from agent.lab.narrator import Narrator
 from agent.lab.primary import back_up, make_primary
-from agent.lab.restores import Case, Outcome, Restore, plan_cases
+from agent.lab.restore import Outcome, Restore
 from agent.lab.stop import Stop
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
@@ -35,6 +37,28 @@ def run_lab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         [PITR_LAB, *arguments], capture_output=True, text=True, timeout=180,
         env=os.environ | environment,
     )  # fmt: skip
+
+
+StartLab = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture
+def start_lab(place: Path) -> Iterator[StartLab]:
+    """Start a pitr-lab to talk to; it is ended whatever the test does."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [PITR_LAB, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(30)
 
 
 @pytest.fixture
@@ -59,7 +83,8 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
     started = time.monotonic()
     result = run_lab("--dir", str(place))
     assert (result.returncode, result.stderr) == (0, "")
-    assert time.monotonic() - started < 60
+    if os.getloadavg()[0] <= 2 * (os.cpu_count() or 1):  # a busier machine says nothing of time
+        assert time.monotonic() - started < 60
     told = result.stdout
     assert "\x1b" not in told
     for line in (
@@ -73,6 +98,7 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
         "6 of 6 restores stopped exactly where recorded",
     ):
         assert line in told
+    assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 3
     agreed = re.findall(r"^  recovery_target_(\w+), .*, promote, pause: agree$", told, re.MULTILINE)
     assert agreed == ["time", "lsn", "name"]
     agent_lines = [line for line in told.splitlines() if "the agent: " in line]
@@ -107,6 +133,11 @@ def test_a_truth_that_differs_is_told_apart(
         outcome = told_apart(by_time, wrong_xid, "promote")
         assert not outcome.holds and not outcome.failed_proofs
         assert [text.split(":")[0] for text in outcome.disagreements] == ["xid"]
+        outcome = Restore(
+            lab, replace(by_name, predicted=wrong_xid, action="pause"), narrator
+        ).run()
+        assert not outcome.holds and not outcome.failed_proofs
+        assert all("pitr-check predicted otherwise" in text for text in outcome.disagreements)
         unreachable = replace(by_lsn, value="7/0")
         outcome = Restore(lab, unreachable, narrator).run()
         assert outcome.failed_proofs == ("the server comes up",)
@@ -124,12 +155,9 @@ def test_a_truth_that_differs_is_told_apart(
     ],
 )
 def test_an_interruption_at_any_moment_stops_all_and_cleans_up(
-    number: signal.Signals, moment: str, place: Path
+    number: signal.Signals, moment: str, place: Path, start_lab: StartLab
 ) -> None:
-    process = subprocess.Popen(
-        [PITR_LAB, "--dir", str(place)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )  # fmt: skip
+    process = start_lab("--dir", str(place))
     assert process.stdout is not None
     for line in process.stdout:
         if moment in line:
@@ -195,14 +223,37 @@ def test_a_directory_with_a_long_name_gets_its_sockets_elsewhere(
     assert not sockets.exists()
 
 
-def test_a_closed_pipe_is_no_verdict(place: Path) -> None:
+def test_a_closed_pipe_is_no_verdict(place: Path, start_lab: StartLab) -> None:
     """`pitr-lab | head -1` must not exit with 1, which would say warning."""
-    process = subprocess.Popen(
-        [PITR_LAB, "--dir", str(place)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = start_lab("--dir", str(place))
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
     process.wait(60)
     assert (process.returncode, process.stderr.read()) == (3, "")
+    assert servers_in(place) == []
+
+
+@pytest.mark.slow
+def test_serving_prints_addresses_that_answer_and_ends_well(
+    place: Path, start_lab: StartLab
+) -> None:
+    process = start_lab("--serve", "--fault", "gap", "--dir", str(place))
+    assert process.stdout is not None
+    told = ""
+    for line in process.stdout:
+        told += line
+        if "serving until Ctrl-C" in line:
+            break
+    assert re.search(r"broken: removed [0-9A-F]{24} from the middle of the archive", told)
+    assert re.search(r"the agent: after .*findings: .*wal_gap", told)
+    for what in ("metrics", "health", "page"):
+        address = re.search(rf"^ +{what} +(http://\S+)$", told, re.MULTILINE)
+        assert address
+        with urllib.request.urlopen(address[1], timeout=5) as answer:
+            assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    rest, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (0, "")
+    assert "stopping" in rest
     assert servers_in(place) == []

@@ -19,7 +19,7 @@ from rules.goal import Goal
 from rules.outcome import Outcome
 from rules.recovery import simulate
 from rules.restore import Restore, Server, Wal
-from tests.wal_writer import SEGMENT, SYSTEM, Place, WalWriter
+from tests.rules.write_wal import SEGMENT, SYSTEM, Place, WalWriter
 
 BACKUP_TIME = 1_800_000_000  # seconds since 1970
 SECOND = 1_000_000  # in microseconds
@@ -101,7 +101,7 @@ class Story:
         return BackupFacts(
             url="/backup", label=label, stop_lsn=None, stop_timeline=None, needs=(),
             started_at=None, finished_at=datetime.fromtimestamp(BACKUP_TIME + 10, UTC),
-            system_identifier=SYSTEM, major=self.major, segment_size_bytes=SEGMENT,
+            system_identifier=SYSTEM, major=self.major, segment_size_bytes=SEGMENT, control=None,
             wal=frozenset(), bad_files=(), files_checked=None, manifest_error="", depth="label",
         )  # fmt: skip
 

@@ -15,7 +15,7 @@ from rules.recovery_start import find_start
 from rules.restorable import best_restore, find_window
 from rules.restore import Server
 from tests.rules.make_restore import Story, at, history, with_backup
-from tests.wal_writer import SEGMENT
+from tests.rules.write_wal import SEGMENT
 
 NOT_REACHED = "recovery ended before configured recovery target was reached"
 TOO_EARLY = "requested recovery stop point is before consistent recovery point"

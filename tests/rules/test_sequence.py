@@ -28,7 +28,7 @@ def numbers(timeline: int, present: Iterable[int]) -> dict[int, frozenset[int]]:
 
 
 def archive(*names: str, histories: dict[int, bytes] | None = None) -> ArchiveFacts:
-    file = ArchivedFile("/archive/x", 16 * MIB, 0, 0)
+    file = ArchivedFile("/archive", "x", 16 * MIB, 0, 0)
     return ArchiveFacts(
         url="/archive", layout="directory", listed_at=NOW, segment_size_bytes=16 * MIB,
         segments=dict.fromkeys(names, file), partials={}, compressed=frozenset(),
@@ -46,8 +46,8 @@ def backup(
     return BackupFacts(
         url="/backup", stop_lsn=stop_lsn, stop_timeline=timeline, started_at=None,
         finished_at=None, system_identifier=None, major=16, segment_size_bytes=size,
-        wal=frozenset(wal), needs=(), bad_files=(), manifest_error=None, files_checked=None,
-        depth="label",
+        wal=frozenset(wal), control=None, needs=(), bad_files=(), manifest_error=None,
+        files_checked=None, depth="label",
         label=BackupLabel(
             start_lsn=start_lsn, start_segment=segment_name(timeline, start_lsn // size, size),
             checkpoint_lsn=start_lsn + 56, timeline=timeline, method="streamed", source="primary",

@@ -1,4 +1,4 @@
-"""The restores: each of the seed's targets, promoted at once and after a pause.
+"""One restore: a fresh data directory, recovery to the target, and what is proven of it.
 
 A restore is judged by the seed's own validation (pg_is_in_recovery(), the log, recovery.signal,
 the rows) and by comparing its stop with what the laboratory recorded.
@@ -8,43 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, LiteralString
 
+from agent.lab.cases import PAUSE, PROMOTE, Case
 from agent.lab.errors import LabFailed
-from agent.lab.history import LATE_ROW, RESTORE_POINT, ROWS, SELECT_ROWS, Marks
+from agent.lab.history import LATE_ROW, ROWS, SELECT_ROWS
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
 from agent.lab.primary import FOR_SPEED
 from agent.lab.programs import watch_once
 from agent.lab.stop import LAST_TRANSACTION, Reported, Stop, read_report
-from agent.lab.waldump import Commit
-from parsers.lsn import format_lsn
 
-PROMOTE: Final = "promote"
-PAUSE: Final = "pause"
 _WAIT_SECONDS: Final = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One restore to try, and where it must stop."""
-
-    setting: str  # recovery_target_time, recovery_target_lsn, recovery_target_name
-    value: str
-    action: str  # PROMOTE or PAUSE
-    recorded: Stop  # the truth, from the history's marks
-    marked: tuple[str, ...]  # the same for a person, in lines
-    time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
-
-    @property
-    def target(self) -> str:
-        """time, lsn or name."""
-        return self.setting.removeprefix("recovery_target_")
-
-    @property
-    def directory(self) -> str:
-        return f"{self.target}-{self.action}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,57 +37,12 @@ class Outcome:
 
     @property
     def witnesses(self) -> dict[str, tuple[str, ...]]:
-        """What each witness says about the stop, in lines. A prediction would join them here."""
+        """What each witness says about the stop, in lines."""
         said = [line for line in self.reported.lines if not line.startswith(LAST_TRANSACTION)]
-        return {
-            "recorded": self.case.marked,
-            "PostgreSQL": tuple(said) or ("nothing about a stop",),
-        }
-
-
-def plan_cases(marks: Marks) -> Iterator[Case]:
-    """The seed's three targets, with promote and with pause."""
-    last = marks.rows.at
-    at_time = Stop(
-        position="before", kind="commit", xid=marks.late.xid, lsn=marks.late.lsn,
-        time=marks.late.at, last_transaction_at=last,
-    )  # fmt: skip
-    # recoveryStopsAfter returns before it counts the very commit whose LSN was the target: the log
-    # has no "last completed transaction" for it, so none is recorded.
-    at_lsn = Stop(position="after", kind="lsn", lsn=marks.rows.lsn)
-    at_name = Stop(
-        position="at", kind="restore_point", name=RESTORE_POINT, lsn=marks.restore_point_lsn,
-        last_transaction_at=last,
-    )  # fmt: skip
-    targets = (
-        ("time", marks.target_time.isoformat(" "), at_time, _commit_lines("before", marks.late)),
-        ("lsn", format_lsn(marks.rows.lsn), at_lsn, _commit_lines("after", marks.rows)),
-        ("name", RESTORE_POINT, at_name, _point_lines(marks)),
-    )
-    for action in (PROMOTE, PAUSE):
-        for kind, value, recorded, marked in targets:
-            yield Case(
-                setting=f"recovery_target_{kind}", value=value, action=action,
-                recorded=recorded, marked=marked,
-                time_between=marks.restore_point_between if recorded is at_name else None,
-            )  # fmt: skip
-
-
-def _commit_lines(position: str, commit: Commit) -> tuple[str, ...]:
-    return (
-        f"{position} the COMMIT of {commit.xid}",
-        f"at {format_lsn(commit.lsn)}",
-        commit.at.isoformat(" "),
-    )
-
-
-def _point_lines(marks: Marks) -> tuple[str, ...]:
-    earliest, latest = (at.isoformat(" ") for at in marks.restore_point_between)
-    return (
-        RESTORE_POINT,
-        f"at {format_lsn(marks.restore_point_lsn)}",
-        f"{earliest} to {latest.partition(' ')[2]}",
-    )
+        witnesses = {"recorded": self.case.marked}
+        if self.case.predicted is not None:
+            witnesses["pitr-check predicted"] = self.case.predicted.lines()
+        return witnesses | {"PostgreSQL": tuple(said) or ("nothing about a stop",)}
 
 
 class Restore:
@@ -257,6 +187,9 @@ def _disagreements(case: Case, stop: Stop | None) -> Iterator[str]:
         yield "PostgreSQL reports no stop"
         return
     yield from case.recorded.disagreements(stop)
+    if case.predicted is not None:
+        for difference in case.predicted.disagreements(stop):
+            yield f"pitr-check predicted otherwise: {difference}"
     if case.time_between is not None:
         earliest, latest = case.time_between
         if stop.time is None or not earliest <= stop.time <= latest:

@@ -1,0 +1,123 @@
+"""WAL for the predictor: the segments already read, and those that it asks for besides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+from agent.archive.scanner import SegmentReadings, read_segment
+from parsers.errors import ParseError
+from parsers.segment import parse_segment_name
+from parsers.wal_damage import Damage, DamageKind
+from parsers.wal_facts import Facts
+from parsers.wal_locate import RecordPlace, find_record
+from parsers.wal_resume import begin_at
+from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
+from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
+from rules.restore import Restore, Server, Wal
+
+
+def make_wal(
+    archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, segment_size: int
+) -> Wal:
+    """The WAL that a restore of `backup` finds: the archive's, and what the backup carries."""
+    own = {name: str(Path(backup.url) / "pg_wal" / name) for name in backup.wal}
+    paths = own | {name: file.path for name, file in archive.segments.items()}
+
+    @cache
+    def archived(name: str) -> SegmentScan | None:
+        file = archive.segments.get(name)
+        if file is None:
+            return None
+        known = readings.scans.get(name)
+        if known is not None:
+            return known.scan
+        why = readings.unread.get(name) or readings.unreadable.get(name)
+        if why is not None or name in archive.compressed:
+            return _unread(file, name, segment_size, why or "stored compressed")
+        return _read(file.path, name, segment_size)
+
+    @cache
+    def carried(name: str) -> SegmentScan | None:
+        return _read(own[name], name, segment_size) if name in own else None
+
+    def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
+        timeline, number = parse_segment_name(name, segment_size)
+        try:
+            data = Path(paths[name]).read_bytes()
+            if begin_lsn is not None:
+                data = begin_at(data, begin_lsn)
+            return find_record(data, lsn, name_timeline=timeline, segment_number=number)
+        except (OSError, ParseError):
+            return None
+
+    def scan_from(name: str, lsn: int) -> SegmentScan | None:
+        timeline, number = parse_segment_name(name, segment_size)
+        try:
+            data = begin_at(Path(paths[name]).read_bytes(), lsn)
+        except (OSError, ParseError):
+            return None
+        return scan_segment(
+            data, name_timeline=timeline, segment_number=number, segment_size=segment_size
+        )
+
+    return Wal(
+        segment_size=segment_size,
+        names=archive.segments.keys(),
+        archived=archived,
+        carried=carried,
+        find_record=locate,
+        scan_from=scan_from,
+    )
+
+
+def _read(path: str, name: str, segment_size: int) -> SegmentScan | None:
+    try:
+        return read_segment(path, name, segment_size, "records").scan
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        file = ArchivedFile(path, segment_size, 0, 0)
+        return _unread(file, name, segment_size, f"cannot be read: {error.strerror}")
+
+
+def _unread(file: ArchivedFile, name: str, segment_size: int, why: str) -> SegmentScan:
+    """A scan that says that nobody looked: what lies there is unknown, not absent."""
+    start_lsn = parse_segment_name(name, segment_size)[1] * segment_size
+    return SegmentScan(
+        depth="records",
+        start_lsn=start_lsn,
+        size_bytes=file.size_bytes,
+        header=None,
+        head=None,
+        facts=Facts(),
+        tail=None,
+        end=SegmentEnd(kind=EndKind.UNREAD, lsn=start_lsn),
+        damage=Damage(kind=DamageKind.UNREADABLE, lsn=start_lsn, detail=why),
+    )
+
+
+def make_restores(
+    archive: ArchiveFacts, readings: SegmentReadings, backups: Sequence[BackupFacts]
+) -> dict[str, Restore]:
+    """What a restore of each backup would have, by the backup's url; none where nothing was read.
+
+    The server is taken to be of the major that wrote the backup, with its default settings.
+    """
+    size = archive.segment_size_bytes
+    majors = (scanned.scan.major for scanned in readings.scans.values())
+    major = next((major for major in majors if major), None)
+    if size is None or major is None:
+        return {}
+    return {
+        backup.url: Restore(
+            server=Server(major=backup.major or major),
+            backup=backup,
+            control=backup.control,
+            histories=archive.histories,
+            broken_histories=frozenset(archive.broken_histories),
+            wal=make_wal(archive, readings, backup, size),
+        )
+        for backup in backups
+    }

@@ -1,0 +1,43 @@
+"""The `restore_command` that serves an archive as it lies there."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from rules.facts import ArchiveFacts
+from rules.report import Report
+from rules.settings_block import settings_block
+
+
+def block_to_paste(report: Report) -> str | None:
+    """The settings for the restore that was predicted; None when it would not end well."""
+    outcome = report.target.prediction
+    if outcome is None or not outcome.reachable:
+        return None
+    archives = [archive.facts for archive in report.archives]
+    command = restore_command(archives, outcome.segments_needed)
+    return settings_block(report.question.goal, command, outcome.needs)
+
+
+def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> str:
+    """`cp` where every segment needed is a plain file of one directory, else our own fetch-wal."""
+    if len(archives) == 1 and _is_flat(archives[0], needed):
+        return f"cp {_word(archives[0].url)}/%f %p"
+    named = " ".join(f"--archive {_word(archive.url)}" for archive in archives)
+    return f"pitr-agent fetch-wal {named} %f %p"
+
+
+def _is_flat(archive: ArchiveFacts, needed: Iterable[str]) -> bool:
+    root = Path(archive.url)
+    return not any(
+        name in archive.compressed or Path(archive.segments[name].path) != root / name
+        for name in needed
+        if name in archive.segments
+    )
+
+
+def _word(text: str) -> str:
+    """One word for the shell; the server reads %% as one %."""
+    return shlex.quote(text).replace("%", "%%")

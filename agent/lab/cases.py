@@ -1,0 +1,83 @@
+"""What the laboratory restores to, and where PostgreSQL must stop, from the history's marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from agent.lab.history import RESTORE_POINT, Marks
+from agent.lab.stop import Stop
+from agent.lab.waldump import Commit
+from parsers.lsn import format_lsn
+
+PROMOTE: Final = "promote"
+PAUSE: Final = "pause"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One restore to try, and where it must stop."""
+
+    setting: str  # recovery_target_time, recovery_target_lsn, recovery_target_name
+    value: str
+    action: str  # PROMOTE or PAUSE
+    recorded: Stop  # the truth, from the history's marks
+    marked: tuple[str, ...]  # the same for a person, in lines
+    time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
+    predicted: Stop | None = None  # by pitr-check, before the restore; None: it was not asked
+
+    @property
+    def target(self) -> str:
+        """time, lsn or name."""
+        return self.setting.removeprefix("recovery_target_")
+
+    @property
+    def directory(self) -> str:
+        return f"{self.target}-{self.action}"
+
+
+def plan_cases(marks: Marks) -> Iterator[Case]:
+    """The seed's three targets, with promote and with pause."""
+    last = marks.rows.at
+    at_time = Stop(
+        position="before", kind="commit", xid=marks.late.xid, lsn=marks.late.lsn,
+        time=marks.late.at, last_transaction_at=last,
+    )  # fmt: skip
+    # recoveryStopsAfter returns before it counts the very commit whose LSN was the target: the log
+    # has no "last completed transaction" for it, so none is recorded.
+    at_lsn = Stop(position="after", kind="lsn", lsn=marks.rows.lsn)
+    at_name = Stop(
+        position="at", kind="restore_point", name=RESTORE_POINT, lsn=marks.restore_point_lsn,
+        last_transaction_at=last,
+    )  # fmt: skip
+    targets = (
+        ("time", marks.target_time.isoformat(" "), at_time, _commit_lines("before", marks.late)),
+        ("lsn", format_lsn(marks.rows.lsn), at_lsn, _commit_lines("after", marks.rows)),
+        ("name", RESTORE_POINT, at_name, _point_lines(marks)),
+    )
+    for action in (PROMOTE, PAUSE):
+        for kind, value, recorded, marked in targets:
+            yield Case(
+                setting=f"recovery_target_{kind}", value=value, action=action,
+                recorded=recorded, marked=marked,
+                time_between=marks.restore_point_between if recorded is at_name else None,
+            )  # fmt: skip
+
+
+def _commit_lines(position: str, commit: Commit) -> tuple[str, ...]:
+    return (
+        f"{position} the COMMIT of {commit.xid}",
+        f"at {format_lsn(commit.lsn)}",
+        commit.at.isoformat(" "),
+    )
+
+
+def _point_lines(marks: Marks) -> tuple[str, ...]:
+    earliest, latest = (at.isoformat(" ") for at in marks.restore_point_between)
+    return (
+        RESTORE_POINT,
+        f"at {format_lsn(marks.restore_point_lsn)}",
+        f"{earliest} to {latest.partition(' ')[2]}",
+    )

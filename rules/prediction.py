@@ -1,0 +1,74 @@
+"""What the predictor says of each backup, in the terms of the report: windows, and a target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rules.facts import BackupFacts
+from rules.goal import Goal
+from rules.recovery import simulate
+from rules.restorable import RestorableWindow, best_restore, find_window
+from rules.restore import Restore
+from rules.target import Target, TargetFacts
+from rules.timelines import TimelineTree
+from rules.windows import Window
+
+
+def predict_windows(restore: Restore, tree: TimelineTree) -> tuple[Window, ...] | None:
+    """The windows of one backup, by timeline; None when it cannot be said whether it has any."""
+    timelines = _timelines(restore, tree)
+    found = [find_window(restore, timeline) for timeline in timelines]
+    windows = tuple(_window(window) for window in found if window is not None)
+    if windows:
+        return windows
+    outcomes = (simulate(restore, Goal(timeline=timeline)) for timeline in timelines)
+    return None if any(outcome.outcome == "unknown" for outcome in outcomes) else ()
+
+
+def _timelines(restore: Restore, tree: TimelineTree) -> list[int]:
+    """The timelines whose path passes through the backup."""
+    label = restore.backup.label
+    return [t for t in tree.timelines if tree.reaches(t, label.timeline, label.start_lsn)]
+
+
+def _window(found: RestorableWindow) -> Window:
+    obstacle = found.obstacle
+    return Window(
+        timeline=found.timeline,
+        from_lsn=found.from_lsn,
+        to_lsn=found.to_lsn,
+        obstacle=obstacle.segment if obstacle and obstacle.newer_wal else None,
+        from_time=found.from_time,
+        to_time=found.to_time,
+        commits=found.commits,
+        aborts=found.aborts,
+    )
+
+
+def predict_target(
+    target: Target, goal: Goal, restores: Sequence[Restore], note: str = ""
+) -> TargetFacts:
+    """Predict the target from the best backup. `note` is added to the reason."""
+    best = best_restore(restores, goal)
+    assert best is not None, "asked only with a restore"
+    restore, outcome = best
+    return TargetFacts(
+        target=target,
+        timeline=outcome.timeline,
+        backup=restore.backup,
+        outcome=outcome.outcome,
+        reachable=outcome.reachable,
+        reason=f"{outcome.reason}{note}",
+        prediction=outcome,
+    )
+
+
+def find_restores(restores: Mapping[str, Restore], backups: Sequence[BackupFacts]) -> list[Restore]:
+    """The restores of those backups that are whole, in their order."""
+    return [
+        restores[backup.url]
+        for backup in backups
+        if backup.url in restores
+        and not backup.bad_files
+        and backup.label.incremental_from_lsn is None
+    ]

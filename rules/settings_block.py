@@ -1,0 +1,48 @@
+"""The settings to paste into postgresql.auto.conf for a restore that was just proven.
+
+Follows the manual's "Archive Recovery" and "Recovery Target" settings, and the quoting of the
+configuration file (guc-file.l).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from parsers.lsn import format_lsn
+from parsers.wal_facts import instant
+from rules.goal import Goal
+
+
+def settings_block(goal: Goal, restore_command: str, needs: Mapping[str, str]) -> str:
+    """One `name = 'value'` a line. The time is written with its zone."""
+    return "".join(
+        f"{name} = {_quote(value)}\n" for name, value in _settings(goal, restore_command, needs)
+    )
+
+
+def _settings(
+    goal: Goal, restore_command: str, needs: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    yield "restore_command", restore_command
+    if goal.time_us is not None:
+        at = instant(goal.time_us)
+        yield "recovery_target_time", at.strftime("%Y-%m-%d %H:%M:%S.%f+00")
+    if goal.lsn is not None:
+        yield "recovery_target_lsn", format_lsn(goal.lsn)
+    if goal.xid is not None:
+        yield "recovery_target_xid", str(goal.xid)
+    if goal.name is not None:
+        yield "recovery_target_name", goal.name
+    if goal.type == "immediate":
+        yield "recovery_target", "immediate"
+    if goal.type in ("time", "lsn", "xid"):
+        yield "recovery_target_inclusive", "on" if goal.inclusive else "off"
+    yield "recovery_target_timeline", str(goal.timeline)
+    if goal.type != "none":
+        yield "recovery_target_action", goal.action
+    yield "archive_mode", "off"
+    yield from needs.items()
+
+
+def _quote(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"

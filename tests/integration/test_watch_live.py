@@ -1,0 +1,187 @@
+"""pitr-watch beside a restore that runs: as JSON for a job, on a screen for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyte
+import pytest
+
+from agent.postgres.cluster import Cluster, ServerFailed
+from tests.integration.restores import Story, promoted, wait_until
+
+PROGRAM = (sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())")
+pytestmark = pytest.mark.pg("== 16")
+
+
+@contextlib.contextmanager
+def prepared(story: Story, **settings: str | int | bool) -> Iterator[Cluster]:
+    """A restore that is ready to be started."""
+    home = story.primary.home.parent / f"l{next(story.restores)}"
+    cluster = Cluster(story.primary.installation, home, story.primary.account)
+    cluster.restore_from(
+        story.backup,
+        restore_command=f"sleep 0.2; cp {story.archive}/%f %p",
+        fsync=False,
+        **settings,
+    )
+    try:
+        yield cluster
+    finally:
+        cluster.stop("immediate")
+
+
+class Job:
+    """pitr-watch --format json, read line by line as it prints."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments, "--format", "json"], stdout=subprocess.PIPE, text=True
+        )
+        self.lines: list[tuple[datetime, dict[str, Any]]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append((datetime.now(UTC), json.loads(line)))
+
+    def end(self, seconds: float = 40) -> int:
+        try:
+            return self.process.wait(seconds)
+        finally:
+            self.process.kill()
+            self._reader.join()
+
+    def names(self) -> list[str]:
+        return [line["event"] for _, line in self.lines]
+
+
+def test_a_job_follows_a_restore_that_is_not_started_yet(restore_story: Story) -> None:
+    story = restore_story
+    settings = {"recovery_target_name": story.restore_point, "recovery_target_action": "promote"}
+    with prepared(story, **settings) as cluster:
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        time.sleep(2)
+        cluster.start()
+        assert job.end() == 0
+        summary = job.lines[-1][1]
+        assert (summary["event"], summary["outcome"]) == ("summary", "promoted")
+        assert summary["reached_target"] is True
+        assert summary["stop"]["name"] == story.restore_point
+        assert "unparsed" not in job.names()
+
+
+def test_an_event_is_told_within_a_second(restore_story: Story) -> None:
+    with prepared(restore_story) as cluster:
+        cluster.log.touch()
+        cluster.account.own(cluster.log)
+        job = Job("--log", str(cluster.log), "--timeout", "60s")
+        time.sleep(3)
+        cluster.start()
+        assert job.end() == 0
+        late = [
+            (told - datetime.fromisoformat(line["at"])).total_seconds()
+            for told, line in job.lines
+            if line.get("at")
+        ]
+        print(f"latency of {len(late)} events: max {max(late):.3f} s")
+        assert len(late) > 15
+        assert sorted(late)[len(late) // 2] < 1.0
+        assert max(late) < 2.0  # on a machine that does other things as well
+
+
+def test_a_job_ends_with_the_failure(restore_story: Story) -> None:
+    with prepared(restore_story, recovery_target_xid="999999") as cluster:
+        job = Job("--log", str(cluster.log), "--pgdata", str(cluster.data), "--timeout", "60s")
+        time.sleep(2)
+        with contextlib.suppress(ServerFailed):
+            cluster.start()
+        assert job.end() == 2
+        summary = job.lines[-1][1]
+        assert (summary["outcome"], summary["reached_target"]) == ("failed", False)
+
+
+def test_time_is_up_in_progress(restore_story: Story, tmp_path: Path) -> None:
+    job = Job("--log", str(tmp_path / "not-there-yet.log"), "--timeout", "1s")
+    assert job.end() == 3 or job.lines[-1][1]["outcome"] == "none"
+
+
+class Screen:
+    """pitr-watch in a terminal of 100 by 30, its screen as text."""
+
+    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(rows)}
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
+        )
+        os.close(slave)
+
+    @property
+    def text(self) -> str:
+        while select.select([self._master], [], [], 0)[0]:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self._stream.feed(data)
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def wait_for(self, words: str, seconds: float = 30) -> str:
+        deadline = time.monotonic() + seconds
+        while words not in self.text:
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.05)
+        return self.text
+
+
+def test_a_person_sees_the_pause_what_to_type_and_the_end(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, recovery_target_name=story.restore_point) as cluster:
+        screen = Screen("--pgdata", str(cluster.data))
+        screen.wait_for("the server has not started yet")
+        cluster.start()
+        paused = screen.wait_for("SELECT pg_wal_replay_resume();")
+        assert "paused at the target" in paused
+        assert f'restore point "{story.restore_point}"' in paused
+        cluster.sql("SELECT pg_wal_replay_resume()")
+        wait_until(lambda: promoted(cluster))
+        end = screen.wait_for("verdict: PROMOTED, the target was reached")
+        assert screen.process.wait(10) == 0
+        for check in ("pg_is_in_recovery(): false", "recovery.signal: gone", "timeline 2"):
+            assert check in end
+
+
+def test_control_c_ends_with_the_verdict_so_far(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, recovery_target_name=story.restore_point) as cluster:
+        cluster.start()
+        screen = Screen("--pgdata", str(cluster.data), columns=60)
+        screen.wait_for("SELECT pg_wal_replay_resume();")
+        screen.process.send_signal(signal.SIGINT)
+        screen.wait_for("verdict: PAUSED")
+        assert screen.process.wait(10) == 0
+        assert all(len(line) <= 60 for line in screen.text.split("\n"))

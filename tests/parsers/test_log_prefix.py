@@ -1,0 +1,132 @@
+"""log_line_prefix, told or inferred: lines as servers with these settings write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from parsers.errors import Unparsed
+from parsers.log_prefix import parse_prefix
+from parsers.log_stream import LogStream, StreamItem
+from parsers.recovery_events import RecoveryEvent
+
+BACKGROUND = "redo starts at 0/3000028"
+CLIENT = "selected new timeline ID: 9"
+# setting, what it prints for the startup process, what for a client's session
+CASES = (
+    ("%m [%p] ", "2026-11-22 12:46:40.700 UTC [4364] ", "2026-11-22 12:46:40.700 UTC [9] "),
+    ("%t [%p]: ", "2026-11-22 12:46:40 UTC [4364]: ", "2026-11-22 12:46:40 UTC [9]: "),
+    (
+        "%m [%p] %q%u@%d ",
+        "2026-11-22 13:46:40.700 CET [4364] ",
+        "2026-11-22 13:46:40.700 CET [9] ana@shop ",
+    ),
+    (
+        "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h ",
+        "2026-11-22 12:46:40 -03 [4364]: [3-1] user=,db=,app=,client= ",
+        "2026-11-22 12:46:40 -03 [9]: [1-1] user=ana,db=shop,app=psql,client=10.0.0.1 ",
+    ),
+    (
+        "%t:%r:%u@%d:[%p]:",
+        "2026-11-22 12:46:40 UTC::@:[4364]:",
+        "2026-11-22 12:46:40 UTC:10.0.0.1(5124):ana@shop:[9]:",
+    ),
+    (
+        "%t [%p]: [%l-1] %c %x %d %u %a %h ",
+        "2026-11-22 12:46:40 UTC [4364]: [3-1] 6b02e430.110c 0     ",
+        "2026-11-22 12:46:40 UTC [9]: [1-1] 6b02e430.9 0 shop ana psql [local] ",
+    ),
+    (
+        "%n %p %b %e %s %v %Q ",
+        "1795351600.700 4364 startup 00000 2026-11-22 12:46:40 UTC 1/0 0 ",
+        "1795351600.700 9 client backend 00000 2026-11-22 12:46:40 UTC 3/7 -12 ",
+    ),
+    (
+        "%-10p|%8p|%m|%-20b|",
+        "4364      |    4364|2026-11-22 12:46:40.700 UTC|startup             |",
+        "9         |       9|2026-11-22 12:46:40.700 UTC|client backend      |",
+    ),
+    (
+        "< %m %L %P%%>",
+        "< 2026-11-22 12:46:40.700 UTC [none] %>",
+        "< 2026-11-22 12:46:40.700 UTC ::1 7%>",
+    ),
+)  # fmt: skip
+
+
+def events(text: str, prefix: str | None) -> list[StreamItem]:
+    stream = LogStream(prefix=prefix)
+    return stream.feed(text.encode()) + stream.end()
+
+
+@pytest.mark.parametrize(("setting", "background", "client"), CASES, ids=[c[0] for c in CASES])
+@pytest.mark.parametrize("told", [True, False])
+def test_the_server_is_read_and_the_client_is_not_believed(
+    setting: str, background: str, client: str, told: bool
+) -> None:
+    text = f"{background}LOG:  {BACKGROUND}\n{client}LOG:  {CLIENT}\n"
+    if "%b" not in setting and "%u" not in setting and "%L" not in setting:
+        text += f"{client}STATEMENT:  DO $$ BEGIN RAISE LOG 'x'; END $$\n"
+    if not told and "%L" in setting:
+        pytest.skip("nothing shows that the address is one")
+    items = events(text, setting if told else None)
+
+    assert [item for item in items if isinstance(item, Unparsed)] == []
+    assert [item.name for item in items if isinstance(item, RecoveryEvent)] == ["redo_started"]
+    redo = items[0]
+    assert isinstance(redo, RecoveryEvent) and redo.at is not None
+    assert redo.at.isoformat().startswith("2026-11-22T1")
+    if "%p" in setting:
+        assert redo.pid == 4364
+
+
+@pytest.mark.parametrize("setting", [case[0] for case in CASES])
+def test_a_setting_compiles(setting: str) -> None:
+    prefix = parse_prefix(setting)
+    assert prefix.text == setting
+
+
+def test_without_prefix_a_record_is_unproven() -> None:
+    (event,) = events("LOG:  redo starts at 0/3000028\n", "")
+    assert isinstance(event, RecoveryEvent) and not event.proven and event.at is None
+
+
+def test_a_session_first_does_not_spoil_the_detection() -> None:
+    client = "2026-11-22 13:46:40.700 CET [9] ana@shop LOG:  statement: SELECT 1\n"
+    background = "2026-11-22 13:46:41.700 CET [4364] LOG:  redo starts at 0/3000028\n"
+    forged = "2026-11-22 13:46:42.700 CET [9] ana@shop LOG:  archive recovery complete\n"
+    items = events(client + background + forged, None)
+    assert [item.name for item in items if isinstance(item, RecoveryEvent)] == ["redo_started"]
+
+
+def test_verbose_records_carry_their_sqlstate() -> None:
+    items = events(
+        "2026-11-22 12:46:40.700 UTC [1] LOG:  00000: redo starts at 0/3000028\n"
+        "2026-11-22 12:46:40.700 UTC [1] LOCATION:  PerformWalRecovery, xlogrecovery.c:1689\n",
+        None,
+    )
+    assert [item.name for item in items if isinstance(item, RecoveryEvent)] == ["redo_started"]
+
+
+def test_syslog_envelopes_are_taken_off_and_chunks_joined() -> None:
+    text = (
+        "Nov 22 12:46:40 db1 postgres[4364]: [3-1] 2026-11-22 12:46:40.700 UTC [4364] LOG:  "
+        "starting point-in-time recovery to\n"
+        "Nov 22 12:46:40 db1 postgres[4364]: [3-2]  XID 732\n"
+        "Nov 22 12:46:40 db1 postgres[4364]: [4-1] 2026-11-22 12:46:40.715 UTC [4364] LOG:  "
+        "pausing at the end of recovery\n"
+        "Nov 22 12:46:40 db1 postgres[4364]: [4-2] 2026-11-22 12:46:40.715 UTC [4364] HINT:  "
+        "Execute pg_wal_replay_resume() to promote.\n"
+    )
+    target, pause = events(text, None)
+    assert isinstance(target, RecoveryEvent) and target.fields["xid"] == 732
+    assert isinstance(pause, RecoveryEvent) and pause.hint and pause.pid == 4364
+
+
+def test_a_wrapped_record_of_an_operator_is_read() -> None:
+    text = (
+        '{"level":"info","logger":"postgres","msg":"record","record":{"log_time":'
+        '"2026-11-22 12:46:40.715 UTC","process_id":"23","error_severity":"LOG",'
+        '"message":"redo starts at 0/3000028","backend_type":"startup"}}\n'
+    )
+    (event,) = events(text, None)
+    assert isinstance(event, RecoveryEvent) and event.name == "redo_started" and event.proven
