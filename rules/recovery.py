@@ -15,7 +15,7 @@ How recovery goes, and who follows it here:
 `simulate` follows PerformWalRecovery and FinishWalRecovery in xlogrecovery.c (StartupXLOG in
 xlog.c to 14). It is a prediction about a restore with restore_command over all that `Wal` gives,
 recovery.signal, and the backup as it is. It does not know the state of data files, extensions or
-tablespaces, nor whether hot standby was possible when it comes to pausing.
+tablespaces.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ from rules.timelines import latest_timeline
 
 # wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
+_NO_PAUSE: Final = (
+    "; it is promoted there, not paused: a transaction with more than 64 subtransactions was open"
+    " and no hot standby is possible yet"
+)
 _NO_PREFETCH: Final = {"recovery_prefetch": "off"}
 
 
@@ -144,7 +148,7 @@ def _stopped(
         return replace(
             outcome, reason=reason, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
         )
-    ending = _ending(restore, goal)
+    ending = _ending(restore, goal, watch)
     if ending is Ending.PROMOTED:
         outcome = replace(outcome, redo_done_lsn=found.read_lsn)
         hazard = watch.at_promotion(found.read_lsn)
@@ -152,6 +156,8 @@ def _stopped(
             return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
     reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    if goal.action == "pause" and ending is Ending.PROMOTED:
+        reason += _NO_PAUSE
     return replace(
         outcome,
         outcome="opens",
@@ -213,12 +219,13 @@ def _segment_of(restore: Restore, progress: Progress, lsn: int | None) -> str | 
     return progress.segments[segment_of(lsn, size) - first]
 
 
-def _ending(restore: Restore, goal: Goal) -> Ending:
-    """What recovery_target_action makes of it; pausing needs a hot standby."""
+def _ending(restore: Restore, goal: Goal, watch: Watch) -> Ending:
+    """What recovery_target_action makes of it. Pausing needs a hot standby that is active."""
     if goal.action == "promote":
         return Ending.PROMOTED
-    pauses = goal.action == "pause" and restore.server.hot_standby
-    return Ending.PAUSED if pauses else Ending.SHUT_DOWN
+    if goal.action == "pause" and restore.server.hot_standby:
+        return Ending.PAUSED if watch.snapshot.ready else Ending.PROMOTED
+    return Ending.SHUT_DOWN
 
 
 def _new_timeline(restore: Restore, progress: Progress) -> int:

@@ -35,6 +35,7 @@ class Start:
     begin_lsn: int  # the first record that would be replayed
     min_recovery_lsn: int  # not consistent before; 0: only the backup's end counts
     needs_backup_end: bool
+    from_shutdown: bool  # the checkpoint is a shutdown's: nothing was open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,4 +213,5 @@ def _start(
         begin_lsn=redo if redo < checkpoint.lsn else behind,
         min_recovery_lsn=minimum,
         needs_backup_end=not from_standby,
+        from_shutdown=checkpoint.shutdown,
     )

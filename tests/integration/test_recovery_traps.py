@@ -343,6 +343,34 @@ def test_more_prepared_transactions_than_the_server_has_room_for(story: Story) -
     assert outcome.outcome == "opens"
 
 
+def test_a_pause_that_promotes(story: Story) -> None:
+    """With more than 64 subtransactions open when the backup began, nobody can be let in."""
+    with story.life.connect() as other:
+        other.execute("BEGIN")
+        story.life.insert(other)
+        for number in range(70):
+            other.execute(f"SAVEPOINT s{number}")
+            other.execute("INSERT INTO seen VALUES (0)")
+        story.take_backup()
+        with story.life.connect() as connection:
+            commit(story.life, connection)
+            connection.execute("CHECKPOINT")  # another snapshot, no better
+            commit(story.life, connection)
+        other.execute("ROLLBACK")
+    with story.life.connect() as connection:
+        commit(story.life, connection)
+        connection.execute("CHECKPOINT")
+        commit(story.life, connection)
+    story.life.finish()
+    _, first, second, third, last = story.life.rows.values()
+    for xid, ending in ((first, "promoted"), (second, "promoted"), (third, "promoted"),
+                        (last, "paused")):  # fmt: skip
+        outcome, _ = story.check(Target(type="xid", value=str(xid), action="pause"))
+        assert outcome.ending == ending
+    outcome, _ = story.check(Target(type="immediate", action="pause"))
+    assert outcome.ending == "promoted"
+
+
 # -- stop points ----------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ class Story:
     """WAL that begins with a backup, and what was done to it since."""
 
     major: int = 16
+    overflowed: bool = False  # a transaction with many subtransactions is open
     wal: WalWriter = field(init=False)
     redo: Place = field(init=False)
     checkpoint: Place = field(init=False)
@@ -45,6 +46,7 @@ class Story:
     def __post_init__(self) -> None:
         self.wal = WalWriter(major=self.major, lsn=2 * SEGMENT)
         self.redo = self.wal.redo()
+        self.wal.running(open_count=int(self.overflowed), overflowed=self.overflowed)
         self.checkpoint = self.wal.checkpoint(self.redo.lsn, BACKUP_TIME)
 
     def end_backup(self) -> Place:

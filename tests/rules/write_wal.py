@@ -139,6 +139,11 @@ class WalWriter:
         """The record of an online checkpoint's redo point; before 17 any record does."""
         return self.append(0, 0xE0, struct.pack("<i", 1)) if self.major >= 17 else self.fill()
 
+    def running(self, *, open_count: int = 0, overflowed: bool = False, oldest: int = 800) -> Place:
+        """What was open: XLOG_RUNNING_XACTS."""
+        main = struct.pack("<ii?3xIII", open_count, 0, overflowed, 800, oldest, 799)
+        return self.append(8, 0x10, main)
+
     def backup_end(self, start_lsn: int) -> Place:
         return self.append(0, 0x50, struct.pack("<Q", start_lsn))
 
