@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,14 +54,21 @@ class Story:
     def take_backup(self) -> None:
         self.life.take_backup(self.backup, lambda connection: None)
 
-    def take_backup_while_others_write(self) -> None:
-        """Take one whose redo location lies inside a segment."""
+    def checkpoint_lsn(self) -> int:
+        row = self.life.cluster.sql("SELECT checkpoint_lsn FROM pg_control_checkpoint()")
+        return parse_lsn(row[0][0])
+
+    def take_backup_while_others_write(
+        self, record_bytes: int, wanted: Callable[[int], bool]
+    ) -> None:
+        """Take one whose start LSN is as wanted: try until one is."""
         done = threading.Event()
+        query = "SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))"
 
         def write() -> None:
             with self.life.connect() as connection:
                 while not done.is_set():
-                    connection.execute("SELECT pg_logical_emit_message(false, 'p', 'x')")
+                    connection.execute(query, [record_bytes])
 
         writers = [threading.Thread(target=write) for _ in range(2)]
         for writer in writers:
@@ -68,11 +76,12 @@ class Story:
         try:
             with self.life.connect() as session:
                 for _ in range(50):
-                    if self.life.start_backup(session) % (1 << 20) > 500:
+                    if wanted(self.life.start_backup(session)):
                         break
                     self.life.stop_backup(session)
                 else:
-                    raise AssertionError("every backup began with its segment")
+                    raise AssertionError("no backup began as wanted")
+                done.set()
                 copy_cluster(self.life.cluster.data, self.backup)
                 self.life.stop_backup(session, self.backup)
         finally:
@@ -188,7 +197,7 @@ def test_reading_ahead_meets_a_file_that_the_target_does_not_need(story: Story) 
 
 
 def test_damage_before_the_redo_location_is_none_for_recovery(story: Story) -> None:
-    story.take_backup_while_others_write()
+    story.take_backup_while_others_write(1, lambda start_lsn: start_lsn % (1 << 20) > 500)
     with story.life.connect() as connection:
         commit(story.life, connection)
     story.life.finish()
@@ -293,6 +302,19 @@ def test_wal_that_only_the_backup_carries(story: Story) -> None:
     outcome, _ = story.check(Target())
     assert needed.name in outcome.segments_needed
     story.check(Target(type="immediate"))
+
+
+def test_the_checkpoint_is_there_and_its_redo_location_is_not(story: Story) -> None:
+    """Much is written while the backup's checkpoint runs: the two lie in different segments."""
+    story.take_backup_while_others_write(
+        500_000, lambda start_lsn: start_lsn >> 20 != story.checkpoint_lsn() >> 20
+    )
+    story.archive_now()
+    story.life.finish()
+    given = read_restore(story.backup, story.archive, Server(major=story.major))
+    (story.archive / given.backup.label.start_segment).unlink()
+    outcome, _ = story.check(Target())
+    assert (outcome.fatal or "").startswith("could not find redo location")
 
 
 # -- settings -------------------------------------------------------------------------------------

@@ -71,6 +71,7 @@ def test_a_clock_that_steps_back_loses_what_comes_behind() -> None:
     story.wal.commit(803, at(40))
     outcome = story.predict(Goal(type="time", time_us=at(25)))
     assert outcome.stop and outcome.stop.xid == 801
+    assert "left out are 1 transactions with an earlier time" in outcome.reason
     outcome = story.predict(Goal(type="time", time_us=at(30)))
     assert outcome.stop and outcome.stop.xid == 803
     assert outcome.last_transaction and outcome.last_transaction.time_us == at(20)
@@ -287,6 +288,14 @@ def test_damage_in_the_last_segment_is_an_end_as_well() -> None:
     assert (outcome.outcome, outcome.reachable) == ("opens", False)
     assert outcome.obstacle and outcome.obstacle.kind == DamageKind.BAD_CRC
     assert not outcome.obstacle.newer_wal
+
+
+def test_a_recycled_file_under_a_future_name_is_no_newer_wal() -> None:
+    story = long_story()
+    story.wal.segments["000000010000000000000007"] = story.wal.segments[THIRD]
+    outcome = story.predict()
+    assert outcome.obstacle and not outcome.obstacle.newer_wal
+    assert outcome.reachable
 
 
 @pytest.mark.parametrize("major", [14, 16])
