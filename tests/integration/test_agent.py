@@ -113,7 +113,9 @@ def _mask(page: str) -> str:
 def test_the_latest_restorable_instant_is_the_last_archived_commit(
     primary: Cluster, new_agent: NewAgent
 ) -> None:
-    last_archived = "SELECT extract(epoch FROM pg_xact_commit_timestamp(max(xmin::text::int)::text::xid)) FROM t"
+    last_archived = """
+        SELECT extract(epoch FROM pg_xact_commit_timestamp(max(xmin::text::int)::text::xid)) FROM t
+    """
     ((archived,),) = primary.sql(last_archived)
     primary.sql("INSERT INTO t VALUES (0)")  # committed, and in no archived segment
     agent = new_agent(archives=archives(primary), backups={"url": str(primary.home / "backups")})
