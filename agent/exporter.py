@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 from agent import __version__
 from agent.watched import WatchedCluster
 from parsers.wal_damage import DamageKind
-from rules.evidence import SequenceFacts
+from rules.evidence import SequenceFacts, WindowsFacts
 from rules.exposure import exposure_bytes
 from rules.facts import (
     ArchiverFacts,
@@ -76,6 +76,19 @@ METRICS: Final = (
         (),
         "WAL written that the archive does not hold: what a disk loss now would cost.",
     ),
+    (
+        "pitr_latest_restorable_timestamp_seconds",
+        "gauge",
+        (),
+        "Commit time of the last transaction that a restore would bring back.",
+    ),
+    (
+        "pitr_earliest_restorable_timestamp_seconds",
+        "gauge",
+        (),
+        "Start of the unbroken window that holds the latest restorable instant.",
+    ),
+    ("pitr_restorable_windows", "gauge", (), "Restorable intervals: one a backup and timeline."),
     (
         "pitr_backups",
         "gauge",
@@ -151,6 +164,7 @@ def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:
         *_server(cluster),
         *_archiving(cluster),
         *_archive(cluster),
+        *_windows(cluster),
         *_backups(cluster),
         *_recovery(cluster),
         *_judgement(cluster),
@@ -210,6 +224,17 @@ def _backups(cluster: WatchedCluster) -> Iterator[Row]:
         yield "pitr_backups", (state,), float(count)
     finished = [b.finished_at for b in backups.backups if b.finished_at is not None]
     yield "pitr_backup_last_finished_timestamp_seconds", (), _epoch(max(finished, default=None))
+
+
+def _windows(cluster: WatchedCluster) -> Iterator[Row]:
+    predicted = cluster.fact(WindowsFacts)
+    if predicted is None or None in predicted.by_backup.values():
+        return  # what one backup reaches is not known: the latest could be anywhere
+    yield "pitr_restorable_windows", (), float(len(predicted.windows))
+    latest = predicted.latest
+    if latest is not None:
+        yield "pitr_latest_restorable_timestamp_seconds", (), _epoch(latest.to_time)
+        yield "pitr_earliest_restorable_timestamp_seconds", (), _epoch(latest.from_time)
 
 
 def _recovery(cluster: WatchedCluster) -> Iterator[Row]:

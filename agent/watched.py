@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
@@ -27,9 +28,9 @@ from parsers.log_stream import LogStream
 from parsers.log_time import Zone
 from parsers.recovery_events import RecoveryEvent
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
-from rules.backups import BackupState, backup_state, close_backups
+from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -39,15 +40,17 @@ from rules.facts import (
     ScanFacts,
 )
 from rules.findings import Finding
+from rules.prediction import predict_windows
+from rules.restore import Restore
+from rules.timelines import TimelineTree
 
 log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts),
 }
 
 
@@ -75,7 +78,8 @@ class WatchedCluster:
             if config.dsn
         }
         self._workers = {
-            source: Worker(f"{config.name}/{source}") for source in ("archive", "backups", "log")
+            source: Worker(f"{config.name}/{source}")
+            for source in ("archive", "backups", "windows", "log")
         }
         self._tail = open_log(config) if config.log else None
 
@@ -107,8 +111,12 @@ class WatchedCluster:
         """How many backups are in each state; each state is there, if with 0."""
         counts = {state.value: 0 for state in BackupState}
         archive, sequence = self.fact(ArchiveFacts), self.fact(SequenceFacts)
+        predicted = self.fact(WindowsFacts)
         for backup in backups.backups:
-            counts[backup_state(backup, archive, sequence).value] += 1
+            state = backup_state(backup, archive, sequence)
+            if predicted and backup.url in predicted.by_backup:
+                state = state_by(predicted.by_backup[backup.url], state)
+            counts[state.value] += 1
         counts[BackupState.UNKNOWN.value] += len(backups.unreadable)
         return counts
 
@@ -118,7 +126,7 @@ class WatchedCluster:
         """Ask the pollers of one lane, one after the other."""
         connection, worker = self._lanes[lane]
         for poller in (entry for entry in POLLERS if entry.lane is lane):
-            await self._take(poller.name, poller.facts, worker, connection.poll, poller)
+            await self._take(poller.name, poller.facts, worker, partial(connection.poll, poller))
         self.judge()
 
     async def scan(self) -> None:
@@ -138,14 +146,14 @@ class WatchedCluster:
         if not urls:
             return None
         return await self._take(
-            "archive", ArchiveFacts, self._workers["archive"], _list_archives, urls
+            "archive", ArchiveFacts, self._workers["archive"], partial(_list_archives, urls)
         )
 
     async def _read_backups(self) -> BackupsFacts | None:
         if self.config.backups is None:
             return None
         url, worker = self.config.backups.url, self._workers["backups"]
-        return await self._take("backups", BackupsFacts, worker, read_backups, url)
+        return await self._take("backups", BackupsFacts, worker, partial(read_backups, url))
 
     async def read_log(self) -> None:
         """Count the recovery events that the server log gained."""
@@ -167,15 +175,18 @@ class WatchedCluster:
         collector: str,
         kind: type | None,
         worker: Worker,
-        function: Callable[P, T],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        read: Callable[[], T],
+        *,
+        deadline_seconds: float | None = None,
     ) -> T | None:
-        """Take a reading within its deadline, and keep it; None when it failed."""
+        """Take a reading within its deadline (the cluster's `timeout`), and keep it.
+
+        Gives None when it failed.
+        """
         started_at, started = datetime.now(UTC), monotonic()
         result, error = None, None
         try:
-            result = await worker.run(self._timeout_seconds, function, *args, **kwargs)
+            result = await worker.run(deadline_seconds or self._timeout_seconds, read)
         except Exception as failure:  # the boundary of a job: everything becomes "unknown"
             error = explain(failure)
         self._keep(
@@ -245,13 +256,20 @@ class WatchedCluster:
             archive, files, size, depth, budget_seconds=self.config.scan
         )
         control = self.fact(ControlFacts)
+        tree = timeline_tree(archive, backups)
         self.facts[ScanFacts] = scan_facts(
-            readings,
-            depth,
-            timeline_tree(archive, backups),
-            size,
-            control.system_identifier if control else None,
+            readings, depth, tree, size, control.system_identifier if control else None
         )
+        if depth == "records" and backups:
+            restores = make_restores(archive, readings, backups)
+            # Worked out, not read: it may take as long as there is until the next scan.
+            await self._take(
+                "windows",
+                WindowsFacts,
+                self._workers["windows"],
+                partial(_predict, restores, tree),
+                deadline_seconds=self.config.scan,
+            )
 
     def judge(self) -> None:
         """Ask every check with what is known now."""
@@ -304,6 +322,13 @@ def open_log(config: ClusterConfig) -> LogTail:
         find_languages=partial(find_languages, None),
     )
     return LogTail(config.log, new_stream, from_end=True)
+
+
+def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:
+    """Predict what every backup reaches. Seconds on a large archive: not for the event loop."""
+    return WindowsFacts(
+        by_backup={url: predict_windows(restore, tree) for url, restore in restores.items()}
+    )
 
 
 def _list_archives(urls: Sequence[str]) -> ArchiveFacts:

@@ -53,6 +53,12 @@ LogItem = LogRecord | ForeignLine | Unparsed
 class LogReader(Protocol):
     """What reads one format."""
 
+    begun: int  # records begun so far
+
+    @property
+    def holds(self) -> bool:
+        """A record is open: lines that come may belong to it."""
+
     def read(self, line: str) -> Iterator[LogItem]:
         """Take one line without its newline, and give what is complete now."""
 
@@ -74,7 +80,8 @@ class StderrReader:
     """Lines of a stderr log under one prefix, in the languages given."""
 
     def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
+        self.begun = 0
         self._draft: dict[str, Any] | None = None
         self._part = "message"
         self.use(languages)
@@ -87,9 +94,9 @@ class StderrReader:
             self._labels |= language.labels
         label = label_pattern(self._severities, self._labels)
         rest = r"(?P<rest>.*)\Z"
-        self._session = re.compile(self._prefix.session + label + rest, re.DOTALL)
-        self._background = re.compile(self._prefix.background + label + rest, re.DOTALL)
-        self._foreign = re.compile(self._prefix.background + _UNKNOWN_LABEL + rest, re.DOTALL)
+        self._session = re.compile(self.prefix.session + label + rest, re.DOTALL)
+        self._background = re.compile(self.prefix.background + label + rest, re.DOTALL)
+        self._foreign = re.compile(self.prefix.background + _UNKNOWN_LABEL + rest, re.DOTALL)
 
     def read(self, line: str) -> Iterator[LogItem]:
         if line.startswith("\t"):
@@ -108,6 +115,11 @@ class StderrReader:
             yield from self.close()
             self._draft = self._begin(groups)
             self._part = "message"
+            self.begun += 1
+
+    @property
+    def holds(self) -> bool:
+        return self._draft is not None
 
     def close(self) -> Iterator[LogItem]:
         if self._draft is not None:
@@ -121,7 +133,7 @@ class StderrReader:
         if match is None:
             return None
         groups: dict[str, Any] = match.groupdict()
-        prefix = self._prefix
+        prefix = self.prefix
         if prefix.words is not None:
             groups["session"] = session_words(prefix, groups)
         elif prefix.tells_session:
@@ -189,6 +201,7 @@ class CsvReader:
     _MAX: Final = 4 << 20  # characters of one record
 
     def __init__(self, languages: Iterable[Language] = (ENGLISH,)) -> None:
+        self.begun = 0
         self._held: list[str] = []
         self._size = self._quotes = 0
         self.use(languages)
@@ -207,6 +220,10 @@ class CsvReader:
         self._quotes += line.count('"')
         if self._quotes % 2 == 0 or self._size > self._MAX:
             yield from self.close()
+
+    @property
+    def holds(self) -> bool:
+        return bool(self._held)
 
     def close(self) -> Iterator[LogItem]:
         if not self._held:
@@ -240,6 +257,9 @@ class CsvReader:
 
 class JsonReader:
     """jsonlog (15 and later): one object a line; also as CloudNativePG wraps csvlog's fields."""
+
+    begun = 0
+    holds = False
 
     def read(self, line: str) -> Iterator[LogItem]:
         if not line.strip():
@@ -301,6 +321,7 @@ class SyslogReader:
 
     def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
         self._inner = StderrReader(prefix, languages)
+        self.begun = 0
         self._line: str | None = None
         self._pid = "0"
         self._record_pid = 0
@@ -322,6 +343,10 @@ class SyslogReader:
             return
         yield from self._pass()
         self._line, self._pid = text, match["pid"]
+
+    @property
+    def holds(self) -> bool:
+        return self._line is not None or self._inner.holds
 
     def close(self) -> Iterator[LogItem]:
         yield from self._pass()

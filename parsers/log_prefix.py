@@ -58,6 +58,7 @@ class Prefix:
     session: str
     background: str
     tells_session: bool  # a line of the server's own differs from a client's
+    start: str  # cheap pattern that every line of a server's begins with; "" when there is none
     text: str | None = None  # the setting; None when it was inferred
     words: frozenset[str] | None = None  # inferred: words that any line's gaps may hold
 
@@ -86,11 +87,32 @@ def parse_prefix(text: str) -> Prefix:
         background += [] if stopped else [_pattern(match[1], match[2], named, session=False)]
     tail = re.escape(text[position:])
     return Prefix(
+        start=_fixed_start(text),
         session="".join(session) + tail,
         background="".join(background) + ("" if stopped else tail),
         tells_session=tells,
         text=text,
     )
+
+
+# Escapes whose value is never empty and looks the same in every process.
+_FIXED: Final = frozenset("mtnplces")
+# Looser patterns that cost a third to look at.
+_CHEAP_STAMP: Final = r"\d{4}-[\d :.-]{14,18} [\w+-]+"
+_CHEAP: Final = dict.fromkeys("mts", _CHEAP_STAMP)
+
+
+def _fixed_start(text: str) -> str:
+    """The pattern of the setting up to its first escape that may be empty."""
+    start: list[str] = []
+    position = 0
+    for match in _ESCAPE.finditer(text):
+        start.append(re.escape(text[position : match.start()]))
+        position = match.end()
+        if match[2] not in _FIXED or match[1]:
+            return "".join(start)
+        start.append(_CHEAP.get(match[2]) or ESCAPES[match[2]].session)
+    return "".join(start) + re.escape(text[position:])
 
 
 def _pattern(width: str, letter: str, named: set[str], *, session: bool) -> str:
@@ -132,6 +154,7 @@ _WORD: Final = re.compile(r"\w[\w.]*(?![\w.]*=)")
 def infer_prefix(head: str) -> Prefix:
     """Make a lenient prefix from the text before the label of a line of the server's own."""
     pattern: list[str] = []
+    start: list[str] = []
     gaps: list[str] = []
     seen: set[str] = set()
     position = 0
@@ -142,12 +165,19 @@ def infer_prefix(head: str) -> Prefix:
         seen.add(name)
         gaps.append(head[position : match.start()])
         value = dict(_TOKENS)[name]
+        start += [re.escape(gaps[-1]), _CHEAP_STAMP if name == "stamp" else value]
         pattern.append(f"(?P<gap{len(gaps)}>.*?)(?P<{name}>{value})")
         position = match.end()
     gaps.append(head[position:])
     lenient = "".join(pattern) + "(?P<gap0>.*?)"
     words = frozenset(word for gap in gaps for word in _WORD.findall(gap))
-    return Prefix(session=lenient, background=lenient, tells_session=True, words=words)
+    return Prefix(
+        session=lenient,
+        background=lenient,
+        tells_session=True,
+        start="" if words or "backend_type" in seen else "".join(start),
+        words=words,
+    )
 
 
 def session_words(prefix: Prefix, groups: dict[str, str | None]) -> bool:

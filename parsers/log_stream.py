@@ -19,6 +19,7 @@ from typing import Final
 
 from parsers.command_output import read_command_output
 from parsers.errors import Unparsed
+from parsers.log_filter import LineFilter
 from parsers.log_format import (
     PLAIN,
     CsvReader,
@@ -53,6 +54,7 @@ StreamItem = RecoveryEvent | Unparsed
 _DEADLY: Final = frozenset({"FATAL", "PANIC"})
 _UNLISTED: Final = Message(id="", event=UNLISTED_FATAL, sample="")
 _MAX_LINE: Final = 1 << 20  # bytes; a longer line is cut
+_UNFILTERED: Final = 2000  # lines read in full, unless a message of ours comes before
 _MAX_UNDECIDED: Final = 1000  # lines looked at before the format is given up
 _VERSION: Final = re.compile(
     r".{0,60}?\b(?:PostgreSQL|EnterpriseDB)\b\D* (?P<major>\d+)[\w.]*.* on \S+, compiled by "
@@ -63,11 +65,12 @@ _WAL_WORDS: Final = re.compile(r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b|\b[0-9A-F]{24}\
 
 @dataclass(slots=True)
 class Counts:
-    """What a stream has read: every line is in exactly one of the last four."""
+    """What a stream has read."""
 
     bytes: int = 0
     lines: int = 0
-    records: int = 0  # records of the server, whatever they say
+    passed: int = 0  # lines of the server's other traffic that did not need to be read
+    records: int = 0  # records that were read, whatever they say
     foreign: int = 0  # lines of other programs that were understood
     unparsed: int = 0
 
@@ -98,18 +101,21 @@ class LogStream:
         self._roles = Roles()
         self._complained = {LANGUAGE_UNREADABLE: False, TIME_ZONE_AMBIGUOUS: False}
         self._understood = False
+        self._filter: LineFilter | None = None
+        self._quoted = False  # csvlog: the next line is inside a quoted field
+        self._open = False  # the record that is held was wanted: its other lines are too
 
     # -- what a caller does ----------------------------------------------------------------------
 
     def feed(self, data: bytes) -> list[StreamItem]:
         """Take the next bytes."""
         self.counts.bytes += len(data)
-        *lines, self._tail = (self._tail + data).split(b"\n")
-        found: list[StreamItem] = []
-        for line in lines:
-            found += self._take(line)
+        block = self._tail + data
+        end = block.rfind(b"\n") + 1
+        self._tail = block[end:]
+        found: list[StreamItem] = list(self._take_block(block[:end]))
         if len(self._tail) > _MAX_LINE:
-            found += self._take(self._tail[:_MAX_LINE])
+            found += self._take(self._tail[:_MAX_LINE], wanted=True)
             self._tail, self._cut = b"", True
         return found
 
@@ -124,14 +130,50 @@ class LogStream:
         found: list[StreamItem] = []
         if self._tail:
             tail, self._tail = self._tail, b""
-            found += self._take(tail)
+            found += self._take(tail, wanted=True)
         if self._reader is None and self._undecided:
             found += self._decide(force=True)
         return found + self.settle()
 
     # -- lines -----------------------------------------------------------------------------------
 
-    def _take(self, raw: bytes) -> Iterator[StreamItem]:
+    def _take_block(self, block: bytes) -> Iterator[StreamItem]:
+        """Take whole lines, passing over those that the filter knows to be other traffic."""
+        position = 0
+        wanted: list[int] = []
+        asked: LineFilter | None = None
+        while position < len(block):
+            if self._filter is not asked:
+                asked = self._filter
+                wanted = asked.interesting(block, position)[::-1] if asked else []
+            if asked is not None and not self._open:
+                position = self._pass_over(block, position, wanted)
+                if position == len(block):
+                    return
+            end = block.index(b"\n", position)
+            is_wanted = bool(wanted) and wanted[-1] == position
+            if is_wanted:
+                wanted.pop()
+            yield from self._take(block[position:end], wanted=is_wanted)
+            position = end + 1
+
+    def _pass_over(self, block: bytes, position: int, wanted: list[int]) -> int:
+        """Go to the next line that is wanted; give its offset, or the block's end.
+
+        In csvlog a wanted line may stand inside a quoted field, where it is a client's text.
+        """
+        while True:
+            following = wanted[-1] if wanted else len(block)
+            passed = block.count(b"\n", position, following)
+            self.counts.lines += passed
+            self.counts.passed += passed
+            if isinstance(self._reader, CsvReader):
+                self._quoted ^= block.count(b'"', position, following) % 2 == 1
+            if not self._quoted or not wanted:
+                return following
+            position = wanted.pop()
+
+    def _take(self, raw: bytes, *, wanted: bool = False) -> Iterator[StreamItem]:
         if self._cut:
             self._cut = False  # the rest of a line that was too long
             return
@@ -141,7 +183,28 @@ class LogStream:
             self._undecided.append(line)
             yield from self._decide(force=len(self._undecided) >= _MAX_UNDECIDED)
         else:
-            yield from self._interpret(self._reader.read(line))
+            yield from self._read(self._reader, line, wanted=wanted)
+        if self._filter is None and (self._understood or self.counts.lines >= _UNFILTERED):
+            self._filter = self._new_filter()
+
+    def _read(self, reader: LogReader, line: str, *, wanted: bool) -> Iterator[StreamItem]:
+        begun = reader.begun
+        yield from self._interpret(reader.read(line))
+        if wanted:
+            self._open = reader.holds
+        elif reader.begun != begun or not reader.holds:
+            self._open = False
+
+    def _new_filter(self) -> LineFilter | None:
+        reader = self._reader
+        if isinstance(reader, StderrReader):
+            return LineFilter("stderr", self.languages, self._encoding, reader.prefix)
+        if isinstance(reader, CsvReader):
+            self._open = reader.holds
+            return LineFilter("csv", self.languages, self._encoding, None)
+        if isinstance(reader, JsonReader):
+            return LineFilter("json", self.languages, self._encoding, None)
+        return None
 
     def _decode(self, raw: bytes) -> str:
         try:
@@ -303,6 +366,7 @@ class LogStream:
                 self.languages.append(language)
                 if self._reader is not None:
                     self._reader.use(self.languages)
+                self._filter = None
                 return
         if starts:
             self._complained[LANGUAGE_UNREADABLE] = True

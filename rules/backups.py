@@ -7,7 +7,7 @@ must be had, all of it. What the backup carries in its own pg_wal counts.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -96,3 +96,12 @@ def backup_state(
     if missing is None:
         return BackupState.UNKNOWN
     return BackupState.NOT_RESTORABLE if missing else BackupState.RESTORABLE
+
+
+def state_by(windows: Collection[object] | None, listed: BackupState) -> BackupState:
+    """Judge a backup by its windows; what the listing proved wrong stays wrong."""
+    if listed is BackupState.NOT_RESTORABLE:
+        return listed
+    if windows is None:
+        return BackupState.UNKNOWN
+    return BackupState.RESTORABLE if windows else BackupState.NOT_RESTORABLE

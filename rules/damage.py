@@ -7,7 +7,7 @@ early there, whether boundaries join, and whose cluster the segments belong to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from parsers.segment import segment_name, segment_of
 from parsers.wal_damage import Damage, DamageKind
@@ -35,12 +35,9 @@ def judge_scans(
     majority of the segments decide.
     """
     expected = system_identifier or system_identifier_of(scans.values())
-    forks = _left_segments(tree, segment_size_bytes)
-    damages: dict[str, Damage] = {}
-    for name, scan in scans.items():
-        damage = _foreign(scan, expected) or judge_end(scan, may_end_early=name in forks)
-        if damage is not None:
-            damages[name] = damage
+    forks = left_segments(tree, segment_size_bytes)
+    alone = {name: damage_alone(name, scan, expected, forks) for name, scan in scans.items()}
+    damages = {name: damage for name, damage in alone.items() if damage is not None}
     sound = {name: scan for name, scan in scans.items() if name not in damages}
     for run in runs_of(sound, tree, segment_size_bytes):
         for damage in _boundary_damages([sound[name] for name in run]):
@@ -52,6 +49,13 @@ def judge_scans(
     )
 
 
+def damage_alone(
+    name: str, scan: SegmentScan, system_identifier: int | None, forks: Container[str]
+) -> Damage | None:
+    """What is wrong with a segment whatever its neighbours are. `forks`: see left_segments."""
+    return _foreign(scan, system_identifier) or judge_end(scan, may_end_early=name in forks)
+
+
 def _foreign(scan: SegmentScan, expected: int | None) -> Damage | None:
     header = scan.header
     if header is None or expected is None or header.system_identifier == expected:
@@ -60,7 +64,7 @@ def _foreign(scan: SegmentScan, expected: int | None) -> Damage | None:
     return Damage(kind=DamageKind.FOREIGN_SYSTEM, lsn=scan.start_lsn, detail=detail)
 
 
-def _left_segments(tree: TimelineTree, size: int) -> set[str]:
+def left_segments(tree: TimelineTree, size: int) -> set[str]:
     """The parents' segments in which a child left them: their records may end there."""
     return {
         segment_name(child.parent, segment_of(child.switch_lsn, size), size)

@@ -13,6 +13,7 @@ from typing import Any
 
 from rules.facts import Objectives
 from rules.sequence import Gap
+from rules.windows import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,27 @@ class SequenceFacts:
 
     gaps: tuple[Gap, ...]
     segment_size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowsFacts:
+    """What each backup reaches, by its url. None: it cannot be said whether it reaches anything."""
+
+    by_backup: Mapping[str, tuple[Window, ...] | None]
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        return tuple(w for windows in self.by_backup.values() for w in windows or ())
+
+    @property
+    def latest(self) -> Window | None:
+        """The window that goes on longest; its earliest sister, where several backups reach it."""
+        timed = [w for w in self.windows if w.to_time is not None]
+        if not timed:
+            return None
+        last = max(timed, key=lambda w: (w.to_time, w.to_lsn))
+        same = [w for w in timed if (w.timeline, w.to_lsn) == (last.timeline, last.to_lsn)]
+        return min(same, key=lambda w: w.from_lsn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

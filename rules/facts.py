@@ -117,12 +117,17 @@ class PositionFacts:
 
 
 class ArchivedFile(NamedTuple):
-    """One file of an archive. Four fields: a large archive has a million of them."""
+    """One file of an archive. A large archive has a million of them, which share `directory`."""
 
-    path: str  # absolute
-    size_bytes: int
+    directory: str  # or the tar that it is a member of
+    name: str  # in that directory: with the codec's suffix; a member's path
+    size_bytes: int  # as stored: compressed, if it is
     mtime_ns: int
     ctime_ns: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +159,16 @@ class DamagedSegment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentCopy:
+    """A further file of a segment, held against the one that serves it."""
+
+    segment: str
+    url: str
+    differs: bool  # in content, decompressed
+    kind: str | None  # what is wrong with it, in the contract's words; None: nothing is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFacts:
     """What reading the archived segments said, and how far the reading got."""
 
@@ -162,6 +177,7 @@ class ScanFacts:
     unread: Mapping[str, str]  # segment -> why it was not read
     damaged: tuple[DamagedSegment, ...]
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
+    copies: tuple[SegmentCopy, ...] = ()
 
 
 class WalNeed(NamedTuple):

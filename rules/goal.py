@@ -50,12 +50,20 @@ def read_goal(target: Target, *, zone: tzinfo = UTC, find_zone: FindZone | None 
         type=_one_of(target.type, ("none", "time", "lsn", "xid", "name", "immediate")),  # type: ignore[arg-type]
         time_us=read_time(value, zone, find_zone) if target.type == "time" else None,
         lsn=parse_lsn(value) if target.type == "lsn" else None,
-        xid=_read_number(value) & 0xFFFFFFFF if target.type == "xid" else None,
+        xid=_read_xid(value) if target.type == "xid" else None,
         name=_read_name(value) if target.type == "name" else None,
         timeline=_read_timeline(target.timeline),
         inclusive=target.inclusive,
         action=_one_of(target.action, ("promote", "pause", "shutdown")),  # type: ignore[arg-type]
     )
+
+
+def _read_xid(text: str) -> int:
+    """A 64-bit xid is cut to 32 bits, as the server does."""
+    number = _read_number(text)
+    if number is None:
+        raise ParseError(f"not a transaction id: {text!r}")
+    return number & 0xFFFFFFFF
 
 
 def _one_of(word: str, words: tuple[str, ...]) -> str:
@@ -64,7 +72,7 @@ def _one_of(word: str, words: tuple[str, ...]) -> str:
     return word
 
 
-def _read_number(text: str) -> int:
+def _read_number(text: str) -> int | None:
     """Read a number as strtoul(text, NULL, 0): 0x is hexadecimal, a leading 0 octal."""
     if re.fullmatch(r"0[xX][0-9a-fA-F]+", text):
         return int(text, 16)
@@ -72,13 +80,18 @@ def _read_number(text: str) -> int:
         return int(text, 8)
     if re.fullmatch(r"0|[1-9][0-9]*", text):
         return int(text)
-    raise ParseError(f"not a number: {text!r}")
+    return None
 
 
 def _read_timeline(text: str) -> int | Literal["latest", "current"]:
     if text == "latest":
         return "latest"
-    return "current" if text == "current" else _read_number(text)
+    if text == "current":
+        return "current"
+    number = _read_number(text)
+    if number is None:
+        raise ParseError(f"timeline {text!r}: write latest, current or a number")
+    return number
 
 
 def _read_name(text: str) -> str:

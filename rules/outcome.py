@@ -90,6 +90,7 @@ class Outcome:
     consistent_lsn: int | None = None  # "consistent recovery state reached at"
     consistent_time_us: int | None = None  # latest commit or abort up to there; None: there is none
     redo_done_lsn: int | None = None  # "redo done at"; None where the server does not say it
+    replayed_lsn: int | None = None  # nothing that starts here or behind is replayed
     commits: int = 0  # replayed from consistency on
     aborts: int = 0
     new_timeline: int | None = None  # None unless promoted

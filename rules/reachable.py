@@ -47,8 +47,8 @@ def judge_end_of_wal(restore: Restore, goal: Goal, start: Start, obstacle: Obsta
     where = f"recovery runs to the end of WAL at {format_lsn(obstacle.lsn)}"
     if obstacle.newer_wal:
         return False, (
-            f"recovery takes {obstacle.detail} for the end of WAL and opens at"
-            f" {format_lsn(obstacle.lsn)} without a word, though newer WAL exists"
+            f"recovery opens at {format_lsn(obstacle.lsn)} without a word, though newer WAL"
+            f" exists: {obstacle.detail}"
         )
     if obstacle.kind in set(DamageKind):
         return False, (
@@ -86,8 +86,7 @@ def _before_backup(restore: Restore, time_us: int, start: Start) -> Judgement | 
     Labels tell whole seconds. Within the last of them it counts whether anything was committed
     between the time and the backup's start; from there on recovery itself would have stopped.
     """
-    finished = restore.backup.finished_at or datetime.fromtimestamp(start.checkpoint_time, UTC)
-    finished_us = (finished - POSTGRES_EPOCH) // timedelta(microseconds=1)
+    finished_us = backup_end_us(restore, start)
     reason = (
         "the backup is newer than the time asked for: the server opens with the state of"
         f" {instant(finished_us).isoformat(sep=' ')} or later"
@@ -100,6 +99,12 @@ def _before_backup(restore: Restore, time_us: int, start: Start) -> Judgement | 
     if before is None:
         return None, "whether the backup is newer than the time asked for cannot be said"
     return (False, reason) if max(before.times_us) > time_us else None
+
+
+def backup_end_us(restore: Restore, start: Start) -> int:
+    """When the backup ended, in whole seconds, or at least when it began: TimestampTz."""
+    finished = restore.backup.finished_at or datetime.fromtimestamp(start.checkpoint_time, UTC)
+    return (finished - POSTGRES_EPOCH) // timedelta(microseconds=1)
 
 
 def _transactions_before(restore: Restore, start: Start) -> Transactions | None:

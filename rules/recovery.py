@@ -15,18 +15,19 @@ How recovery goes, and who follows it here:
 `simulate` follows PerformWalRecovery and FinishWalRecovery in xlogrecovery.c (StartupXLOG in
 xlog.c to 14). It is a prediction about a restore with restore_command over all that `Wal` gives,
 recovery.signal, and the backup as it is. It does not know the state of data files, extensions or
-tablespaces, nor whether hot standby was possible when it comes to pausing.
+tablespaces.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.segment import segment_of
+from parsers.wal_damage import DamageKind
+from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Obstacle, Outcome, Stop
@@ -41,6 +42,11 @@ from rules.timelines import latest_timeline
 
 # wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
+_LEFT_OUT: Final = "; the clock stepped back: left out are {} transactions with an earlier time"
+_NO_PAUSE: Final = (
+    "; it is promoted there, not paused: a transaction with more than 64 subtransactions was open"
+    " and no hot standby is possible yet"
+)
 _NO_PREFETCH: Final = {"recovery_prefetch": "off"}
 
 
@@ -89,15 +95,20 @@ def _replay_piece(
 ) -> Outcome | None:
     wal = restore.wal
     progress.segments.append(piece.segment)
-    locate = partial(wal.find_record, piece.segment)
+    begin_lsn = progress.start.begin_lsn if len(progress.segments) == 1 else None
+
+    def locate(lsn: int) -> RecordPlace | None:
+        return wal.find_record(piece.segment, lsn, begin_lsn)
+
     for facts in piece.stretches():
         progress.meet_consistency(facts)
         found = find_stop(goal, facts, progress.consistency, wal.segment_size, locate)
-        hazard = watch.first(facts, found.read_lsn + found.applied if found else None)
+        hazard = watch.first(facts, found.replayed_lsn if found else None)
         if hazard:
+            progress.remember_until(facts, hazard.lsn, hazard.lsn)
             return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
         if found:
-            progress.remember_until(facts, found)
+            progress.remember_until(facts, found.replayed_lsn, found.read_lsn + found.counted)
             return _stopped(restore, goal, progress, watch, found)
         progress.remember(facts)
     return None
@@ -118,6 +129,7 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
         redo_start_lsn=progress.redo_start_lsn,
         consistent_lsn=consistency.lsn if consistency else None,
         consistent_time_us=progress.consistent_time_us,
+        replayed_lsn=progress.replayed_lsn,
         commits=progress.commits,
         aborts=progress.aborts,
         segments_needed=tuple(progress.segments),
@@ -138,7 +150,7 @@ def _stopped(
         return replace(
             outcome, reason=reason, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
         )
-    ending = _ending(restore, goal)
+    ending = _ending(restore, goal, watch)
     if ending is Ending.PROMOTED:
         outcome = replace(outcome, redo_done_lsn=found.read_lsn)
         hazard = watch.at_promotion(found.read_lsn)
@@ -146,6 +158,10 @@ def _stopped(
             return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
     reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    if found.left_out:
+        reason += _LEFT_OUT.format(found.left_out)
+    if goal.action == "pause" and ending is Ending.PROMOTED:
+        reason += _NO_PAUSE
     return replace(
         outcome,
         outcome="opens",
@@ -207,12 +223,13 @@ def _segment_of(restore: Restore, progress: Progress, lsn: int | None) -> str | 
     return progress.segments[segment_of(lsn, size) - first]
 
 
-def _ending(restore: Restore, goal: Goal) -> Ending:
-    """What recovery_target_action makes of it; pausing needs a hot standby."""
+def _ending(restore: Restore, goal: Goal, watch: Watch) -> Ending:
+    """What recovery_target_action makes of it. Pausing needs a hot standby that is active."""
     if goal.action == "promote":
         return Ending.PROMOTED
-    pauses = goal.action == "pause" and restore.server.hot_standby
-    return Ending.PAUSED if pauses else Ending.SHUT_DOWN
+    if goal.action == "pause" and restore.server.hot_standby:
+        return Ending.PAUSED if watch.snapshot.ready else Ending.PROMOTED
+    return Ending.SHUT_DOWN
 
 
 def _new_timeline(restore: Restore, progress: Progress) -> int:
@@ -229,7 +246,7 @@ def _look_ahead(
     stop = outcome.stop
     if outcome.outcome != "opens" or stop is None or restore.server.major < 15:
         return outcome
-    passed_bytes = (piece.inside.end_lsn or 0) - (stop.end_lsn or stop.lsn or 0)
+    passed_bytes = (piece.inside.last_lsn or 0) - (stop.end_lsn or stop.lsn or 0)
     for step in steps:
         if passed_bytes > _READ_AHEAD_BYTES:
             break
@@ -241,17 +258,28 @@ def _look_ahead(
 
 
 def _has_newer(restore: Restore, start: Start, obstacle: Obstacle) -> bool:
-    """Tell whether segments of the path lie behind the one that ends the WAL."""
-    size = restore.wal.segment_size
+    """Tell whether segments of the path lie behind the one that ends the WAL.
+
+    Names alone do not say it of a pg_wal: recycled files wait there under future names.
+    """
+    wal = restore.wal
     bounds = {
         stretch.timeline: (
-            max(obstacle.segment[8:], restore.wal.name(0, segment_of(stretch.begin_lsn, size))[8:]),
-            "G" if stretch.end_lsn is None else restore.wal.name(0, stretch.end_lsn // size)[8:],
+            max(obstacle.segment[8:], wal.name(0, stretch.begin_lsn // wal.segment_size)[8:]),
+            "G"
+            if stretch.end_lsn is None
+            else wal.name(0, stretch.end_lsn // wal.segment_size)[8:],
         )
         for stretch in start.path
     }
-    for name in restore.wal.names:
-        low, high = bounds.get(int(name[:8], 16), ("G", ""))
+    nowhere = ("G", "")
+    behind = []
+    for name in wal.names:
+        low, high = bounds.get(int(name[:8], 16), nowhere)
         if low < name[8:] <= high:
-            return True
-    return False
+            behind.append(name)
+    if not behind:
+        return False
+    nearest = min(behind, key=lambda name: name[8:])
+    scan = wal.archived(nearest) or wal.carried(nearest)
+    return not (scan and scan.damage and scan.damage.kind is DamageKind.WRONG_ADDRESS)

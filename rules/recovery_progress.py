@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from parsers.wal_facts import Facts, Transaction, Transactions
 from rules.outcome import LastTransaction
 from rules.recovery_start import Start
-from rules.stop_point import Consistency, Found
+from rules.stop_point import Consistency
 from rules.timelines import Fork
 
 
@@ -19,6 +19,7 @@ class Progress:
     segments: list[str] = field(default_factory=list)  # the files read, one a segment number
     forks: list[Fork] = field(default_factory=list)  # passed, in order
     redo_start_lsn: int | None = None
+    replayed_lsn: int | None = None  # only records that start before it are replayed
     last_lsn: int | None = None  # start of the last record
     end_lsn: int | None = None  # its end
     last_transaction: Transaction | None = None  # "last completed"
@@ -57,16 +58,23 @@ class Progress:
     def remember(self, facts: Facts) -> None:
         """Count a stretch as replayed."""
         self._begin(facts)
+        self.replayed_lsn = facts.end_lsn
         self.last_lsn, self.end_lsn = facts.last_lsn, facts.end_lsn
         self._count(facts.transactions)
         if facts.transactions:
             self.last_transaction = facts.transactions[-1]
 
-    def remember_until(self, facts: Facts, found: Found) -> None:
-        """Count what is replayed of the stretch in which recovery stops."""
+    def remember_until(self, facts: Facts, replayed_lsn: int, counted_lsn: int) -> None:
+        """Count what starts before `replayed_lsn` in the stretch where recovery stops.
+
+        What starts before `counted_lsn` is also "completed" for the server.
+        """
         self._begin(facts)
-        self._count(found.replayed(facts))
-        self.last_transaction = found.last_completed(facts) or self.last_transaction
+        self.replayed_lsn = replayed_lsn
+        self._count(facts.transactions.before(replayed_lsn))
+        completed = facts.transactions.before(counted_lsn)
+        if completed:
+            self.last_transaction = completed[-1]
 
     def _begin(self, facts: Facts) -> None:
         if self.redo_start_lsn is None:

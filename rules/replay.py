@@ -77,8 +77,11 @@ def replay(
             return
         boundary = stitch(tail, served.scan.head) if tail else None
         if tail is None and _is_hidden(served.scan, begin_lsn):
-            yield _unread(served, position, "damage before the first record needed hides the rest")
-            return
+            scan = wal.scan_from(served.segment, begin_lsn)
+            if scan is None:
+                yield _unread(served, position, "damage before the first record needed hides it")
+                return
+            served = served._replace(scan=scan)
         piece = _piece(served, boundary, begin_lsn if tail is None else None)
         position = piece.inside.end_lsn or piece.crossing.end_lsn or position
         yield piece

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
-from rules.backups import BackupState, backup_state
+from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
 from rules.evidence import Evidence, SequenceFacts
 from rules.facts import (
@@ -164,21 +164,15 @@ def _report_backup(
         windows = ()
     elif backup.url in gathered.restores:
         windows = predict_windows(gathered.restores[backup.url], tree)
-        state = _state_by(windows)
+        state = state_by(windows, state)
     elif archive is not None and size is not None:
         scan = gathered.scan
         damaged = {damage.segment for damage in scan.damaged} if scan else set()
         usable = (archive.segments.keys() - damaged) | backup.wal
         reaches = tuple(find_reaches(backup, tree, usable, size))
         windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
-        state = _state_by(windows) if state is BackupState.RESTORABLE else state
+        state = state_by(windows, state) if state is BackupState.RESTORABLE else state
     return BackupReport(facts=backup, state=state, windows=windows or (), reaches=reaches)
-
-
-def _state_by(windows: tuple[Window, ...] | None) -> BackupState:
-    if windows is None:
-        return BackupState.UNKNOWN
-    return BackupState.RESTORABLE if windows else BackupState.NOT_RESTORABLE
 
 
 def _judge_target(

@@ -36,10 +36,17 @@ class Server:
 
 
 ReadSegment = Callable[[str], SegmentScan | None]
-FindRecord = Callable[[str, int], RecordPlace | None]
+FindRecord = Callable[[str, int, int | None], RecordPlace | None]
+
+
+ScanFrom = Callable[[str, int], SegmentScan | None]
 
 
 def _no_segment(_: str) -> None:
+    return None
+
+
+def _no_scan(_: str, __: int) -> None:
     return None
 
 
@@ -54,9 +61,12 @@ class Wal:
     segment_size: int  # bytes
     names: Collection[str]  # all segments there are, to tell whether any lies behind an obstacle
     archived: ReadSegment
-    # (segment, lsn) -> the first record whole in the segment that starts at or behind lsn
+    # (segment, lsn, begin) -> the first record, whole in the segment, that starts at or behind lsn;
+    # walking begins at the record at `begin`, None: where the segment's first record starts
     find_record: FindRecord
     carried: ReadSegment = _no_segment  # in the pg_wal that the backup brings
+    # (segment, lsn) -> the scan of what starts at lsn, whatever comes before: parsers.wal_resume
+    scan_from: ScanFrom = _no_scan
 
     def name(self, timeline: int, number: int) -> str:
         return segment_name(timeline, number, self.segment_size)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from parsers.wal_facts import Facts, Transaction, Transactions
+from parsers.wal_facts import Facts, Transaction
 from parsers.wal_locate import RecordPlace
 from parsers.wal_page import first_record_lsn
 from rules.goal import Goal
@@ -33,15 +33,12 @@ class Found(NamedTuple):
     read_lsn: int  # start of the last record read: what "redo done at" names
     applied: bool  # that record is replayed
     counted: bool  # a transaction there is the "last completed" one
+    left_out: int = 0  # later transactions of the stretch whose time the target would have had
 
-    def replayed(self, facts: Facts) -> Transactions:
-        """The transactions of its stretch that are replayed."""
-        return facts.transactions.before(self.read_lsn + self.applied)
-
-    def last_completed(self, facts: Facts) -> Transaction | None:
-        """The last of them that the server counts; None: none in this stretch."""
-        counted = facts.transactions.before(self.read_lsn + self.counted)
-        return counted[-1] if counted else None
+    @property
+    def replayed_lsn(self) -> int:
+        """Records that start before it are replayed, and no others."""
+        return self.read_lsn + self.applied
 
 
 class Consistency(NamedTuple):
@@ -83,7 +80,8 @@ def _stop_by_time(goal: Goal, facts: Facts) -> Found | None:
     if not times or max(times) < limit:
         return None
     row = next(row for row, time in enumerate(times) if time >= limit)
-    return _at_transaction("before", facts.transactions[row])
+    found = _at_transaction("before", facts.transactions[row])
+    return found._replace(left_out=sum(time < limit for time in times[row + 1 :]))
 
 
 def _stop_by_xid(goal: Goal, facts: Facts) -> Found | None:

@@ -17,10 +17,12 @@ from typing import Any
 import psycopg
 
 from agent.postgres.cluster import Cluster
+from parsers.lsn import parse_lsn
 from parsers.timeline_history import parse_timeline_history
 from rules.target import Target
 from tests.restoring import recovery_settings
 
+Connection = psycopg.Connection[Any]
 POINT_NAMES = ("alpha", "beta", "niño «ñ»")
 SETTINGS: dict[str, str | int | bool] = {
     "max_prepared_transactions": 20,
@@ -50,46 +52,58 @@ class Life:
     def major(self) -> int:
         return self.cluster.installation.major
 
-    def connect(self) -> psycopg.Connection[Any]:
+    def connect(self) -> Connection:
         return self.cluster.connect()
 
-    def live(self, connection: psycopg.Connection[Any], count: int) -> None:
+    def live(self, connection: Connection, count: int) -> None:
         """Take steps, each of them as likely as its weight."""
         names, weights = zip(*_WEIGHTS.items(), strict=True)
         for step in self.rng.choices(names, weights, k=count):
             self.steps.append(step.__name__)
             step(self, connection)
 
-    def insert(self, connection: psycopg.Connection[Any]) -> None:
+    def insert(self, connection: Connection) -> None:
         """Put one row into `seen` within the open transaction."""
         value, self.next_value = self.next_value, self.next_value + 1
         row = connection.execute("SELECT txid_current() % (2 ^ 32)::bigint").fetchone()
         connection.execute("INSERT INTO seen VALUES (%s)", [value])
         self.rows[value] = int(row[0])  # type: ignore[index]
 
-    def take_backup(
-        self, target: Path, meanwhile: Callable[[psycopg.Connection[Any]], None]
-    ) -> None:
+    def take_backup(self, target: Path, meanwhile: Callable[[Connection], None]) -> None:
         """Copy the data directory while `meanwhile` goes on, before and after the copy."""
-        old = self.major < 15
-        start = "pg_start_backup('b', true, false)" if old else "pg_backup_start('b', true)"
-        stop = "pg_stop_backup(false)" if old else "pg_backup_stop()"
         with self.connect() as session, self.connect() as other:
-            session.execute(f"SELECT {start}")
+            self.start_backup(session)
             meanwhile(other)
             copy_cluster(self.cluster.data, target)
             meanwhile(other)
-            row = session.execute(f"SELECT labelfile FROM {stop}").fetchone()
-        label = target / "backup_label"
-        label.write_text(row[0])  # type: ignore[index]
-        self.cluster.account.own(label)
+            self.stop_backup(session, target)
+
+    def start_backup(self, session: Connection) -> int:
+        """Begin one; give the LSN of its start."""
+        old = self.major < 15
+        start = "pg_start_backup('b', true, false)" if old else "pg_backup_start('b', true)"
+        row = session.execute(f"SELECT {start}").fetchone()
+        return parse_lsn(row[0])  # type: ignore[index]
+
+    def stop_backup(self, session: Connection, target: Path | None = None) -> None:
+        """End it, and give the copy its label."""
+        stop = "pg_stop_backup(false, false)" if self.major < 15 else "pg_backup_stop(false)"
+        row = session.execute(f"SELECT labelfile FROM {stop}").fetchone()
+        if target is not None:
+            label = target / "backup_label"
+            label.write_text(row[0])  # type: ignore[index]
+            self.cluster.account.own(label)
+
+    def archive_now(self, connection: Connection) -> None:
+        """Switch, and wait until the segment is archived."""
+        connection.execute("SELECT pg_logical_emit_message(false, 'p', 'the end')")
+        row = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
+        wait_for(self.archive / row[0])  # type: ignore[index]
 
     def finish(self) -> None:
         """Archive everything, and stop."""
         with self.connect() as connection:
-            connection.execute("SELECT pg_logical_emit_message(false, 'p', 'the end')")
-            row = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
-        wait_for(self.archive / row[0])  # type: ignore[index]
+            self.archive_now(connection)
         self.cluster.stop("fast")
 
 
@@ -145,8 +159,6 @@ def wait_for(path: Path, seconds: float = 20) -> None:
 
 
 # -- steps ----------------------------------------------------------------------------------------
-
-Connection = psycopg.Connection[Any]
 
 
 def commit(life: Life, connection: Connection) -> None:

@@ -147,7 +147,7 @@ def _lsn(rng: random.Random, pick: Transaction, restore: Restore, landmarks: Lan
     size = restore.wal.segment_size
     name = rng.choice(landmarks.segments)
     start = parse_segment_name(name, size)[1] * size
-    place = restore.wal.find_record(name, start + rng.randrange(size // 2))
+    place = restore.wal.find_record(name, start + rng.randrange(size // 2), None)
     point = rng.choice(landmarks.points or [pick])
     stop = restore.backup.stop_lsn or start
     choices = [pick.lsn, pick.end_lsn, pick.lsn + 1, point.end_lsn, point.lsn, start, stop,

@@ -20,6 +20,7 @@ from parsers.lsn import format_lsn, parse_lsn
 from parsers.pg_control import parse_control_file
 from parsers.segment import parse_segment_name
 from parsers.wal_locate import RecordPlace, find_record
+from parsers.wal_resume import begin_at
 from parsers.wal_scan import SegmentScan, scan_segment
 from rules.backups import close_backups
 from rules.facts import BackupsFacts
@@ -33,12 +34,7 @@ from rules.target import Target
 def read_wal(archive: Path, own: Path, segment_size: int, system_identifier: int) -> Wal:
     """The WAL of a flat archive directory and of a backup's pg_wal, read when asked for."""
 
-    @functools.cache
-    def scan(directory: Path, name: str) -> SegmentScan | None:
-        try:
-            data = (directory / name).read_bytes()
-        except FileNotFoundError:
-            return None
+    def scan_bytes(data: bytes, name: str) -> SegmentScan:
         timeline, number = parse_segment_name(name, segment_size)
         return scan_segment(
             data,
@@ -48,10 +44,20 @@ def read_wal(archive: Path, own: Path, segment_size: int, system_identifier: int
             system_identifier=system_identifier,
         )
 
-    def locate(name: str, lsn: int) -> RecordPlace | None:
+    @functools.cache
+    def scan(directory: Path, name: str) -> SegmentScan | None:
+        path = directory / name
+        return scan_bytes(path.read_bytes(), name) if path.is_file() else None
+
+    def find(name: str) -> Path:
+        return archive / name if (archive / name).is_file() else own / name
+
+    def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
+        data = find(name).read_bytes()
         timeline, number = parse_segment_name(name, segment_size)
-        path = archive / name if (archive / name).is_file() else own / name
-        return find_record(path.read_bytes(), lsn, name_timeline=timeline, segment_number=number)
+        if begin_lsn is not None:
+            data = begin_at(data, begin_lsn)
+        return find_record(data, lsn, name_timeline=timeline, segment_number=number)
 
     names = {path.name for path in archive.iterdir() if re.fullmatch("[0-9A-F]{24}", path.name)}
     return Wal(
@@ -60,6 +66,7 @@ def read_wal(archive: Path, own: Path, segment_size: int, system_identifier: int
         archived=functools.partial(scan, archive),
         carried=functools.partial(scan, own),
         find_record=locate,
+        scan_from=lambda name, lsn: scan_bytes(begin_at(find(name).read_bytes(), lsn), name),
     )
 
 

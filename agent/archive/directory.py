@@ -1,23 +1,24 @@
-"""The layout `directory`: WAL files in a directory tree, flat or nested by date, as they are.
+"""The layout `directory`: WAL files in a directory tree, flat or nested by date, as they are or
+compressed one by one.
 
-One listing is one walk. Files that appear or vanish meanwhile are normal; a directory that cannot
-be entered is an error, because what it holds would be judged missing.
+One listing is one walk. Files that appear or vanish meanwhile are normal.
 """
 
 from __future__ import annotations
 
+import heapq
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Final
 
+from agent.archive.codecs import BrokenStream, open_stream, read_content
+from agent.archive.tree import CannotList, walk_files
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.errors import ParseError
 from parsers.segment import NameKind, WalName, is_segment_size, parse_wal_name
 from parsers.timeline_history import TimelineHistory, parse_timeline_history
-from parsers.wal_page import LONG_HEADER_BYTES, parse_segment_header
+from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader, parse_segment_header
 from rules.facts import ArchivedFile, ArchiveFacts
 
 LAYOUT: Final = "directory"
@@ -32,9 +33,12 @@ class NotAnArchive(Exception):
 def list_archive(url: str) -> ArchiveFacts:
     """List one archive. Raises NotAnArchive with a line for a person."""
     listed_at = datetime.now(UTC)
-    listing = _Listing()
-    for path, name in _walk(Path(url)):
-        listing.add(path, name)
+    listing = Listing()
+    try:
+        for directory, name in walk_files(os.path.normpath(url)):
+            listing.add(directory, name)
+    except CannotList as error:
+        raise NotAnArchive(str(error)) from None
     if not listing.known_count and listing.other_count:
         raise NotAnArchive(
             f"{url} holds {listing.other_count} file(s), none of them named as WAL is: "
@@ -43,32 +47,8 @@ def list_archive(url: str) -> ArchiveFacts:
     return listing.facts(url, listed_at)
 
 
-def _walk(root: Path) -> Iterator[tuple[str, str]]:
-    """Yield (path, name) of every file. Symbolic links to directories are followed once."""
-    seen: set[tuple[int, int]] = set()
-    pending = [str(root)]
-    while pending:
-        directory = pending.pop()
-        try:
-            status = os.stat(directory)  # noqa: PTH116 - strings: a tree can hold a million names
-            if (status.st_dev, status.st_ino) in seen:
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(directory) as entries:
-                for entry in entries:
-                    if entry.is_dir():
-                        pending.append(entry.path)
-                    else:
-                        yield entry.path, entry.name
-        except FileNotFoundError:
-            if directory == str(root):
-                raise NotAnArchive(f"{root}: there is no such directory") from None
-        except OSError as error:
-            raise NotAnArchive(f"{directory}: cannot be listed: {error.strerror}") from None
-
-
 @dataclass(slots=True)
-class _Listing:
+class Listing:
     """What one walk gathers."""
 
     segments: dict[str, ArchivedFile] = field(default_factory=dict)
@@ -80,49 +60,54 @@ class _Listing:
     backup_labels: dict[str, BackupLabel] = field(default_factory=dict)
     known_count: int = 0
     other_count: int = 0
+    _sizes: dict[int, int] = field(default_factory=dict)  # one object for each size, not a million
 
-    def add(self, path: str, name: str) -> None:
+    def add(self, directory: str, name: str) -> None:
         parsed = parse_wal_name(name)
         if parsed is None:
             self.other_count += 1
             return
         self.known_count += 1
         if parsed.kind is NameKind.TIMELINE_HISTORY:
-            self._add_history(path, parsed)
+            self._add_history(f"{directory}/{name}", parsed)
         elif parsed.kind is NameKind.BACKUP_HISTORY:
-            self._add_label(path, parsed)
+            self._add_label(f"{directory}/{name}", parsed)
         else:
-            self._add_segment(path, parsed)
+            self._add_segment(directory, name, parsed)
 
-    def _add_segment(self, path: str, name: WalName) -> None:
+    def _add_segment(self, directory: str, stored: str, name: WalName) -> None:
         try:
-            status = os.stat(path)  # noqa: PTH116
+            status = os.stat(f"{directory}/{stored}")  # noqa: PTH116
         except OSError:
             return  # it vanished
-        file = ArchivedFile(path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        size = self._sizes.setdefault(status.st_size, status.st_size)
+        file = ArchivedFile(directory, stored, size, status.st_mtime_ns, status.st_ctime_ns)
         assert name.segment is not None
         if name.kind is NameKind.PARTIAL:
             self.partials[name.segment] = file
-        elif name.segment in self.segments:
+            return
+        key = name.segment if name.compression else stored  # the same object twice, not two
+        served = self.segments.setdefault(key, file)
+        if served is not file:
             self.copies.setdefault(name.segment, []).append(file)
-        else:
-            self.segments[name.segment] = file
-            if name.compression:
-                self.compressed.add(name.segment)
+        elif name.compression:
+            self.compressed.add(name.segment)
 
     def _add_history(self, path: str, name: WalName) -> None:
         try:
-            history = parse_timeline_history(_read_small(path, name), name.timeline)
+            history = parse_timeline_history(_read_small(path), name.timeline)
         except FileNotFoundError:
             return
         except (OSError, ParseError) as error:
-            self.broken_histories[name.timeline] = str(error)
+            if name.timeline not in self.histories:
+                self.broken_histories[name.timeline] = str(error)
             return
         self.histories[name.timeline] = history
+        self.broken_histories.pop(name.timeline, None)
 
     def _add_label(self, path: str, name: WalName) -> None:
         try:
-            self.backup_labels[name.plain] = parse_backup_label(_read_small(path, name))
+            self.backup_labels[name.plain] = parse_backup_label(_read_small(path))
         except (OSError, ParseError):
             self.other_count += 1  # a backup's own label tells what is missing here
 
@@ -144,20 +129,26 @@ class _Listing:
 
     def _segment_size(self) -> int | None:
         """Bytes, from the newest segments' own headers; from their common length if none tells."""
-        plain = sorted(name for name in self.segments if name not in self.compressed)
-        for name in reversed(plain[-_PROBES:]):
-            try:
-                with Path(self.segments[name].path).open("rb") as file:
-                    return parse_segment_header(file.read(LONG_HEADER_BYTES)).segment_size
-            except (OSError, ParseError):
-                continue
-        sizes = {self.segments[name].size_bytes for name in plain}
-        legal = {size for size in sizes if is_segment_size(size)}
+        for name in heapq.nlargest(_PROBES, self.segments):
+            header = read_header(self.segments[name].path)
+            if header is not None:
+                return header.segment_size
+        plain = (file for name, file in self.segments.items() if name not in self.compressed)
+        legal = {file.size_bytes for file in plain if is_segment_size(file.size_bytes)}
         return legal.pop() if len(legal) == 1 else None
 
 
-def _read_small(path: str, name: WalName) -> bytes:
-    if name.compression:
-        raise ParseError(f"stored as {name.compression}, which is not read here yet")
-    with Path(path).open("rb") as file:
-        return file.read(_SMALL_FILE_BYTES)
+def read_header(path: str) -> LongPageHeader | None:
+    """What a segment, compressed or not, says of itself; None when it says nothing sensible."""
+    try:
+        with open_stream(path) as stream:
+            return parse_segment_header(stream.read(LONG_HEADER_BYTES))
+    except (OSError, BrokenStream, ParseError, ImportError):
+        return None
+
+
+def _read_small(path: str) -> bytes:
+    content = read_content(path, _SMALL_FILE_BYTES)
+    if content.flaw is not None:
+        raise ParseError(content.detail)
+    return content.data

@@ -15,9 +15,9 @@ from agent.archive.scanner import (
     scan_facts,
     segments_to_read,
 )
+from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.backups.plain import BackupDepth, NotABackup, read_backup
-from agent.check.wal import make_wal, scans_of
 from agent.cli.entry import CannotCheck
 from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
@@ -25,7 +25,6 @@ from rules.backups import close_backups
 from rules.damage import system_identifier_of
 from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
 from rules.report import Gathered
-from rules.restore import Restore, Server
 
 Progress = Callable[[int, int], None]
 
@@ -113,15 +112,11 @@ def _with_readings(
     backups = gathered.backups.backups if gathered.backups else ()
     size = archive.segment_size_bytes
     assert size is not None
-    scans = scans_of(readings)
+    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
     identifier = gathered.system_identifier
     tree = timeline_tree(archive, backups)
     major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
-    restores = (
-        {backup.url: _restore(archive, readings, backup, size, major) for backup in backups}
-        if depth == "records" and major is not None
-        else {}
-    )
+    restores = make_restores(archive, readings, backups) if depth == "records" else {}
     return replace(
         gathered,
         scan=scan_facts(readings, depth, tree, size, identifier),
@@ -129,17 +124,4 @@ def _with_readings(
         restores=restores,
         system_identifier=identifier or system_identifier_of(scans.values()),
         server_major=major,
-    )
-
-
-def _restore(
-    archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, size: int, major: int
-) -> Restore:
-    return Restore(
-        server=Server(major=backup.major or major),
-        backup=backup,
-        control=backup.control,
-        histories=archive.histories,
-        broken_histories=frozenset(archive.broken_histories),
-        wal=make_wal(archive, readings, backup, size),
     )

@@ -26,6 +26,7 @@ _EPILOG = """\
 examples:
   pitr-agent check-config --config pitr.yaml
   pitr-agent run --config pitr.yaml --web.listen-address 127.0.0.1:9870
+  pitr-agent fetch-wal --help
 """
 
 
@@ -62,7 +63,19 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check-config", help="say what is wrong with a configuration")
     check.set_defaults(command=_check_config)
     check.add_argument("--config", type=Path, required=True, metavar="FILE")
+    fetch = commands.add_parser(
+        "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
+    )
+    fetch.add_argument("rest", nargs=argparse.REMAINDER)
+    fetch.set_defaults(command=_fetch_wal)
     return parser
+
+
+def _fetch_wal(arguments: argparse.Namespace) -> int:
+    """Reached only from here; the command itself goes the short way, see agent.cli.start."""
+    from agent.cli import fetch_wal
+
+    return fetch_wal.main(arguments.rest)
 
 
 def _run(arguments: argparse.Namespace) -> int:

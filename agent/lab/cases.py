@@ -26,6 +26,7 @@ class Case:
     recorded: Stop  # the truth, from the history's marks
     marked: tuple[str, ...]  # the same for a person, in lines
     time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
+    predicted: Stop | None = None  # by pitr-check, before the restore; None: it was not asked
 
     @property
     def target(self) -> str:

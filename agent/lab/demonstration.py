@@ -8,10 +8,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Hashable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from agent.cli.entry import CRITICAL, OK, WARNING
 from agent.lab.cases import Case, plan_cases
+from agent.lab.errors import LabFailed
 from agent.lab.history import (
     CREATE_TABLE,
     Marks,
@@ -25,7 +27,9 @@ from agent.lab.history import (
 from agent.lab.laboratory import Laboratory
 from agent.lab.metrics_page import MetricsPage
 from agent.lab.primary import back_up, make_agent_role, make_primary
+from agent.lab.programs import predict
 from agent.lab.restore import Outcome, Restore
+from agent.lab.stop import Stop
 from agent.lab.story import ComparisonRow, Story
 from agent.lab.watching import (
     agent_config,
@@ -66,7 +70,9 @@ class Demonstration:
             self._lose_primary()
         with self._story.step("What pg_waldump finds in the archive, the primary being gone"):
             marks = self._establish_marks(notes, late)
-        outcomes = [self._restore(case) for case in plan_cases(marks)]
+        with self._story.step("What pitr-check predicts, before anything is restored"):
+            cases = self._predict(list(plan_cases(marks)))
+        outcomes = [self._restore(case) for case in cases]
         return self._conclude(outcomes)
 
     def _make_primary(self) -> None:
@@ -126,6 +132,23 @@ class Demonstration:
         self._story.proof(f"punto_laboratorio: RESTORE_POINT at "
                           f"{format_lsn(marks.restore_point_lsn)}")  # fmt: skip
         return marks
+
+    def _predict(self, cases: list[Case]) -> list[Case]:
+        """Have pitr-check say where each target will stop. What it cannot tell is a failure."""
+        predicted: dict[str, Stop] = {}
+        for case in cases:
+            if case.setting not in predicted:
+                predicted[case.setting] = self._predict_stop(case)
+        return [replace(case, predicted=predicted[case.setting]) for case in cases]
+
+    def _predict_stop(self, case: Case) -> Stop:
+        lab = self._lab
+        with self._story.shell(f"pitr-check --target-{case.target} '{case.value}'"):
+            prediction = predict(lab.archive, lab.backup, target=case.target, value=case.value)
+        if prediction.stop is None or not prediction.reachable:
+            raise LabFailed(f"pitr-check predicts no stop for {case.value}: {prediction.reason}")
+        self._story.proof(f"it will stop: {' · '.join(prediction.stop.lines())}")
+        return prediction.stop
 
     def _restore(self, case: Case) -> Outcome:
         with self._story.step(f"Restore to the {_KINDS[case.target]}, then {case.action}"):

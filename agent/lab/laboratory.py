@@ -6,7 +6,6 @@ The names are the seed's: PITR, backup_wal, backup_base, laboratorio_pitr.
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import tempfile
 import time
@@ -17,8 +16,9 @@ from typing import Final, TypeVar
 import psycopg
 
 from agent.lab.agent_process import AgentProcess
-from agent.lab.errors import BadPlace, LabFailed
+from agent.lab.errors import LabFailed
 from agent.lab.interruption import Interruption
+from agent.lab.place import working_directory
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
@@ -27,7 +27,6 @@ PROGRAMS: Final = ("initdb", "pg_ctl", "pg_basebackup", "pg_waldump")
 OLDEST_MAJOR: Final = 13
 _SOCKET_PATH_LIMIT: Final = 107  # sun_path in <sys/un.h>, less its terminating zero
 _SOCKET_NAME: Final = ".s.PGSQL.5432.lock"
-_PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._/+-]+")
 
 T = TypeVar("T")
 
@@ -173,41 +172,10 @@ def open_laboratory(
 ) -> Iterator[Laboratory]:
     """A laboratory in `keep`, which stays, or in a directory under `under`, which is removed."""
     with Interruption() as interruption, contextlib.ExitStack() as stack:
-        directory = _prepare_directory(account, keep, under)
-        if keep is None:
-            stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        directory = stack.enter_context(working_directory(account, keep, under))
         laboratory = Laboratory(installation, account, directory, interruption)
         stack.callback(laboratory.close)
         try:
             yield laboratory
         except (psycopg.Error, ServerFailed) as error:
             raise LabFailed(str(error).strip(), log=laboratory.latest_log()) from error
-
-
-def _prepare_directory(account: Account, keep: Path | None, under: Path) -> Path:
-    if not _PLAIN_PATH.fullmatch(str(keep or under)):
-        raise BadPlace(
-            f"the path {keep or under} stands in the seed's shell commands as it is",
-            next_step="name one of letters, digits and ._-/ only",
-        )
-    try:
-        if keep is None:
-            directory = Path(tempfile.mkdtemp(prefix="pl-", dir=under))
-        else:
-            directory = keep.absolute()
-            directory.mkdir(parents=True, exist_ok=True)
-            if any(directory.iterdir()):
-                raise BadPlace(f"{directory} is not empty", next_step="name a new directory")
-        directory.chmod(0o755)
-        account.own(directory)
-    except OSError as error:
-        raise BadPlace(
-            f"cannot use {keep or under}: {error.strerror}",
-            next_step="name a directory you can write to (--dir or --keep)",
-        ) from None
-    if not account.can_enter(directory):
-        raise BadPlace(
-            f"the account {account.name}, which the servers run as, cannot enter {directory}",
-            next_step="name a directory under a public one, for instance below /tmp",
-        )
-    return directory

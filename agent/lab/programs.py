@@ -16,7 +16,7 @@ from agent.lab.stop import Stop
 from agent.postgres.cluster import Cluster
 from parsers.lsn import parse_lsn
 
-_TIMEOUT_SECONDS: Final = 30
+_TIMEOUT_SECONDS: Final = 60
 
 
 def program_path(name: str) -> str:
@@ -38,42 +38,84 @@ class Watched:
 
 def watch_once(cluster: Cluster) -> Watched:
     """Ask `pitr-watch --once` about a restore of ours. Raises LabFailed if it gives no summary."""
-    command = [
-        program_path("pitr-watch"), "--pgdata", str(cluster.data), "--log", str(cluster.log),
+    said = _ask(
+        "pitr-watch", "--pgdata", str(cluster.data), "--log", str(cluster.log),
         "--once", "--format", "json",
-    ]  # fmt: skip
-    result = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_SECONDS,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
+    )  # fmt: skip
+    summary = _document("pitr-watch", said.splitlines()[-1] if said else "")
+    return Watched(
+        outcome=summary["outcome"],
+        reached_target=summary["reached_target"],
+        stop=_stop(summary["stop"], summary["last_transaction_at"]),
     )
-    *_, last = result.stdout.splitlines() or [""]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What pitr-check says before a restore."""
+
+    reachable: bool | None  # None: it could not tell
+    stop: Stop | None
+    reason: str  # why it is not reachable; empty when it is
+
+
+def predict(archive: Path, backup: Path, *, target: str, value: str) -> Prediction:
+    """Ask `pitr-check` where a recovery to `--target-<target> value` will stop."""
+    said = _ask(
+        "pitr-check", "--archive", str(archive), "--backup", str(backup),
+        f"--target-{target}", value, "--format", "json",
+    )  # fmt: skip
+    answer = _document("pitr-check", said)["target"]
+    last = answer["last_transaction"]
+    return Prediction(
+        reachable=answer["reachable"],
+        stop=_stop(answer["stop"], last and last["time"]),
+        reason=answer["reason"] or "",
+    )
+
+
+def _ask(name: str, *arguments: str) -> str:
+    """Run a program of ours to its end; give its stdout. Its exit status is its verdict."""
     try:
-        summary = json.loads(last)
-        return Watched(
-            outcome=summary["outcome"],
-            reached_target=summary["reached_target"],
-            stop=_stop(summary),
+        result = subprocess.run(
+            [program_path(name), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_SECONDS,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
-    except (ValueError, KeyError):
-        said = result.stderr.strip() or last or "nothing"
-        raise LabFailed(f"pitr-watch gave no summary; it said: {said}") from None
+    except subprocess.TimeoutExpired:
+        raise LabFailed(f"{name} gave no answer in {_TIMEOUT_SECONDS} s") from None
+    if not result.stdout:
+        raise LabFailed(f"{name} gave no document; it said: {result.stderr.strip() or 'nothing'}")
+    return result.stdout
 
 
-def _stop(summary: Mapping[str, Any]) -> Stop | None:
-    stop = summary["stop"]
+def _document(name: str, text: str) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        raise LabFailed(f"{name} gave no JSON: {text[:200]!r}") from None
+    if not isinstance(document, dict):
+        raise LabFailed(f"{name} gave no JSON object: {text[:200]!r}")
+    return document
+
+
+def _stop(stop: Mapping[str, Any] | None, last_transaction_at: str | None) -> Stop | None:
+    """The contracts' `stop` object; both programs write it alike."""
     if stop is None:
         return None
-    last = summary["last_transaction_at"]
     return Stop(
         position=stop["position"],
         kind=stop["kind"],
         xid=stop["xid"],
         name=stop["name"],
         lsn=parse_lsn(stop["lsn"]) if stop["lsn"] else None,
-        time=datetime.fromisoformat(stop["time"]) if stop["time"] else None,
-        last_transaction_at=datetime.fromisoformat(last) if last else None,
+        time=_time(stop["time"]),
+        last_transaction_at=_time(last_transaction_at),
     )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

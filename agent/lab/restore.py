@@ -37,12 +37,12 @@ class Outcome:
 
     @property
     def witnesses(self) -> dict[str, tuple[str, ...]]:
-        """What each witness says about the stop, in lines. A prediction would join them here."""
+        """What each witness says about the stop, in lines."""
         said = [line for line in self.reported.lines if not line.startswith(LAST_TRANSACTION)]
-        return {
-            "recorded": self.case.marked,
-            "PostgreSQL": tuple(said) or ("nothing about a stop",),
-        }
+        witnesses = {"recorded": self.case.marked}
+        if self.case.predicted is not None:
+            witnesses["pitr-check predicted"] = self.case.predicted.lines()
+        return witnesses | {"PostgreSQL": tuple(said) or ("nothing about a stop",)}
 
 
 class Restore:
@@ -187,6 +187,9 @@ def _disagreements(case: Case, stop: Stop | None) -> Iterator[str]:
         yield "PostgreSQL reports no stop"
         return
     yield from case.recorded.disagreements(stop)
+    if case.predicted is not None:
+        for difference in case.predicted.disagreements(stop):
+            yield f"pitr-check predicted otherwise: {difference}"
     if case.time_between is not None:
         earliest, latest = case.time_between
         if stop.time is None or not earliest <= stop.time <= latest:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final
 
-from parsers.lsn import parse_lsn
+from parsers.lsn import format_lsn, parse_lsn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,17 @@ class Stop:
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if mine is not None and mine != theirs:
                 yield f"{field.name}: {_text(mine)} and {_text(theirs)}"
+
+    def lines(self) -> tuple[str, ...]:
+        """Say it in a few words a line."""
+        kind = "record" if self.kind == "lsn" else self.kind.replace("_", " ")
+        what = f"{self.position} the {kind}" + (f" {self.name}" if self.name else "")
+        words = [what if self.xid is None else f"{what} of {self.xid}"]
+        if self.lsn is not None:
+            words.append(f"at {format_lsn(self.lsn)}")
+        if self.time is not None:
+            words.append(self.time.isoformat(" "))
+        return tuple(words)
 
 
 def _text(value: object) -> str:

@@ -182,9 +182,9 @@ class Story(Narrator):
         witnesses = list(rows[0].witnesses)
         table = Table(title=title, title_justify="left", box=box.ROUNDED, width=self._width,
                       show_lines=True, title_style="bold")  # fmt: skip
-        table.add_column("restore to")
+        table.add_column("restore to", overflow="fold")
         for witness in witnesses:
-            table.add_column(witness)
+            table.add_column(witness, overflow="fold")
         table.add_column("", no_wrap=True)
         for row in rows:
             said = (Text("\n".join(row.witnesses[name])) for name in witnesses)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
+from parsers.pg_control import ControlFile, TornControlFile, parse_control_file
 
 if TYPE_CHECKING:
     import psycopg
 
+_CONTROL_TRIES: Final = 3  # the server may be writing it
 _TITLE: Final = re.compile(r"startup (?P<doing>recovering|waiting for) (?P<segment>[0-9A-F]{24})")
 _CONNECT_SECONDS: Final = 2
 
@@ -30,6 +33,8 @@ class Probe:
     timeline: int | None = None
     sql_error: str | None = None
     recovery_signal: bool | None = None
+    backup_label: bool | None = None
+    control: ControlFile | None = None
     standby_signal: bool | None = None
     running: bool | None = None  # the postmaster of the data directory
     doing: str | None = None  # from the startup process's title: "recovering", "waiting for"
@@ -42,11 +47,24 @@ def probe(pgdata: Path | None, postmaster_pid: int | None, dsn: str | None) -> P
     if pgdata is not None:
         values["recovery_signal"] = (pgdata / "recovery.signal").exists()
         values["standby_signal"] = (pgdata / "standby.signal").exists()
+        values["backup_label"] = (pgdata / "backup_label").exists()
+        values["control"] = _control(pgdata)
         values["running"] = postmaster_pid is not None
         values |= _title(postmaster_pid)
     if dsn is not None:
         values |= _ask(dsn)
     return Probe(**values)
+
+
+def _control(pgdata: Path) -> ControlFile | None:
+    for _ in range(_CONTROL_TRIES):
+        try:
+            return parse_control_file((pgdata / "global" / "pg_control").read_bytes())
+        except TornControlFile:
+            continue
+        except (OSError, ParseError):
+            break
+    return None
 
 
 def _title(postmaster_pid: int | None) -> dict[str, Any]:

@@ -1,68 +1,69 @@
 """The settings of a data directory that a watcher needs, as the files and the command line say.
 
 Order as the server's: postgresql.conf with its includes, postgresql.auto.conf, the postmaster's
-command line (src/backend/utils/misc/guc-file.l, ParseConfigFp).
+command line.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-_LINE: Final = re.compile(
-    r"\s*(?P<name>[A-Za-z_][\w.]*)\s*(?:=\s*|\s)\s*"
-    r"(?:'(?P<quoted>(?:[^'\\]|''|\\.)*)'|(?P<plain>[^\s#']+))"
+from parsers.errors import ParseError
+from parsers.server_conf import (
+    Include,
+    Setting,
+    effective_settings,
+    parse_server_conf,
+    resolve_includes,
 )
-_ESCAPE: Final = re.compile(r"''|\\(.)")
-_CONTROLS: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
-_INCLUDES: Final = ("include", "include_if_exists", "include_dir")
-_MAX_DEPTH: Final = 10  # of includes, as the server's
 
 
-def read_settings(pgdata: Path, command_line: Sequence[str] = ()) -> Mapping[str, str]:
-    """Gather the settings in force at the next start; what cannot be read is left out."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundSettings:
+    """What the files say, and what the server will refuse in them."""
+
+    values: Mapping[str, str]
+    complaint: str | None = None  # file and line of a syntax error: the next start will fail
+
+
+def read_settings(pgdata: Path, command_line: Sequence[str] = ()) -> FoundSettings:
+    """Gather the settings in force at the next start; a file that is not there says nothing."""
     given = dict(_from_command_line(command_line))
     main = Path(given.get("config_file", pgdata / "postgresql.conf"))
-    settings = dict(_from_file(main, 0))
-    settings |= dict(_from_file(pgdata / "postgresql.auto.conf", 0))
-    return settings | given
+    settings: list[Setting] = []
+    complaint = None
+    for path in (main, pgdata / "postgresql.auto.conf"):
+        try:
+            settings += _from_file(path)
+        except ParseError as error:
+            complaint = complaint or f"{path}: {error}"
+    found = {name: setting.value for name, setting in effective_settings(settings).items()}
+    return FoundSettings(values=found | given, complaint=complaint)
 
 
-def _from_file(path: Path, depth: int) -> Iterator[tuple[str, str]]:
+def _from_file(path: Path) -> list[Setting]:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
-        return
-    for line in text.split("\n"):
-        match = _LINE.match(line)
-        if match is None:
+        return []
+    statements = parse_server_conf(text, str(path))
+    return list(resolve_includes(statements, lambda include: _load(include, path.parent)))
+
+
+def _load(include: Include, directory: Path) -> Iterable[tuple[str, str]]:
+    """The files of a directive; one that cannot be read is passed over."""
+    base = Path(include.file).parent if include.file else directory
+    path = base / include.path
+    files = [path]
+    if include.directive == "include_dir":
+        files = sorted(file for file in path.glob("*.conf") if not file.name.startswith("."))
+    for file in files:
+        try:
+            yield str(file), file.read_text(encoding="utf-8", errors="surrogateescape")
+        except OSError:
             continue
-        name, value = match["name"].lower(), _value(match)
-        if name not in _INCLUDES:
-            yield name, value
-        elif depth < _MAX_DEPTH:
-            for file in _included(name, path.parent / value):
-                yield from _from_file(file, depth + 1)
-
-
-def _included(name: str, path: Path) -> list[Path]:
-    if name != "include_dir":
-        return [path]
-    return sorted(file for file in path.glob("*.conf") if not file.name.startswith("."))
-
-
-def _value(match: re.Match[str]) -> str:
-    quoted = match["quoted"]
-    if quoted is None:
-        return match["plain"]
-
-    def unescape(escape: re.Match[str]) -> str:
-        letter = escape[1]
-        return "'" if letter is None else _CONTROLS.get(letter, letter)
-
-    return _ESCAPE.sub(unescape, quoted)
 
 
 def _from_command_line(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -34,6 +34,7 @@ class Sources:
     postmaster_pid: int | None
     dsn: str | None
     archive: str | None
+    complaint: str | None = None  # a syntax error in the configuration files
 
     @property
     def target(self) -> tuple[str, str] | None:
@@ -59,7 +60,8 @@ def find_sources(pgdata: Path | None) -> Sources:
     _check_directory(pgdata)
     postmaster = _postmaster(pgdata)
     command_line = _command_line(postmaster)
-    settings = read_settings(pgdata, command_line)
+    found = read_settings(pgdata, command_line)
+    settings = found.values
     return Sources(
         log=_log(pgdata, settings, postmaster),
         prefix=settings.get("log_line_prefix"),
@@ -68,6 +70,7 @@ def find_sources(pgdata: Path | None) -> Sources:
         postmaster_pid=postmaster.pid if postmaster else None,
         dsn=_dsn(pgdata),
         archive=_archive(settings.get("restore_command", "")),
+        complaint=found.complaint,
     )
 
 

@@ -1,5 +1,6 @@
 """pitr-lab's command line: what it explains and what it refuses."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,3 +47,15 @@ def test_a_directory_without_its_programs_is_named(
     program.chmod(0o755)
     assert main(["--pg-bindir", str(tmp_path)]) == 64
     assert str(tmp_path) in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends itself another account")
+@pytest.mark.parametrize("option", ["--dir", "--keep"])
+def test_a_place_that_the_servers_account_cannot_enter_is_refused_and_left_as_it_was(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tmp_path.chmod(0o700)
+    place = tmp_path if option == "--dir" else tmp_path / "kept"
+    assert main([option, str(place)]) == 64
+    assert "cannot enter" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

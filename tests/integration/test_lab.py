@@ -98,6 +98,7 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
         "6 of 6 restores stopped exactly where recorded",
     ):
         assert line in told
+    assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 3
     agreed = re.findall(r"^  recovery_target_(\w+), .*, promote, pause: agree$", told, re.MULTILINE)
     assert agreed == ["time", "lsn", "name"]
     agent_lines = [line for line in told.splitlines() if "the agent: " in line]
@@ -132,6 +133,11 @@ def test_a_truth_that_differs_is_told_apart(
         outcome = told_apart(by_time, wrong_xid, "promote")
         assert not outcome.holds and not outcome.failed_proofs
         assert [text.split(":")[0] for text in outcome.disagreements] == ["xid"]
+        outcome = Restore(
+            lab, replace(by_name, predicted=wrong_xid, action="pause"), narrator
+        ).run()
+        assert not outcome.holds and not outcome.failed_proofs
+        assert all("pitr-check predicted otherwise" in text for text in outcome.disagreements)
         unreachable = replace(by_lsn, value="7/0")
         outcome = Restore(lab, unreachable, narrator).run()
         assert outcome.failed_proofs == ("the server comes up",)

@@ -4,7 +4,7 @@ A history is made at random from a seed, targets of every type are picked from i
 predicted, and then PostgreSQL restores to it: its log, and the rows, must say the same. More than
 the usual number, on other majors and other seeds:
 
-    make truth MAJORS=13,17 SEEDS=1,2,3 RESTORES=40
+    make truth MAJOR=13,17 SEEDS=1,2,3 RESTORES=40
 """
 
 from __future__ import annotations

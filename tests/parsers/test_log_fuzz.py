@@ -39,3 +39,28 @@ def test_any_log_in_any_chunks(pieces: list[bytes], size: int, prefix: str | Non
 @given(st.text(max_size=120))
 def test_any_line_of_a_command(line: str) -> None:
     read_command_output(line)
+
+
+CSV_PIECES = (
+    PIECES[5],
+    b'2026-11-22 12:46:40.700 UTC,"a","b",7,"[local]",6b02e430.1,1,"DO",2026-11-22 12:46:40 UTC,'
+    b'3/7,0,LOG,00000,"said:\n',
+    b"2026-11-22 12:46:41.700 UTC,,,7,,6b02e430.1,1,,2026-11-22 12:46:40 UTC,,0,LOG,00000,"
+    b'""redo starts at 0/99"",,,,,,,,,"""","startup",,0\n',
+    b'",,,,,,,,,"psql","client backend",,0\n',
+    b'2026-11-22 12:46:42.700 UTC,"a","b",7,"",6b02e430.1,1,"SELECT",2026-11-22 12:46:40 UTC,'
+    b'3/7,0,LOG,00000,"duration: 1 ms",,,,,,,,,"psql","client backend",,0\n',
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(CSV_PIECES), max_size=12), st.integers(1, 300))
+def test_any_csv_in_any_chunks(pieces: list[bytes], size: int) -> None:
+    data = b"".join([PIECES[5], *pieces])
+    whole, cut = LogStream(), LogStream()
+    expected = whole.feed(data) + whole.end()
+    found: list[StreamItem] = []
+    for start in range(0, len(data), size):
+        found += cut.feed(data[start : start + size])
+    assert found + cut.end() == expected
+    assert cut.counts == whole.counts

@@ -73,7 +73,7 @@ def test_a_transaction_id_is_read_as_strtoul_does_and_cut_to_32_bits(
 
 @pytest.mark.parametrize("typed", ["", "abc", "-1", "12x", "0x", "1 2", "09"])
 def test_what_the_server_would_read_as_another_number_is_refused(typed: str) -> None:
-    with pytest.raises(ParseError, match=re.escape(f"not a number: {typed!r}")):
+    with pytest.raises(ParseError, match=re.escape(f"not a transaction id: {typed!r}")):
         read_goal(Target(type="xid", value=typed))
 
 

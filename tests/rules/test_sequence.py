@@ -28,7 +28,7 @@ def numbers(timeline: int, present: Iterable[int]) -> dict[int, frozenset[int]]:
 
 
 def archive(*names: str, histories: dict[int, bytes] | None = None) -> ArchiveFacts:
-    file = ArchivedFile("/archive/x", 16 * MIB, 0, 0)
+    file = ArchivedFile("/archive", "x", 16 * MIB, 0, 0)
     return ArchiveFacts(
         url="/archive", layout="directory", listed_at=NOW, segment_size_bytes=16 * MIB,
         segments=dict.fromkeys(names, file), partials={}, compressed=frozenset(),

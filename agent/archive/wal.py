@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from agent.archive.scanner import SegmentReadings, read_segment
+from agent.archive.stored import read_stored
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_facts import Facts
 from parsers.wal_locate import RecordPlace, find_record
-from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan
+from parsers.wal_resume import begin_at
+from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
-from rules.restore import Wal
+from rules.restore import Restore, Server, Wal
 
 
 def make_wal(
     archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, segment_size: int
 ) -> Wal:
     """The WAL that a restore of `backup` finds: the archive's, and what the backup carries."""
-    own = {name: str(Path(backup.url) / "pg_wal" / name) for name in backup.wal}
-    paths = own | {name: file.path for name, file in archive.segments.items()}
+    directory = str(Path(backup.url) / "pg_wal")
+    own = {name: ArchivedFile(directory, name, segment_size, 0, 0) for name in backup.wal}
+    files = own | dict(archive.segments)
 
     @cache
     def archived(name: str) -> SegmentScan | None:
@@ -33,21 +36,31 @@ def make_wal(
         if known is not None:
             return known.scan
         why = readings.unread.get(name) or readings.unreadable.get(name)
-        if why is not None or name in archive.compressed:
-            return _unread(file, name, segment_size, why or "stored compressed")
-        return _read(file.path, name, segment_size)
+        return _unread(file, name, segment_size, why) if why else _read(file, name, segment_size)
 
     @cache
     def carried(name: str) -> SegmentScan | None:
         return _read(own[name], name, segment_size) if name in own else None
 
-    def locate(name: str, lsn: int) -> RecordPlace | None:
+    def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = Path(paths[name]).read_bytes()
+            data = read_stored(files[name], segment_size).data
+            if begin_lsn is not None:
+                data = begin_at(data, begin_lsn)
             return find_record(data, lsn, name_timeline=timeline, segment_number=number)
         except (OSError, ParseError):
             return None
+
+    def scan_from(name: str, lsn: int) -> SegmentScan | None:
+        timeline, number = parse_segment_name(name, segment_size)
+        try:
+            data = begin_at(read_stored(files[name], segment_size).data, lsn)
+        except (OSError, ParseError):
+            return None
+        return scan_segment(
+            data, name_timeline=timeline, segment_number=number, segment_size=segment_size
+        )
 
     return Wal(
         segment_size=segment_size,
@@ -55,16 +68,16 @@ def make_wal(
         archived=archived,
         carried=carried,
         find_record=locate,
+        scan_from=scan_from,
     )
 
 
-def _read(path: str, name: str, segment_size: int) -> SegmentScan | None:
+def _read(file: ArchivedFile, name: str, segment_size: int) -> SegmentScan | None:
     try:
-        return read_segment(path, name, segment_size, "records").scan
+        return read_segment(file, name, segment_size, "records").scan
     except FileNotFoundError:
         return None
     except OSError as error:
-        file = ArchivedFile(path, segment_size, 0, 0)
         return _unread(file, name, segment_size, f"cannot be read: {error.strerror}")
 
 
@@ -84,5 +97,26 @@ def _unread(file: ArchivedFile, name: str, segment_size: int, why: str) -> Segme
     )
 
 
-def scans_of(readings: SegmentReadings) -> Mapping[str, SegmentScan]:
-    return {name: scanned.scan for name, scanned in readings.scans.items()}
+def make_restores(
+    archive: ArchiveFacts, readings: SegmentReadings, backups: Sequence[BackupFacts]
+) -> dict[str, Restore]:
+    """What a restore of each backup would have, by the backup's url; none where nothing was read.
+
+    The server is taken to be of the major that wrote the backup, with its default settings.
+    """
+    size = archive.segment_size_bytes
+    majors = (scanned.scan.major for scanned in readings.scans.values())
+    major = next((major for major in majors if major), None)
+    if size is None or major is None:
+        return {}
+    return {
+        backup.url: Restore(
+            server=Server(major=backup.major or major),
+            backup=backup,
+            control=backup.control,
+            histories=archive.histories,
+            broken_histories=frozenset(archive.broken_histories),
+            wal=make_wal(archive, readings, backup, size),
+        )
+        for backup in backups
+    }

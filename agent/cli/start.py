@@ -1,0 +1,16 @@
+"""Where `pitr-agent` starts. fetch-wal runs once a segment: it must not import what `run` needs."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Entry point of the command."""
+    if sys.argv[1:2] == ["fetch-wal"]:
+        from agent.cli import fetch_wal
+
+        return fetch_wal.main(sys.argv[2:])
+    from agent.cli import agent
+
+    return agent.main()

@@ -1,0 +1,69 @@
+"""Several files of one segment: which one serves, and what the others are.
+
+The archive_command of a server may be asked twice for a segment (its answer was lost), and mirrors
+hold everything twice: copies of the same content are normal. A copy that is damaged while another
+is valid costs nothing. When none is valid, or two that differ both are, nobody can tell which one a
+restore should read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from parsers.wal_damage import DamageKind
+from rules.facts import DamagedSegment, SegmentCopy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyReading:
+    """One file of a segment, read."""
+
+    url: str
+    digest: bytes  # of its content, decompressed
+    kind: DamageKind | None  # what is wrong with it; None: it is valid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopiesJudgement:
+    """What the files of one segment come to."""
+
+    serves: int  # index of the file that recovery should be given
+    copies: tuple[SegmentCopy, ...]  # the others
+    conflict: DamagedSegment | None
+
+
+def judge_copies(segment: str, readings: Sequence[CopyReading]) -> CopiesJudgement:
+    """Choose among the files of a segment: the first valid one, else the first."""
+    valid = [index for index, reading in enumerate(readings) if reading.kind is None]
+    serves = valid[0] if valid else 0
+    digest = readings[serves].digest
+    return CopiesJudgement(
+        serves=serves,
+        copies=tuple(
+            SegmentCopy(
+                segment=segment,
+                url=reading.url,
+                differs=reading.digest != digest,
+                kind=reading.kind.value if reading.kind else None,
+            )
+            for index, reading in enumerate(readings)
+            if index != serves
+        ),
+        conflict=_conflict(segment, readings, [readings[index] for index in valid]),
+    )
+
+
+def _conflict(
+    segment: str, readings: Sequence[CopyReading], valid: Sequence[CopyReading]
+) -> DamagedSegment | None:
+    if _contents(valid or readings) == 1:
+        return None
+    urls = ", ".join(reading.url for reading in valid or readings)
+    detail = f"copies that differ are each valid: {urls}" if valid else f"none is valid: {urls}"
+    kind = DamageKind.CONFLICTING_COPIES.value
+    return DamagedSegment(segment=segment, kind=kind, lsn=None, detail=detail)
+
+
+def _contents(readings: Iterable[CopyReading]) -> int:
+    return len({reading.digest for reading in readings})
