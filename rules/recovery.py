@@ -32,7 +32,7 @@ from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Obstacle, Outcome, Stop
 from rules.reachable import judge_end_of_wal, judge_stop
-from rules.recovery_hazards import Watch, check_settings
+from rules.recovery_hazards import Hazard, Watch, check_settings
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
@@ -106,7 +106,7 @@ def _replay_piece(
         hazard = watch.first(facts, found.replayed_lsn if found else None)
         if hazard:
             progress.remember_until(facts, hazard.lsn, hazard.lsn)
-            return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+            return _killed(restore, progress, hazard)
         if found:
             progress.remember_until(facts, found.replayed_lsn, found.read_lsn + found.counted)
             return _stopped(restore, goal, progress, watch, found)
@@ -135,6 +135,14 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
         segments_needed=tuple(progress.segments),
         bytes_needed=len(progress.segments) * restore.wal.segment_size,
     )
+
+
+def _killed(restore: Restore, progress: Progress, hazard: Hazard) -> Outcome:
+    """A record kills the server while it is replayed."""
+    outcome = replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+    if progress.consistency and progress.consistency.lsn > hazard.lsn:
+        return replace(outcome, consistent_lsn=None)
+    return outcome
 
 
 def _stopped(
@@ -192,6 +200,18 @@ def _at_end_of_wal(
         missing = messages.CONSISTENCY_MISSING
         fatal = missing if progress.backup_end else messages.BACKUP_END_MISSING
         return replace(outcome, reason=f"{where}, before the backup is consistent", fatal=fatal)
+    return _opened_at_end(restore, goal, progress, watch, outcome, obstacle)
+
+
+def _opened_at_end(
+    restore: Restore,
+    goal: Goal,
+    progress: Progress,
+    watch: Watch,
+    outcome: Outcome,
+    obstacle: Obstacle,
+) -> Outcome:
+    """Without a target, the end of WAL is where the server opens."""
     stop = Stop(
         position="at",
         kind="end_of_wal",

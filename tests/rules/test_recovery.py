@@ -390,6 +390,14 @@ def test_settings_count_only_for_a_hot_standby_and_only_before_the_stop(major: i
     assert story.predict(Goal(type="xid", xid=803), server=low).outcome == "opens"
 
 
+def test_what_kills_recovery_before_consistency_leaves_none() -> None:
+    story = Story()
+    story.wal.parameters(connections=200)
+    story.end_backup()
+    outcome = story.predict(server=Server(major=16, parameters={"max_connections": 100}))
+    assert (outcome.outcome, outcome.consistent_lsn) == ("fails", None)
+
+
 def test_a_window_of_wal_level_minimal() -> None:
     def fatal(major: int, hot_standby: bool) -> str | None:
         story = told(major)
