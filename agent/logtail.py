@@ -42,6 +42,7 @@ class LogTail:
         self._file: BinaryIO | None = None
         self._current: Path | None = None
         self._grown_at = clock()
+        self.at_end = False  # the last call read all that there was
 
     @property
     def current(self) -> Path | None:
@@ -63,6 +64,7 @@ class LogTail:
             if budget <= 0 or not self._advance(found):
                 break
         self._skip = False  # a log that begins after the first call is read from its start
+        self.at_end = budget > 0
         if self._clock() - self._grown_at >= _HOLD_SECONDS:
             found += self.stream.settle()
         return found

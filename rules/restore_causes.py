@@ -312,4 +312,4 @@ def describe_target(attempt: Attempt) -> str:
         return "none: the end of WAL"
     if attempt.target_type == "immediate":
         return "the end of the backup"
-    return f"{attempt.target_type} {value}"
+    return f'restore point "{value}"' if attempt.target_type == "name" else f"transaction {value}"

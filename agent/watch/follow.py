@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import time
 from collections import deque
@@ -10,15 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.archive.directory import NotAnArchive, list_archive
+from agent.durations import format_duration
 from agent.logtail import LogTail
 from agent.message_catalogues import find_languages
+from agent.watch.companion import Companion
 from agent.watch.lines import View, stop_words
 from agent.watch.probe import Probe, probe
 from agent.watch.progress import Pace, Progress
 from agent.watch.sources import NOTHING, Sources, find_sources
+from parsers.errors import ParseError
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
 from parsers.lsn import parse_lsn
+from parsers.segment import parse_segment_name
 from rules.restore_causes import describe_target
 from rules.restore_checks import Check, four_checks
 from rules.restore_foresight import DataDirectory, foresee
@@ -30,6 +35,8 @@ if TYPE_CHECKING:
     from agent.cli.watch import Options
 
 _LOOK_SECONDS: Final = 1.0  # between two looks at the directory, the process and SQL
+_LIST_SECONDS: Final = 30.0  # between two listings of the archive
+_STALL_SECONDS: Final = 10.0
 _RECENT: Final = 8
 _GONE_SECONDS: Final = 5.0  # a server that is not there for so long has ended
 
@@ -44,12 +51,15 @@ class Follower:
         self.sources: Sources = NOTHING
         self.probe = Probe()
         self.tail: LogTail | None = None
+        self._companion = Companion(self._new_stream)
         self._pace = Pace()
         self._looked_at = -_LOOK_SECONDS
         self._phase: tuple[str, float] = ("", time.monotonic())
+        self._waiting: tuple[str | None, float] = (None, 0.0)
         self._seen_running = False
         self._gone_at: float | None = None
         self._archived: tuple[str, ...] | None = None
+        self._archived_at = 0.0
         if options.log is not None:
             self.tail = self._new_tail(options.log)
 
@@ -61,15 +71,22 @@ class Follower:
             self._look()
             self._looked_at = time.monotonic()
         items = self.tail.read_new() if self.tail is not None else []
+        items += self._companion.read_new(self.tail)
         self._take(items)
         return items
 
     def finish(self) -> list[StreamItem]:
         """Take what the log still held, and look a last time."""
         items = self.tail.close() if self.tail is not None else []
+        items += self._companion.close()
         self._take(items)
         self._look()
         return items
+
+    @property
+    def at_end(self) -> bool:
+        """All that is written so far has been read."""
+        return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
     def _take(self, items: list[StreamItem]) -> None:
         self.restore.apply_all(items)
@@ -84,6 +101,7 @@ class Follower:
             options.pgdata, self.sources.postmaster_pid, options.dsn or self.sources.dsn
         )
         self._note_running()
+        self._note_segment()
         if self.probe.replay_lsn is not None:
             self._pace.add(time.monotonic(), self.probe.replay_lsn)
 
@@ -92,6 +110,16 @@ class Follower:
             self._seen_running, self._gone_at = True, None
         elif self._seen_running and self._gone_at is None:
             self._gone_at = time.monotonic()
+
+    def _note_segment(self) -> None:
+        """Since when the startup process waits for the same segment."""
+        waits = self.probe.segment if self.probe.doing == "waiting for" else None
+        if waits != self._waiting[0]:
+            self._waiting = (waits, time.monotonic())
+
+    @property
+    def _segment_seconds(self) -> float:
+        return time.monotonic() - self._waiting[1] if self._waiting[0] else 0.0
 
     def _new_tail(self, path: Path) -> LogTail:
         return LogTail(path, self._new_stream)
@@ -144,9 +172,12 @@ class Follower:
         return self._gone_at is not None and time.monotonic() - self._gone_at > _GONE_SECONDS
 
     def _archive(self) -> tuple[str, ...] | None:
-        """The archive's segments; listed once, when recovery is over or a goal is wanted."""
+        """The archive's segments, listed now and then; None when there is no archive to list."""
         url = self.options.archive or self.sources.archive
-        if self._archived is None and url is not None:
+        if url is None:
+            return None
+        if self._archived is None or time.monotonic() - self._archived_at > _LIST_SECONDS:
+            self._archived_at = time.monotonic()
             try:
                 self._archived = tuple(sorted(list_archive(url).segments))
             except NotAnArchive:
@@ -202,11 +233,7 @@ class Follower:
 
     def _progress(self) -> Progress:
         attempt = self.restore.attempt
-        goal_lsn, goal = None, None
-        if attempt.target_type == "lsn" and isinstance(attempt.target_value, int):
-            goal_lsn, goal = attempt.target_value, "the target"
-        elif self.sources.target is not None and self.sources.target[0] == "lsn":
-            goal_lsn, goal = parse_lsn(self.sources.target[1]), "the target"
+        goal_lsn, goal = self._goal()
         return Progress(
             start_lsn=attempt.redo_start_lsn,
             replayed_lsn=self.probe.replay_lsn,
@@ -215,6 +242,26 @@ class Follower:
             bytes_per_second=self._pace.bytes_per_second,
         )
 
+    def _goal(self) -> tuple[int | None, str | None]:
+        """Where replay goes to, as far as it is known: the target's LSN, else the archive's end."""
+        attempt, configured = self.restore.attempt, self.sources.target
+        if attempt.target_type == "lsn" and isinstance(attempt.target_value, int):
+            return attempt.target_value, "the target"
+        if configured is not None and configured[0] == "lsn":
+            with contextlib.suppress(ParseError):
+                return parse_lsn(configured[1]), "the target"
+        return self._archive_end(), "the end of the archive"
+
+    def _archive_end(self) -> int | None:
+        control, archived = self.probe.control, self._archive()
+        if control is None or not archived:
+            return None
+        try:
+            _, number = parse_segment_name(archived[-1], control.wal_segment_size)
+        except ParseError:
+            return None
+        return (number + 1) * control.wal_segment_size
+
     def _notes(self) -> Iterator[str]:
         """What the sources disagree about, and what will go wrong."""
         attempt, reading = self.restore.attempt, self.probe
@@ -222,6 +269,11 @@ class Follower:
             yield "the log says that recovery ended, SQL that it did not"
         if attempt.phase is Phase.PAUSED_AT_TARGET and reading.in_recovery is False:
             yield "the log says that recovery waits, SQL that the server was promoted"
+        if reading.segment is not None and self._segment_seconds > _STALL_SECONDS:
+            yield (
+                f"restore_command has been asked for {reading.segment} "
+                f"{format_duration(self._segment_seconds)} ago and has not answered"
+            )
         if self._gone_at is not None and not self.ended:
             yield "the server's process is gone"
         if attempt.phase not in (Phase.ENDED, Phase.FAILED) and reading.running is not None:

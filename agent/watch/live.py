@@ -98,7 +98,7 @@ def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None
         while True:
             items = _step(follower)
             show(items)
-            if options.once and not items:
+            if options.once and follower.at_end:
                 return
             if follower.ended if stays else follower.settled:
                 return

@@ -116,3 +116,15 @@ def test_a_text_of_the_whole_story(capsys: pytest.CaptureFixture[str]) -> None:
         "verdict: PROMOTED, the target was reached",
     ):
         assert words in out
+
+
+def test_a_csvlog_finds_the_commands_output_in_the_log_beside_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for suffix in ("csv", "json"):
+        log = str(LOGS / f"target_lsn_exclusive.{suffix}")
+        _, out, _ = run(capsys, "--log", log, "--once", "--format", "json")
+        summary = json.loads(out.splitlines()[-1])
+        assert summary["missing_files"] == [
+            "00000002.history", "00000002.history", "00000001.history",
+        ]  # fmt: skip

@@ -13,7 +13,7 @@ from agent.watch.sources import find_sources
 from rules.restore_foresight import DataDirectory, foresee
 from tests.integration.restores import Story
 
-pytestmark = pytest.mark.pg(">= 16")
+pytestmark = pytest.mark.pg("== 16")
 
 
 def foreseen(pgdata: Path) -> list[str]:

@@ -51,7 +51,7 @@ def check_nothing_is_believed(log: Path, *options: str) -> None:
     assert "99" not in str(summary["new_timeline"])
 
 
-@pytest.mark.pg(">= 16")
+@pytest.mark.pg("== 16")
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_no_forgery_in_stderr(restore_story: Story, prefix: str) -> None:
     story = restore_story

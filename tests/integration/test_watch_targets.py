@@ -26,10 +26,23 @@ def settings_for(story: Story, kind: str) -> dict[str, str]:
     }[kind]
 
 
+@pytest.mark.pg("== 16")
 @pytest.mark.parametrize("action", ["promote", "pause", "shutdown"])
 @pytest.mark.parametrize("kind", TARGETS)
-def test_the_summary_is_what_really_happened(restore_story: Story, kind: str, action: str) -> None:
-    story = restore_story
+def test_every_target_with_every_action(restore_story: Story, kind: str, action: str) -> None:
+    check_the_summary(restore_story, kind, action)
+
+
+@pytest.mark.parametrize(
+    ("kind", "action"),
+    [("time", "promote"), ("xid", "pause"), ("name", "shutdown"), ("lsn", "promote"),
+     ("immediate", "pause")],
+)  # fmt: skip
+def test_every_target_and_every_action(restore_story: Story, kind: str, action: str) -> None:
+    check_the_summary(restore_story, kind, action)
+
+
+def check_the_summary(story: Story, kind: str, action: str) -> None:
     settings = settings_for(story, kind)
     with restore(
         story, until=_UNTIL[action], recovery_target_action=action, **settings
