@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import Final
 
 from parsers.lsn import format_lsn
-from parsers.segment import segment_of
+from parsers.segment import parse_segment_name, segment_of
 from parsers.wal_damage import DamageKind
 from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
@@ -36,7 +36,7 @@ from rules.recovery_hazards import Hazard, Watch, check_settings
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
-from rules.restore import Restore
+from rules.restore import Restore, Wal
 from rules.stop_point import Found, find_stop
 from rules.timelines import latest_timeline
 
@@ -283,23 +283,22 @@ def _has_newer(restore: Restore, start: Start, obstacle: Obstacle) -> bool:
     Names alone do not say it of a pg_wal: recycled files wait there under future names.
     """
     wal = restore.wal
-    bounds = {
-        stretch.timeline: (
-            max(obstacle.segment[8:], wal.name(0, stretch.begin_lsn // wal.segment_size)[8:]),
-            "G"
-            if stretch.end_lsn is None
-            else wal.name(0, stretch.end_lsn // wal.segment_size)[8:],
-        )
-        for stretch in start.path
-    }
-    nowhere = ("G", "")
-    behind = []
-    for name in wal.names:
-        low, high = bounds.get(int(name[:8], 16), nowhere)
-        if low < name[8:] <= high:
-            behind.append(name)
-    if not behind:
-        return False
-    nearest = min(behind, key=lambda name: name[8:])
-    scan = wal.archived(nearest) or wal.carried(nearest)
-    return not (scan and scan.damage and scan.damage.kind is DamageKind.WRONG_ADDRESS)
+    newest = wal.newest_names()
+    _, stopped = parse_segment_name(obstacle.segment, wal.segment_size)
+    for stretch in start.path:
+        if stretch.timeline not in newest:
+            continue
+        _, last = parse_segment_name(newest[stretch.timeline], wal.segment_size)
+        if stretch.end_lsn is not None:
+            last = min(last, segment_of(stretch.end_lsn, wal.segment_size))
+        first = max(stopped, segment_of(stretch.begin_lsn, wal.segment_size) - 1) + 1
+        names = (wal.name(stretch.timeline, number) for number in range(first, last + 1))
+        name = next((name for name in names if name in wal.names), None)
+        if name is not None:
+            return not _is_recycled(wal, name)
+    return False
+
+
+def _is_recycled(wal: Wal, name: str) -> bool:
+    scan = wal.archived(name) or wal.carried(name)
+    return bool(scan and scan.damage and scan.damage.kind is DamageKind.WRONG_ADDRESS)
