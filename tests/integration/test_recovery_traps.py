@@ -512,3 +512,26 @@ def test_a_timeline_that_left_before_the_backup(story: Story) -> None:
     assert outcome.reachable
     outcome, _ = story.check(Target(timeline="current"))
     assert outcome.new_timeline == 3
+
+
+def test_a_timeline_that_began_in_the_middle_of_a_record(story: Story) -> None:
+    """WAL ended inside a record: the new timeline overwrites what is missing of it."""
+    story.take_backup()
+    with story.life.connect() as connection:
+        commit(story.life, connection)
+        commit_over_a_boundary(story.life, connection)
+    story.life.finish()
+    story.segments()[-1].unlink()
+    outcome, _ = story.check(Target())
+    assert outcome.reachable, "nobody can know of what is missing"
+    child = story.fork(story.life, Target())
+    with child.connect() as connection:
+        commit(child, connection)
+        commit(child, connection)
+    child.finish()
+    first, _ = child.rows.values()
+    outcome, observed = story.check(Target())
+    assert outcome.timeline == 2 and outcome.commits == 3
+    outcome, _ = story.check(Target(type="xid", value=str(first)))
+    assert outcome.reachable
+    assert observed.rows is not None and len(observed.rows) == 3, "the lost commit is not there"

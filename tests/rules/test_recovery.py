@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from parsers.lsn import format_lsn
-from parsers.wal_damage import DamageKind
-from parsers.wal_facts import TransactionKind
+from parsers.wal_damage import Damage, DamageKind
+from parsers.wal_facts import Facts, TransactionKind
+from parsers.wal_scan import SegmentScan
 from rules.goal import Goal
 from rules.outcome import Ending
 from rules.recovery import simulate
@@ -314,6 +315,26 @@ def test_what_was_not_read_is_not_known() -> None:
     assert (outcome.outcome, outcome.reachable, outcome.fatal) == ("unknown", None, None)
 
 
+@pytest.mark.parametrize("kind", ["unreadable", "encrypted", "conflicting_copies"])
+def test_what_cannot_be_read_is_neither_absent_nor_sound(kind: str) -> None:
+    given = long_story().restore()
+    read = given.wal.archived
+
+    def archived(name: str) -> SegmentScan | None:
+        scan = read(name)
+        if name != THIRD or scan is None:
+            return scan
+        damage = Damage(kind=DamageKind(kind), lsn=scan.start_lsn, detail="nobody knows")
+        return replace(scan, head=None, facts=Facts(), tail=None, damage=damage)
+
+    given = replace(given, wal=replace(given.wal, archived=archived))
+    assert simulate(given, Goal(type="xid", xid=803)).reachable
+    for goal in (Goal(), Goal(type="xid", xid=813)):
+        outcome = simulate(given, goal)
+        assert (outcome.outcome, outcome.reachable, outcome.fatal) == ("unknown", None, None)
+        assert outcome.obstacle and outcome.obstacle.kind == "unread"
+
+
 def test_damage_before_the_redo_location_does_not_hide_what_follows() -> None:
     story = Story()
     story.wal.commit(799, at(-5))
@@ -388,6 +409,14 @@ def test_settings_count_only_for_a_hot_standby_and_only_before_the_stop(major: i
                    replace(low, parameters={"max_connections": 200})):  # fmt: skip
         assert story.predict(Goal(type="xid", xid=805), server=server).outcome == "opens"
     assert story.predict(Goal(type="xid", xid=803), server=low).outcome == "opens"
+
+
+def test_what_kills_recovery_before_consistency_leaves_none() -> None:
+    story = Story()
+    story.wal.parameters(connections=200)
+    story.end_backup()
+    outcome = story.predict(server=Server(major=16, parameters={"max_connections": 100}))
+    assert (outcome.outcome, outcome.consistent_lsn) == ("fails", None)
 
 
 def test_a_window_of_wal_level_minimal() -> None:
