@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 
 from agent.archive.scanner import SegmentReadings, read_segment
+from agent.archive.stored import read_stored
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.wal_damage import Damage, DamageKind
@@ -22,8 +22,8 @@ def make_wal(
     archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, segment_size: int
 ) -> Wal:
     """The WAL that a restore of `backup` finds: the archive's, and what the backup carries."""
-    own = {name: str(Path(backup.url) / "pg_wal" / name) for name in backup.wal}
-    paths = own | {name: file.path for name, file in archive.segments.items()}
+    own = backup.wal_files
+    files = {**own, **archive.segments, **readings.serving}
 
     @cache
     def archived(name: str) -> SegmentScan | None:
@@ -34,18 +34,23 @@ def make_wal(
         if known is not None:
             return known.scan
         why = readings.unread.get(name) or readings.unreadable.get(name)
-        if why is not None or name in archive.compressed:
-            return _unread(file, name, segment_size, why or "stored compressed")
-        return _read(file.path, name, segment_size)
+        if why is not None:
+            return _unread(file, name, segment_size, why)
+        return _read(file, name, segment_size)
 
     @cache
     def carried(name: str) -> SegmentScan | None:
         return _read(own[name], name, segment_size) if name in own else None
 
+    @lru_cache(maxsize=2)
+    def content(name: str) -> bytes:
+        file = files[name]
+        return read_stored(file.directory, file.name, segment_size).data
+
     def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = Path(paths[name]).read_bytes()
+            data = content(name)
             if begin_lsn is not None:
                 data = begin_at(data, begin_lsn)
             return find_record(data, lsn, name_timeline=timeline, segment_number=number)
@@ -55,7 +60,7 @@ def make_wal(
     def scan_from(name: str, lsn: int) -> SegmentScan | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = begin_at(Path(paths[name]).read_bytes(), lsn)
+            data = begin_at(content(name), lsn)
         except (OSError, ParseError):
             return None
         return scan_segment(
@@ -72,13 +77,12 @@ def make_wal(
     )
 
 
-def _read(path: str, name: str, segment_size: int) -> SegmentScan | None:
+def _read(file: ArchivedFile, name: str, segment_size: int) -> SegmentScan | None:
     try:
-        return read_segment(path, name, segment_size, "records").scan
+        return read_segment(file, name, segment_size, "records").scan
     except FileNotFoundError:
         return None
     except OSError as error:
-        file = ArchivedFile(path, segment_size, 0, 0)
         return _unread(file, name, segment_size, f"cannot be read: {error.strerror}")
 
 

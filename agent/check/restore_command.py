@@ -16,7 +16,7 @@ def block_to_paste(report: Report) -> str | None:
     outcome = report.target.prediction
     if outcome is None or not outcome.reachable:
         return None
-    archives = [archive.facts for archive in report.archives]
+    archives = [*(archive.facts for archive in report.archives), *report.elsewhere]
     command = restore_command(archives, outcome.segments_needed)
     return settings_block(report.question.goal, command, outcome.needs)
 
@@ -32,7 +32,9 @@ def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> 
 def _is_flat(archive: ArchiveFacts, needed: Iterable[str]) -> bool:
     root = Path(archive.url)
     return not any(
-        name in archive.compressed or Path(archive.segments[name].path) != root / name
+        name in archive.compressed
+        or name in archive.copies
+        or Path(archive.segments[name].path) != root / name
         for name in needed
         if name in archive.segments
     )
