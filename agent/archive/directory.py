@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -81,6 +82,9 @@ class Listing:
             status = os.stat(f"{directory}/{stored}")  # noqa: PTH116
         except OSError:
             return  # it vanished
+        if not stat.S_ISREG(status.st_mode):
+            self.other_count += 1  # a pipe of that name would keep its reader for ever
+            return
         size = self._sizes.setdefault(status.st_size, status.st_size)
         file = ArchivedFile(directory, stored, size, status.st_mtime_ns, status.st_ctime_ns)
         self.add_segment(file, name)
@@ -109,7 +113,6 @@ class Listing:
 
     def add_history(self, name: WalName, data: bytes) -> None:
         """Take note of one history file. Raises ParseError."""
-        self.known_count += 1
         self.histories[name.timeline] = parse_timeline_history(data, name.timeline)
         self.broken_histories.pop(name.timeline, None)
 

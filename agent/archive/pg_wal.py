@@ -71,6 +71,7 @@ def _list_tar(path: Path, listing: Listing) -> None:
         name = parse_wal_name(member.name.rpartition("/")[2])
         if name is None:
             continue
+        listing.known_count += 1
         if name.kind is NameKind.TIMELINE_HISTORY:
             listing.add_history(name, member.read())
         elif holds_its_name(name.plain, parse_header(member.read(LONG_HEADER_BYTES))):
