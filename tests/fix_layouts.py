@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -70,6 +71,18 @@ def mix_codecs(archive: Path) -> None:
             compress_file(path, suffix)
 
 
+@contextlib.contextmanager
+def promoted(cluster: Cluster) -> Iterator[None]:
+    """The server, from the end of its recovery on: it takes connections before."""
+    with cluster.running():
+        deadline = time.monotonic() + 60
+        while not any("archive recovery complete" in line for line in cluster.log_lines()):
+            log = "\n".join(cluster.log_lines(last=20))
+            assert cluster.is_running() and time.monotonic() < deadline, log
+            time.sleep(0.1)
+        yield
+
+
 @dataclass(frozen=True)
 class DeadPrimary:
     """What is left of a primary whose archiving broke before it died, and its backups."""
@@ -77,10 +90,11 @@ class DeadPrimary:
     archive: Path  # lacks the newest segments
     pg_wal: Path  # has them, and recycled ones under future names
     plain: Path  # a plain backup
-    tar: Path  # a later one in tar format, with a tablespace
+    tar: Path  # an earlier one in tar format, with a tablespace
     tablespace: int  # its OID
     rows_archived: int  # in table t, by what the archive holds
     rows: int  # by all WAL that is left
+    last_segment: str  # that the server wrote to
 
 
 @pytest.fixture(scope="session")
@@ -97,19 +111,20 @@ def dead_primary(
     archive = account.make_directory(cluster.home / "archive")
     cluster.configure(
         fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
-        min_wal_size="8MB", max_wal_size="8MB", autovacuum=False,
+        min_wal_size="24MB", max_wal_size="24MB", autovacuum=False,
     )  # fmt: skip
     backups = account.make_directory(cluster.home / "backups")
     with cluster.running():
-        make_history(cluster, rounds=2)
         space = account.make_directory(cluster.home / "space")
         cluster.sql(f"CREATE TABLESPACE space LOCATION '{space}'")  # type: ignore[arg-type]
         cluster.sql("CREATE TABLE elsewhere TABLESPACE space AS SELECT generate_series(1, 99) n")
         cluster.base_backup(backups / "tar", "-Ft")
         ((oid,),) = cluster.sql("SELECT oid FROM pg_tablespace WHERE spcname = 'space'")
         cluster.sql("DROP TABLE elsewhere")
-        cluster.sql("DROP TABLESPACE space")
+        cluster.sql("DROP TABLESPACE space")  # before the plain backup: nothing replays it
+        make_history(cluster, rounds=2)
         _fill(cluster, archive)
+        ((rows_archived,),) = cluster.sql("SELECT count(*) FROM t")
         cluster.configure(archive_command="/bin/false")
         cluster.reload()
         cluster.sql("CHECKPOINT")
@@ -117,7 +132,9 @@ def dead_primary(
             cluster.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 1500) n")
             cluster.sql("SELECT pg_switch_wal()")
         cluster.sql("INSERT INTO t VALUES (0)")
-        ((rows,),) = cluster.sql("SELECT count(*) FROM t")
+        ((rows, last),) = cluster.sql(
+            "SELECT count(*), pg_walfile_name(pg_current_wal_lsn()) FROM t"
+        )
         cluster.stop("immediate")
     kept = tmp_path_factory.mktemp("dead")
     for name, source in (
@@ -127,7 +144,14 @@ def dead_primary(
         shutil.copytree(source, kept / name)
     shutil.rmtree(home, ignore_errors=True)
     return DeadPrimary(
-        kept / "archive", kept / "pg_wal", kept / "plain", kept / "tar", oid, rows - 3001, rows
+        kept / "archive",
+        kept / "pg_wal",
+        kept / "plain",
+        kept / "tar",
+        oid,
+        rows_archived,
+        rows,
+        last,
     )
 
 

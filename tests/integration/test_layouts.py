@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import os
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,8 +12,11 @@ from typing import Any
 import pytest
 
 from agent.archive.directory import list_archive
+from agent.archive.fetch import fetch
+from agent.archive.pg_wal import list_pg_wal
 from agent.archive.scanner import SegmentReader, read_segment
 from agent.postgres.account import Account
+from parsers.segment import segment_name
 from tests.fix_check import MIB, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
 from tests.fix_layouts import (
     COMPRESS,
@@ -25,6 +26,7 @@ from tests.fix_layouts import (
     compress_file,
     file_by_date,
     mix_codecs,
+    promoted,
 )
 from tests.fix_postgres import NewCluster
 
@@ -309,10 +311,11 @@ def test_the_verdict_says_what_a_dead_primarys_wal_adds(
     assert _position(after) > _position(before)
     (finding,) = with_wal.json["findings"]
     evidence = finding["evidence"]
-    names = {path.name for path in dead_primary.pg_wal.iterdir()}
-    assert evidence["first"] in names and evidence["last"] in names
-    assert evidence["segments"] == 3, "two that were switched, and the one being written"
-    assert len(names) > 3 + evidence["segments"], "recycled files lie there too"
+    archived = max(path.name for path in dead_primary.archive.iterdir() if len(path.name) == 24)
+    assert evidence["first"] == segment_name(1, int(archived[16:], 16) + 1, MIB)
+    assert evidence["last"] == dead_primary.last_segment
+    newest = max(path.name for path in dead_primary.pg_wal.iterdir() if len(path.name) == 24)
+    assert newest > dead_primary.last_segment, "recycled files lie there too"
     assert "the window of" in finding["summary"]
 
 
@@ -336,39 +339,33 @@ def test_a_restore_with_the_wal_from_elsewhere_gets_every_row(
             dead_primary.plain, restore_command=fetch_wal(*options),
             recovery_target_timeline="current",
         )  # fmt: skip
-        with restored.running():
-            deadline = time.monotonic() + 60
-            while restored.sql("SELECT pg_is_in_recovery()") == [(True,)]:
-                assert time.monotonic() < deadline, restored.log_lines(last=20)
-                time.sleep(0.1)
+        with promoted(restored):
             ((rows[what],),) = restored.sql("SELECT count(*) FROM t")
     assert rows == {"archive": dead_primary.rows_archived, "both": dead_primary.rows}
 
 
 def test_a_backups_own_wal_can_be_named(dead_primary: DeadPrimary, tmp_path: Path) -> None:
-    own = shutil.copytree(dead_primary.tar, tmp_path / "tar")
-    compress_file(own / "pg_wal.tar", ".gz")
-    for place in (own, own / "pg_wal.tar.gz"):
-        checked = check_dead(dead_primary, "--wal", place)
-        assert (checked.status, checked.findings) == (0, set()), "the archive has it all"
-    archive = shutil.copytree(dead_primary.archive, tmp_path / "archive")
-    needed = check_dead(dead_primary).json["backups"][0]
-    names = ("--archive", archive, "--backup", dead_primary.plain, "--format", "json")
-    carried = [name[:24] for name in gzip_names(own / "pg_wal.tar.gz")]
-    assert carried and needed
+    """The archive lost what a tar backup needs; its pg_wal.tar was put aside."""
+    backup = Path(shutil.copytree(dead_primary.tar, tmp_path / "backup"))
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    (backup / "pg_wal.tar").rename(aside / "pg_wal.tar")
+    carried = list_pg_wal(str(aside)).segments
+    archive = Path(shutil.copytree(dead_primary.archive, tmp_path / "archive"))
     for name in carried:
         (archive / name).unlink()
-    assert "wal_gap" in pitr_check(*names).findings
-    checked = pitr_check(*names, "--wal", own)
-    assert (checked.status, checked.findings) == (1, {"wal_elsewhere"})
-
-
-def gzip_names(path: Path) -> list[str]:
-    import io
-    import tarfile
-
-    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(path.read_bytes()))) as tar:
-        return [name for name in tar.getnames() if len(name) == 24]
+    named = ("--archive", archive, "--backup", backup, "--format", "json")
+    without = pitr_check(*named)
+    assert (without.status, without.json["restorable"]) == (2, False)
+    stored = compress_file(aside / "pg_wal.tar", ".gz")
+    for place in (aside, stored):
+        checked = pitr_check(*named, "--wal", place)
+        assert (checked.status, checked.json["restorable"]) == (1, True)
+        assert checked.findings == {"wal_elsewhere"}
+        assert f"--archive {stored} %f %p" in checked.json["target"]["settings"]
+    for name in carried:
+        assert fetch(name, str(tmp_path / "fetched"), [str(archive), str(stored)])
+        assert (tmp_path / "fetched").read_bytes() == (dead_primary.archive / name).read_bytes()
 
 
 @pytest.mark.parametrize("what", ["nowhere", "empty"])
