@@ -74,6 +74,7 @@ def make_wal(
         carried=carried,
         find_record=locate,
         scan_from=scan_from,
+        newest=newest_by_timeline(archive.segments, segment_size),
     )
 
 
