@@ -233,7 +233,8 @@ class Follower:
 
     def _progress(self) -> Progress:
         attempt = self.restore.attempt
-        goal_lsn, goal = self._goal()
+        replaying = attempt.stop is None and attempt.redo_done_lsn is None
+        goal_lsn, goal = self._goal() if replaying else (None, None)
         return Progress(
             start_lsn=attempt.redo_start_lsn,
             replayed_lsn=self.probe.replay_lsn,

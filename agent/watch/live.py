@@ -104,7 +104,7 @@ def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None
                 return
             if options.timeout_seconds and time.monotonic() - began > options.timeout_seconds:
                 return
-            if not options.once:
+            if not (options.once and items):
                 time.sleep(_STEP_SECONDS)
     except KeyboardInterrupt:
         return
