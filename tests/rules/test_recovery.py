@@ -12,7 +12,6 @@ from tests.rules.write_wal import SEGMENT
 
 NOT_REACHED = "recovery ended before configured recovery target was reached"
 TOO_EARLY = "requested recovery stop point is before consistent recovery point"
-THIRD = "000000010000000000000003"
 
 
 # -- time ------------------------------------------------------------------------------------------

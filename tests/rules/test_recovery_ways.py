@@ -20,7 +20,6 @@ from tests.rules.make_restore import Story, at, history, long_story, told, with_
 from tests.rules.write_wal import SEGMENT
 
 NOT_REACHED = "recovery ended before configured recovery target was reached"
-TOO_EARLY = "requested recovery stop point is before consistent recovery point"
 THIRD = "000000010000000000000003"
 
 
