@@ -37,8 +37,6 @@ class Server:
 
 ReadSegment = Callable[[str], SegmentScan | None]
 FindRecord = Callable[[str, int, int | None], RecordPlace | None]
-
-
 ScanFrom = Callable[[str, int], SegmentScan | None]
 
 
@@ -67,7 +65,6 @@ class Wal:
     carried: ReadSegment = _no_segment  # in the pg_wal that the backup brings
     # (segment, lsn) -> the scan of what starts at lsn, whatever comes before: parsers.wal_resume
     scan_from: ScanFrom = _no_scan
-
     # timeline -> its newest of `names`; a caller with many names and backups finds it once
     newest: Mapping[int, str] | None = None
 

@@ -75,7 +75,9 @@ class Story:
             writer.start()
         try:
             with self.life.connect() as session:
+                session.execute("CREATE TABLE filler AS SELECT generate_series(1, 50000) AS n")
                 for _ in range(50):
+                    session.execute("UPDATE filler SET n = n + 1")  # gives the checkpoint work
                     if wanted(self.life.start_backup(session)):
                         break
                     self.life.stop_backup(session)
@@ -307,7 +309,7 @@ def test_wal_that_only_the_backup_carries(story: Story) -> None:
 def test_the_checkpoint_is_there_and_its_redo_location_is_not(story: Story) -> None:
     """Much is written while the backup's checkpoint runs: the two lie in different segments."""
     story.take_backup_while_others_write(
-        500_000, lambda start_lsn: start_lsn >> 20 != story.checkpoint_lsn() >> 20
+        2_000_000, lambda start_lsn: start_lsn >> 20 != story.checkpoint_lsn() >> 20
     )
     story.archive_now()
     story.life.finish()
