@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
 from agent.archive.scanner import SegmentReadings, read_segment
@@ -15,13 +15,20 @@ from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
-from rules.restore import Restore, Server, Wal
+from rules.restore import Restore, Server, Wal, newest_by_timeline
 
 
 def make_wal(
-    archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, segment_size: int
+    archive: ArchiveFacts,
+    readings: SegmentReadings,
+    backup: BackupFacts,
+    segment_size: int,
+    newest: Mapping[int, str],
 ) -> Wal:
-    """The WAL that a restore of `backup` finds: the archive's, and what the backup carries."""
+    """The WAL that a restore of `backup` finds: the archive's, and what the backup carries.
+
+    `newest` is the archive's newest segment by timeline, found once for all backups.
+    """
     own = backup.wal_files
     files = {**own, **archive.segments, **readings.serving}
 
@@ -74,7 +81,7 @@ def make_wal(
         carried=carried,
         find_record=locate,
         scan_from=scan_from,
-        newest=newest_by_timeline(archive.segments, segment_size),
+        newest=newest,
     )
 
 
@@ -115,6 +122,7 @@ def make_restores(
     major = next((major for major in majors if major), None)
     if size is None or major is None:
         return {}
+    newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
             server=Server(major=backup.major or major),
@@ -122,7 +130,7 @@ def make_restores(
             control=backup.control,
             histories=archive.histories,
             broken_histories=frozenset(archive.broken_histories),
-            wal=make_wal(archive, readings, backup, size),
+            wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
     }
