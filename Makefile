@@ -3,8 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
+# What `make truth` restores: majors, seeds, and how many restores of each story.
+MAJOR    ?= 16,18
+SEEDS    ?= 1
+RESTORES ?= 12
+comma    := ,
+
 .DEFAULT_GOAL := help
-.PHONY: help env demo test npm-servers bench lint format clean
+.PHONY: help env demo test truth npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -36,6 +42,12 @@ npm-servers: $(VENV)/.test ## fetch test servers of the majors that are not here
 bench: $(VENV)/.test ## how fast the readers of WAL and of logs are, beside pg_waldump, grep and pgBadger
 	$(BIN)/python -m tests.bench.bench_wal $(ARGS)
 	$(BIN)/python -m tests.bench.bench_log
+
+truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR=13,17 SEEDS=1,2 RESTORES=40
+	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))
+	TRUTH_MAJORS=$(MAJOR) TRUTH_SEEDS=$(SEEDS) TRUTH_RESTORES=$(RESTORES) \
+	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
+	  tests/integration/test_recovery_traps.py $(ARGS)
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .

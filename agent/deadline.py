@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 
 class DeadlinePassed(TimeoutError):
@@ -33,13 +32,11 @@ class Worker:
         """True while a call has not come back."""
         return self._call is not None and not self._call.returned
 
-    async def run(
-        self, timeout_seconds: float, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
+    async def run(self, timeout_seconds: float, function: Callable[[], T]) -> T:
         """Give the function's result. Raises DeadlinePassed, or what the function raised."""
         if self.hangs:
             raise DeadlinePassed("an earlier reading still hangs")
-        call = _Call(asyncio.get_running_loop(), lambda: function(*args, **kwargs))
+        call = _Call(asyncio.get_running_loop(), function)
         self._call = call
         threading.Thread(target=call.run, name=self._name, daemon=True).start()
         try:

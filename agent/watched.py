@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from agent.archive.directory import list_archive
@@ -47,7 +47,6 @@ from rules.timelines import TimelineTree
 log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
-P = ParamSpec("P")
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
@@ -127,7 +126,7 @@ class WatchedCluster:
         """Ask the pollers of one lane, one after the other."""
         connection, worker = self._lanes[lane]
         for poller in (entry for entry in POLLERS if entry.lane is lane):
-            await self._take(poller.name, poller.facts, worker, connection.poll, poller)
+            await self._take(poller.name, poller.facts, worker, partial(connection.poll, poller))
         self.judge()
 
     async def scan(self) -> None:
@@ -147,14 +146,14 @@ class WatchedCluster:
         if not urls:
             return None
         return await self._take(
-            "archive", ArchiveFacts, self._workers["archive"], _list_archives, urls
+            "archive", ArchiveFacts, self._workers["archive"], partial(_list_archives, urls)
         )
 
     async def _read_backups(self) -> BackupsFacts | None:
         if self.config.backups is None:
             return None
         url, worker = self.config.backups.url, self._workers["backups"]
-        return await self._take("backups", BackupsFacts, worker, read_backups, url)
+        return await self._take("backups", BackupsFacts, worker, partial(read_backups, url))
 
     async def read_log(self) -> None:
         """Count the recovery events that the server log gained."""
@@ -176,15 +175,18 @@ class WatchedCluster:
         collector: str,
         kind: type | None,
         worker: Worker,
-        function: Callable[P, T],
-        *args: P.args,
-        **kwargs: P.kwargs,
+        read: Callable[[], T],
+        *,
+        deadline_seconds: float | None = None,
     ) -> T | None:
-        """Take a reading within its deadline, and keep it; None when it failed."""
+        """Take a reading within its deadline (the cluster's `timeout`), and keep it.
+
+        Gives None when it failed.
+        """
         started_at, started = datetime.now(UTC), monotonic()
         result, error = None, None
         try:
-            result = await worker.run(self._timeout_seconds, function, *args, **kwargs)
+            result = await worker.run(deadline_seconds or self._timeout_seconds, read)
         except Exception as failure:  # the boundary of a job: everything becomes "unknown"
             error = explain(failure)
         self._keep(
@@ -260,8 +262,13 @@ class WatchedCluster:
         )
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups)
+            # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
-                "windows", WindowsFacts, self._workers["windows"], _predict, restores, tree
+                "windows",
+                WindowsFacts,
+                self._workers["windows"],
+                partial(_predict, restores, tree),
+                deadline_seconds=self.config.scan,
             )
 
     def judge(self) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from parsers.errors import ParseError
+from parsers.wal_columns import Rows
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_decode import HAS_XINFO, KIND_BY_OPERATION, Source, decode
-from parsers.wal_engine import Batch, Completed, Rows
+from parsers.wal_engine import Batch, Completed
 from parsers.wal_facts import (
     Event,
     Facts,

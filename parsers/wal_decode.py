@@ -26,6 +26,7 @@ from parsers.wal_facts import (
     Relation,
     RelationTruncate,
     RestorePoint,
+    RunningTransactions,
     TableTruncate,
     Transaction,
     TransactionKind,
@@ -163,6 +164,11 @@ def _checkpoint_redo(data: bytes, source: Source) -> CheckpointRedo | None:
     return CheckpointRedo(source.lsn, source.end_lsn, *struct.unpack_from("<i", data))
 
 
+def _running_transactions(data: bytes, source: Source) -> RunningTransactions:
+    count, _subxacts, overflowed, *xids = struct.unpack_from("<ii?3xII", data)
+    return RunningTransactions(source.lsn, source.end_lsn, count, overflowed, *xids)
+
+
 # -- relations and databases ---------------------------------------------------------------------
 
 
@@ -191,6 +197,7 @@ _DECODERS: Final[dict[tuple[int, int], Callable[[bytes, Source], Event | None]]]
     (Rmgr.XLOG, 0x90): _end_of_recovery,
     (Rmgr.XLOG, 0xD0): _overwritten,
     (Rmgr.XLOG, 0xE0): _checkpoint_redo,
+    (Rmgr.STANDBY, 0x10): _running_transactions,
     (Rmgr.STORAGE, 0x20): _relation_truncate,
     (Rmgr.DATABASE, 0x10): _database_drop,  # 13, 14
     (Rmgr.DATABASE, 0x20): _database_drop,  # 15 and later

@@ -6,11 +6,10 @@ scan needs does not grow with the segment.
 
 How a window is read. Page headers lie at fixed places: they are cut out, and the records are then
 one contiguous stream. A loop hops from xl_tot_len to xl_tot_len; this is the only step a record at
-a time in Python, beside the checksum of its body. The header fields of all records are then
-gathered into columns and judged together, in the order of XLogDecodeNextRecord and
-ValidXLogRecord (src/backend/access/transam/xlogreader.c): resource manager, prev-link, what each
-page says it continues, CRC. The first failure cuts the columns. A record that runs out of the
-window is carried as a `PartialRecord`, exactly as one that runs out of the segment is.
+a time in Python, beside the checksum of a long body. The header fields of all records are then
+gathered into columns (`parsers.wal_columns`) and judged together (`parsers.wal_judge`). The first
+failure cuts the columns. A record that runs out of the window is carried as a `PartialRecord`,
+exactly as one that runs out of the segment is.
 """
 
 from __future__ import annotations
@@ -20,10 +19,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from parsers.lsn import format_lsn
-from parsers.wal_crc import crcs_of, extend_with_words
+from parsers.wal_columns import NO_ROWS, Columns, Rows, Window, gather, walk
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_fragment import (
     HeadFragment,
@@ -33,29 +30,22 @@ from parsers.wal_fragment import (
     start_head,
     start_record,
 )
+from parsers.wal_judge import (
+    Failure,
+    Mismatch,
+    check_completed,
+    first_bad_crc,
+    first_bad_header,
+    first_bad_page,
+    first_mismatch,
+    length_damage,
+)
 from parsers.wal_page import XLP_FIRST_IS_CONTRECORD, LongPageHeader
 from parsers.wal_pages import PageTable
-from parsers.wal_record import MAX_RECORD_BYTES, RECORD_HEADER_BYTES, SWITCH, Rmgr, is_rmgr
-from parsers.wal_stream import Geometry, Positions, record_bytes
+from parsers.wal_record import SWITCH, Rmgr
+from parsers.wal_stream import Geometry, record_bytes
 
 WINDOW_BYTES: Final = 2 << 20
-
-
-class Rows(NamedTuple):
-    """Complete records as columns."""
-
-    position: Positions  # of the header, in the batch's stream
-    lsn: Positions
-    end_lsn: Positions
-    length: npt.NDArray[np.uint32]
-    xid: npt.NDArray[np.uint32]
-    prev_lsn: Positions
-    rmgr: npt.NDArray[np.uint8]
-    info: npt.NDArray[np.uint8]
-
-    def cut(self, count: int) -> Rows:
-        """The first `count` rows."""
-        return Rows._make(column[:count] for column in self)
 
 
 class Completed(NamedTuple):
@@ -155,9 +145,9 @@ class RecordReader:
         completed = self._continue(window)
         if self.damage or self.position >= base + len(window.stream):
             return Batch(window.stream, NO_ROWS, completed) if completed else None
-        starts, stop = _walk(window.stream, self.position - base)
+        starts, stop = walk(window.stream, self.position - base)
         self.position, self.stopped = base + stop, stop < len(window.stream)
-        columns = _gather(window.stream, starts, base, self.geometry)
+        columns = gather(window.stream, starts, base, self.geometry)
         if self.previous_lsn is None and len(columns.prev_lsn):
             self.first_prev_lsn = int(columns.prev_lsn[0])
         failure = self._judge(window, columns, stop)
@@ -173,7 +163,7 @@ class RecordReader:
         if pending is None:
             return None
         end = pending.remaining - (pending.length if isinstance(pending, HeadFragment) else 0)
-        page = _first_mismatch(window, end)
+        page = first_mismatch(window, end)
         if page is not None:
             self.damage = self._blame_carried(window, page, pending, end)
             return None
@@ -195,9 +185,9 @@ class RecordReader:
 
     def _judge(self, window: Window, columns: Columns, stop: int) -> Failure | None:
         """The first record that fails, and why."""
-        header = _first_bad_header(columns, self.previous_lsn, self.major)
-        crc = _first_bad_crc(window.stream, columns)
-        page = _first_bad_page(window, columns, stop)
+        header = first_bad_header(columns, self.previous_lsn, self.major)
+        crc = first_bad_crc(window.stream, columns)
+        page = first_bad_page(window, columns, stop)
         failures = [failure for failure in (header, crc) if failure]
         if page is not None:
             failures.append(self._blame(window, columns, page))
@@ -269,209 +259,3 @@ class RecordReader:
         needs = f"{expected} bytes do" if expected >= 0 else "nothing does"
         lsn = self.geometry.page_lsn(window.first_page + page)
         return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"page: {claims}, but {needs}")
-
-
-class Window(NamedTuple):
-    """Some pages of a segment, without their headers."""
-
-    stream: bytes
-    base: int  # position of the stream's first byte in the segment's
-    first_page: int
-    boundaries: Positions  # where each page begins in the stream
-    carries: Positions  # what each page says it continues: bytes, or -1
-
-
-class Columns(NamedTuple):
-    """Header fields of the records that start in a window; only the last may be incomplete."""
-
-    starts: Positions  # in the window's stream
-    lengths: Positions  # xl_tot_len
-    lsn: Positions
-    end_lsn: Positions
-    complete: int  # records that end in the window
-    words: npt.NDArray[np.uint64]  # 3 x n: the 24 bytes of each header that is all there
-
-    @property
-    def prev_lsn(self) -> Positions:
-        return _wide(self.words[1])
-
-    @property
-    def rmgr(self) -> npt.NDArray[np.uint8]:
-        return _byte(self.words[2] >> np.uint64(8))
-
-    def complete_rows(self) -> Rows:
-        """Rows of the records that end in the window."""
-        n = self.complete
-        first, second, third = (word[:n] for word in self.words)
-        return Rows(
-            position=self.starts[:n],
-            lsn=self.lsn[:n],
-            end_lsn=self.end_lsn[:n],
-            length=first.astype(np.uint32),
-            xid=(first >> np.uint64(32)).astype(np.uint32),
-            prev_lsn=_wide(second),
-            rmgr=_byte(third >> np.uint64(8)),
-            info=_byte(third),
-        )
-
-
-def _wide(words: npt.NDArray[np.uint64]) -> Positions:
-    return words.astype(np.int64)
-
-
-def _byte(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
-    return words.astype(np.uint8)
-
-
-class Failure(NamedTuple):
-    """A record that cannot be replayed."""
-
-    row: int
-    damage: Damage
-    end_lsn: int | None  # where the record would end, for a checksum that fails
-
-
-class Mismatch(NamedTuple):
-    """A page that contradicts the records on it."""
-
-    page: int  # in the window
-    row: int  # of the record that cannot be read for it
-    expected: int  # bytes that should continue; -1: none
-
-
-def _walk(stream: bytes, start: int) -> tuple[Positions, int]:
-    """Hop from record to record; give their starts, and where the first missing one would start.
-
-    This loop is the engine's heart: one turn a record.
-    """
-    words = memoryview(stream).cast("I")
-    limit = len(words)
-    at = start >> 2
-    starts: list[int] = []
-    append = starts.append
-    while at < limit:
-        length = words[at]
-        if length < RECORD_HEADER_BYTES:
-            break
-        append(at)
-        at += (length + 7) >> 3 << 1
-    return np.array(starts, dtype=np.int64) << 2, at << 2
-
-
-def _gather(stream: bytes, starts: Positions, base: int, geometry: Geometry) -> Columns:
-    words = np.frombuffer(stream, "<u8")
-    units = starts >> 3
-    lengths = (words[units] & np.uint64(0xFFFFFFFF)).astype(np.int64)
-    ends = starts + lengths
-    whole_headers = int(np.count_nonzero(starts + RECORD_HEADER_BYTES <= len(stream)))
-    units = units[:whole_headers]
-    return Columns(
-        starts=starts,
-        lengths=lengths,
-        lsn=geometry.start_lsns(starts + base),
-        end_lsn=geometry.end_lsns((ends + 7 & ~7) + base),
-        complete=int(np.count_nonzero(ends <= len(stream))),
-        words=np.stack([words[units], words[units + 1], words[units + 2]]),
-    )
-
-
-def _first_bad_header(columns: Columns, previous: int | None, major: int) -> Failure | None:
-    prev, lsn = columns.prev_lsn, columns.lsn[: len(columns.prev_lsn)]
-    if not len(prev):
-        return None
-    too_long = columns.lengths[: len(prev)] > MAX_RECORD_BYTES
-    unknown = ~_known_rmgrs(major)[columns.rmgr] | too_long
-    wrong = np.empty(len(prev), np.bool_)
-    wrong[1:] = prev[1:] != lsn[:-1]
-    wrong[0] = prev[0] != previous if previous is not None else prev[0] >= lsn[0]
-    bad = unknown | wrong
-    if not bad.any():
-        return None
-    row = int(bad.argmax())
-    if too_long[row]:
-        return Failure(row, length_damage(int(lsn[row]), int(columns.lengths[row])), None)
-    if unknown[row]:
-        return Failure(row, _rmgr_damage(int(lsn[row]), int(columns.rmgr[row])), None)
-    expected = int(lsn[row - 1]) if row else previous
-    return Failure(row, prev_damage(int(lsn[row]), int(prev[row]), expected), None)
-
-
-def _known_rmgrs(major: int) -> npt.NDArray[np.bool_]:
-    return np.array([is_rmgr(rmgr, major) for rmgr in range(256)], dtype=np.bool_)
-
-
-def _first_bad_crc(stream: bytes, columns: Columns) -> Failure | None:
-    n = columns.complete
-    starts, lengths = columns.starts[:n], columns.lengths[:n]
-    crcs = crcs_of(stream, starts + RECORD_HEADER_BYTES, lengths - RECORD_HEADER_BYTES)
-    halves = columns.words[:, :n].copy().view("<u4").reshape(3, n, 2)
-    parts = [halves[0, :, 0], halves[0, :, 1], halves[1, :, 0], halves[1, :, 1], halves[2, :, 0]]
-    wrong = extend_with_words(crcs, parts) != halves[2, :, 1]
-    if not wrong.any():
-        return None
-    row = int(wrong.argmax())
-    return Failure(row, _crc_damage(int(columns.lsn[row])), int(columns.end_lsn[row]))
-
-
-def _first_bad_page(window: Window, columns: Columns, stop: int) -> Mismatch | None:
-    """The first page whose claim differs from what the records before it need."""
-    begin = int(columns.starts[0]) if len(columns.starts) else stop
-    pages = np.flatnonzero((window.boundaries >= begin) & (window.boundaries <= stop))
-    if not len(pages):
-        return None
-    boundaries = window.boundaries[pages]
-    rows = np.searchsorted(columns.starts, boundaries, side="left") - 1
-    ends = np.append(columns.starts + columns.lengths, -1)  # row -1: nothing before
-    expected = np.where(ends[rows] > boundaries, ends[rows] - boundaries, -1)
-    wrong = expected != window.carries[pages]
-    if not wrong.any():
-        return None
-    first = int(wrong.argmax())
-    needed = int(expected[first])
-    return Mismatch(int(pages[first]), int(rows[first]) + (needed < 0), needed)
-
-
-def _first_mismatch(window: Window, end: int) -> int | None:
-    """The first page, before a carried record's end, that does not continue it as it should."""
-    inside = window.boundaries < end
-    wrong = inside & (window.carries != end - window.boundaries)
-    return int(wrong.argmax()) if wrong.any() else None
-
-
-def check_completed(record: PartialRecord, previous: int | None) -> Damage | None:
-    """Judge a record whose last byte has come: resource manager, prev-link, CRC."""
-    header = record.header
-    if header is None:
-        return length_damage(record.lsn, record.total)
-    if not is_rmgr(header.rmgr, record.major):
-        return _rmgr_damage(record.lsn, header.rmgr)
-    if previous is not None and header.prev_lsn != previous:
-        return prev_damage(record.lsn, header.prev_lsn, previous)
-    return None if record.crc_holds else _crc_damage(record.lsn)
-
-
-def _rmgr_damage(lsn: int, rmgr: int) -> Damage:
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"record: resource manager {rmgr}")
-
-
-def prev_damage(lsn: int, prev: int, expected: int | None) -> Damage:
-    before = f"the record before is {format_lsn(expected)}" if expected is not None else "ahead"
-    detail = f"record: prev-link {format_lsn(prev)}, {before}"
-    return Damage(kind=DamageKind.BAD_PREV_LINK, lsn=lsn, detail=detail)
-
-
-def _crc_damage(lsn: int) -> Damage:
-    return Damage(kind=DamageKind.BAD_CRC, lsn=lsn, detail="record: checksum does not match")
-
-
-def length_damage(lsn: int, length: int, fitting: int | None = None) -> Damage:
-    """A record whose length cannot be; `fitting` is the one that its pages speak of."""
-    detail = f"record: length {length}"
-    if fitting is not None:
-        detail += f" where its pages say {fitting}"
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=detail)
-
-
-_EMPTY: Final = np.empty(0, np.int64)
-NO_ROWS: Final = Rows(_EMPTY, _EMPTY, _EMPTY, *(_EMPTY.astype(np.uint32),) * 2, _EMPTY,
-                      *(_EMPTY.astype(np.uint8),) * 2)  # fmt: skip

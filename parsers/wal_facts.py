@@ -223,6 +223,17 @@ class CheckpointRedo(NamedTuple):
     wal_level: int
 
 
+class RunningTransactions(NamedTuple):
+    """XLOG_RUNNING_XACTS: what was open; a hot standby needs one to let anybody in."""
+
+    lsn: int
+    end_lsn: int
+    open_count: int  # top-level transactions
+    overflowed: bool  # some had more than 64 subtransactions: those are not listed
+    next_xid: int
+    oldest_running_xid: int
+
+
 class RelationTruncate(NamedTuple):
     """XLOG_SMGR_TRUNCATE: a relation's file cut short, by VACUUM or in its own transaction."""
 
@@ -262,6 +273,7 @@ Event = (
     | EndOfRecovery
     | OverwrittenRecord
     | CheckpointRedo
+    | RunningTransactions
     | RelationTruncate
     | TableTruncate
     | DatabaseDrop

@@ -17,20 +17,18 @@ import mmap
 from dataclasses import dataclass
 from typing import Literal
 
-from parsers.errors import ParseError
 from parsers.lsn import format_lsn
 from parsers.wal_collect import Collector
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_engine import RecordReader, open_records
 from parsers.wal_facts import Facts, OverwrittenRecord
 from parsers.wal_fragment import HeadFragment, PartialRecord, start_head
+from parsers.wal_identity import read_identity, refuse
 from parsers.wal_page import (
-    LONG_HEADER_BYTES,
     LongPageHeader,
     overwrite_flag,
-    parse_segment_header,
 )
-from parsers.wal_pages import PageTable, contradicts, is_zero, read_pages, rest_is_stale
+from parsers.wal_pages import PageTable, is_zero, read_pages, rest_is_stale
 from parsers.wal_record import RECORD_HEADER_BYTES
 from parsers.wal_stream import Geometry
 
@@ -120,11 +118,11 @@ def scan_segment(
     buffer and the facts.
     """
     with memoryview(buffer) as view:
-        header, refusal = _read_header(view, segment_size)
+        header, refusal = read_identity(view, segment_size)
         size = segment_size or (header.segment_size if header else len(view)) or 1
         start_lsn = segment_number * size
         if header and not refusal:
-            refusal = _refuse(header, start_lsn, name_timeline, system_identifier)
+            refusal = refuse(header, start_lsn, name_timeline, system_identifier)
         if refusal or not header:
             kind, detail = refusal or (DamageKind.BAD_HEADER, "no header")
             return _refused(view, header, start_lsn, depth, kind, detail)
@@ -133,51 +131,6 @@ def scan_segment(
         table = read_pages(view, geometry, header, name_timeline)
         scan = _scan_headers if depth == "headers" else _scan_records
         return _judge_size(scan(view, geometry, header, table), geometry)
-
-
-# -- the first page ------------------------------------------------------------------------------
-
-Refusal = tuple[DamageKind, str]
-
-
-def _read_header(
-    view: memoryview, segment_size: int | None
-) -> tuple[LongPageHeader | None, Refusal | None]:
-    if len(view) < LONG_HEADER_BYTES:
-        return None, (DamageKind.TRUNCATED, f"only {len(view)} bytes, less than a page header")
-    try:
-        header = parse_segment_header(view[:LONG_HEADER_BYTES])
-    except ParseError as error:
-        zero = is_zero(view[: min(len(view), 8192)])
-        if zero:
-            return None, (DamageKind.ZEROED, "all zeros from the start")
-        return None, (DamageKind.BAD_HEADER, f"first page: {error}")
-    if segment_size and header.segment_size != segment_size:
-        detail = f"says segments have {header.segment_size} bytes, not {segment_size}"
-        return header, (DamageKind.BAD_HEADER, f"first page: {detail}")
-    if len(view) < header.page_size:
-        return header, (DamageKind.TRUNCATED, f"only {len(view)} bytes, less than a page")
-    if contradicts(view, header):
-        detail = f"magic {header.page.magic:04X} and page size {header.page_size} unlike the next"
-        return header, (DamageKind.BAD_HEADER, f"first page: {detail}")
-    return header, None
-
-
-def _refuse(
-    header: LongPageHeader, start_lsn: int, name_timeline: int, system_identifier: int | None
-) -> Refusal | None:
-    """Why a sound header does not belong to the segment that the name promises."""
-    page = header.page
-    if system_identifier is not None and header.system_identifier != system_identifier:
-        detail = f"system identifier {header.system_identifier}, not {system_identifier}"
-        return DamageKind.FOREIGN_SYSTEM, detail
-    if page.lsn != start_lsn:
-        detail = f"says it belongs at {format_lsn(page.lsn)}, not {format_lsn(start_lsn)}"
-        return DamageKind.WRONG_ADDRESS, f"first page: {detail}"
-    if page.timeline > name_timeline:
-        detail = f"timeline {page.timeline} in a segment named for timeline {name_timeline}"
-        return DamageKind.WRONG_TIMELINE, f"first page: {detail}"
-    return None
 
 
 def _refused(

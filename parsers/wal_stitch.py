@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from parsers.lsn import format_lsn
 from parsers.wal_collect import Collector
 from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_engine import Completed, check_completed, length_damage, prev_damage
+from parsers.wal_engine import Completed
 from parsers.wal_facts import Facts
 from parsers.wal_fragment import HeadFragment, PartialRecord, join_head, with_total
+from parsers.wal_judge import check_completed, length_damage, prev_damage
 from parsers.wal_scan import EndKind, SegmentHead, SegmentScan, SegmentTail
 
 

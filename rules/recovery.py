@@ -15,7 +15,7 @@ How recovery goes, and who follows it here:
 `simulate` follows PerformWalRecovery and FinishWalRecovery in xlogrecovery.c (StartupXLOG in
 xlog.c to 14). It is a prediction about a restore with restore_command over all that `Wal` gives,
 recovery.signal, and the backup as it is. It does not know the state of data files, extensions or
-tablespaces, nor whether hot standby was possible when it comes to pausing.
+tablespaces.
 """
 
 from __future__ import annotations
@@ -25,22 +25,28 @@ from dataclasses import replace
 from typing import Final
 
 from parsers.lsn import format_lsn
-from parsers.segment import segment_of
+from parsers.segment import parse_segment_name, segment_of
+from parsers.wal_damage import DamageKind
 from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Obstacle, Outcome, Stop
 from rules.reachable import judge_end_of_wal, judge_stop
-from rules.recovery_hazards import Watch, check_settings
+from rules.recovery_hazards import Hazard, Watch, check_settings
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
-from rules.restore import Restore
+from rules.restore import Restore, Wal
 from rules.stop_point import Found, find_stop
 from rules.timelines import latest_timeline
 
 # wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
+_LEFT_OUT: Final = "; the clock stepped back: left out are {} transactions with an earlier time"
+_NO_PAUSE: Final = (
+    "; it is promoted there, not paused: a transaction with more than 64 subtransactions was open"
+    " and no hot standby is possible yet"
+)
 _NO_PREFETCH: Final = {"recovery_prefetch": "off"}
 
 
@@ -100,7 +106,7 @@ def _replay_piece(
         hazard = watch.first(facts, found.replayed_lsn if found else None)
         if hazard:
             progress.remember_until(facts, hazard.lsn, hazard.lsn)
-            return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+            return _killed(restore, progress, hazard)
         if found:
             progress.remember_until(facts, found.replayed_lsn, found.read_lsn + found.counted)
             return _stopped(restore, goal, progress, watch, found)
@@ -131,6 +137,14 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
     )
 
 
+def _killed(restore: Restore, progress: Progress, hazard: Hazard) -> Outcome:
+    """A record kills the server while it is replayed."""
+    outcome = replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+    if progress.consistency and progress.consistency.lsn > hazard.lsn:
+        return replace(outcome, consistent_lsn=None)
+    return outcome
+
+
 def _stopped(
     restore: Restore, goal: Goal, progress: Progress, watch: Watch, found: Found
 ) -> Outcome:
@@ -144,7 +158,7 @@ def _stopped(
         return replace(
             outcome, reason=reason, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
         )
-    ending = _ending(restore, goal)
+    ending = _ending(restore, goal, watch)
     if ending is Ending.PROMOTED:
         outcome = replace(outcome, redo_done_lsn=found.read_lsn)
         hazard = watch.at_promotion(found.read_lsn)
@@ -152,6 +166,10 @@ def _stopped(
             return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
     reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    if found.left_out:
+        reason += _LEFT_OUT.format(found.left_out)
+    if goal.action == "pause" and ending is Ending.PROMOTED:
+        reason += _NO_PAUSE
     return replace(
         outcome,
         outcome="opens",
@@ -182,6 +200,18 @@ def _at_end_of_wal(
         missing = messages.CONSISTENCY_MISSING
         fatal = missing if progress.backup_end else messages.BACKUP_END_MISSING
         return replace(outcome, reason=f"{where}, before the backup is consistent", fatal=fatal)
+    return _opened_at_end(restore, goal, progress, watch, outcome, obstacle)
+
+
+def _opened_at_end(
+    restore: Restore,
+    goal: Goal,
+    progress: Progress,
+    watch: Watch,
+    outcome: Outcome,
+    obstacle: Obstacle,
+) -> Outcome:
+    """Without a target, the end of WAL is where the server opens."""
     stop = Stop(
         position="at",
         kind="end_of_wal",
@@ -213,12 +243,13 @@ def _segment_of(restore: Restore, progress: Progress, lsn: int | None) -> str | 
     return progress.segments[segment_of(lsn, size) - first]
 
 
-def _ending(restore: Restore, goal: Goal) -> Ending:
-    """What recovery_target_action makes of it; pausing needs a hot standby."""
+def _ending(restore: Restore, goal: Goal, watch: Watch) -> Ending:
+    """What recovery_target_action makes of it. Pausing needs a hot standby that is active."""
     if goal.action == "promote":
         return Ending.PROMOTED
-    pauses = goal.action == "pause" and restore.server.hot_standby
-    return Ending.PAUSED if pauses else Ending.SHUT_DOWN
+    if goal.action == "pause" and restore.server.hot_standby:
+        return Ending.PAUSED if watch.snapshot.ready else Ending.PROMOTED
+    return Ending.SHUT_DOWN
 
 
 def _new_timeline(restore: Restore, progress: Progress) -> int:
@@ -247,17 +278,27 @@ def _look_ahead(
 
 
 def _has_newer(restore: Restore, start: Start, obstacle: Obstacle) -> bool:
-    """Tell whether segments of the path lie behind the one that ends the WAL."""
-    size = restore.wal.segment_size
-    bounds = {
-        stretch.timeline: (
-            max(obstacle.segment[8:], restore.wal.name(0, segment_of(stretch.begin_lsn, size))[8:]),
-            "G" if stretch.end_lsn is None else restore.wal.name(0, stretch.end_lsn // size)[8:],
-        )
-        for stretch in start.path
-    }
-    for name in restore.wal.names:
-        low, high = bounds.get(int(name[:8], 16), ("G", ""))
-        if low < name[8:] <= high:
-            return True
+    """Tell whether segments of the path lie behind the one that ends the WAL.
+
+    Names alone do not say it of a pg_wal: recycled files wait there under future names.
+    """
+    wal = restore.wal
+    newest = wal.newest_names()
+    _, stopped = parse_segment_name(obstacle.segment, wal.segment_size)
+    for stretch in start.path:
+        if stretch.timeline not in newest:
+            continue
+        _, last = parse_segment_name(newest[stretch.timeline], wal.segment_size)
+        if stretch.end_lsn is not None:
+            last = min(last, segment_of(stretch.end_lsn, wal.segment_size))
+        first = max(stopped, segment_of(stretch.begin_lsn, wal.segment_size) - 1) + 1
+        names = (wal.name(stretch.timeline, number) for number in range(first, last + 1))
+        name = next((name for name in names if name in wal.names), None)
+        if name is not None:
+            return not _is_recycled(wal, name)
     return False
+
+
+def _is_recycled(wal: Wal, name: str) -> bool:
+    scan = wal.archived(name) or wal.carried(name)
+    return bool(scan and scan.damage and scan.damage.kind is DamageKind.WRONG_ADDRESS)

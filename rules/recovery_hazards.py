@@ -7,6 +7,7 @@ and checkTimeLineSwitch (xlogrecovery.c). What is not known of the server is not
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from parsers.lsn import format_lsn
@@ -20,6 +21,7 @@ from parsers.wal_facts import (
     Facts,
     ParameterChange,
     Prepare,
+    RunningTransactions,
     TransactionKind,
 )
 from rules import server_messages as messages
@@ -59,6 +61,30 @@ def check_settings(
     return None
 
 
+@dataclass(slots=True)
+class Snapshot:
+    """Does a hot standby know what was open? ProcArrayApplyRecoveryInfo in procarray.c."""
+
+    ready: bool
+    pending_xid: int | None = None  # waiting until all up to it have ended; None: for a first one
+
+    def meet(self, running: RunningTransactions) -> None:
+        """Take in what was open at one place."""
+        complete = not running.overflowed or (
+            running.open_count == 0 and self.pending_xid is not None
+        )
+        if self.pending_xid is not None and not complete:
+            complete = _precedes(self.pending_xid, running.oldest_running_xid)
+        elif not complete:
+            self.pending_xid = running.next_xid - 1
+        self.ready = self.ready or complete
+
+
+def _precedes(xid: int, other: int) -> bool:
+    """TransactionIdPrecedes: xids are a circle of 32 bits."""
+    return 0 < (other - xid) & 0xFFFFFFFF < 0x8000_0000
+
+
 class Watch:
     """Follows the records that can kill recovery, in their order."""
 
@@ -68,6 +94,7 @@ class Watch:
         self._timeline = restore.backup.label.timeline  # being replayed
         self._path = {stretch.timeline for stretch in start.path}
         self._prepared: dict[int, int] = {}  # xid -> where its PREPARE starts, while it is open
+        self.snapshot = Snapshot(ready=start.from_shutdown)
 
     def first(self, facts: Facts, limit_lsn: int | None) -> Hazard | None:
         """The first hazard of a stretch; with a limit, only of what starts before it."""
@@ -94,6 +121,8 @@ class Watch:
             del self._prepared[xid]
 
     def _meet(self, event: Event) -> Hazard | None:
+        if isinstance(event, RunningTransactions):
+            self.snapshot.meet(event)
         if isinstance(event, ParameterChange):
             return check_settings(self._restore.server, event, event.lsn)
         if isinstance(event, Prepare):
@@ -102,6 +131,7 @@ class Watch:
             return self._meet_switch(event)
         if isinstance(event, CheckpointRecord) and event.shutdown:
             hot = self._restore.server.hot_standby
+            self.snapshot.ready = True
             hazard = self._read_prepared(event.lsn) if hot else None
             return self._meet_switch(event) or hazard
         return None

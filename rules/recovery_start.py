@@ -35,6 +35,7 @@ class Start:
     begin_lsn: int  # the first record that would be replayed
     min_recovery_lsn: int  # not consistent before; 0: only the backup's end counts
     needs_backup_end: bool
+    from_shutdown: bool  # the checkpoint is a shutdown's: nothing was open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,14 +54,14 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
     timeline = _target_timeline(restore, goal)
     if isinstance(timeline, NoStart):
         return timeline
+    if restore.backup.label.incremental_from_lsn is not None and restore.server.major >= 17:
+        reason = "this is an incremental backup: combine it with pg_combinebackup first"
+        return NoStart(reason=reason, fatal=messages.INCREMENTAL, timeline=timeline)
     if timeline in restore.broken_histories:
         return NoStart(
             reason=f"the history file of timeline {timeline} is not one: the server refuses it",
             timeline=timeline,
         )
-    if restore.backup.label.incremental_from_lsn is not None and restore.server.major >= 17:
-        reason = "this is an incremental backup: combine it with pg_combinebackup first"
-        return NoStart(reason=reason, fatal=messages.INCREMENTAL, timeline=timeline)
     path = path_of(timeline, restore.histories.get(timeline))
     checkpoint = _find_checkpoint(restore, timeline, path)
     if isinstance(checkpoint, NoStart):
@@ -212,4 +213,5 @@ def _start(
         begin_lsn=redo if redo < checkpoint.lsn else behind,
         min_recovery_lsn=minimum,
         needs_backup_end=not from_standby,
+        from_shutdown=checkpoint.shutdown,
     )

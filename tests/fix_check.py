@@ -24,6 +24,7 @@ SCHEMA = json.loads(
     (Path(__file__).parent.parent / "docs" / "schemas" / "pitr-check.schema.json").read_text()
 )
 MIB = 1 << 20
+RESTORE_POINT = "halfway"  # in the middle of the rounds of make_history
 
 
 @dataclass(frozen=True)
@@ -89,9 +90,19 @@ def make_history(cluster: Cluster, *, rounds: int) -> None:
         cluster.sql("SELECT pg_create_restore_point('before the backup')")
         cluster.sql("SELECT pg_switch_wal()")
     cluster.base_backup(cluster.account.make_directory(cluster.home / "backups") / "one")
-    for _ in range(rounds):
+    for number in range(rounds):
+        if number == rounds // 2:
+            cluster.sql("SELECT pg_create_restore_point('halfway')")
         cluster.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 1500) n")
         cluster.sql("SELECT pg_switch_wal()")
+
+
+def open_to_the_server(archived: Archived) -> None:
+    """Let the account of the test's servers read the copies: pytest's directories are 0700."""
+    for path in (archived.archive, *archived.archive.parents):
+        if path.is_relative_to(tempfile.gettempdir()) and path != Path(tempfile.gettempdir()):
+            path.chmod(path.stat().st_mode | 0o055)
+    subprocess.run(["chmod", "-R", "a+rX", archived.archive], check=True)
 
 
 @pytest.fixture(scope="session")

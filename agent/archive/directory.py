@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import os
+import stat
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
@@ -51,6 +52,7 @@ def list_archive(url: str) -> ArchiveFacts:
 class Listing:
     """What one walk gathers."""
 
+    layout: str = LAYOUT
     segments: dict[str, ArchivedFile] = field(default_factory=dict)
     partials: dict[str, ArchivedFile] = field(default_factory=dict)
     compressed: set[str] = field(default_factory=set)
@@ -69,43 +71,52 @@ class Listing:
             return
         self.known_count += 1
         if parsed.kind is NameKind.TIMELINE_HISTORY:
-            self._add_history(f"{directory}/{name}", parsed)
+            self._read_history(f"{directory}/{name}", parsed)
         elif parsed.kind is NameKind.BACKUP_HISTORY:
-            self._add_label(f"{directory}/{name}", parsed)
+            self._read_label(f"{directory}/{name}", parsed)
         else:
-            self._add_segment(directory, name, parsed)
+            self._stat_segment(directory, name, parsed)
 
-    def _add_segment(self, directory: str, stored: str, name: WalName) -> None:
+    def _stat_segment(self, directory: str, stored: str, name: WalName) -> None:
         try:
             status = os.stat(f"{directory}/{stored}")  # noqa: PTH116
         except OSError:
             return  # it vanished
+        if not stat.S_ISREG(status.st_mode):
+            self.other_count += 1  # a pipe of that name would keep its reader for ever
+            return
         size = self._sizes.setdefault(status.st_size, status.st_size)
         file = ArchivedFile(directory, stored, size, status.st_mtime_ns, status.st_ctime_ns)
+        self.add_segment(file, name)
+
+    def add_segment(self, file: ArchivedFile, name: WalName) -> None:
+        """Take note of one segment or `.partial`."""
         assert name.segment is not None
         if name.kind is NameKind.PARTIAL:
             self.partials[name.segment] = file
             return
-        key = name.segment if name.compression else stored  # the same object twice, not two
+        key = file.name if file.name == name.segment else name.segment  # one object, not two
         served = self.segments.setdefault(key, file)
         if served is not file:
             self.copies.setdefault(name.segment, []).append(file)
         elif name.compression:
             self.compressed.add(name.segment)
 
-    def _add_history(self, path: str, name: WalName) -> None:
+    def _read_history(self, path: str, name: WalName) -> None:
         try:
-            history = parse_timeline_history(_read_small(path), name.timeline)
+            self.add_history(name, _read_small(path))
         except FileNotFoundError:
             return
         except (OSError, ParseError) as error:
             if name.timeline not in self.histories:
                 self.broken_histories[name.timeline] = str(error)
-            return
-        self.histories[name.timeline] = history
+
+    def add_history(self, name: WalName, data: bytes) -> None:
+        """Take note of one history file. Raises ParseError."""
+        self.histories[name.timeline] = parse_timeline_history(data, name.timeline)
         self.broken_histories.pop(name.timeline, None)
 
-    def _add_label(self, path: str, name: WalName) -> None:
+    def _read_label(self, path: str, name: WalName) -> None:
         try:
             self.backup_labels[name.plain] = parse_backup_label(_read_small(path))
         except (OSError, ParseError):
@@ -114,7 +125,7 @@ class Listing:
     def facts(self, url: str, listed_at: datetime) -> ArchiveFacts:
         return ArchiveFacts(
             url=url,
-            layout=LAYOUT,
+            layout=self.layout,
             listed_at=listed_at,
             segment_size_bytes=self._segment_size(),
             segments=self.segments,
@@ -142,8 +153,16 @@ def read_header(path: str) -> LongPageHeader | None:
     """What a segment, compressed or not, says of itself; None when it says nothing sensible."""
     try:
         with open_stream(path) as stream:
-            return parse_segment_header(stream.read(LONG_HEADER_BYTES))
-    except (OSError, BrokenStream, ParseError, ImportError):
+            return parse_header(stream.read(LONG_HEADER_BYTES))
+    except (OSError, BrokenStream):
+        return None
+
+
+def parse_header(data: bytes) -> LongPageHeader | None:
+    """The long header that opens a segment; None when it is none."""
+    try:
+        return parse_segment_header(data)
+    except ParseError:
         return None
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
+from functools import cache, lru_cache
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
@@ -23,9 +22,8 @@ def make_wal(
     archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, segment_size: int
 ) -> Wal:
     """The WAL that a restore of `backup` finds: the archive's, and what the backup carries."""
-    directory = str(Path(backup.url) / "pg_wal")
-    own = {name: ArchivedFile(directory, name, segment_size, 0, 0) for name in backup.wal}
-    files = own | dict(archive.segments)
+    own = backup.wal_files
+    files = {**own, **archive.segments, **readings.serving}
 
     @cache
     def archived(name: str) -> SegmentScan | None:
@@ -36,16 +34,23 @@ def make_wal(
         if known is not None:
             return known.scan
         why = readings.unread.get(name) or readings.unreadable.get(name)
-        return _unread(file, name, segment_size, why) if why else _read(file, name, segment_size)
+        if why is not None:
+            return _unread(file, name, segment_size, why)
+        return _read(file, name, segment_size)
 
     @cache
     def carried(name: str) -> SegmentScan | None:
         return _read(own[name], name, segment_size) if name in own else None
 
+    @lru_cache(maxsize=2)
+    def content(name: str) -> bytes:
+        file = files[name]
+        return read_stored(file.directory, file.name, segment_size).data
+
     def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = read_stored(files[name], segment_size).data
+            data = content(name)
             if begin_lsn is not None:
                 data = begin_at(data, begin_lsn)
             return find_record(data, lsn, name_timeline=timeline, segment_number=number)
@@ -55,7 +60,7 @@ def make_wal(
     def scan_from(name: str, lsn: int) -> SegmentScan | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = begin_at(read_stored(files[name], segment_size).data, lsn)
+            data = begin_at(content(name), lsn)
         except (OSError, ParseError):
             return None
         return scan_segment(

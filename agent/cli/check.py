@@ -50,6 +50,14 @@ def _parser() -> argparse.ArgumentParser:
         help="a directory that archive_command writes to; may be repeated",
     )
     what.add_argument(
+        "--wal",
+        action="append",
+        default=[],
+        metavar="DIR",
+        dest="elsewhere",
+        help="WAL that is in no archive, as a dead primary's pg_wal; may be repeated",
+    )
+    what.add_argument(
         "--backup",
         action="append",
         default=[],
@@ -188,6 +196,7 @@ def _check(arguments: argparse.Namespace, target: Target) -> Report:
         arguments.archives,
         arguments.backups,
         arguments.backups_below,
+        arguments.elsewhere,
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
         workers=arguments.workers,

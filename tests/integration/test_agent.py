@@ -30,7 +30,7 @@ SERVER_COLLECTORS = (
 @pytest.fixture
 def primary(new_cluster: NewCluster) -> Cluster:
     """A server with an archive of five segments and one base backup."""
-    cluster = new_cluster(16)
+    cluster = new_cluster(16, track_commit_timestamp=True, autovacuum=False)
     cluster.base_backup(cluster.account.make_directory(cluster.home / "backups") / "one")
     cluster.sql("CREATE TABLE t (n int)")
     for _ in range(3):
@@ -108,6 +108,29 @@ def _mask(page: str) -> str:
         lines.append(f"{name} {value if stays else 'VALUE'}")
     text = re.sub(r'(python_version|version)="[^"]*"', r'\1="X"', "\n".join(filter(None, lines)))
     return text + "\n"
+
+
+def test_the_latest_restorable_instant_is_the_last_archived_commit(
+    primary: Cluster, new_agent: NewAgent
+) -> None:
+    last_archived = """
+        SELECT extract(epoch FROM pg_xact_commit_timestamp(max(xmin::text::int)::text::xid)) FROM t
+    """
+    ((archived,),) = primary.sql(last_archived)
+    primary.sql("INSERT INTO t VALUES (0)")  # committed, and in no archived segment
+    agent = new_agent(archives=archives(primary), backups={"url": str(primary.home / "backups")})
+    page = agent.wait_for(lambda page: page.total("pitr_restorable_windows") == 1)
+    latest = page.total("pitr_latest_restorable_timestamp_seconds")
+    assert latest == pytest.approx(float(archived), abs=1e-5)
+    assert page.total("pitr_earliest_restorable_timestamp_seconds") < latest
+    primary.sql("SELECT pg_switch_wal()")
+    ((archived,),) = primary.sql(last_archived)
+    agent.wait_for(
+        lambda page: (
+            page.total("pitr_latest_restorable_timestamp_seconds")
+            == pytest.approx(float(archived), abs=1e-5)
+        )
+    )
 
 
 @pytest.mark.parametrize("source", ["dsn", "archives", "backups", "log"])

@@ -5,12 +5,23 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 
 from parsers.segment import segment_name
-from tests.fix_check import MIB, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
+from tests.fix_check import (
+    MIB,
+    RESTORE_POINT,
+    WITHOUT_ROOTS_EYES,
+    Archived,
+    Checked,
+    open_to_the_server,
+    pitr_check,
+)
+from tests.fix_postgres import NewCluster
 
 DEPTHS = ("names", "headers", "records")
 
@@ -323,3 +334,45 @@ def test_what_is_typed_wrong_ends_in_usage_with_one_line(
     checked = pitr_check(*arguments)
     assert (checked.status, checked.out) == (64, "")
     assert expected in said(checked)
+
+
+# -- the prediction, and what really happens -----------------------------------------------------
+
+
+def test_the_pasted_settings_stop_where_it_was_predicted(
+    archived: Archived, new_cluster: NewCluster
+) -> None:
+    verdict = archived.check("--target-name", RESTORE_POINT).json
+    target = verdict["target"]
+    assert (target["outcome"], target["reachable"]) == ("opens", True)
+    names = [point["name"] for point in verdict["restore_points"]]
+    assert names.count(RESTORE_POINT) == 1
+
+    open_to_the_server(archived)
+    restored = new_cluster(16, initdb=False)
+    restored.restore_from(archived.backup)
+    with (restored.data / "postgresql.auto.conf").open("a") as file:
+        file.write(target["settings"])
+    with restored.running():
+        for _ in range(100):
+            if restored.sql("SELECT pg_is_in_recovery()") == [(False,)]:
+                break
+            time.sleep(0.1)
+        log = restored.log.read_text()
+        assert restored.sql("SHOW archive_mode") == [("off",)]
+    at = datetime.fromisoformat(target["stop"]["time"])
+    assert (
+        f'recovery stopping at restore point "{RESTORE_POINT}", time {at:%Y-%m-%d %H:%M:%S}' in log
+    )
+    assert f"selected new timeline ID: {target['new_timeline']}" in log
+    assert f"redo done at {target['stop']['lsn']} " in log
+
+
+def test_a_time_without_a_zone_is_the_servers_and_that_is_said(archived: Archived) -> None:
+    with (archived.backup / "postgresql.auto.conf").open("a") as file:
+        file.write("timezone = 'America/Mazatlan'\n")
+    checked = archived.check("--target-time", "2001-01-01 00:00:00", "--backup-depth", "label")
+    assert checked.status == 2
+    reason = checked.json["target"]["reason"]
+    assert "read as America/Mazatlan (TimeZone of " in reason
+    assert "the backup is newer than the time asked for" in reason

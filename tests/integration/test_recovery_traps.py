@@ -1,18 +1,22 @@
-"""Disagreements between a prediction and a real restore that were found once, each by its name."""
+"""The traps of recovery and the disagreements that were found once, each by its name.
+
+Every one is restored by a real server. On other majors: make truth MAJOR=13,14,17
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from agent.postgres.cluster import Cluster
-from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
 from rules.goal import read_goal
 from rules.outcome import Outcome
@@ -32,15 +36,16 @@ from tests.histories import (
 )
 from tests.restoring import Observed, disagreements, read_restore, restore
 
-pytestmark = pytest.mark.pg(">= 13", npm=True)
+MAJORS = [int(major) for major in os.environ.get("TRUTH_MAJORS", "16,18").split(",")]
+pytestmark = pytest.mark.parametrize("major", MAJORS)
 
 
 class Story:
     """A primary with an archive and one backup; `check` predicts and restores."""
 
-    def __init__(self, pg: Installation, new_cluster: NewCluster, directory: Path) -> None:
-        self.pg, self._new_cluster = pg, new_cluster
-        cluster = new_cluster(pg, name="primary", **SETTINGS)
+    def __init__(self, major: int, new_cluster: NewCluster, directory: Path) -> None:
+        self.major, self._new_cluster = major, new_cluster
+        cluster = new_cluster(major, name="primary", **SETTINGS)
         self.archive = cluster.home / "archive"
         self.life = begin_life(cluster, self.archive, 1)
         self.backup = directory / "backup"
@@ -49,14 +54,21 @@ class Story:
     def take_backup(self) -> None:
         self.life.take_backup(self.backup, lambda connection: None)
 
-    def take_backup_while_others_write(self) -> None:
-        """Take one whose redo location lies inside a segment."""
+    def checkpoint_lsn(self) -> int:
+        row = self.life.cluster.sql("SELECT checkpoint_lsn FROM pg_control_checkpoint()")
+        return parse_lsn(row[0][0])
+
+    def take_backup_while_others_write(
+        self, record_bytes: int, wanted: Callable[[int], bool]
+    ) -> None:
+        """Take one whose start LSN is as wanted: try until one is."""
         done = threading.Event()
+        query = "SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))"
 
         def write() -> None:
             with self.life.connect() as connection:
                 while not done.is_set():
-                    connection.execute("SELECT pg_logical_emit_message(false, 'p', 'x')")
+                    connection.execute(query, [record_bytes])
 
         writers = [threading.Thread(target=write) for _ in range(2)]
         for writer in writers:
@@ -64,11 +76,12 @@ class Story:
         try:
             with self.life.connect() as session:
                 for _ in range(50):
-                    if self.life.start_backup(session) % (1 << 20) > 500:
+                    if wanted(self.life.start_backup(session)):
                         break
                     self.life.stop_backup(session)
                 else:
-                    raise AssertionError("every backup began with its segment")
+                    raise AssertionError("no backup began as wanted")
+                done.set()
                 copy_cluster(self.life.cluster.data, self.backup)
                 self.life.stop_backup(session, self.backup)
         finally:
@@ -77,11 +90,11 @@ class Story:
                 writer.join()
 
     def new_cluster(self, name: str) -> Cluster:
-        return self._new_cluster(self.pg, name=name, initdb=False)
+        return self._new_cluster(self.major, name=name, initdb=False)
 
     def fork(self, parent: Life, target: Target) -> Life:
         self._count += 1
-        cluster = self._new_cluster(self.pg, name=f"f{self._count}", initdb=False)
+        cluster = self._new_cluster(self.major, name=f"f{self._count}", initdb=False)
         return fork(parent, cluster, self.backup, target, 1)
 
     def standby(self) -> Life:
@@ -111,7 +124,7 @@ class Story:
         archive = archive or self.archive
         parameters = {name: int(settings[name]) for name in PARAMETERS if name in settings}
         server = Server(
-            major=self.pg.major,
+            major=self.major,
             hot_standby=bool(settings.get("hot_standby", True)),
             parameters=parameters,
         )
@@ -127,8 +140,8 @@ class Story:
 
 
 @pytest.fixture
-def story(pg: Installation, new_cluster: NewCluster, short_directory: Path) -> Story:
-    return Story(pg, new_cluster, short_directory)
+def story(major: int, new_cluster: NewCluster, short_directory: Path) -> Story:
+    return Story(major, new_cluster, short_directory)
 
 
 def test_a_prepared_transaction_in_the_segment_of_a_fork(story: Story) -> None:
@@ -170,7 +183,7 @@ def test_reading_ahead_meets_a_file_that_the_target_does_not_need(story: Story) 
     first = next(iter(story.life.rows.values()))
     segments = sorted(path for path in story.archive.iterdir() if len(path.name) == 24)
     segments[-1].write_bytes(segments[-1].read_bytes()[:8192])
-    reads_ahead = story.pg.major >= 15
+    reads_ahead = story.major >= 15
     outcome, _ = story.check(Target(type="xid", value=str(first)))
     assert outcome.needs == ({"recovery_prefetch": "off"} if reads_ahead else {})
     outcome, observed = story.check(Target())
@@ -184,11 +197,11 @@ def test_reading_ahead_meets_a_file_that_the_target_does_not_need(story: Story) 
 
 
 def test_damage_before_the_redo_location_is_none_for_recovery(story: Story) -> None:
-    story.take_backup_while_others_write()
+    story.take_backup_while_others_write(1, lambda start_lsn: start_lsn % (1 << 20) > 500)
     with story.life.connect() as connection:
         commit(story.life, connection)
     story.life.finish()
-    given = read_restore(story.backup, story.archive, Server(major=story.pg.major))
+    given = read_restore(story.backup, story.archive, Server(major=story.major))
     label = given.backup.label
     path = story.archive / label.start_segment
     data = bytearray(path.read_bytes())
@@ -291,6 +304,19 @@ def test_wal_that_only_the_backup_carries(story: Story) -> None:
     story.check(Target(type="immediate"))
 
 
+def test_the_checkpoint_is_there_and_its_redo_location_is_not(story: Story) -> None:
+    """Much is written while the backup's checkpoint runs: the two lie in different segments."""
+    story.take_backup_while_others_write(
+        500_000, lambda start_lsn: start_lsn >> 20 != story.checkpoint_lsn() >> 20
+    )
+    story.archive_now()
+    story.life.finish()
+    given = read_restore(story.backup, story.archive, Server(major=story.major))
+    (story.archive / given.backup.label.start_segment).unlink()
+    outcome, _ = story.check(Target())
+    assert (outcome.fatal or "").startswith("could not find redo location")
+
+
 # -- settings -------------------------------------------------------------------------------------
 
 
@@ -319,11 +345,11 @@ def test_settings_that_were_raised_behind_the_backup(story: Story) -> None:
     first, last = story.life.rows.values()
     story.check(Target(type="xid", value=str(first)), max_connections=100)
     story.check(Target(type="xid", value=str(last)), max_connections=100, hot_standby=False)
-    server = Server(major=story.pg.major, parameters={"max_connections": 100})
+    server = Server(major=story.major, parameters={"max_connections": 100})
     given = read_restore(story.backup, story.archive, server)
     outcome = simulate(given, read_goal(Target(type="xid", value=str(last))))
     assert outcome.outcome == "fails" and "max_connections = 100" in outcome.reason
-    if story.pg.major == 13:
+    if story.major == 13:
         story.check(Target(type="xid", value=str(last)), max_connections=100)
 
 
@@ -337,6 +363,34 @@ def test_more_prepared_transactions_than_the_server_has_room_for(story: Story) -
     assert outcome.fatal == "maximum number of prepared transactions reached"
     outcome, _ = story.check(Target(), max_prepared_transactions=3, hot_standby=False)
     assert outcome.outcome == "opens"
+
+
+def test_a_pause_that_promotes(story: Story) -> None:
+    """With more than 64 subtransactions open when the backup began, nobody can be let in."""
+    with story.life.connect() as other:
+        other.execute("BEGIN")
+        story.life.insert(other)
+        for number in range(70):
+            other.execute(f"SAVEPOINT s{number}")
+            other.execute("INSERT INTO seen VALUES (0)")
+        story.take_backup()
+        with story.life.connect() as connection:
+            commit(story.life, connection)
+            connection.execute("CHECKPOINT")  # another snapshot, no better
+            commit(story.life, connection)
+        other.execute("ROLLBACK")
+    with story.life.connect() as connection:
+        commit(story.life, connection)
+        connection.execute("CHECKPOINT")
+        commit(story.life, connection)
+    story.life.finish()
+    _, first, second, third, last = story.life.rows.values()
+    for xid, ending in ((first, "promoted"), (second, "promoted"), (third, "promoted"),
+                        (last, "paused")):  # fmt: skip
+        outcome, _ = story.check(Target(type="xid", value=str(xid), action="pause"))
+        assert outcome.ending == ending
+    outcome, _ = story.check(Target(type="immediate", action="pause"))
+    assert outcome.ending == "promoted"
 
 
 # -- stop points ----------------------------------------------------------------------------------
@@ -458,3 +512,26 @@ def test_a_timeline_that_left_before_the_backup(story: Story) -> None:
     assert outcome.reachable
     outcome, _ = story.check(Target(timeline="current"))
     assert outcome.new_timeline == 3
+
+
+def test_a_timeline_that_began_in_the_middle_of_a_record(story: Story) -> None:
+    """WAL ended inside a record: the new timeline overwrites what is missing of it."""
+    story.take_backup()
+    with story.life.connect() as connection:
+        commit(story.life, connection)
+        commit_over_a_boundary(story.life, connection)
+    story.life.finish()
+    story.segments()[-1].unlink()
+    outcome, _ = story.check(Target())
+    assert outcome.reachable, "nobody can know of what is missing"
+    child = story.fork(story.life, Target())
+    with child.connect() as connection:
+        commit(child, connection)
+        commit(child, connection)
+    child.finish()
+    first, _ = child.rows.values()
+    outcome, observed = story.check(Target())
+    assert outcome.timeline == 2 and outcome.commits == 3
+    outcome, _ = story.check(Target(type="xid", value=str(first)))
+    assert outcome.reachable
+    assert observed.rows is not None and len(observed.rows) == 3, "the lost commit is not there"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import mmap
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from parsers.lsn import format_lsn, parse_lsn
 from parsers.segment import segment_name, segment_of
 from parsers.wal_damage import DamageKind
 from parsers.wal_facts import OverwrittenRecord
-from parsers.wal_scan import EndKind, judge_end
+from parsers.wal_scan import EndKind, judge_end, scan_segment
 from parsers.wal_stitch import stitch_run
 from tests.fix_postgres import NewCluster
 from tests.fix_wal import MIB, Story
@@ -171,3 +173,26 @@ def test_names_and_records_go_on_over_a_log_id(pg: Installation, new_cluster: Ne
     assert [one.damage for one in stitched] == [None] * len(paths)
     assert format_lsn(stitched[2].scan.start_lsn) == "1/0"
     assert equals_waldump(pg, paths)
+
+
+@pytest.mark.slow
+@pytest.mark.pg(">= 18")
+def test_a_segment_of_one_gib_is_read_in_little_memory(
+    pg: Installation, new_cluster: NewCluster
+) -> None:
+    """Windows, not the segment, are what is held; a record of hundreds of MiB is only summed."""
+    cluster = new_cluster(pg, archive=False, segment_mib=1024, max_wal_size="8GB")
+    cluster.sql("CREATE TABLE t AS SELECT generate_series(1, 300000) AS n")
+    for _ in range(2):
+        cluster.sql("SELECT pg_logical_emit_message(false, '', repeat('r', 400000000))")
+    cluster.sql("CHECKPOINT")
+    path = current_segment(cluster, 1024 * MIB)
+    cluster.stop("immediate")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
+        tracemalloc.start()
+        scan = scan_segment(buffer, name_timeline=1, segment_number=int(path.name[16:], 16))
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert scan.damage is None and scan.size_bytes == 1024 * MIB
+    assert scan.end.lsn - scan.start_lsn > 800_000_000 and scan.facts.records > 300_000
+    assert peak < 64 * MIB

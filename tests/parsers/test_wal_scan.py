@@ -156,3 +156,12 @@ def test_depths_agree_on_a_sound_segment() -> None:
     records = scan(data)
     assert (headers.end, headers.damage, headers.header) == (records.end, None, records.header)
     assert replace(records, facts=headers.facts, head=None, tail=None, depth="headers") == headers
+
+
+def test_the_kinds_of_damage_are_the_contracts() -> None:
+    """`damaged[].kind` of pitr-check's JSON."""
+    assert {kind.value for kind in DamageKind} == {
+        "truncated", "oversized", "zeroed", "bad_crc", "bad_prev_link", "bad_header",
+        "foreign_system", "wrong_timeline", "wrong_address", "unreadable", "encrypted",
+        "conflicting_copies",
+    }  # fmt: skip

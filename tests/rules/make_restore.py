@@ -1,0 +1,151 @@
+"""A restore as the predictor takes it, over WAL written by hand."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from parsers.backup_label import BackupLabel
+from parsers.segment import parse_segment_name, segment_name
+from parsers.timeline_history import HistoryEntry, TimelineHistory
+from parsers.wal_facts import POSTGRES_EPOCH
+from parsers.wal_locate import RecordPlace, find_record
+from parsers.wal_resume import begin_at
+from parsers.wal_scan import Depth, SegmentScan, scan_segment
+from rules.facts import BackupFacts
+from rules.goal import Goal
+from rules.outcome import Outcome
+from rules.recovery import simulate
+from rules.restore import Restore, Server, Wal
+from tests.rules.write_wal import SEGMENT, SYSTEM, Place, WalWriter
+
+BACKUP_TIME = 1_800_000_000  # seconds since 1970
+SECOND = 1_000_000  # in microseconds
+
+
+def at(seconds: float) -> int:
+    """A TimestampTz that many seconds after the backup began."""
+    return round((BACKUP_TIME - POSTGRES_EPOCH.timestamp() + seconds) * SECOND)
+
+
+@dataclass
+class Story:
+    """WAL that begins with a backup, and what was done to it since."""
+
+    major: int = 16
+    overflowed: bool = False  # a transaction with many subtransactions is open
+    wal: WalWriter = field(init=False)
+    redo: Place = field(init=False)
+    checkpoint: Place = field(init=False)
+    backup_end: Place | None = None
+    histories: dict[int, TimelineHistory] = field(default_factory=dict)
+    others: dict[str, bytearray] = field(default_factory=dict)  # segments of other timelines
+
+    def __post_init__(self) -> None:
+        self.wal = WalWriter(major=self.major, lsn=2 * SEGMENT)
+        self.redo = self.wal.redo()
+        self.wal.running(open_count=int(self.overflowed), overflowed=self.overflowed)
+        self.checkpoint = self.wal.checkpoint(self.redo.lsn, BACKUP_TIME)
+
+    def end_backup(self) -> Place:
+        self.backup_end = self.wal.backup_end(self.redo.lsn)
+        return self.backup_end
+
+    def fork(self, timeline: int, *ancestors: tuple[int, int]) -> WalWriter:
+        """Leave for a timeline; its history has `ancestors` and this one."""
+        entries = [*ancestors, (self.wal.timeline, self.wal.lsn)]
+        self.histories[timeline] = history(timeline, *entries)
+        child = self.wal.fork(timeline)
+        self.others.update(child.segments)
+        child.segments = self.others
+        child.checkpoint(child.lsn, BACKUP_TIME + 500, shutdown=True, before=self.wal.timeline)
+        return child
+
+    def restore(
+        self,
+        *,
+        server: Server | None = None,
+        without: tuple[str, ...] = (),
+        depth: Depth = "records",
+        change: Mapping[str, Callable[[bytes], bytes]] | None = None,
+    ) -> Restore:
+        """The restore; `without` some files, or with changed ones."""
+        files = {**self.others, **self.wal.segments}
+        kept = {
+            name: (change or {}).get(name, bytes)(bytes(data))
+            for name, data in files.items()
+            if name not in without
+        }
+        return Restore(
+            server=server or Server(major=self.major),
+            backup=self._backup(),
+            control=None,
+            histories=self.histories,
+            wal=wal_of(kept, depth),
+        )
+
+    def predict(self, goal: Goal | None = None, **given: object) -> Outcome:
+        return simulate(self.restore(**given), goal or Goal())  # type: ignore[arg-type]
+
+    def _backup(self) -> BackupFacts:
+        label = BackupLabel(
+            start_lsn=self.redo.lsn,
+            start_segment=segment_name(1, self.redo.lsn // SEGMENT, SEGMENT),
+            checkpoint_lsn=self.checkpoint.lsn,
+            timeline=1,
+            method="streamed",
+            source="primary",
+            started_at_text=None,
+            label="b",
+        )
+        return BackupFacts(
+            url="/backup", label=label, stop_lsn=None, stop_timeline=None, needs=(),
+            started_at=None, finished_at=datetime.fromtimestamp(BACKUP_TIME + 10, UTC),
+            system_identifier=SYSTEM, major=self.major, segment_size_bytes=SEGMENT, control=None,
+            wal=frozenset(), bad_files=(), files_checked=None, manifest_error="", depth="label",
+        )  # fmt: skip
+
+
+def wal_of(files: Mapping[str, bytes], depth: Depth = "records") -> Wal:
+    """Look-ups over segments in memory."""
+
+    def scan(data: bytes, name: str) -> SegmentScan:
+        timeline, number = parse_segment_name(name, SEGMENT)
+        return scan_segment(
+            data, name_timeline=timeline, segment_number=number, segment_size=SEGMENT,
+            system_identifier=SYSTEM, depth=depth,
+        )  # fmt: skip
+
+    def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
+        data = files[name] if begin_lsn is None else begin_at(files[name], begin_lsn)
+        timeline, number = parse_segment_name(name, SEGMENT)
+        return find_record(data, lsn, name_timeline=timeline, segment_number=number)
+
+    @functools.cache
+    def archived(name: str) -> SegmentScan | None:
+        return scan(files[name], name) if name in files else None
+
+    return Wal(
+        segment_size=SEGMENT,
+        names=files.keys(),
+        archived=archived,
+        find_record=locate,
+        scan_from=lambda name, lsn: scan(begin_at(files[name], lsn), name),
+    )
+
+
+def history(timeline: int, *entries: tuple[int, int]) -> TimelineHistory:
+    return TimelineHistory(
+        timeline=timeline,
+        entries=tuple(
+            HistoryEntry(timeline=parent, switch_lsn=lsn, reason="no recovery target specified")
+            for parent, lsn in entries
+        ),
+    )
+
+
+def with_backup(restore: Restore, **changes: object) -> Restore:
+    """The same restore from a backup with other facts."""
+    return replace(restore, backup=replace(restore.backup, **changes))  # type: ignore[arg-type]
