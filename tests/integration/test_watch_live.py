@@ -119,9 +119,27 @@ def test_a_job_ends_with_the_failure(restore_story: Story) -> None:
         assert (summary["outcome"], summary["reached_target"]) == ("failed", False)
 
 
-def test_time_is_up_in_progress(restore_story: Story, tmp_path: Path) -> None:
+def test_time_is_up_and_no_log_came(restore_story: Story, tmp_path: Path) -> None:
     job = Job("--log", str(tmp_path / "not-there-yet.log"), "--timeout", "1s")
-    assert job.end() == 3 or job.lines[-1][1]["outcome"] == "none"
+    assert job.end() == 3
+    assert job.lines[-1][1]["outcome"] is None
+
+
+def test_a_job_ends_at_a_pause_and_at_an_open_server(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, recovery_target_name=story.restore_point) as cluster:
+        cluster.start()
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        assert job.end() == 0
+        assert job.lines[-1][1]["outcome"] == "paused"
+        cluster.sql("SELECT pg_wal_replay_resume()")
+        wait_until(lambda: promoted(cluster))
+        cluster.stop()
+        cluster.log.unlink()
+        cluster.start()
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        assert job.end() == 0
+        assert job.lines[-1][1]["outcome"] == "none"
 
 
 class Screen:
