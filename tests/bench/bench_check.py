@@ -169,18 +169,22 @@ def run(command: Sequence[str]) -> Cost:
     )  # fmt: skip
     assert process.stdout is not None
     root, peak = psutil.Process(int(process.stdout.readline())), 0
+    spent: dict[int, float] = {}  # worker processes are no children of the one that is waited for
     while process.poll() is None:
-        peak = max(peak, sum(_resident(root)))
+        peak = max(peak, sum(_look(root, spent)))
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(0.05)
     wall, cpu, single = json.loads(process.stdout.read().splitlines()[-1])
-    return Cost(wall, cpu, max(peak, single))
+    return Cost(wall, max(cpu, sum(spent.values())), max(peak, single))
 
 
-def _resident(root: psutil.Process) -> Iterator[int]:
+def _look(root: psutil.Process, spent: dict[int, float]) -> Iterator[int]:
+    """Resident bytes of each process of the tree; notes its CPU seconds in `spent`."""
     with contextlib.suppress(psutil.Error):
         for process in (root, *root.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                spent[process.pid] = times.user + times.system
                 yield process.memory_info().rss
 
 
