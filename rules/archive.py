@@ -63,7 +63,7 @@ def _copies(first: ArchiveFacts, second: ArchiveFacts) -> dict[str, tuple[Archiv
 
 def timeline_tree(archive: ArchiveFacts, backups: Iterable[BackupFacts] = ()) -> TimelineTree:
     """The tree of all timelines that the archive or a backup knows of."""
-    seen = {int(name[:8], 16) for name in archive.segments}
+    seen = {int(text, 16) for text in {name[:8] for name in archive.segments}}
     seen |= {backup.label.timeline for backup in backups}
     return build_tree(archive.histories, seen)
 
@@ -85,7 +85,7 @@ def judge_sequence(
     """
     present = number_segments(archive.segments, segment_size_bytes)
     found = find_gaps(present, tree, segment_size_bytes, backups or ())
-    held = number_segments(waiting, segment_size_bytes)
+    held = number_segments(filter(_is_segment, waiting), segment_size_bytes)
     gaps: list[Gap] = []
     for gap in found:
         for part in _split(gap, held.get(gap.timeline, frozenset())):

@@ -103,7 +103,9 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
     size = _segment_size(archive, backups)
     tree = timeline_tree(archive, backups) if archive else TimelineTree(timelines={})
     sequences = [_sequence(each, tree, size, gathered.backups) for each in gathered.archives]
-    whole = _sequence(archive, tree, size, gathered.backups) if archive else None
+    whole = sequences[0] if sequences and len(sources) == 1 else None
+    if archive is not None and whole is None:
+        whole = _sequence(archive, tree, size, gathered.backups)
     reports = tuple(
         _report_backup(backup, gathered, archive, whole, tree, size) for backup in backups
     )

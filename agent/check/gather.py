@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,7 @@ def gather(
     """
     listed = tuple(_list(url) for url in archives)
     further = tuple(_list_elsewhere(url) for url in elsewhere)
+    gc.freeze()  # a million files need not be looked through again and again for cycles
     archive = merge_archives((*listed, *further)) if listed or further else None
     found = _read_backups(backups, backups_below, backup_depth)
     if found is not None and archive is not None:
