@@ -203,7 +203,7 @@ class Follower:
             summary=summary,
             progress=self._progress(),
             replayed_at=self.probe.replayed_at,
-            segment=self.probe.segment,
+            segment=self.probe.segment if self._replays else None,
             segment_doing=self.probe.doing,
             timeline=self.probe.timeline,
             recent=tuple(self.recent),
@@ -235,8 +235,7 @@ class Follower:
 
     def _progress(self) -> Progress:
         attempt = self.restore.attempt
-        replaying = attempt.stop is None and attempt.redo_done_lsn is None
-        goal_lsn, goal = self._goal() if replaying else (None, None)
+        goal_lsn, goal = self._goal() if self._replays else (None, None)
         return Progress(
             start_lsn=attempt.redo_start_lsn,
             replayed_lsn=self.probe.replay_lsn,
@@ -244,6 +243,11 @@ class Follower:
             goal=goal,
             bytes_per_second=self._pace.bytes_per_second,
         )
+
+    @property
+    def _replays(self) -> bool:
+        """Recovery still takes WAL; once it has stopped, the process's title is of the past."""
+        return self.restore.attempt.stop is None and self.restore.attempt.redo_done_lsn is None
 
     def _goal(self) -> tuple[int | None, str | None]:
         """Where replay goes to, as far as it is known: the target's LSN, else the archive's end."""
@@ -272,7 +276,7 @@ class Follower:
             yield "the log says that recovery ended, SQL that it did not"
         if attempt.phase is Phase.PAUSED_AT_TARGET and reading.in_recovery is False:
             yield "the log says that recovery waits, SQL that the server was promoted"
-        if reading.segment is not None and self._segment_seconds > _STALL_SECONDS:
+        if self._replays and self._segment_seconds > _STALL_SECONDS:
             yield (
                 f"restore_command has been asked for {reading.segment} "
                 f"{format_duration(self._segment_seconds)} ago and has not answered"
