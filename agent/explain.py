@@ -6,7 +6,7 @@ import psycopg
 from psycopg import errors
 
 from agent.archive.directory import NotAnArchive
-from agent.backups.plain import NotABackup
+from agent.backups.describe import NotABackup
 from agent.deadline import DeadlinePassed
 
 

@@ -118,6 +118,8 @@ METRICS: Final = (
     ("pitr_collector_duration_seconds", "gauge", ("collector",), "How long it took."),
 )
 
+HELP: Final = {name: help_text for name, _, _, help_text in METRICS}
+
 
 def make_registry(clusters: Sequence[WatchedCluster]) -> CollectorRegistry:
     """A registry that renders these clusters, the build and the process itself."""

@@ -8,10 +8,12 @@ network file system.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Callable
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from parsers.log_stream import LogStream, StreamItem
 
@@ -39,7 +41,9 @@ class LogTail:
         self._new_stream = new_stream
         self._skip = from_end
         self._clock = clock
-        self._file: BinaryIO | None = None
+        self._file: FileIO | None = None
+        self._offset = 0
+        self._pending = False
         self._current: Path | None = None
         self._grown_at = clock()
         self.at_end = False  # the last call read all that there was
@@ -64,7 +68,7 @@ class LogTail:
             if budget <= 0 or not self._advance(found):
                 break
         self._skip = False  # a log that begins after the first call is read from its start
-        self.at_end = budget > 0
+        self.at_end = budget > 0 and not self._pending
         if self._clock() - self._grown_at >= _HOLD_SECONDS:
             found += self.stream.settle()
         return found
@@ -81,11 +85,14 @@ class LogTail:
     def _read_current(self, found: list[StreamItem], budget: int) -> int:
         """Read the open file to its end, or to the budget. Gives the bytes read."""
         total = 0
+        self._pending = False
         while self._file is not None and total < budget:
             data = self._file.read(min(_CHUNK, budget - total))
             if not data:
+                self._pending = data is None  # a pipe whose writer is still there
                 break
             total += len(data)
+            self._offset += len(data)
             self._grown_at = self._clock()
             found += self.stream.feed(data)
         return total
@@ -105,8 +112,10 @@ class LogTail:
         """The file to read next; None to stay."""
         if self._file is None or self._current is None:
             return self._newest()
-        opened, offset = os.fstat(self._file.fileno()), self._file.tell()
-        if opened.st_size < offset:
+        opened = os.fstat(self._file.fileno())
+        if not stat.S_ISREG(opened.st_mode):
+            return None  # a pipe: it has no name to come back under
+        if opened.st_size < self._offset:
             return self._current  # truncated: from its start
         later = self._later()
         if later is not None:
@@ -121,14 +130,15 @@ class LogTail:
 
     def _open(self, path: Path) -> bool:
         try:
-            file = path.open("rb", buffering=0)
+            file = FileIO(path, opener=_open_without_waiting)
         except FileNotFoundError:
             return False
         if self._file is not None:
             self._file.close()
-        self._file, self._current = file, path
-        if self._skip:
-            file.seek(0, os.SEEK_END)
+        self._file, self._current, self._offset = file, path, 0
+        regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        if self._skip and regular:
+            self._offset = file.seek(0, os.SEEK_END)
         return True
 
     # -- a directory of logs ---------------------------------------------------------------------
@@ -161,3 +171,8 @@ class LogTail:
             except FileNotFoundError:
                 continue  # removed while we looked
         return [path for _, _, path in sorted(found)]
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """A pipe without a writer must not hold us up; files do not care."""
+    return os.open(path, flags | os.O_NONBLOCK)

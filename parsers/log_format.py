@@ -152,7 +152,7 @@ class StderrReader:
             "message": message[verbose.end() :] if verbose else message,
             "stamp": groups.get("stamp"),
             "epoch": groups.get("epoch"),
-            "pid": int(groups["pid"]) if groups.get("pid") else None,
+            "pid": _pid(groups),
             "backend_type": (groups.get("backend_type") or "").strip() or None,
             "session": groups.get("session"),
             "ambiguous": groups.get("ambiguous", False),
@@ -160,8 +160,7 @@ class StderrReader:
 
     def _open_part(self, groups: Mapping[str, Any], line: str) -> Iterator[LogItem]:
         draft = self._draft
-        pid = int(groups["pid"]) if groups.get("pid") else None
-        if draft is None or draft["pid"] != pid:
+        if draft is None or draft["pid"] != _pid(groups):
             yield from self.close()
             yield Unparsed(text=line, reason=f"a {groups['part']} line without its record")
             return
@@ -173,6 +172,14 @@ class StderrReader:
         draft = self._draft
         if draft is not None and self._part in _KEPT_PARTS and len(draft[self._part]) < _MAX_PART:
             draft[self._part] += text
+
+
+def _pid(groups: Mapping[str, Any]) -> int | None:
+    """The pid of a line: %p, or the second half of the session id (%c)."""
+    if groups.get("pid"):
+        return int(groups["pid"])
+    session_id = groups.get("session_id")
+    return int(session_id.partition(".")[2], 16) if session_id else None
 
 
 _KEPT_PARTS: Final = frozenset({"message", "detail", "hint", "context", "statement"})

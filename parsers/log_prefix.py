@@ -145,7 +145,7 @@ _TOKENS: Final = (
     ("epoch", r"\b\d{10}\.\d{3}\b"),
     ("session_id", r"\b[0-9a-f]{8}\.[0-9a-f]{1,8}\b"),
     ("backend_type", r"\b(?:" + "|".join(BACKEND_TYPES) + r")\b"),
-    ("pid", r"(?<=\[)\d+(?=\])|(?<=\()\d+(?=\))|(?<![\w.:/=-])\d+(?![\w.:/-])|(?<=pid=)\d+"),
+    ("pid", r"(?<=\[)\d+(?=[\]-])|(?<=\()\d+(?=\))|(?<![\w.:/=-])\d+(?![\w.:/-])|(?<=pid=)\d+"),
 )
 _TOKEN: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS))
 _WORD: Final = re.compile(r"\w[\w.]*(?![\w.]*=)")

@@ -54,6 +54,7 @@ StreamItem = RecoveryEvent | Unparsed
 _DEADLY: Final = frozenset({"FATAL", "PANIC"})
 _UNLISTED: Final = Message(id="", event=UNLISTED_FATAL, sample="")
 _MAX_LINE: Final = 1 << 20  # bytes; a longer line is cut
+_MAX_PUZZLING: Final = 100
 _UNFILTERED: Final = 2000  # lines read in full, unless a message of ours comes before
 _MAX_UNDECIDED: Final = 1000  # lines looked at before the format is given up
 _VERSION: Final = re.compile(
@@ -101,6 +102,7 @@ class LogStream:
         self._roles = Roles()
         self._complained = {LANGUAGE_UNREADABLE: False, TIME_ZONE_AMBIGUOUS: False}
         self._understood = False
+        self._puzzling: list[LogRecord] = []  # not read yet: perhaps in another language
         self._filter: LineFilter | None = None
         self._quoted = False  # csvlog: the next line is inside a quoted field
         self._open = False  # the record that is held was wanted: its other lines are too
@@ -278,6 +280,8 @@ class LogStream:
             yield from self._look_for_language(record)
             found = self._recognise(record.message, PRIMARY)
         if found is None:
+            if not self._understood and len(self._puzzling) < _MAX_PUZZLING:
+                self._puzzling.append(record)
             if record.severity in _DEADLY and self._roles.is_recovery(record):
                 yield self._event(_UNLISTED, {}, record, self._instant(record), proven=True)
             return
@@ -367,6 +371,7 @@ class LogStream:
                 if self._reader is not None:
                     self._reader.use(self.languages)
                 self._filter = None
+                yield from self._read_again()
                 return
         if starts:
             self._complained[LANGUAGE_UNREADABLE] = True
@@ -374,6 +379,12 @@ class LogStream:
                 name=LANGUAGE_UNREADABLE, at=self._instant(record), severity="",
                 message=record.message,
             )  # fmt: skip
+
+    def _read_again(self) -> Iterator[StreamItem]:
+        """Read the records that came before their language was known."""
+        puzzling, self._puzzling = self._puzzling, []
+        for record in puzzling:
+            yield from self._interpret_record(record)
 
     def _fits(self, language: Language, text: str, *, starts: bool) -> bool:
         if starts:

@@ -9,7 +9,7 @@ from functools import reduce
 from parsers.errors import ParseError
 from parsers.segment import NameKind, parse_segment_name, parse_wal_name
 from rules.evidence import AbsentFacts, SequenceFacts
-from rules.facts import ArchiveFacts, ArchiverFacts, ArchiveStatusFacts, BackupFacts
+from rules.facts import ArchivedFile, ArchiveFacts, ArchiverFacts, ArchiveStatusFacts, BackupFacts
 from rules.sequence import (
     ACKNOWLEDGED,
     DELAYED,
@@ -23,7 +23,10 @@ from rules.timelines import TimelineTree, build_tree
 
 
 def merge_archives(archives: Sequence[ArchiveFacts]) -> ArchiveFacts:
-    """See several archives of one cluster as one: the first that holds a file provides it."""
+    """See several archives of one cluster as one: the first that holds a file provides it.
+
+    What the others hold of the same segment are its copies.
+    """
     return reduce(_over, archives)
 
 
@@ -34,6 +37,7 @@ def _over(first: ArchiveFacts, second: ArchiveFacts) -> ArchiveFacts:
     return replace(
         first,
         url=f"{first.url} + {second.url}",
+        copies=_copies(first, second),
         listed_at=min(first.listed_at, second.listed_at),
         segment_size_bytes=first.segment_size_bytes or second.segment_size_bytes,
         segments={**second.segments, **first.segments},
@@ -46,9 +50,20 @@ def _over(first: ArchiveFacts, second: ArchiveFacts) -> ArchiveFacts:
     )
 
 
+def _copies(first: ArchiveFacts, second: ArchiveFacts) -> dict[str, tuple[ArchivedFile, ...]]:
+    copies = {**second.copies, **first.copies}
+    for name in first.segments.keys() & second.segments.keys():
+        found = (second.segments[name], *second.copies.get(name, ()))
+        own = {first.segments[name], *first.copies.get(name, ())}
+        further = [file for file in found if file not in own]  # the same directory, named twice
+        if further:
+            copies[name] = (*first.copies.get(name, ()), *further)
+    return copies
+
+
 def timeline_tree(archive: ArchiveFacts, backups: Iterable[BackupFacts] = ()) -> TimelineTree:
     """The tree of all timelines that the archive or a backup knows of."""
-    seen = {int(name[:8], 16) for name in archive.segments}
+    seen = {int(text, 16) for text in {name[:8] for name in archive.segments}}
     seen |= {backup.label.timeline for backup in backups}
     return build_tree(archive.histories, seen)
 
@@ -70,7 +85,7 @@ def judge_sequence(
     """
     present = number_segments(archive.segments, segment_size_bytes)
     found = find_gaps(present, tree, segment_size_bytes, backups or ())
-    held = number_segments(waiting, segment_size_bytes)
+    held = number_segments(filter(_is_segment, waiting), segment_size_bytes)
     gaps: list[Gap] = []
     for gap in found:
         for part in _split(gap, held.get(gap.timeline, frozenset())):

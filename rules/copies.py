@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from parsers.wal_damage import DamageKind
-from rules.facts import DamagedSegment, SegmentCopy
+from rules.facts import SegmentCopy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class CopiesJudgement:
 
     serves: int  # index of the file that recovery should be given
     copies: tuple[SegmentCopy, ...]  # the others
-    conflict: DamagedSegment | None
+    conflict: str | None  # why nobody can tell which one is right
 
 
 def judge_copies(segment: str, readings: Sequence[CopyReading]) -> CopiesJudgement:
@@ -50,19 +50,15 @@ def judge_copies(segment: str, readings: Sequence[CopyReading]) -> CopiesJudgeme
             for index, reading in enumerate(readings)
             if index != serves
         ),
-        conflict=_conflict(segment, readings, [readings[index] for index in valid]),
+        conflict=_conflict(readings, [readings[index] for index in valid]),
     )
 
 
-def _conflict(
-    segment: str, readings: Sequence[CopyReading], valid: Sequence[CopyReading]
-) -> DamagedSegment | None:
+def _conflict(readings: Sequence[CopyReading], valid: Sequence[CopyReading]) -> str | None:
     if _contents(valid or readings) == 1:
         return None
     urls = ", ".join(reading.url for reading in valid or readings)
-    detail = f"copies that differ are each valid: {urls}" if valid else f"none is valid: {urls}"
-    kind = DamageKind.CONFLICTING_COPIES.value
-    return DamagedSegment(segment=segment, kind=kind, lsn=None, detail=detail)
+    return f"copies that differ are each valid: {urls}" if valid else f"none is valid: {urls}"
 
 
 def _contents(readings: Iterable[CopyReading]) -> int:

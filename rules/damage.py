@@ -27,16 +27,22 @@ def system_identifier_of(scans: Iterable[SegmentScan]) -> int | None:
 
 
 def judge_scans(
-    scans: Scans, tree: TimelineTree, segment_size_bytes: int, system_identifier: int | None
+    scans: Scans,
+    may_end_early: Container[str],
+    tree: TimelineTree,
+    segment_size_bytes: int,
+    system_identifier: int | None,
 ) -> tuple[DamagedSegment, ...]:
     """List the damaged segments, one entry each, by name.
 
+    `may_end_early` names those that may end before the segment does: see left_segments.
     `system_identifier` is the cluster's own, from its control file or a backup; None lets the
     majority of the segments decide.
     """
     expected = system_identifier or system_identifier_of(scans.values())
-    forks = left_segments(tree, segment_size_bytes)
-    alone = {name: damage_alone(name, scan, expected, forks) for name, scan in scans.items()}
+    alone = {
+        name: damage_alone(name, scan, expected, may_end_early) for name, scan in scans.items()
+    }
     damages = {name: damage for name, damage in alone.items() if damage is not None}
     sound = {name: scan for name, scan in scans.items() if name not in damages}
     for run in runs_of(sound, tree, segment_size_bytes):
@@ -50,10 +56,11 @@ def judge_scans(
 
 
 def damage_alone(
-    name: str, scan: SegmentScan, system_identifier: int | None, forks: Container[str]
+    name: str, scan: SegmentScan, system_identifier: int | None, may_end_early: Container[str]
 ) -> Damage | None:
-    """What is wrong with a segment whatever its neighbours are. `forks`: see left_segments."""
-    return _foreign(scan, system_identifier) or judge_end(scan, may_end_early=name in forks)
+    """What is wrong with a segment whatever its neighbours are."""
+    early = name in may_end_early
+    return _foreign(scan, system_identifier) or judge_end(scan, may_end_early=early)
 
 
 def _foreign(scan: SegmentScan, expected: int | None) -> Damage | None:

@@ -54,6 +54,25 @@ class AbsentFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """What WAL outside the archives adds to one backup's window on one timeline."""
+
+    backup: str
+    timeline: int
+    from_lsn: int | None  # where the window would end without it; None: there would be none
+    to_lsn: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElsewhereFacts:
+    """WAL that lies in no archive, and what it adds."""
+
+    urls: tuple[str, ...]
+    segments: tuple[str, ...]  # that no archive has
+    gains: tuple[Gain, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What is known at `now`, and what should be."""
 

@@ -7,7 +7,7 @@ Field names are the column names of the view or function that they come from, wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -204,6 +204,7 @@ class BackupFacts:
     segment_size_bytes: int | None
     control: ControlFile | None  # its pg_control; None: it cannot be read
     wal: frozenset[str]  # segments in its own pg_wal
+    wal_files: Mapping[str, ArchivedFile] = field(default_factory=dict)  # where each of them lies
     bad_files: tuple[str, ...]  # absent, or not as the manifest says; each with the reason
     files_checked: int | None  # how many of the manifest's files were looked at; None: none
     manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from parsers.wal_damage import DamageKind
 from rules.facts import BackupFacts
 from rules.goal import Goal
 from rules.recovery import simulate
@@ -33,11 +34,12 @@ def _timelines(restore: Restore, tree: TimelineTree) -> list[int]:
 
 def _window(found: RestorableWindow) -> Window:
     obstacle = found.obstacle
+    ends_early = obstacle is not None and (obstacle.newer_wal or obstacle.kind in set(DamageKind))
     return Window(
         timeline=found.timeline,
         from_lsn=found.from_lsn,
         to_lsn=found.to_lsn,
-        obstacle=obstacle.segment if obstacle and obstacle.newer_wal else None,
+        obstacle=obstacle.segment if obstacle and ends_early else None,
         from_time=found.from_time,
         to_time=found.to_time,
         commits=found.commits,

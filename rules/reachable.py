@@ -175,7 +175,8 @@ def _other_timeline(
     """
     if goal.timeline != "latest":
         return None
-    for timeline in sorted(known_histories(restore) | _timelines_with_wal(restore), reverse=True):
+    timelines = {*known_histories(restore), *restore.wal.newest_names()}
+    for timeline in sorted(timelines, reverse=True):
         if timeline <= start.timeline:
             break
         history = restore.histories.get(timeline)
@@ -187,10 +188,6 @@ def _other_timeline(
         if stop_lsn is None or left is None or stop_lsn > left:
             return False, f"{said}: a history file between the two is missing"
     return None
-
-
-def _timelines_with_wal(restore: Restore) -> set[int]:
-    return {int(prefix, 16) for prefix in {name[:8] for name in restore.wal.names}}
 
 
 def _leaves_at(start: Start, other: tuple) -> int | None:  # type: ignore[type-arg]

@@ -25,18 +25,18 @@ from dataclasses import replace
 from typing import Final
 
 from parsers.lsn import format_lsn
-from parsers.segment import segment_of
+from parsers.segment import parse_segment_name, segment_of
 from parsers.wal_damage import DamageKind
 from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Obstacle, Outcome, Stop
 from rules.reachable import judge_end_of_wal, judge_stop
-from rules.recovery_hazards import Watch, check_settings
+from rules.recovery_hazards import Hazard, Watch, check_settings
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
-from rules.restore import Restore
+from rules.restore import Restore, Wal
 from rules.stop_point import Found, find_stop
 from rules.timelines import latest_timeline
 
@@ -106,7 +106,7 @@ def _replay_piece(
         hazard = watch.first(facts, found.replayed_lsn if found else None)
         if hazard:
             progress.remember_until(facts, hazard.lsn, hazard.lsn)
-            return replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+            return _killed(restore, progress, hazard)
         if found:
             progress.remember_until(facts, found.replayed_lsn, found.read_lsn + found.counted)
             return _stopped(restore, goal, progress, watch, found)
@@ -135,6 +135,14 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
         segments_needed=tuple(progress.segments),
         bytes_needed=len(progress.segments) * restore.wal.segment_size,
     )
+
+
+def _killed(restore: Restore, progress: Progress, hazard: Hazard) -> Outcome:
+    """A record kills the server while it is replayed."""
+    outcome = replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+    if progress.consistency and progress.consistency.lsn > hazard.lsn:
+        return replace(outcome, consistent_lsn=None)
+    return outcome
 
 
 def _stopped(
@@ -192,6 +200,18 @@ def _at_end_of_wal(
         missing = messages.CONSISTENCY_MISSING
         fatal = missing if progress.backup_end else messages.BACKUP_END_MISSING
         return replace(outcome, reason=f"{where}, before the backup is consistent", fatal=fatal)
+    return _opened_at_end(restore, goal, progress, watch, outcome, obstacle)
+
+
+def _opened_at_end(
+    restore: Restore,
+    goal: Goal,
+    progress: Progress,
+    watch: Watch,
+    outcome: Outcome,
+    obstacle: Obstacle,
+) -> Outcome:
+    """Without a target, the end of WAL is where the server opens."""
     stop = Stop(
         position="at",
         kind="end_of_wal",
@@ -263,23 +283,22 @@ def _has_newer(restore: Restore, start: Start, obstacle: Obstacle) -> bool:
     Names alone do not say it of a pg_wal: recycled files wait there under future names.
     """
     wal = restore.wal
-    bounds = {
-        stretch.timeline: (
-            max(obstacle.segment[8:], wal.name(0, stretch.begin_lsn // wal.segment_size)[8:]),
-            "G"
-            if stretch.end_lsn is None
-            else wal.name(0, stretch.end_lsn // wal.segment_size)[8:],
-        )
-        for stretch in start.path
-    }
-    nowhere = ("G", "")
-    behind = []
-    for name in wal.names:
-        low, high = bounds.get(int(name[:8], 16), nowhere)
-        if low < name[8:] <= high:
-            behind.append(name)
-    if not behind:
-        return False
-    nearest = min(behind, key=lambda name: name[8:])
-    scan = wal.archived(nearest) or wal.carried(nearest)
-    return not (scan and scan.damage and scan.damage.kind is DamageKind.WRONG_ADDRESS)
+    newest = wal.newest_names()
+    _, stopped = parse_segment_name(obstacle.segment, wal.segment_size)
+    for stretch in start.path:
+        if stretch.timeline not in newest:
+            continue
+        _, last = parse_segment_name(newest[stretch.timeline], wal.segment_size)
+        if stretch.end_lsn is not None:
+            last = min(last, segment_of(stretch.end_lsn, wal.segment_size))
+        first = max(stopped, segment_of(stretch.begin_lsn, wal.segment_size) - 1) + 1
+        names = (wal.name(stretch.timeline, number) for number in range(first, last + 1))
+        name = next((name for name in names if name in wal.names), None)
+        if name is not None:
+            return not _is_recycled(wal, name)
+    return False
+
+
+def _is_recycled(wal: Wal, name: str) -> bool:
+    scan = wal.archived(name) or wal.carried(name)
+    return bool(scan and scan.damage and scan.damage.kind is DamageKind.WRONG_ADDRESS)

@@ -10,7 +10,7 @@ from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
-from rules.evidence import Evidence, SequenceFacts
+from rules.evidence import ElsewhereFacts, Evidence, Gain, SequenceFacts
 from rules.facts import (
     ArchiveFacts,
     BackupFacts,
@@ -72,6 +72,7 @@ class Report:
     server_major: int | None
     verified_at: datetime | None  # when the oldest of the readings was taken
     archives: tuple[ArchiveReport, ...]
+    elsewhere: tuple[ArchiveFacts, ...]
     backups: tuple[BackupReport, ...]
     tree: TimelineTree
     scan: ScanFacts | None
@@ -85,6 +86,7 @@ class Gathered:
     """What was read, before anything is judged."""
 
     archives: tuple[ArchiveFacts, ...]
+    elsewhere: tuple[ArchiveFacts, ...] = ()  # WAL that is in no archive
     backups: BackupsFacts | None  # None: none was asked about
     system_identifier: int | None
     server_major: int | None
@@ -96,11 +98,14 @@ class Gathered:
 def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
     """Judge what was gathered."""
     backups = gathered.backups.backups if gathered.backups else ()
-    archive = merge_archives(gathered.archives) if gathered.archives else None
+    sources = (*gathered.archives, *gathered.elsewhere)
+    archive = merge_archives(sources) if sources else None
     size = _segment_size(archive, backups)
     tree = timeline_tree(archive, backups) if archive else TimelineTree(timelines={})
     sequences = [_sequence(each, tree, size, gathered.backups) for each in gathered.archives]
-    whole = _sequence(archive, tree, size, gathered.backups) if archive else None
+    whole = sequences[0] if sequences and len(sources) == 1 else None
+    if archive is not None and whole is None:
+        whole = _sequence(archive, tree, size, gathered.backups)
     reports = tuple(
         _report_backup(backup, gathered, archive, whole, tree, size) for backup in backups
     )
@@ -109,7 +114,8 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target = predict_target(question.target, question.goal, restores, question.note)
     else:
         target = _judge_target(question.target, reports, archive, tree)
-    findings = _findings(question, gathered, archive, whole, target, checks)
+    gain = find_gain(gathered, reports, tree, size) if gathered.elsewhere else None
+    findings = _findings(question, gathered, archive, whole, target, gain, checks)
     return Report(
         question=question,
         verdict=verdict_of(findings),
@@ -122,6 +128,7 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
             ArchiveReport(facts=facts, sequence=sequence)
             for facts, sequence in zip(gathered.archives, sequences, strict=True)
         ),
+        elsewhere=gathered.elsewhere,
         backups=reports,
         tree=tree,
         scan=gathered.scan,
@@ -131,6 +138,35 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target=target,
         findings=findings,
     )
+
+
+def find_gain(
+    gathered: Gathered, reports: Sequence[BackupReport], tree: TimelineTree, size: int | None
+) -> ElsewhereFacts:
+    """What the WAL outside the archives adds to what these hold, by the names of both."""
+    archived = {name for archive in gathered.archives for name in archive.segments}
+    further = {name for wal in gathered.elsewhere for name in wal.segments}
+    only = further - archived
+    broken = {copy.segment for copy in (gathered.scan.copies if gathered.scan else ()) if copy.kind}
+    gains: list[Gain] = []
+    for report in reports if size else ():
+        assert size is not None
+        usable = (archived - (broken & further)) | report.facts.wal
+        without = {r.timeline: r for r in find_reaches(report.facts, tree, usable, size)}
+        for window in report.windows:
+            before = without.get(window.timeline)
+            was = window_of(report.facts, before) if before else None
+            if was is None or was.to_lsn < window.to_lsn:
+                gains.append(
+                    Gain(
+                        backup=report.facts.url,
+                        timeline=window.timeline,
+                        from_lsn=was.to_lsn if was else None,
+                        to_lsn=window.to_lsn,
+                    )
+                )
+    urls = tuple(wal.url for wal in gathered.elsewhere)
+    return ElsewhereFacts(urls=urls, segments=tuple(sorted(only)), gains=tuple(gains))
 
 
 def _segment_size(archive: ArchiveFacts | None, backups: Sequence[BackupFacts]) -> int | None:
@@ -168,7 +204,7 @@ def _report_backup(
     elif archive is not None and size is not None:
         scan = gathered.scan
         damaged = {damage.segment for damage in scan.damaged} if scan else set()
-        usable = (archive.segments.keys() - damaged) | backup.wal
+        usable = (archive.segments.keys() | backup.wal) - damaged
         reaches = tuple(find_reaches(backup, tree, usable, size))
         windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
         state = state_by(windows, state) if state is BackupState.RESTORABLE else state
@@ -211,6 +247,7 @@ def _findings(
     archive: ArchiveFacts | None,
     sequence: SequenceFacts | None,
     target: TargetFacts,
+    gain: ElsewhereFacts | None,
     checks: Mapping[str, Check],
 ) -> tuple[Finding, ...]:
     found = {
@@ -219,6 +256,7 @@ def _findings(
         SequenceFacts: sequence,
         BackupsFacts: gathered.backups,
         ScanFacts: gathered.scan,
+        ElsewhereFacts: gain,
     }
     facts = {kind: value for kind, value in found.items() if value is not None}
     evidence = Evidence(now=question.now, objectives=_NO_OBJECTIVES, facts=facts)

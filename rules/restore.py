@@ -6,7 +6,7 @@ caller gives, so that only the segments on the way are ever read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from parsers.pg_control import ControlFile
@@ -37,8 +37,6 @@ class Server:
 
 ReadSegment = Callable[[str], SegmentScan | None]
 FindRecord = Callable[[str, int, int | None], RecordPlace | None]
-
-
 ScanFrom = Callable[[str, int], SegmentScan | None]
 
 
@@ -67,9 +65,29 @@ class Wal:
     carried: ReadSegment = _no_segment  # in the pg_wal that the backup brings
     # (segment, lsn) -> the scan of what starts at lsn, whatever comes before: parsers.wal_resume
     scan_from: ScanFrom = _no_scan
+    # timeline -> its newest of `names`; a caller with many names and backups finds it once
+    newest: Mapping[int, str] | None = None
 
     def name(self, timeline: int, number: int) -> str:
         return segment_name(timeline, number, self.segment_size)
+
+    def newest_names(self) -> Mapping[int, str]:
+        return self.newest or newest_by_timeline(self.names, self.segment_size)
+
+
+def newest_by_timeline(names: Iterable[str], segment_size: int) -> dict[int, str]:
+    """The newest segment of each timeline; names that no segment of this size has do not count.
+
+    >>> newest_by_timeline(["000000010000000000000003", "0000000100000000FFFFFFFF"], 1 << 24)
+    {1: '000000010000000000000003'}
+    """
+    beyond = f"{0x1_0000_0000 // segment_size:08X}"
+    newest: dict[str, str] = {}
+    for name in names:
+        timeline = name[:8]
+        if name > newest.get(timeline, "") and name[16:] < beyond:
+            newest[timeline] = name
+    return {int(timeline, 16): name for timeline, name in newest.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

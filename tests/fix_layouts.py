@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import lzma
 import os
@@ -10,13 +11,18 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import lz4.frame
 import pytest
 
 from agent.postgres.account import Account
+from agent.postgres.cluster import Cluster
+from agent.postgres.installation import Installation
+from tests.fix_check import make_history
 from tests.fix_postgres import IN_CI
 
 if sys.version_info >= (3, 14):
@@ -63,6 +69,102 @@ def mix_codecs(archive: Path) -> None:
         suffix = suffixes[position % len(suffixes)]
         if suffix:
             compress_file(path, suffix)
+
+
+@contextlib.contextmanager
+def promoted(cluster: Cluster) -> Iterator[None]:
+    """The server, from the end of its recovery on: it takes connections before."""
+    with cluster.running():
+        deadline = time.monotonic() + 60
+        while not any("archive recovery complete" in line for line in cluster.log_lines()):
+            log = "\n".join(cluster.log_lines(last=20))
+            assert cluster.is_running() and time.monotonic() < deadline, log
+            time.sleep(0.1)
+        yield
+
+
+@dataclass(frozen=True)
+class DeadPrimary:
+    """What is left of a primary whose archiving broke before it died, and its backups."""
+
+    archive: Path  # lacks the newest segments
+    pg_wal: Path  # has them, and recycled ones under future names
+    plain: Path  # a plain backup
+    tar: Path  # an earlier one in tar format, with a tablespace
+    tablespace: int  # its OID
+    rows_archived: int  # in table t, by what the archive holds
+    rows: int  # by all WAL that is left
+    last_segment: str  # that the server wrote to
+
+
+@pytest.fixture(scope="session")
+def dead_primary(
+    account: Account,
+    installations: dict[int, Installation],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> DeadPrimary:
+    """Made once; tests change copies of its directories."""
+    home = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
+    home.chmod(0o755)
+    cluster = Cluster(installations[16], home / "c", account)
+    cluster.initdb(segment_mib=1)
+    archive = account.make_directory(cluster.home / "archive")
+    cluster.configure(
+        fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
+        min_wal_size="24MB", max_wal_size="24MB", autovacuum=False,
+    )  # fmt: skip
+    backups = account.make_directory(cluster.home / "backups")
+    with cluster.running():
+        space = account.make_directory(cluster.home / "space")
+        cluster.sql(f"CREATE TABLESPACE space LOCATION '{space}'")  # type: ignore[arg-type]
+        cluster.sql("CREATE TABLE elsewhere TABLESPACE space AS SELECT generate_series(1, 99) n")
+        cluster.base_backup(backups / "tar", "-Ft")
+        ((oid,),) = cluster.sql("SELECT oid FROM pg_tablespace WHERE spcname = 'space'")
+        cluster.sql("DROP TABLE elsewhere")
+        cluster.sql("DROP TABLESPACE space")  # before the plain backup: nothing replays it
+        make_history(cluster, rounds=2)
+        _fill(cluster, archive)
+        ((rows_archived,),) = cluster.sql("SELECT count(*) FROM t")
+        cluster.configure(archive_command="/bin/false")
+        cluster.reload()
+        cluster.sql("CHECKPOINT")
+        for _ in range(2):
+            cluster.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 1500) n")
+            cluster.sql("SELECT pg_switch_wal()")
+        cluster.sql("INSERT INTO t VALUES (0)")
+        ((rows, last),) = cluster.sql(
+            "SELECT count(*), pg_walfile_name(pg_current_wal_lsn()) FROM t"
+        )
+        cluster.stop("immediate")
+    kept = tmp_path_factory.mktemp("dead")
+    for name, source in (
+        ("archive", archive), ("pg_wal", cluster.data / "pg_wal"), ("plain", backups / "one"),
+        ("tar", backups / "tar"),
+    ):  # fmt: skip
+        shutil.copytree(source, kept / name)
+    shutil.rmtree(home, ignore_errors=True)
+    return DeadPrimary(
+        kept / "archive",
+        kept / "pg_wal",
+        kept / "plain",
+        kept / "tar",
+        oid,
+        rows_archived,
+        rows,
+        last,
+    )
+
+
+def _fill(cluster: Cluster, archive: Path) -> None:
+    """Write until segments are recycled, and wait until all of them are archived."""
+    for _ in range(6):
+        cluster.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 1500) n")
+        cluster.sql("CHECKPOINT")
+    ((last,),) = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")
+    deadline = time.monotonic() + 60
+    while not (archive / last).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 FetchWal = Callable[..., str]

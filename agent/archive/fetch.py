@@ -15,13 +15,8 @@ import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from agent.archive.codecs import (
-    READABLE_SUFFIXES,
-    BrokenStream,
-    Flaw,
-    open_stream,
-    read_content,
-)
+from agent.archive.codecs import READABLE_SUFFIXES, Flaw
+from agent.archive.stored import read_stored
 from agent.archive.tree import CannotList, find_files
 from parsers.errors import ParseError
 from parsers.segment import NameKind, WalName, parse_segment_name, parse_wal_name
@@ -42,6 +37,17 @@ class Wanted(NamedTuple):
     name: WalName
     system_identifier: int | None  # None: its control file is not at hand
     is_standby: bool  # it asks again, so a file that is still being written can wait
+
+
+class StoredAt(NamedTuple):
+    """Where a file lies."""
+
+    directory: str  # or a tar
+    name: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.directory}/{self.name}"
 
 
 class Candidate(NamedTuple):
@@ -96,18 +102,24 @@ def _read_all(wanted: Wanted, roots: Sequence[str]) -> list[Candidate]:
     """Every file of the name, in the order of the archives; all of them when none is whole."""
     plain = wanted.name.plain
     names = [plain, *(f"{plain}{suffix}" for suffix in READABLE_SUFFIXES)]
-    try:
-        paths = [path for root in roots for path in find_files(os.path.normpath(root), names)]
-    except CannotList as error:
-        raise Refused(str(error)) from None
-    return [candidate for path in paths if (candidate := _read(path, wanted)) is not None]
+    files: list[StoredAt] = []
+    for root in map(os.path.normpath, roots):
+        if os.path.isfile(root):  # noqa: PTH113 - a pg_wal.tar
+            files += [StoredAt(root, member) for member in (plain, f"pg_wal/{plain}")]
+            continue
+        try:
+            files += [StoredAt(*os.path.split(path)) for path in find_files(root, names)]
+        except CannotList as error:
+            raise Refused(str(error)) from None
+    return [candidate for file in files if (candidate := _read(file, wanted)) is not None]
 
 
-def _read(path: str, wanted: Wanted) -> Candidate | None:
+def _read(file: StoredAt, wanted: Wanted) -> Candidate | None:
     """Read one file and say what is wrong with it; None when it vanished."""
+    path = file.path
     check = _check_segment if _is_segment(wanted.name) else _check_small
     try:
-        return check(path, wanted)
+        return check(file, wanted)
     except FileNotFoundError:
         dangling = os.path.islink(path)  # noqa: PTH114
         return Candidate(path, b"", "a symbolic link that leads nowhere") if dangling else None
@@ -121,23 +133,37 @@ def _is_segment(name: WalName) -> bool:
     return name.kind in (NameKind.SEGMENT, NameKind.PARTIAL)
 
 
-def _check_segment(path: str, wanted: Wanted) -> Candidate:
+def _check_segment(file: StoredAt, wanted: Wanted) -> Candidate | None:
     """Read a segment of the size that it says, and hold its first page to its name."""
-    try:
-        with open_stream(path) as stream:
-            head = stream.read(LONG_HEADER_BYTES)
-    except BrokenStream as error:
-        return Candidate(path, b"", str(error), error.flaw is Flaw.CUT)
-    if len(head) < LONG_HEADER_BYTES:
-        return Candidate(path, head, f"only {len(head)} bytes", is_short=True)
-    header = parse_segment_header(head)
-    content = read_content(path, header.segment_size)
+    path = file.path
+    head = read_stored(*file, LONG_HEADER_BYTES)
+    if head.flaw not in (None, Flaw.LONGER):
+        return Candidate(path, b"", head.detail, head.flaw is Flaw.CUT)
+    if len(head.data) < LONG_HEADER_BYTES:
+        return Candidate(path, b"", f"only {len(head.data)} bytes", is_short=True)
+    header = parse_segment_header(head.data)
+    if _is_recycled(file, header, wanted):
+        return None
+    content = read_stored(*file, header.segment_size)
     if content.flaw is not None:
         return Candidate(path, b"", content.detail, content.flaw is Flaw.CUT)
     if len(content.data) < header.segment_size:
         complaint = f"{len(content.data)} bytes instead of {header.segment_size}"
         return Candidate(path, b"", complaint, is_short=True)
     return Candidate(path, content.data, _foreign(header, wanted))
+
+
+def _is_recycled(file: StoredAt, header: LongPageHeader, wanted: Wanted) -> bool:
+    """In a server's own pg_wal a file of the future holds what it held before: that is no WAL yet.
+
+    In an archive the same would be a file under a wrong name.
+    """
+    assert wanted.name.segment is not None
+    number = parse_segment_name(wanted.name.segment, header.segment_size)[1]
+    return header.page.lsn < number * header.segment_size and (
+        os.path.basename(file.directory) == "pg_wal"  # noqa: PTH119
+        or os.path.isdir(f"{file.directory}/archive_status")  # noqa: PTH112
+    )
 
 
 def _foreign(header: LongPageHeader, wanted: Wanted) -> str | None:
@@ -155,8 +181,9 @@ def _foreign(header: LongPageHeader, wanted: Wanted) -> str | None:
     return None
 
 
-def _check_small(path: str, wanted: Wanted) -> Candidate:
-    content = read_content(path, _SMALL_FILE_BYTES)
+def _check_small(file: StoredAt, wanted: Wanted) -> Candidate:
+    path = file.path
+    content = read_stored(*file, _SMALL_FILE_BYTES)
     if content.flaw is not None:
         return Candidate(path, b"", content.detail, content.flaw is Flaw.CUT)
     if wanted.name.kind is NameKind.TIMELINE_HISTORY:

@@ -55,6 +55,7 @@ class SegmentReadings:
     unread: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)  # the file cannot be opened or read
     copies: dict[str, list[tuple[ArchivedFile, ScannedSegment]]] = field(default_factory=dict)
+    serving: dict[str, ArchivedFile] = field(default_factory=dict)  # chosen among copies
 
     @property
     def oldest_read_at(self) -> datetime | None:
@@ -67,29 +68,27 @@ def scan_facts(
     tree: TimelineTree,
     segment_size: int,
     system_identifier: int | None,
+    may_end_early: Iterable[str] = (),
 ) -> ScanFacts:
     """Judge a round of readings. Where a segment has copies, `readings` keeps the one that serves.
 
-    A segment of which no two readings agree on what is valid is damaged, whatever the file that
-    was chosen says of itself.
+    `may_end_early`: segments that are still being written, as a dead primary's last one was.
     """
     expected = system_identifier or system_identifier_of(
         scanned.scan for scanned in readings.scans.values()
     )
-    copies, conflicts = _settle_copies(readings, left_segments(tree, segment_size), expected)
+    forks = left_segments(tree, segment_size) | set(may_end_early)
+    copies = _settle_copies(readings, forks, expected)
     scans = {name: scanned.scan for name, scanned in readings.scans.items()}
-    contested = {damage.segment for damage in conflicts}
-    judged = judge_scans(scans, tree, segment_size, expected)
     unreadable = [
         DamagedSegment(segment=name, kind=DamageKind.UNREADABLE.value, lsn=None, detail=why)
         for name, why in sorted(readings.unreadable.items())
     ]
-    damaged = [damage for damage in judged if damage.segment not in contested]
     return ScanFacts(
         depth=depth,
         read=frozenset(scans),
         unread=readings.unread | readings.unreadable,
-        damaged=(*sorted((*damaged, *conflicts), key=lambda d: d.segment), *unreadable),
+        damaged=(*judge_scans(scans, forks, tree, segment_size, expected), *unreadable),
         oldest_read_at=readings.oldest_read_at,
         copies=copies,
     )
@@ -97,18 +96,25 @@ def scan_facts(
 
 def _settle_copies(
     readings: SegmentReadings, forks: Container[str], system_identifier: int | None
-) -> tuple[tuple[SegmentCopy, ...], list[DamagedSegment]]:
+) -> tuple[SegmentCopy, ...]:
     copies: list[SegmentCopy] = []
-    conflicts: list[DamagedSegment] = []
     for name, files in sorted(readings.copies.items()):
         judgement = judge_copies(
             name, [_copy(name, *read, forks, system_identifier) for read in files]
         )
-        readings.scans[name] = files[judgement.serves][1]
-        copies += judgement.copies
+        file, scanned = files[judgement.serves]
         if judgement.conflict:
-            conflicts.append(judgement.conflict)
-    return tuple(copies), conflicts
+            scanned = replace(scanned, scan=_contested(scanned.scan, judgement.conflict))
+        readings.scans[name], readings.serving[name] = scanned, file
+        copies += judgement.copies
+    return tuple(copies)
+
+
+def _contested(scan: SegmentScan, why: str) -> SegmentScan:
+    """Nothing of a segment can be used when nobody can tell which of its files is right."""
+    lsn = scan.start_lsn
+    damage = Damage(kind=DamageKind.CONFLICTING_COPIES, lsn=lsn, detail=why)
+    return replace(scan, damage=damage, end=SegmentEnd(kind=EndKind.DAMAGED, lsn=lsn))
 
 
 def _copy(
@@ -129,7 +135,7 @@ def read_segment(
     """Read, decompress and scan one file. Runs in a worker process. Raises OSError."""
     read_at = datetime.now(UTC)
     timeline, number = parse_segment_name(name, segment_size)
-    content = read_stored(file, segment_size)
+    content = read_stored(file.directory, file.name, segment_size)
     scan = scan_segment(
         content.data,
         name_timeline=timeline,

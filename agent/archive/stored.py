@@ -6,16 +6,18 @@ when it lies nowhere else.
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from agent.archive.codecs import Content, read_content
-from rules.facts import ArchivedFile
 
 
-def read_stored(file: ArchivedFile, limit_bytes: int) -> Content:
-    """Read at most `limit_bytes` of a file's content. Raises OSError, FileNotFoundError."""
-    if Path(file.directory).is_file():
+def read_stored(directory: str, name: str, limit_bytes: int) -> Content:
+    """Read at most `limit_bytes` of a file in `directory`, or of a member of the tar of that name.
+
+    Raises OSError, FileNotFoundError.
+    """
+    if os.path.isfile(directory):  # noqa: PTH113 - pathlib costs start-up time
         from agent.archive.tar import read_member
 
-        return read_member(file.directory, file.name, limit_bytes)
-    return read_content(file.path, limit_bytes)
+        return read_member(directory, name, limit_bytes)
+    return read_content(f"{directory}/{name}", limit_bytes)

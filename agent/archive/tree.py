@@ -50,7 +50,7 @@ def find_files(root: str, names: Sequence[str]) -> Iterator[str]:
             continue
         for name in names:
             path = f"{directory}/{name}"
-            if os.path.lexists(path):
+            if os.path.isfile(path) or os.path.islink(path):  # noqa: PTH113, PTH114
                 yield path
         if status.st_nlink != 2:
             pending += _subdirectories(directory, root)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
@@ -16,16 +15,22 @@ from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
-from rules.restore import Restore, Server, Wal
+from rules.restore import Restore, Server, Wal, newest_by_timeline
 
 
 def make_wal(
-    archive: ArchiveFacts, readings: SegmentReadings, backup: BackupFacts, segment_size: int
+    archive: ArchiveFacts,
+    readings: SegmentReadings,
+    backup: BackupFacts,
+    segment_size: int,
+    newest: Mapping[int, str],
 ) -> Wal:
-    """The WAL that a restore of `backup` finds: the archive's, and what the backup carries."""
-    directory = str(Path(backup.url) / "pg_wal")
-    own = {name: ArchivedFile(directory, name, segment_size, 0, 0) for name in backup.wal}
-    files = own | dict(archive.segments)
+    """The WAL that a restore of `backup` finds: the archive's, and what the backup carries.
+
+    `newest` is the archive's newest segment by timeline, found once for all backups.
+    """
+    own = backup.wal_files
+    files = {**own, **archive.segments, **readings.serving}
 
     @cache
     def archived(name: str) -> SegmentScan | None:
@@ -36,16 +41,23 @@ def make_wal(
         if known is not None:
             return known.scan
         why = readings.unread.get(name) or readings.unreadable.get(name)
-        return _unread(file, name, segment_size, why) if why else _read(file, name, segment_size)
+        if why is not None:
+            return _unread(file, name, segment_size, why)
+        return _read(file, name, segment_size)
 
     @cache
     def carried(name: str) -> SegmentScan | None:
         return _read(own[name], name, segment_size) if name in own else None
 
+    @lru_cache(maxsize=2)
+    def content(name: str) -> bytes:
+        file = files[name]
+        return read_stored(file.directory, file.name, segment_size).data
+
     def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = read_stored(files[name], segment_size).data
+            data = content(name)
             if begin_lsn is not None:
                 data = begin_at(data, begin_lsn)
             return find_record(data, lsn, name_timeline=timeline, segment_number=number)
@@ -55,7 +67,7 @@ def make_wal(
     def scan_from(name: str, lsn: int) -> SegmentScan | None:
         timeline, number = parse_segment_name(name, segment_size)
         try:
-            data = begin_at(read_stored(files[name], segment_size).data, lsn)
+            data = begin_at(content(name), lsn)
         except (OSError, ParseError):
             return None
         return scan_segment(
@@ -69,6 +81,7 @@ def make_wal(
         carried=carried,
         find_record=locate,
         scan_from=scan_from,
+        newest=newest,
     )
 
 
@@ -109,6 +122,7 @@ def make_restores(
     major = next((major for major in majors if major), None)
     if size is None or major is None:
         return {}
+    newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
             server=Server(major=backup.major or major),
@@ -116,7 +130,7 @@ def make_restores(
             control=backup.control,
             histories=archive.histories,
             broken_histories=frozenset(archive.broken_histories),
-            wal=make_wal(archive, readings, backup, size),
+            wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
+from agent.archive.pg_wal import list_pg_wal, still_written
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
@@ -16,8 +18,8 @@ from agent.archive.scanner import (
     segments_to_read,
 )
 from agent.archive.wal import make_restores
-from agent.backups.find import read_backups
-from agent.backups.plain import BackupDepth, NotABackup, read_backup
+from agent.backups.describe import BackupDepth, NotABackup
+from agent.backups.find import read_any_backup, read_backups
 from agent.cli.entry import CannotCheck
 from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
@@ -33,15 +35,21 @@ def gather(
     archives: Sequence[str],
     backups: Sequence[str],
     backups_below: str | None,
+    elsewhere: Sequence[str] = (),
     *,
     depth: Depth | Literal["names"],
     backup_depth: BackupDepth,
     workers: int,
     on_progress: Progress = lambda done, total: None,
 ) -> Gathered:
-    """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read."""
+    """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read.
+
+    `elsewhere` names WAL that is in no archive, as a dead primary's pg_wal.
+    """
     listed = tuple(_list(url) for url in archives)
-    archive = merge_archives(listed) if listed else None
+    further = tuple(_list_elsewhere(url) for url in elsewhere)
+    gc.freeze()  # a million files need not be looked through again and again for cycles
+    archive = merge_archives((*listed, *further)) if listed or further else None
     found = _read_backups(backups, backups_below, backup_depth)
     if found is not None and archive is not None:
         found = close_backups(found, archive.backup_labels)
@@ -50,6 +58,7 @@ def gather(
     identifier = next((b.system_identifier for b in known if b.system_identifier), None)
     gathered = Gathered(
         archives=listed,
+        elsewhere=further,
         backups=found,
         system_identifier=identifier,
         server_major=major,
@@ -70,6 +79,13 @@ def _list(url: str) -> ArchiveFacts:
     return facts
 
 
+def _list_elsewhere(url: str) -> ArchiveFacts:
+    try:
+        return list_pg_wal(url)
+    except NotAnArchive as error:
+        raise CannotCheck(f"--wal {error}") from None
+
+
 def _read_backups(
     backups: Sequence[str],
     backups_below: str | None,
@@ -79,7 +95,7 @@ def _read_backups(
     if not backups and backups_below is None:
         return None
     try:
-        named = [read_backup(Path(url), depth) for url in backups]
+        named = [read_any_backup(Path(url), depth) for url in backups]
         below = read_backups(backups_below, depth) if backups_below else None
     except NotABackup as error:
         raise CannotCheck(str(error)) from None
@@ -112,14 +128,16 @@ def _with_readings(
     backups = gathered.backups.backups if gathered.backups else ()
     size = archive.segment_size_bytes
     assert size is not None
-    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
     identifier = gathered.system_identifier
     tree = timeline_tree(archive, backups)
+    written = frozenset[str]().union(*map(still_written, gathered.elsewhere))
+    facts = scan_facts(readings, depth, tree, size, identifier, may_end_early=written)
+    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
     major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
     restores = make_restores(archive, readings, backups) if depth == "records" else {}
     return replace(
         gathered,
-        scan=scan_facts(readings, depth, tree, size, identifier),
+        scan=facts,
         scans=scans,
         restores=restores,
         system_identifier=identifier or system_identifier_of(scans.values()),

@@ -92,7 +92,7 @@ def _archive(report: Report, archive: ArchiveReport) -> dict[str, Any]:
             for damage in (report.scan.damaged if report.scan else ())
             if damage.segment in facts.segments
         ],
-        "copies": list(_copies(facts)),
+        "copies": list(_copies(report, facts)),
     }
 
 
@@ -107,21 +107,27 @@ def _gap(gap: Gap) -> dict[str, Any]:
     }
 
 
-def _copies(facts: ArchiveFacts) -> Iterator[dict[str, Any]]:
-    for segment, files in sorted(facts.copies.items()):
-        first = facts.segments[segment]
-        for file in files:
+def _copies(report: Report, facts: ArchiveFacts) -> Iterator[dict[str, Any]]:
+    """The archive's files that others serve for, as they were read; unread ones by size alone."""
+    judged = {copy.url: copy for copy in report.scan.copies} if report.scan else {}
+    for segment, files in sorted(_all_files(report, facts)):
+        first, *_ = files
+        read = [judged[file.path] for file in files if file.path in judged]
+        for copy in read:
             yield {
-                "segment": segment,
-                "url": file.path,
-                "differs": _differs(first, file),
-                "kind": None,
-            }
+                "segment": segment, "url": copy.url, "differs": copy.differs, "kind": copy.kind,
+            }  # fmt: skip
+        for file in files[1:] if not read else ():
+            differs = True if file.size_bytes != first.size_bytes else None
+            yield {"segment": segment, "url": file.path, "differs": differs, "kind": None}
 
 
-def _differs(first: ArchivedFile, other: ArchivedFile) -> bool | None:
-    """By size alone; None where that cannot tell: the bytes were not compared."""
-    return True if first.size_bytes != other.size_bytes else None
+def _all_files(report: Report, facts: ArchiveFacts) -> Iterator[tuple[str, list[ArchivedFile]]]:
+    """The files of the segments that this or another archive holds more than once."""
+    read = {copy.segment for copy in report.scan.copies} if report.scan else set()
+    for segment in facts.copies.keys() | read:
+        if segment in facts.segments:
+            yield segment, [facts.segments[segment], *facts.copies.get(segment, ())]
 
 
 def _backup(report: Report, backup: BackupReport) -> dict[str, Any]:

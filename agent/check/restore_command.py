@@ -16,7 +16,7 @@ def block_to_paste(report: Report) -> str | None:
     outcome = report.target.prediction
     if outcome is None or not outcome.reachable:
         return None
-    archives = [archive.facts for archive in report.archives]
+    archives = [*(archive.facts for archive in report.archives), *report.elsewhere]
     command = restore_command(archives, outcome.segments_needed)
     return settings_block(report.question.goal, command, outcome.needs)
 
@@ -24,18 +24,25 @@ def block_to_paste(report: Report) -> str | None:
 def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> str:
     """`cp` where every segment needed is a plain file of one directory, else our own fetch-wal."""
     if len(archives) == 1 and _is_flat(archives[0], needed):
-        return f"cp {_word(archives[0].url)}/%f %p"
-    named = " ".join(f"--archive {_word(archive.url)}" for archive in archives)
+        return f"cp {_place(archives[0])}/%f %p"
+    named = " ".join(f"--archive {_place(archive)}" for archive in archives)
     return f"pitr-agent fetch-wal {named} %f %p"
 
 
 def _is_flat(archive: ArchiveFacts, needed: Iterable[str]) -> bool:
     root = Path(archive.url)
     return not any(
-        name in archive.compressed or Path(archive.segments[name].path) != root / name
+        name in archive.compressed
+        or name in archive.copies
+        or Path(archive.segments[name].path) != root / name
         for name in needed
         if name in archive.segments
     )
+
+
+def _place(archive: ArchiveFacts) -> str:
+    """The server runs the command in its data directory: a relative path would lead elsewhere."""
+    return _word(str(Path(archive.url).absolute()))
 
 
 def _word(text: str) -> str:

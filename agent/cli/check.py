@@ -14,7 +14,7 @@ from agent.cli import entry
 
 if TYPE_CHECKING:
     from rules.goal import Goal
-    from rules.report import Report
+    from rules.report import Question, Report
     from rules.target import Target
 
 _DESCRIPTION = """\
@@ -48,6 +48,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="URL",
         dest="archives",
         help="a directory that archive_command writes to; may be repeated",
+    )
+    what.add_argument(
+        "--wal",
+        action="append",
+        default=[],
+        metavar="DIR",
+        dest="elsewhere",
+        help="WAL that is in no archive, as a dead primary's pg_wal; may be repeated",
     )
     what.add_argument(
         "--backup",
@@ -95,16 +103,42 @@ def _parser() -> argparse.ArgumentParser:
         help="processes that read segments (default: %(default)s)",
     )
     how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
-    parser.add_argument("--format", default="text", choices=("text", "json", "nagios"))
+    how.add_argument(
+        "--wait",
+        type=_duration,
+        default=0.0,
+        metavar="DURATION",
+        help="how long to wait for a backup's last segment, as 2m (default: not at all)",
+    )
+    parser.add_argument(
+        "--format", default="text", choices=("text", "json", "nagios", "prometheus")
+    )
     return parser  # fmt: skip
+
+
+def _duration(text: str) -> float:
+    from agent.durations import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     _complete(arguments)
-    target = _target(arguments)
-    report = _check(arguments, target)
-    print(_render(report, arguments.format))
+    question = _question(arguments)
+    try:
+        report = _check(arguments, question)
+    except Exception as error:
+        # Programs get their document whatever happens; the line for a person follows on stderr.
+        if arguments.format != "text":
+            from agent.check.run import report_failure
+
+            print(_render(report_failure(question, str(error)), arguments))
+        raise
+    print(_render(report, arguments))
     return report.verdict.status
 
 
@@ -114,7 +148,9 @@ def _complete(arguments: argparse.Namespace) -> None:
         raise entry.UsageError("--cluster needs --config FILE")
     if arguments.config:
         _take_from_config(arguments)
-    if not arguments.archives and not arguments.backups and not arguments.backups_below:
+    if not any(
+        (arguments.archives, arguments.elsewhere, arguments.backups, arguments.backups_below)
+    ):
         raise entry.UsageError(
             "nothing to look at: name an --archive and a --backup (type  pitr-check --help)"
         )
@@ -176,24 +212,31 @@ def _read_goal(target: Target, backup: Path | None) -> tuple[Goal, str]:
         raise entry.UsageError(error.message) from None
 
 
-def _check(arguments: argparse.Namespace, target: Target) -> Report:
-    from agent.check.gather import gather
-    from rules.check import load_catalogue
-    from rules.report import Question, build_report
+def _question(arguments: argparse.Namespace) -> Question:
+    from rules.report import Question
 
-    now = _now(arguments.now)
+    target = _target(arguments)
     first_backup = Path(arguments.backups[0]) if arguments.backups else None
     goal, note = _read_goal(target, first_backup)
-    gathered = gather(
-        arguments.archives,
-        arguments.backups,
-        arguments.backups_below,
+    now = _now(arguments.now)
+    return Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
+
+
+def _check(arguments: argparse.Namespace, question: Question) -> Report:
+    from agent.check.progress import progress_bar
+    from agent.check.run import Sources, check
+
+    sources = Sources(
+        archives=arguments.archives,
+        elsewhere=arguments.elsewhere,
+        backups=arguments.backups,
+        backups_below=arguments.backups_below,
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
         workers=arguments.workers,
     )
-    question = Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
-    return build_report(question, gathered, load_catalogue())
+    with progress_bar(shown=arguments.format == "text") as on_progress:
+        return check(question, sources, wait_seconds=arguments.wait, on_progress=on_progress)
 
 
 def _now(text: str | None) -> datetime:
@@ -208,15 +251,19 @@ def _now(text: str | None) -> datetime:
     return now if now.tzinfo else now.replace(tzinfo=UTC)
 
 
-def _render(report: Report, output: str) -> str:
-    if output == "json":
+def _render(report: Report, arguments: argparse.Namespace) -> str:
+    if arguments.format == "json":
         from agent.check.render_json import render_json
 
         return render_json(report)
-    if output == "nagios":
+    if arguments.format == "nagios":
         from agent.check.render_nagios import render_nagios
 
         return render_nagios(report)
+    if arguments.format == "prometheus":
+        from agent.check.render_prometheus import render_prometheus
+
+        return render_prometheus(report, arguments.cluster or "")
     from agent.check.render_text import render_text
 
     return render_text(report)

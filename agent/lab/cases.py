@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from agent.lab.history import RESTORE_POINT, Marks
+from agent.lab.history import RESTORE_POINT, ROWS, Marks
 from agent.lab.stop import Stop
 from agent.lab.waldump import Commit
 from parsers.lsn import format_lsn
 
 PROMOTE: Final = "promote"
 PAUSE: Final = "pause"
+# The time of day that the seed's author meant when he wrote the rows: long before the backup.
+FIRST_ATTEMPT: Final = "2025-07-08 08:00:00+00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Case:
     action: str  # PROMOTE or PAUSE
     recorded: Stop  # the truth, from the history's marks
     marked: tuple[str, ...]  # the same for a person, in lines
+    rows: tuple[tuple[int, str], ...] = ROWS  # what the table must hold afterwards
+    reachable: bool = True  # False: the server opens, but not with the state asked for
     time_between: tuple[datetime, datetime] | None = None  # when only bounds of it are known
     predicted: Stop | None = None  # by pitr-check, before the restore; None: it was not asked
 
@@ -35,12 +39,21 @@ class Case:
 
     @property
     def directory(self) -> str:
-        return f"{self.target}-{self.action}"
+        return f"{self.target}-{self.action}" if self.reachable else "first-attempt"
 
 
 def plan_cases(marks: Marks) -> Iterator[Case]:
-    """The seed's three targets, with promote and with pause."""
+    """The seed's first attempt, then its three targets, with promote and with pause."""
     last = marks.rows.at
+    yield Case(
+        setting="recovery_target_time", value=FIRST_ATTEMPT, action=PROMOTE, rows=(),
+        reachable=False,
+        marked=(*_commit_lines("before", marks.rows), "with the backup's own state"),
+        recorded=Stop(
+            position="before", kind="commit", xid=marks.rows.xid, lsn=marks.rows.lsn,
+            time=marks.rows.at,
+        ),
+    )  # fmt: skip
     at_time = Stop(
         position="before", kind="commit", xid=marks.late.xid, lsn=marks.late.lsn,
         time=marks.late.at, last_transaction_at=last,

@@ -137,21 +137,25 @@ class Demonstration:
         """Have pitr-check say where each target will stop. What it cannot tell is a failure."""
         predicted: dict[str, Stop] = {}
         for case in cases:
-            if case.setting not in predicted:
-                predicted[case.setting] = self._predict_stop(case)
-        return [replace(case, predicted=predicted[case.setting]) for case in cases]
+            if case.value not in predicted:
+                predicted[case.value] = self._predict_stop(case)
+        return [replace(case, predicted=predicted[case.value]) for case in cases]
 
     def _predict_stop(self, case: Case) -> Stop:
         lab = self._lab
         with self._story.shell(f"pitr-check --target-{case.target} '{case.value}'"):
             prediction = predict(lab.archive, lab.backup, target=case.target, value=case.value)
-        if prediction.stop is None or not prediction.reachable:
-            raise LabFailed(f"pitr-check predicts no stop for {case.value}: {prediction.reason}")
+        if prediction.stop is None or prediction.reachable is not case.reachable:
+            raise LabFailed(f"pitr-check is wrong about {case.value}: {prediction.reason}")
         self._story.proof(f"it will stop: {' · '.join(prediction.stop.lines())}")
+        if not case.reachable:
+            self._story.note(f"and it warns: {prediction.reason}")
         return prediction.stop
 
     def _restore(self, case: Case) -> Outcome:
-        with self._story.step(f"Restore to the {_KINDS[case.target]}, then {case.action}"):
+        attempt = "" if case.reachable else " of the seed's first attempt, before the backup"
+        kind = f"{_KINDS[case.target]}{attempt}"
+        with self._story.step(f"Restore to the {kind}, then {case.action}"):
             restore = Restore(self._lab, case, self._story)
             outcome = restore.run()
             for line in outcome.reported.lines:

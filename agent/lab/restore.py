@@ -12,7 +12,7 @@ from typing import Final, LiteralString
 
 from agent.lab.cases import PAUSE, PROMOTE, Case
 from agent.lab.errors import LabFailed
-from agent.lab.history import LATE_ROW, ROWS, SELECT_ROWS
+from agent.lab.history import LATE_ROW, SELECT_ROWS
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
 from agent.lab.primary import FOR_SPEED
@@ -134,9 +134,11 @@ class Restore:
 
     def _prove_rows(self) -> None:
         rows = self.cluster.sql(SELECT_ROWS)
+        expected = self._case.rows
+        back = f"{' and '.join(name for _, name in expected)} are back, {LATE_ROW} is not"
         self._prove(
-            f"{' and '.join(name for _, name in ROWS)} are back, {LATE_ROW} is not",
-            holds=tuple(row[:2] for row in rows) == ROWS,
+            back if expected else "the table is empty: the rows came after the backup",
+            holds=tuple(row[:2] for row in rows) == expected,
         )
 
     def _prove_watched(self, outcome: str) -> None:
@@ -148,7 +150,8 @@ class Restore:
         self._prove(
             f"pitr-watch: {watched.outcome}, reached_target {watched.reached_target}, "
             + ("; ".join(differing) or "the stop as in the log"),
-            holds=(watched.outcome, watched.reached_target) == (outcome, True) and not differing,
+            holds=(watched.outcome, watched.reached_target) == (outcome, self._case.reachable)
+            and not differing,
         )
         self._tell()
 

@@ -159,6 +159,8 @@ class Follower:
         phase = attempt.phase
         if phase is Phase.ENDED:
             return attempt.opened
+        if phase is Phase.NONE and self.probe.in_recovery is False and self.at_end:
+            return True  # an open server, and no restore in its log
         if phase in (Phase.FAILED, Phase.SHUT_DOWN):
             return "server_shut_down" in attempt.seen or self._is_gone() or not self.probe.running
         return phase is Phase.PAUSED_AT_TARGET or self._is_gone()
@@ -233,7 +235,8 @@ class Follower:
 
     def _progress(self) -> Progress:
         attempt = self.restore.attempt
-        goal_lsn, goal = self._goal()
+        replaying = attempt.stop is None and attempt.redo_done_lsn is None
+        goal_lsn, goal = self._goal() if replaying else (None, None)
         return Progress(
             start_lsn=attempt.redo_start_lsn,
             replayed_lsn=self.probe.replay_lsn,

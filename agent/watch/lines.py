@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from agent.durations import format_duration
 from agent.watch.progress import Progress
@@ -37,7 +39,9 @@ class View:
 
 
 Line = tuple[str, str]  # text, style
-_LABEL = 13
+_LABEL: Final = 13
+_EVENT: Final = "dim"
+_NARROW: Final = 30
 
 
 def item_lines(item: StreamItem) -> Iterator[str]:
@@ -51,9 +55,17 @@ def item_lines(item: StreamItem) -> Iterator[str]:
 
 
 def screen_lines(view: View, width: int) -> Iterator[Line]:
-    """The whole screen, each line no wider than `width`."""
+    """The whole screen, each line no wider than `width`: events are cut, all else is wrapped."""
     for text, style in _screen(view, width):
-        yield (text if len(text) <= width else text[: max(0, width - 1)] + "…"), style
+        if len(text) <= width:
+            yield text, style
+        elif style == _EVENT or width < _NARROW:
+            yield text[: max(0, width - 1)] + "…", style
+        else:
+            indent = " " * (_LABEL if width >= 3 * _LABEL else 2)
+            yield from (
+                (part, style) for part in textwrap.wrap(text, width, subsequent_indent=indent)
+            )
 
 
 def _screen(view: View, width: int) -> Iterator[Line]:
@@ -69,7 +81,7 @@ def _screen(view: View, width: int) -> Iterator[Line]:
         yield _row("note", note), "yellow"
     yield "", ""
     for item in view.recent:
-        yield from ((f"  {line}", "dim") for line in item_lines(item))
+        yield from ((f"  {line}", _EVENT) for line in item_lines(item))
     if view.checks:
         yield "", ""
         yield from check_lines(view.checks)

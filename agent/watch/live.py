@@ -75,12 +75,14 @@ def _show_end(follower: Follower) -> None:
 def _check_readable(follower: Follower) -> None:
     """Raise CannotCheck for a log that is none, or that nothing here can read."""
     tail, summary = follower.tail, follower.summary
-    if tail is not None and tail.unreadable:
+    if tail is None or tail.current is None:
+        raise CannotCheck(_no_log(follower))
+    if tail.unreadable:
         raise CannotCheck(
             f"{tail.path} is not a log of PostgreSQL, or its log_line_prefix was not detected: "
             "give it with --log-line-prefix"
         )
-    if tail is not None and follower.options.once and tail.stream.counts.lines == 0:
+    if follower.options.once and tail.stream.counts.lines == 0:
         raise CannotCheck(f"{tail.path} is empty: nothing to judge")
     if summary.outcome is None:
         raise CannotCheck(f"{summary.cause}; type  {summary.next_command}")
@@ -104,7 +106,7 @@ def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None
                 return
             if options.timeout_seconds and time.monotonic() - began > options.timeout_seconds:
                 return
-            if not options.once:
+            if not (options.once and items):
                 time.sleep(_STEP_SECONDS)
     except KeyboardInterrupt:
         return
@@ -115,9 +117,6 @@ def _step(follower: Follower) -> list[StreamItem]:
         items = follower.step()
     except OSError as error:
         raise CannotCheck(f"cannot read {error.filename or 'the log'}: {error.strerror}") from None
-    tail = follower.tail
-    if follower.options.once and (tail is None or tail.current is None):
-        raise CannotCheck(_no_log(follower))
     return items
 
 

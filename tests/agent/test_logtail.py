@@ -134,3 +134,18 @@ def test_the_last_line_counts_at_the_close(tmp_path: Path) -> None:
     tail = LogTail(log, clock=Clock())
     tail.read_new()
     assert numbers(list(tail.close())) == [1]
+
+
+def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)  # so that the writer can open it
+    writer = os.open(pipe, os.O_WRONLY)
+    tail = LogTail(pipe, clock=Clock())
+    assert tail.read_new() == [] and not tail.at_end
+    os.write(writer, (line(1) + line(2)).encode())
+    os.close(reader)
+    assert numbers(list(tail.read_new())) == [1]
+    os.close(writer)
+    assert tail.read_new() == [] and tail.at_end
+    assert numbers(list(tail.close())) == [2]

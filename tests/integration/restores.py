@@ -46,7 +46,9 @@ class Story:
     restores: Iterator[int] = field(default_factory=itertools.count)
 
 
-def tell_story(installation: Installation, home: Path, account: Account) -> Story:
+def tell_story(
+    installation: Installation, home: Path, account: Account, pg_basebackup: Path
+) -> Story:
     """Make the primary, its backup, its archive; leave it stopped."""
     primary = Cluster(installation, home / "primary", account)
     archive = account.make_directory(home / "archive")
@@ -58,7 +60,7 @@ def tell_story(installation: Installation, home: Path, account: Account) -> Stor
     story = Story(primary=primary, archive=archive, backup=primary.home / "backup")
     with primary.running():
         primary.sql("CREATE TABLE t (n int)")
-        primary.base_backup(story.backup)
+        primary.base_backup(story.backup, program=pg_basebackup)
         label = (story.backup / "backup_label").read_text()
         story.start_lsn = re.search(r"START WAL LOCATION: (\S+)", label)[1]  # type: ignore[index]
         for number in range(6):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
 import time
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
+from agent.lab.metrics_page import parse_metrics_page
 from parsers.segment import segment_name
 from tests.fix_check import (
     MIB,
@@ -376,3 +378,44 @@ def test_a_time_without_a_zone_is_the_servers_and_that_is_said(archived: Archive
     reason = checked.json["target"]["reason"]
     assert "read as America/Mazatlan (TimeZone of " in reason
     assert "the backup is newer than the time asked for" in reason
+
+
+# -- for programs --------------------------------------------------------------------------------
+
+
+def test_programs_get_their_document_even_when_nothing_can_be_read(archived: Archived) -> None:
+    checked = pitr_check("--archive", "/nowhere", "--backup", archived.backup, "--format", "json")
+    assert (checked.status, checked.json["verdict"]) == (3, "unknown")
+    assert checked.json["restorable"] is None
+    (finding,) = checked.json["findings"]
+    assert finding["summary"] == said(checked) == "/nowhere: there is no such directory"
+
+
+def test_the_textfile_has_the_agents_metric_names(archived: Archived) -> None:
+    archived.segments[-2].unlink()
+    named = ("--archive", archived.archive, "--backup", archived.backup)
+    checked = pitr_check(*named, "--format", "prometheus")
+    assert checked.status == 2
+    page = parse_metrics_page(checked.out)
+    assert page.total("pitr_archive_missing_segments", timeline="1", **{"class": "lost"}) == 1
+    assert page.total("pitr_backups", state="restorable") == 1
+    assert page.findings("critical") == {"wal_gap", "target_unreachable"}
+    assert page.total("pitr_latest_restorable_timestamp_seconds") is not None
+    promtool = shutil.which("promtool")
+    if promtool is not None:
+        lint = subprocess.run([promtool, "check", "metrics"], input=checked.out, text=True)
+        assert lint.returncode == 0
+
+
+def test_waiting_for_the_backups_last_segment(archived: Archived) -> None:
+    shutil.rmtree(archived.backup / "pg_wal")
+    start = archived.check("--depth", "names").json["backups"][0]["start_segment"]
+    late = archived.archive / start
+    data = late.read_bytes()
+    late.unlink()
+    began = time.monotonic()
+    assert "backup_wal_missing" in archived.check("--wait", "1s").findings
+    assert time.monotonic() - began >= 1
+    threading.Timer(2, lambda: late.write_bytes(data)).start()
+    checked = archived.check("--wait", "30s")
+    assert (checked.status, checked.json["verdict"]) == (0, "ok")

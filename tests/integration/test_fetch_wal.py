@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,15 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
 from tests.fix_check import MIB, Archived, make_history
-from tests.fix_layouts import COMPRESS, DATED, FetchWal, compress_file, file_by_date, mix_codecs
+from tests.fix_layouts import (
+    COMPRESS,
+    DATED,
+    FetchWal,
+    compress_file,
+    file_by_date,
+    mix_codecs,
+    promoted,
+)
 from tests.fix_postgres import NewCluster
 
 ABORT = 200
@@ -80,17 +87,6 @@ def filed(made: Made, directory: Path, folder: str, account: Account) -> Path:
     for path in (archive, *archive.rglob("*")):
         account.own(path)
     return archive
-
-
-@contextlib.contextmanager
-def promoted(cluster: Cluster) -> Iterator[None]:
-    """The server, from the end of its recovery on: it takes connections before."""
-    with cluster.running():
-        deadline = time.monotonic() + 60
-        while cluster.sql("SELECT pg_is_in_recovery()") == [(True,)]:
-            assert time.monotonic() < deadline, "\n".join(cluster.log_lines(last=20))
-            time.sleep(0.1)
-        yield
 
 
 @pytest.mark.pg(">= 16, <= 18")

@@ -95,7 +95,7 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
         "SELECT pg_wal_replay_resume();",
         "registro_1 and registro_2 are back, registro_3 is not",
         "the archive it came from is untouched",
-        "6 of 6 restores stopped exactly where recorded",
+        "7 of 7 restores stopped exactly where recorded",
     ):
         assert line in told
     assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 3

@@ -75,7 +75,9 @@ class Story:
             writer.start()
         try:
             with self.life.connect() as session:
+                session.execute("CREATE TABLE filler AS SELECT generate_series(1, 50000) AS n")
                 for _ in range(50):
+                    session.execute("UPDATE filler SET n = n + 1")  # gives the checkpoint work
                     if wanted(self.life.start_backup(session)):
                         break
                     self.life.stop_backup(session)
@@ -307,7 +309,7 @@ def test_wal_that_only_the_backup_carries(story: Story) -> None:
 def test_the_checkpoint_is_there_and_its_redo_location_is_not(story: Story) -> None:
     """Much is written while the backup's checkpoint runs: the two lie in different segments."""
     story.take_backup_while_others_write(
-        500_000, lambda start_lsn: start_lsn >> 20 != story.checkpoint_lsn() >> 20
+        2_000_000, lambda start_lsn: start_lsn >> 20 != story.checkpoint_lsn() >> 20
     )
     story.archive_now()
     story.life.finish()
@@ -512,3 +514,26 @@ def test_a_timeline_that_left_before_the_backup(story: Story) -> None:
     assert outcome.reachable
     outcome, _ = story.check(Target(timeline="current"))
     assert outcome.new_timeline == 3
+
+
+def test_a_timeline_that_began_in_the_middle_of_a_record(story: Story) -> None:
+    """WAL ended inside a record: the new timeline overwrites what is missing of it."""
+    story.take_backup()
+    with story.life.connect() as connection:
+        commit(story.life, connection)
+        commit_over_a_boundary(story.life, connection)
+    story.life.finish()
+    story.segments()[-1].unlink()
+    outcome, _ = story.check(Target())
+    assert outcome.reachable, "nobody can know of what is missing"
+    child = story.fork(story.life, Target())
+    with child.connect() as connection:
+        commit(child, connection)
+        commit(child, connection)
+    child.finish()
+    first, _ = child.rows.values()
+    outcome, observed = story.check(Target())
+    assert outcome.timeline == 2 and outcome.commits == 3
+    outcome, _ = story.check(Target(type="xid", value=str(first)))
+    assert outcome.reachable
+    assert observed.rows is not None and len(observed.rows) == 3, "the lost commit is not there"

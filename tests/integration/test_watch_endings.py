@@ -21,6 +21,7 @@ from tests.integration.restores import (
 
 # What does not differ between the releases is tried on one; the others are tried on all.
 ONE_RELEASE = pytest.mark.pg("== 16")
+EVERY_RELEASE = pytest.mark.pg(">= 13", npm=True)
 
 
 def beyond(story: Story) -> dict[str, str]:
@@ -39,6 +40,7 @@ def test_without_target_it_goes_to_the_end_of_the_archive(restore_story: Story) 
         assert summary["status"] == 0
 
 
+@EVERY_RELEASE
 def test_a_target_beyond_the_archive_fails(restore_story: Story) -> None:
     with restore(restore_story, until=down, **beyond(restore_story)) as restored:
         summary = restored.summary()
@@ -71,6 +73,7 @@ def test_a_gap_before_the_target_fails_and_names_the_segment(restore_story: Stor
         assert segment in summary["cause"]
 
 
+@EVERY_RELEASE
 def test_a_gap_without_target_promotes_and_only_the_archive_tells(restore_story: Story) -> None:
     archive, segment = damaged(restore_story, "silent")
     (archive / segment).unlink()
@@ -94,6 +97,7 @@ def test_a_corrupt_record_is_told_as_the_end_of_wal(restore_story: Story) -> Non
         assert "at 0/" in summary["cause"]  # the server's own line about the record
 
 
+@EVERY_RELEASE
 def test_a_truncated_segment_fails(restore_story: Story) -> None:
     archive, segment = damaged(restore_story, "short")
     (archive / segment).write_bytes((archive / segment).read_bytes()[:300_000])
@@ -103,6 +107,7 @@ def test_a_truncated_segment_fails(restore_story: Story) -> None:
         assert "300000" in summary["fatal_message"] and segment in summary["cause"]
 
 
+@EVERY_RELEASE
 def test_a_target_inside_the_backup_fails(restore_story: Story) -> None:
     story = restore_story
     with restore(story, until=down, recovery_target_lsn=story.start_lsn) as restored:
@@ -167,6 +172,7 @@ def test_a_setting_that_does_not_parse_is_named(restore_story: Story) -> None:
         assert "recovery_target_time" in summary["cause"] + summary["next_command"]
 
 
+@EVERY_RELEASE
 def test_too_few_connections_pause_the_standby(restore_story: Story) -> None:
     with restore(restore_story, until=down, max_connections=10, hot_standby=True) as restored:
         summary = restored.summary()

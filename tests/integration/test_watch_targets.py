@@ -33,6 +33,7 @@ def test_every_target_with_every_action(restore_story: Story, kind: str, action:
     check_the_summary(restore_story, kind, action)
 
 
+@pytest.mark.pg(">= 13", npm=True)
 @pytest.mark.parametrize(
     ("kind", "action"),
     [("time", "promote"), ("xid", "pause"), ("name", "shutdown"), ("lsn", "promote"),

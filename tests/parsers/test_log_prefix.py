@@ -45,6 +45,12 @@ CASES = (
         "4364      |    4364|2026-11-22 12:46:40.700 UTC|startup             |",
         "9         |       9|2026-11-22 12:46:40.700 UTC|client backend      |",
     ),
+    ("%t [%p-%l] ", "2026-11-22 12:46:40 UTC [4364-3] ", "2026-11-22 12:46:40 UTC [9-1] "),
+    (
+        "%m %c ",
+        "2026-11-22 12:46:40.700 UTC 6b02e430.110c ",
+        "2026-11-22 12:46:40.700 UTC 6b02e431.9 ",
+    ),
     (
         "< %m %L %P%%>",
         "< 2026-11-22 12:46:40.700 UTC [none] %>",
@@ -75,7 +81,7 @@ def test_the_server_is_read_and_the_client_is_not_believed(
     redo = items[0]
     assert isinstance(redo, RecoveryEvent) and redo.at is not None
     assert redo.at.isoformat().startswith("2026-11-22T1")
-    if "%p" in setting:
+    if "%p" in setting or "%c" in setting:
         assert redo.pid == 4364
 
 

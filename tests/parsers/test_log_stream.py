@@ -97,6 +97,15 @@ def test_a_log_in_a_language_without_catalogue_is_said_to_be_unreadable() -> Non
     assert "language_unreadable" in [item.name for item in items if isinstance(item, RecoveryEvent)]
 
 
+def test_the_language_of_a_log_that_begins_in_the_middle_is_found() -> None:
+    lines = (LOGS / "es_target_name_resume.log").read_bytes().splitlines(keepends=True)
+    items, _ = read(b"".join(lines[4:]))
+
+    names = [item.name for item in items if isinstance(item, RecoveryEvent)]
+    assert names[:3] == ["file_missing", "recovery_target_set", "backup_recovery_started"]
+    assert read(b"".join(lines[4:]), list(range(3000)))[0] == items
+
+
 def test_an_abbreviation_of_several_zones_is_said_to_be_ambiguous() -> None:
     stream = LogStream()
     items = (

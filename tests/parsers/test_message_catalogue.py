@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from agent.postgres.installation import Installation
 from parsers.errors import ParseError
 from parsers.log_time import Zone
-from parsers.message_catalogue import ENGLISH, compile_matcher, parse_format, parse_language
+from parsers.message_catalogue import (
+    ENGLISH,
+    Conversion,
+    compile_matcher,
+    parse_format,
+    parse_language,
+)
 from parsers.messages import TABLE
 from parsers.messages.message import Message
 from tests.parsers.catalogues import LOCALE, language
@@ -44,6 +50,7 @@ _OF_SOME_BUILDS: Final = frozenset({
 })  # fmt: skip
 
 
+@pytest.mark.pg(">= 13", npm=True)
 def test_every_id_is_a_string_of_the_server_of_its_major(pg: Installation) -> None:
     program = pg.program("postgres").read_bytes()
     for library in pg.bindir.parent.rglob("libpqwalreceiver.so"):
@@ -76,6 +83,53 @@ def test_the_translations_have_our_ids_and_give_back_their_fields(name: str) -> 
     printed = catalogue.gettext("redo starts at %X/%X") % (0, 0x3000028)
     found = language(name).recogniser.recognise(printed, "message", ZONE)
     assert found is not None and found[1] == fields[1]
+
+
+# The French catalogue says two things in the same words.
+_SAME_WORDS: Final = {("fr", "database system was interrupted; last known up at %s")}
+
+
+@pytest.mark.parametrize("name", ["de", "es", "fr", "it", "ja", "ru"])
+def test_every_message_is_understood_in_its_translation(name: str) -> None:
+    file = LOCALE / name / "LC_MESSAGES" / "postgres-15.mo"
+    if not file.exists():
+        pytest.skip("no catalogue of PostgreSQL 15 here")
+    with file.open("rb") as stream:
+        catalogue = gettext.GNUTranslations(stream)
+    tried = 0
+    for message in TABLE:
+        text = catalogue.gettext(message.id)
+        if text == message.id or (name, message.id) in _SAME_WORDS:
+            continue
+        tried += 1
+        said = in_translation(message, text)
+        found = language(name).recogniser.recognise(said, message.part, ZONE)
+        expected = ENGLISH.recogniser.recognise(message.sample, message.part, ZONE)
+        assert found is not None and expected is not None, said
+        assert (found[0].event, found[1]) == (message.event, expected[1]), said
+    assert tried > 180
+
+
+def in_translation(message: Message, text: str) -> str:
+    """The message's sample as a server prints it from the format string `text`."""
+    match = compile_matcher(message).pattern.match(message.sample)
+    assert match is not None
+    values, fields, argument = {}, iter(message.fields), 1
+    for piece in parse_format(message.id):
+        if isinstance(piece, Conversion) and piece.kind != "errno":
+            values[argument] = match[next(fields)]
+            argument += piece.arguments
+    printed, argument = "", 1
+    for piece in parse_format(text):
+        if isinstance(piece, str):
+            printed += piece
+        elif piece.kind == "errno":
+            printed += match["error"]
+        else:
+            start = piece.argument or argument
+            argument = start + piece.arguments
+            printed += values[start]
+    return printed
 
 
 def test_arguments_may_be_reordered() -> None:

@@ -149,3 +149,23 @@ def history(timeline: int, *entries: tuple[int, int]) -> TimelineHistory:
 def with_backup(restore: Restore, **changes: object) -> Restore:
     """The same restore from a backup with other facts."""
     return replace(restore, backup=replace(restore.backup, **changes))  # type: ignore[arg-type]
+
+
+def told(major: int = 16) -> Story:
+    """A backup, three commits a second apart (xid 801 to 803, at 20 s), an abort, and the end."""
+    story = Story(major)
+    story.end_backup()
+    for xid in (801, 802, 803):
+        story.wal.commit(xid, at(xid - 781))
+    story.wal.commit(804, at(23), abort=True)
+    story.wal.switch()
+    return story
+
+
+def long_story(major: int = 16) -> Story:
+    """Three segments behind the backup's, each with a commit: xid 801, 802, 803."""
+    story = told(major)
+    for xid in (811, 812, 813):
+        story.wal.commit(xid, at(xid - 700))
+        story.wal.switch()
+    return story

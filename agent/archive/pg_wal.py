@@ -1,0 +1,112 @@
+"""The layout `pg_wal`: a server's own WAL directory, a backup's pg_wal, or its pg_wal.tar.
+
+Unlike an archive it holds files that are no WAL yet: segments recycled for the future, which keep
+older content under a newer name. Only a file that begins with the page its name promises counts.
+Its newest segment was being written when the server died or the copy was taken.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from agent.archive.codecs import READABLE_SUFFIXES
+from agent.archive.directory import Listing, NotAnArchive, parse_header, read_header
+from agent.archive.tar import BrokenTar, Member, read_members
+from parsers.segment import NameKind, parse_segment_name, parse_wal_name
+from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader
+from rules.facts import ArchivedFile, ArchiveFacts
+
+LAYOUT: Final = "pg_wal"
+
+
+def list_pg_wal(url: str) -> ArchiveFacts:
+    """List the WAL of a pg_wal, of a data directory or backup that has one, or of a pg_wal.tar.
+
+    Raises NotAnArchive with a line for a person.
+    """
+    listed_at = datetime.now(UTC)
+    path = _locate(Path(url))
+    listing = Listing(layout=LAYOUT)
+    try:
+        if path.is_dir():
+            _list_directory(path, listing)
+        else:
+            _list_tar(path, listing)
+    except OSError as error:
+        raise NotAnArchive(f"{path}: cannot be read: {error.strerror}") from None
+    except BrokenTar as error:
+        raise NotAnArchive(f"{path}: {error}") from None
+    if not listing.known_count:
+        raise NotAnArchive(f"{url} holds no WAL: name a pg_wal directory or a pg_wal.tar")
+    return listing.facts(str(path), listed_at)
+
+
+def _locate(path: Path) -> Path:
+    """pg_wal itself, or what a data directory or a backup has of it."""
+    if not path.exists():
+        raise NotAnArchive(f"{path}: there is no such file or directory")
+    if path.is_dir():
+        for name in ("pg_wal", *(f"pg_wal.tar{suffix}" for suffix in ("", *READABLE_SUFFIXES))):
+            if (path / name).exists():
+                return path / name
+    return path
+
+
+def _list_directory(path: Path, listing: Listing) -> None:
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if _is_named_like_segment(entry.name):
+                if holds_its_name(entry.name, read_header(entry.path)):
+                    listing.add(str(path), entry.name)
+            elif not entry.is_dir():
+                listing.add(str(path), entry.name)
+
+
+def _list_tar(path: Path, listing: Listing) -> None:
+    for file, member in _wal_members(path):
+        name = parse_wal_name(member.name.rpartition("/")[2])
+        if name is None:
+            continue
+        listing.known_count += 1
+        if name.kind is NameKind.TIMELINE_HISTORY:
+            listing.add_history(name, member.read())
+        elif holds_its_name(name.plain, parse_header(member.read(LONG_HEADER_BYTES))):
+            listing.add_segment(file, name)
+
+
+def _wal_members(path: Path) -> Iterator[tuple[ArchivedFile, Member]]:
+    status = path.stat()
+    for member in read_members(str(path)):
+        yield tar_member(str(path), member, status), member
+
+
+def tar_member(path: str, member: Member, status: os.stat_result) -> ArchivedFile:
+    """A member as a file of an archive: it changes when the tar does."""
+    return ArchivedFile(
+        path, member.name, member.size_bytes, status.st_mtime_ns, status.st_ctime_ns
+    )
+
+
+def _is_named_like_segment(name: str) -> bool:
+    parsed = parse_wal_name(name)
+    return parsed is not None and parsed.kind in (NameKind.SEGMENT, NameKind.PARTIAL)
+
+
+def holds_its_name(name: str, header: LongPageHeader | None) -> bool:
+    """Tell whether a segment begins with the page of its name: a recycled one does not."""
+    if header is None:
+        return False
+    number = parse_segment_name(name[:24], header.segment_size)[1]
+    return header.page.lsn == number * header.segment_size
+
+
+def still_written(archive: ArchiveFacts) -> frozenset[str]:
+    """The newest segment of each timeline: the server was writing it."""
+    newest: dict[str, str] = {}
+    for name in archive.segments:
+        newest[name[:8]] = max(name, newest.get(name[:8], name))
+    return frozenset(newest.values())

@@ -1,0 +1,127 @@
+"""From a base backup's own files, however they are stored, to what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from parsers.backup_label import BackupLabel, parse_backup_label
+from parsers.backup_manifest import BackupManifest, parse_backup_manifest
+from parsers.errors import ParseError
+from parsers.pg_control import ControlFile, parse_control_file
+from rules.backups import label_time
+from rules.facts import ArchivedFile, BackupFacts, WalNeed
+
+LABEL: Final = "backup_label"
+MANIFEST: Final = "backup_manifest"
+CONTROL: Final = "global/pg_control"
+VERSION: Final = "PG_VERSION"
+
+BackupDepth = Literal["label", "files", "checksums"]
+
+
+class NotABackup(Exception):
+    """The path holds no base backup that can be read. One line, with what is missing."""
+
+
+@dataclass(slots=True)
+class Pieces:
+    """The small files of a backup, read. A file that is not there is None."""
+
+    label: bytes
+    manifest: bytes | None = None
+    manifest_error: str | None = None  # why it could not be read
+    control: bytes | None = None
+    control_error: str = "absent"  # used when `control` is None
+    version: bytes | None = None
+    wal_files: Mapping[str, ArchivedFile] = field(default_factory=dict)
+    wal_segment_size: int | None = None
+
+
+def read_label(data: bytes, url: str) -> BackupLabel:
+    """Parse a backup_label. Raises NotABackup."""
+    try:
+        return parse_backup_label(data)
+    except ParseError as error:
+        raise NotABackup(
+            f"{url}/{LABEL}: {error}: restore the file from another copy of this backup"
+        ) from None
+
+
+def read_manifest(pieces: Pieces) -> tuple[BackupManifest | None, str | None]:
+    """The manifest, or why there is none: "" for a backup that was made without."""
+    if pieces.manifest is None:
+        return None, pieces.manifest_error or ""
+    try:
+        return parse_backup_manifest(pieces.manifest), None
+    except ParseError as error:
+        return None, str(error)
+
+
+def read_control(pieces: Pieces) -> tuple[ControlFile | None, str | None]:
+    """The control file, or why it cannot be used."""
+    if pieces.control is None:
+        return None, pieces.control_error
+    try:
+        return parse_control_file(pieces.control), None
+    except ParseError as error:
+        return None, str(error)
+
+
+def describe(
+    url: str,
+    pieces: Pieces,
+    bad_files: Sequence[str] | None,
+    depth: BackupDepth,
+) -> BackupFacts:
+    """Put together what a backup says. `bad_files` is None when its files were not looked at.
+
+    At depth `label` a control file that was not come by is not called absent.
+    """
+    label = read_label(pieces.label, url)
+    manifest, manifest_error = read_manifest(pieces)
+    control, control_error = read_control(pieces)
+    bad = [f"{CONTROL} ({control_error})"] if control_error else []
+    needs = _needs(manifest)
+    counted = manifest is not None and bad_files is not None
+    return BackupFacts(
+        url=url,
+        label=label,
+        stop_lsn=needs[-1].end_lsn if needs else None,
+        stop_timeline=needs[-1].timeline if needs else None,
+        needs=needs,
+        started_at=label_time(label.started_at_text),
+        finished_at=None,
+        system_identifier=_system_identifier(manifest, control),
+        major=_major(pieces.version),
+        segment_size_bytes=control.wal_segment_size if control else pieces.wal_segment_size,
+        control=control,
+        wal=frozenset(pieces.wal_files),
+        wal_files=pieces.wal_files,
+        bad_files=tuple(dict.fromkeys((*(bad_files or ()), *bad))),
+        files_checked=len(manifest.files) if manifest is not None and counted else None,
+        manifest_error=manifest_error,
+        depth=depth if counted else "label",
+    )
+
+
+def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:
+    """The WAL ranges of the manifest, oldest first."""
+    return tuple(
+        WalNeed(timeline=r.timeline, start_lsn=r.start_lsn, end_lsn=r.end_lsn)
+        for r in reversed(manifest.wal_ranges if manifest else ())
+    )
+
+
+def _system_identifier(manifest: BackupManifest | None, control: ControlFile | None) -> int | None:
+    if control is not None:
+        return control.system_identifier
+    return manifest.system_identifier if manifest else None
+
+
+def _major(version: bytes | None) -> int | None:
+    try:
+        return int(version.strip()) if version is not None else None
+    except ValueError:
+        return None

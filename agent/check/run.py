@@ -1,0 +1,89 @@
+"""One run of `pitr-check`: wait if told to, read, judge; and the answer when that cannot be."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from agent.backups.describe import BackupDepth
+from agent.check.gather import Progress, gather
+from parsers.wal_scan import Depth
+from rules.backups import missing_segments
+from rules.check import load_catalogue
+from rules.findings import Finding, Severity, Verdict
+from rules.report import Gathered, Question, Report, build_report
+
+_POLL_SECONDS: Final = 0.5
+_CANNOT_CHECK: Final = "cannot_check"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """What to look at, and how closely."""
+
+    archives: Sequence[str]
+    elsewhere: Sequence[str]
+    backups: Sequence[str]
+    backups_below: str | None
+    depth: Depth | Literal["names"]
+    backup_depth: BackupDepth
+    workers: int
+
+    def gather(
+        self, *, listing_only: bool = False, on_progress: Progress | None = None
+    ) -> Gathered:
+        return gather(
+            self.archives,
+            self.backups,
+            self.backups_below,
+            self.elsewhere,
+            depth="names" if listing_only else self.depth,
+            backup_depth="label" if listing_only else self.backup_depth,
+            workers=self.workers,
+            on_progress=on_progress or (lambda done, total: None),
+        )
+
+
+def check(
+    question: Question, sources: Sources, *, wait_seconds: float, on_progress: Progress | None
+) -> Report:
+    """Give the verdict. Raises CannotCheck for a source that cannot be read.
+
+    Just after pg_basebackup its last segment may not be archived yet: `wait_seconds` is how long to
+    wait for it.
+    """
+    deadline = time.monotonic() + wait_seconds
+    while time.monotonic() < deadline and _lacks_wal(sources.gather(listing_only=True)):
+        time.sleep(_POLL_SECONDS)
+    return build_report(question, sources.gather(on_progress=on_progress), load_catalogue())
+
+
+def _lacks_wal(gathered: Gathered) -> bool:
+    """Whether some backup's own WAL is not all there, or nothing tells where it ended."""
+    backups = gathered.backups.backups if gathered.backups else ()
+    archive = gathered.archives[0] if gathered.archives else None
+    for backup in backups:
+        size = backup.segment_size_bytes or (archive.segment_size_bytes if archive else None)
+        if size is None or missing_segments(backup, archive, size) != []:
+            return True
+    return False
+
+
+def report_failure(question: Question, message: str) -> Report:
+    """The report of a check that could not be made: unknown, and why."""
+    nothing = Gathered(archives=(), backups=None, system_identifier=None, server_major=None)
+    report = build_report(question, nothing, {})
+    finding = Finding(
+        id=_CANNOT_CHECK,
+        severity=Severity.UNKNOWN,
+        summary=message,
+        remedy="Mend what the message names, and ask again.",
+    )
+    return replace(
+        report,
+        verdict=Verdict.UNKNOWN,
+        findings=(finding,),
+        target=replace(report.target, reason=message),
+    )

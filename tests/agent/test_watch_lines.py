@@ -1,0 +1,117 @@
+"""The screens of pitr-watch as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agent.watch.lines import View, screen_lines, stop_words
+from agent.watch.progress import Pace, Progress
+from parsers.log_stream import LogStream, StreamItem
+from rules.restore_causes import describe_target
+from rules.restore_checks import four_checks
+from rules.restore_state import Restore
+from rules.restore_summary import summarize
+from tests.parsers.catalogues import installed_languages
+
+LOGS = Path(__file__).parent.parent / "parsers" / "logs"
+
+
+def view(name: str, *, lines: int | None = None, progress: Progress | None = None) -> View:
+    """The screen after the first `lines` lines of a log."""
+    stream, restore = LogStream(find_languages=installed_languages), Restore()
+    text = b"".join((LOGS / name).read_bytes().splitlines(keepends=True)[:lines])
+    items: list[StreamItem] = stream.feed(text) + stream.end()
+    restore.apply_all(items)
+    summary, attempt = summarize(restore), restore.attempt
+    checks = four_checks(
+        summary, attempt, in_recovery=None, no_sql="the server is down", recovery_signal=None
+    )
+    return View(
+        where="/data",
+        phase=str(attempt.phase.value),
+        phase_seconds=3,
+        target=describe_target(attempt),
+        summary=summary,
+        progress=progress or Progress(),
+        replayed_at=None,
+        segment=None,
+        segment_doing=None,
+        timeline=1,
+        recent=tuple(items[-2:]),
+        notes=(),
+        checks=checks if lines is None else (),
+        stop=stop_words(summary) if summary.stop.kind else None,
+    )
+
+
+def screen(shown: View, width: int = 100) -> list[str]:
+    return [text for text, _ in screen_lines(shown, width)]
+
+
+def test_while_it_replays() -> None:
+    progress = Progress(
+        start_lsn=0x3000028, replayed_lsn=0x4000000, goal_lsn=0x6000000,
+        goal="the end of the archive", bytes_per_second=8 << 20,
+    )  # fmt: skip
+    assert screen(view("laboratory_name.log", lines=12, progress=progress)) == [
+        "pitr-watch  /data",
+        "",
+        "phase        replaying  (3s)",
+        'target       restore point "punto_laboratorio"',
+        "WAL          at 0/4000000 of 0/6000000 (the end of the archive)",
+        "             [#############...........................]  33%  8.0 MiB/s  4s to go",
+        "segments     (2 restored from the archive)",
+        "timeline     1",
+        "",
+        "  19:04:16.647 UTC  replay begins at 0/3000028",
+        "  19:04:16.665 UTC  got 000000010000000000000004 from the archive",
+    ]
+
+
+def test_paused_at_the_target() -> None:
+    lines = screen(view("es_target_name_pause.log"))
+    assert lines[2:7] == [
+        "phase        paused at the target  (3s)",
+        'target       restore point "antes_del_cambio"',
+        "segments     (5 restored from the archive)",
+        "timeline     1",
+        'stop         at restore point "antes_del_cambio" (2026-11-22 12:46:33.615591 UTC)',
+    ]
+    assert lines[-1] == "next         SELECT pg_wal_replay_resume();"
+
+
+def test_failed() -> None:
+    lines = screen(view("missing_middle_target.log"), 400)
+    assert lines[-6:-2] == [
+        "  ?    pg_is_in_recovery(): not asked: the server is down",
+        "  BAD  the log: recovery ended before configured recovery target was reached",
+        "  ?    recovery.signal: not looked for: give --pgdata",
+        "  BAD  promotion: did not happen",
+    ]
+    assert lines[-2].startswith("cause        the WAL ended before the target (time 2026-11-22")
+    assert "00000001000000000000000C was not in the archive" in lines[-2]
+    assert lines[-1] == "next         pitr-check --archive DIR --backup DIR"
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80])
+@pytest.mark.parametrize("name", ["laboratory_name.log", "missing_middle_target.log"])
+def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
+    lines = screen(view(name), width)
+    assert all(len(line) <= width for line in lines)
+    if width >= 40 and name.startswith("missing"):  # what to know and to type is never cut
+        assert "a target later than the archive's last commit" in " ".join(" ".join(lines).split())
+
+
+def test_the_pace_is_that_of_the_last_minute_and_of_one_attempt() -> None:
+    pace = Pace()
+    pace.add(0, 100)
+    assert pace.bytes_per_second is None
+    pace.add(2, 300)
+    assert pace.bytes_per_second == 100
+    pace.add(3, 50)  # it started again
+    assert pace.bytes_per_second is None
+    progress = Progress(start_lsn=0, replayed_lsn=50, goal_lsn=100, bytes_per_second=10)
+    assert (progress.fraction, progress.eta_seconds) == (0.5, 5)
+    assert Progress(start_lsn=5, replayed_lsn=5, goal_lsn=5).fraction is None
