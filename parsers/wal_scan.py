@@ -354,6 +354,8 @@ def _last_records(
     view: memoryview, geometry: Geometry, header: LongPageHeader, table: PageTable
 ) -> RecordReader | None:
     """Read the records that start on the last good page; None when none does."""
+    if not table.good:
+        return None
     page = table.good - 1
     carry = max(int(table.carries(page, page + 1)[0]), 0)
     reader = open_records(view, geometry, header, table)

@@ -141,6 +141,17 @@ def test_a_name_that_is_not_the_segments_own_is_found() -> None:
     assert scan(later.segments()[0], name_timeline=4).damage is None
 
 
+def test_a_first_page_with_unknown_flags_is_refused_at_both_depths() -> None:
+    data = bytearray(sound(10).segments()[0])
+    data[3] |= 0x10
+    for depth in ("headers", "records"):
+        result = scan_segment(
+            bytes(data), name_timeline=1, segment_number=1,
+            depth=depth,  # type: ignore[arg-type]
+        )  # fmt: skip
+        assert kind_and_lsn(result) == (DamageKind.BAD_HEADER, MIB)
+
+
 def test_a_big_endian_segment_is_an_unknown_magic() -> None:
     data = struct.pack(">HHIQI4xQII", 0xD113, 2, 1, MIB, 0, SYSTEM, MIB, PAGE) + bytes(MIB - 40)
     result = scan(data)
