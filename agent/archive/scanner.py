@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
-from time import monotonic, time
+from time import monotonic
 from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES, Content, Flaw
@@ -211,7 +211,7 @@ class SegmentReader:
         jobs = list(self._sort_out(_jobs(archive, files), depth, readings))
         if not jobs:
             return readings
-        task = _Round(readings, segment_size, depth, budget_seconds)
+        task = _Round(readings, segment_size, depth, budget_seconds, archive.listed_at)
         try:
             await self._read_all(jobs, task, on_progress)
         finally:
@@ -295,7 +295,7 @@ class SegmentReader:
             readings.unread[job.name] = "the process that read it was ended"
             self._pool = None
         else:
-            growing = _still_growing(job.file, scanned)
+            growing = _still_growing(job.file, scanned, task.settled_before)
             if growing is None:
                 _take(job, scanned, readings)
                 self._known[job, task.depth] = scanned
@@ -319,8 +319,10 @@ class _Round:
         segment_size: int,
         depth: Depth,
         budget_seconds: float | None,
+        listed_at: datetime,
     ) -> None:
         self.readings = readings
+        self.settled_before = listed_at.timestamp() - SETTLE_SECONDS
         self.segment_size = segment_size
         self.depth = depth
         self._deadline = None if budget_seconds is None else monotonic() + budget_seconds
@@ -357,13 +359,14 @@ def _is_foreign_codec(stored: str) -> bool:
     return "." in stored and not stored.endswith(READABLE_SUFFIXES)
 
 
-def _still_growing(file: ArchivedFile, scanned: ScannedSegment) -> str | None:
+def _still_growing(
+    file: ArchivedFile, scanned: ScannedSegment, settled_before: float
+) -> str | None:
     """Why a short file is not judged yet; None when it is whole, or has been still long enough."""
     damage = scanned.scan.damage
     if damage is None or damage.kind is not DamageKind.TRUNCATED:
         return None
-    left = file.mtime_ns / 1e9 + SETTLE_SECONDS - time()
-    if left <= 0:
+    if file.mtime_ns / 1e9 < settled_before:
         return None
     return (
         f"it may still be written to, it changed a moment ago: {damage.detail}; unless it grows, "
