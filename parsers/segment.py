@@ -19,6 +19,8 @@ MAX_SEGMENT_SIZE: Final = 1 << 30  # bytes: initdb --wal-segsize=1024
 
 # Suffixes that archive commands add, each naming its codec.
 COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz", ".lz4", ".zst", ".lzma", ".br")
+# Suffixes of encrypted files: the name can be looked at, the content cannot.
+ENCRYPTION_SUFFIXES: Final = (".gpg", ".age", ".enc", ".aes", ".pgp")
 
 _NAME: Final = re.compile(
     r"(?:(?P<history>[0-9A-F]{8})\.history"
@@ -43,7 +45,7 @@ class WalName:
     plain: str  # as the server knows it, without the codec's suffix
     timeline: int
     segment: str | None  # the 24 hexadecimal digits; None for a timeline history
-    compression: str | None  # the suffix, ".gz"; None when stored as it is
+    compression: str | None  # the codec's or cipher's suffix, ".gz"; None when stored as it is
 
 
 def is_segment_size(size_bytes: int) -> bool:
@@ -83,7 +85,7 @@ def _kind(match: re.Match[str]) -> NameKind:
 
 
 def _split_compression(name: str) -> tuple[str, str | None]:
-    for suffix in COMPRESSION_SUFFIXES:
+    for suffix in COMPRESSION_SUFFIXES + ENCRYPTION_SUFFIXES:
         if name.endswith(suffix):
             return name[: -len(suffix)], suffix
     return name, None

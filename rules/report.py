@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from parsers.wal_damage import DamageKind
 from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
@@ -27,6 +28,8 @@ from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
 from rules.windows import Reach, Window, find_reaches, window_of
 
+# What nobody could look into may be good: it ends no window.
+_NOT_LOOKED_AT = frozenset({DamageKind.UNREADABLE.value, DamageKind.ENCRYPTED.value})
 # Findings about how far the check itself got; the archive they do not concern.
 _NO_OBJECTIVES = Objectives(rpo_seconds=float("inf"))
 
@@ -202,8 +205,8 @@ def _report_backup(
         windows = predict_windows(gathered.restores[backup.url], tree)
         state = state_by(windows, state)
     elif archive is not None and size is not None:
-        scan = gathered.scan
-        damaged = {damage.segment for damage in scan.damaged} if scan else set()
+        found = gathered.scan.damaged if gathered.scan else ()
+        damaged = {damage.segment for damage in found if damage.kind not in _NOT_LOOKED_AT}
         usable = (archive.segments.keys() | backup.wal) - damaged
         reaches = tuple(find_reaches(backup, tree, usable, size))
         windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))

@@ -15,8 +15,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any, Final, NamedTuple
 
+from parsers.segment import ENCRYPTION_SUFFIXES
+
 _CHUNK_BYTES: Final = 1 << 20
-_MAGIC_BYTES: Final = 6
+_MAGIC_BYTES: Final = 32
+# How encrypted files begin: openssl enc, age (binary and armoured), an armoured PGP message.
+_CIPHERS: Final = {
+    b"Salted__": "openssl",
+    b"age-encryption.org/": "age",
+    b"-----BEGIN AGE ENCRYPTED FILE": "age",
+    b"-----BEGIN PGP MESSAGE": "PGP",
+}
 
 
 class Flaw(enum.Enum):
@@ -25,6 +34,7 @@ class Flaw(enum.Enum):
     CUT = "cut"  # the compressed stream ends too early
     CORRUPT = "corrupt"  # it cannot be decoded, or its own checksum does not match
     LONGER = "longer"  # there is more than was expected
+    ENCRYPTED = "encrypted"  # nothing can be said of what is in it
 
 
 class BrokenStream(Exception):
@@ -77,11 +87,20 @@ def codec_of(head: bytes, name: str) -> Codec | None:
     return next((codec for codec in CODECS if name.endswith(codec.suffixes)), None)
 
 
+def cipher_of(head: bytes, name: str) -> str | None:
+    """What a file is encrypted with, by its first bytes, else its suffix; None: it is not."""
+    for magic, cipher in _CIPHERS.items():
+        if head.startswith(magic):
+            return cipher
+    return next((suffix for suffix in ENCRYPTION_SUFFIXES if name.endswith(suffix)), None)
+
+
 class Stream:
     """A file's bytes, decompressed on the way. `read` raises BrokenStream, OSError."""
 
     def __init__(self, file: IO[bytes], head: bytes, name: str) -> None:
         self._file = file
+        self._cipher = cipher_of(head, name)
         self.codec = codec = codec_of(head, name) if head else None
         self._is_stump = bool(codec and len(head) < len(codec.magic))
         self._errors: tuple[type[Exception], ...] = ()
@@ -92,6 +111,8 @@ class Stream:
 
     def read(self, size: int = _CHUNK_BYTES) -> bytes:
         """At most `size` bytes; empty at the end."""
+        if self._cipher:
+            raise BrokenStream(Flaw.ENCRYPTED, f"encrypted ({self._cipher}): cannot be looked at")
         try:
             return self._file.read(size)
         except EOFError:

@@ -19,7 +19,13 @@ from agent.archive.codecs import READABLE_SUFFIXES, Flaw
 from agent.archive.stored import read_stored
 from agent.archive.tree import CannotList, find_files
 from parsers.errors import ParseError
-from parsers.segment import NameKind, WalName, parse_segment_name, parse_wal_name
+from parsers.segment import (
+    ENCRYPTION_SUFFIXES,
+    NameKind,
+    WalName,
+    parse_segment_name,
+    parse_wal_name,
+)
 from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader, parse_segment_header
 
 _SETTLE_SECONDS: Final = 5.0  # a short file that changed more recently may still be written to
@@ -101,7 +107,8 @@ def _ask_server(name: WalName, target: str) -> Wanted:
 def _read_all(wanted: Wanted, roots: Sequence[str]) -> list[Candidate]:
     """Every file of the name, in the order of the archives; all of them when none is whole."""
     plain = wanted.name.plain
-    names = [plain, *(f"{plain}{suffix}" for suffix in READABLE_SUFFIXES)]
+    suffixes = ("", *READABLE_SUFFIXES, *ENCRYPTION_SUFFIXES)
+    names = [f"{plain}{suffix}" for suffix in suffixes]
     files: list[StoredAt] = []
     for root in map(os.path.normpath, roots):
         if os.path.isfile(root):  # noqa: PTH113 - a pg_wal.tar

@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES, Content, Flaw
 from agent.archive.stored import read_stored
-from parsers.segment import parse_segment_name
+from parsers.segment import ENCRYPTION_SUFFIXES, parse_segment_name
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_scan import Depth, EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.copies import CopyReading, judge_copies
@@ -84,11 +84,13 @@ def scan_facts(
         DamagedSegment(segment=name, kind=DamageKind.UNREADABLE.value, lsn=None, detail=why)
         for name, why in sorted(readings.unreadable.items())
     ]
+    damaged = judge_scans(scans, forks, tree, segment_size, expected)
+    encrypted = {d.segment: d.detail for d in damaged if d.kind == DamageKind.ENCRYPTED.value}
     return ScanFacts(
         depth=depth,
-        read=frozenset(scans),
-        unread=readings.unread | readings.unreadable,
-        damaged=(*judge_scans(scans, forks, tree, segment_size, expected), *unreadable),
+        read=frozenset(scans.keys() - encrypted.keys()),
+        unread=readings.unread | readings.unreadable | encrypted,
+        damaged=(*damaged, *unreadable),
         oldest_read_at=readings.oldest_read_at,
         copies=copies,
     )
@@ -154,6 +156,7 @@ _FLAW_KINDS: Final = {
     Flaw.CUT: DamageKind.TRUNCATED,
     Flaw.CORRUPT: DamageKind.BAD_CRC,
     Flaw.LONGER: DamageKind.OVERSIZED,
+    Flaw.ENCRYPTED: DamageKind.ENCRYPTED,
 }
 
 
@@ -356,7 +359,7 @@ def _take(job: _Job, scanned: ScannedSegment, readings: SegmentReadings) -> None
 
 
 def _is_foreign_codec(stored: str) -> bool:
-    return "." in stored and not stored.endswith(READABLE_SUFFIXES)
+    return "." in stored and not stored.endswith(READABLE_SUFFIXES + ENCRYPTION_SUFFIXES)
 
 
 def _still_growing(

@@ -15,7 +15,7 @@ from rules.facts import ScanFacts
 from rules.findings import Severity
 
 # Kinds that have a check of their own: foreign_system, wal_unread.
-_SAID_ELSEWHERE = frozenset({"foreign_system", "unreadable"})
+_SAID_ELSEWHERE = frozenset({"foreign_system", "unreadable", "encrypted"})
 
 
 @check(severity=Severity.CRITICAL)

@@ -10,6 +10,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
+import google_crc32c
 import pytest
 
 from agent.lab.metrics_page import parse_metrics_page
@@ -419,3 +420,73 @@ def test_waiting_for_the_backups_last_segment(archived: Archived) -> None:
     threading.Timer(2, lambda: late.write_bytes(data)).start()
     checked = archived.check("--wait", "30s")
     assert (checked.status, checked.json["verdict"]) == (0, "ok")
+
+
+# -- damage that takes more than one byte --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("suffix", "head"),
+    [("", b"Salted__12345678"), (".age", b"age-encryption.org/v1\n"), (".gpg", b"\x85\x01\x0c")],
+)
+def test_an_encrypted_segment_is_unknown_not_damaged(
+    archived: Archived, suffix: str, head: bytes
+) -> None:
+    victim = archived.segments[-2]
+    content = head + os.urandom(MIB)
+    victim.unlink()
+    victim.with_name(victim.name + suffix).write_bytes(content)
+    archived.age(victim.with_name(victim.name + suffix))
+    for depth in ("headers", "records"):
+        checked = archived.check("--depth", depth)
+        assert checked.status == 3
+        (damage,) = checked.json["archives"][0]["damaged"]
+        assert (damage["segment"], damage["kind"]) == (victim.name, "encrypted")
+        assert "wal_unread" in checked.findings
+        assert "wal_damaged" not in checked.findings
+    assert archived.check("--depth", "names").status == 0
+
+
+def test_a_record_that_follows_another_than_the_one_before(archived: Archived) -> None:
+    victim = archived.segments[-2]
+    data = bytearray(victim.read_bytes())
+    first = 40 + (int.from_bytes(data[16:20], "little") + 7 & ~7 if data[2] & 1 else 0)
+    length = int.from_bytes(data[first : first + 4], "little")
+    second = first + (length + 7 & ~7)
+    assert second < 8192, "the two records must lie on the first page"
+    total = int.from_bytes(data[second : second + 4], "little")
+    data[second + 8 : second + 16] = (8).to_bytes(8, "little")  # xl_prev
+    checksum = google_crc32c.value(bytes(data[second + 24 : second + total]))
+    checksum = google_crc32c.extend(checksum, bytes(data[second : second + 20]))
+    data[second + 20 : second + 24] = checksum.to_bytes(4, "little")  # a sound record, elsewhere
+    victim.write_bytes(data)
+    archived.age(victim)
+    checked = archived.check()
+    (damage,) = checked.json["archives"][0]["damaged"]
+    assert (damage["segment"], damage["kind"]) == (victim.name, "bad_prev_link")
+    assert _position(damage["lsn"]) % MIB == second
+
+
+def test_a_page_of_a_later_timeline_than_the_name(archived: Archived) -> None:
+    victim = archived.segments[-2]
+    data = bytearray(victim.read_bytes())
+    for page in range(0, MIB, 8192):
+        data[page + 4] = 7  # xlp_tli
+    victim.write_bytes(data)
+    archived.age(victim)
+    for depth in ("headers", "records"):
+        checked = archived.check("--depth", depth)
+        (damage,) = checked.json["archives"][0]["damaged"]
+        assert (damage["segment"], damage["kind"]) == (victim.name, "wrong_timeline")
+        assert checked.status == 2
+
+
+def test_a_backup_that_is_still_running_is_not_called_restorable(archived: Archived) -> None:
+    (archived.backup / "backup_manifest").rename(archived.backup / "backup_manifest.tmp")
+    for path in archived.archive.glob("*.backup"):
+        path.unlink()  # written when the backup ends
+    (archived.backup / "global" / "pg_control").unlink()  # sent last
+    shutil.rmtree(archived.backup / "pg_wal")
+    checked = archived.check()
+    assert checked.status in (2, 3)
+    assert checked.json["restorable"] is not True
