@@ -43,17 +43,8 @@ class Case:
 
 
 def plan_cases(marks: Marks) -> Iterator[Case]:
-    """The seed's first attempt, then its three targets, with promote and with pause."""
+    """The seed's three targets, with promote and with pause; last its first attempt."""
     last = marks.rows.at
-    yield Case(
-        setting="recovery_target_time", value=FIRST_ATTEMPT, action=PROMOTE, rows=(),
-        reachable=False,
-        marked=(*_commit_lines("before", marks.rows), "with the backup's own state"),
-        recorded=Stop(
-            position="before", kind="commit", xid=marks.rows.xid, lsn=marks.rows.lsn,
-            time=marks.rows.at,
-        ),
-    )  # fmt: skip
     at_time = Stop(
         position="before", kind="commit", xid=marks.late.xid, lsn=marks.late.lsn,
         time=marks.late.at, last_transaction_at=last,
@@ -77,6 +68,15 @@ def plan_cases(marks: Marks) -> Iterator[Case]:
                 recorded=recorded, marked=marked,
                 time_between=marks.restore_point_between if recorded is at_name else None,
             )  # fmt: skip
+    yield Case(
+        setting="recovery_target_time", value=FIRST_ATTEMPT, action=PROMOTE, rows=(),
+        reachable=False,
+        marked=(*_commit_lines("before", marks.rows), "with the backup's own state"),
+        recorded=Stop(
+            position="before", kind="commit", xid=marks.rows.xid, lsn=marks.rows.lsn,
+            time=marks.rows.at,
+        ),
+    )  # fmt: skip
 
 
 def _commit_lines(position: str, commit: Commit) -> tuple[str, ...]:

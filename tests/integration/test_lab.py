@@ -98,7 +98,7 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
         "7 of 7 restores stopped exactly where recorded",
     ):
         assert line in told
-    assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 3
+    assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 4
     agreed = re.findall(r"^  recovery_target_(\w+), .*, promote, pause: agree$", told, re.MULTILINE)
     assert agreed == ["time", "lsn", "name"]
     agent_lines = [line for line in told.splitlines() if "the agent: " in line]
