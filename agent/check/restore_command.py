@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sysconfig
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Final
 
 from rules.facts import ArchiveFacts
 from rules.report import Report
 from rules.settings_block import settings_block
+
+_PROGRAM: Final = "pitr-agent"
 
 
 def block_to_paste(report: Report) -> str | None:
@@ -26,7 +31,15 @@ def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> 
     if len(archives) == 1 and _is_flat(archives[0], needed):
         return f"cp {_place(archives[0])}/%f %p"
     named = " ".join(f"--archive {_place(archive)}" for archive in archives)
-    return f"pitr-agent fetch-wal {named} %f %p"
+    return f"{_fetch_wal()} {named} %f %p"
+
+
+def _fetch_wal() -> str:
+    """Our restore_command, by its whole path where a shell would not find it."""
+    program = Path(sysconfig.get_path("scripts")) / _PROGRAM
+    found = shutil.which(_PROGRAM)
+    by_name = not program.exists() or (found and Path(found).resolve() == program.resolve())
+    return f"{_PROGRAM if by_name else _word(str(program))} fetch-wal"
 
 
 def _is_flat(archive: ArchiveFacts, needed: Iterable[str]) -> bool:

@@ -20,7 +20,7 @@ from agent.archive.fetch import Refused, fetch
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
-from tests.fix_check import MIB, Archived, make_history
+from tests.fix_check import MIB, Archived, make_history, pitr_check
 from tests.fix_layouts import (
     COMPRESS,
     DATED,
@@ -151,6 +151,34 @@ def test_recovery_stops_with_a_fatal_where_cp_would_have_promoted_short(
     assert f"{victim}: " in log, "our line is in the server's log"
     assert f"child process exited with exit code {ABORT}" in log
     assert "archive recovery complete" not in log
+
+
+@pytest.mark.pg(">= 16, <= 18")
+def test_the_block_to_paste_restores_from_a_dated_and_compressed_archive(
+    pg: Installation,
+    made: dict[int, Made],
+    new_cluster: NewCluster,
+    fetch_wal: FetchWal,
+    short_directory: Path,
+    account: Account,
+) -> None:
+    if not pg.has("pg_basebackup"):
+        pytest.skip("this installation has no pg_basebackup")
+    archive = filed(made[pg.major], short_directory, "YYYY/MM/wal/DD", account)
+    named = ("--archive", archive, "--backup", made[pg.major].backup)
+    target = pitr_check(*named, "--target-name", "two rounds", "--format", "json").json["target"]
+    first, *others = target["settings"].splitlines()
+    assert f"pitr-agent fetch-wal --archive {archive} %f %p'" in first
+    restored = new_cluster(pg, initdb=False)
+    restored.restore_from(made[pg.major].backup)
+    command = fetch_wal("--archive", archive)  # the same, as the server's account can run it
+    with (restored.data / "postgresql.auto.conf").open("a") as file:
+        file.write("\n".join([f"restore_command = '{command}'", *others, ""]))
+    with promoted(restored):
+        assert restored.sql("SELECT count(*) FROM t") == [(3000,)]
+        log = "\n".join(restored.log_lines())
+    assert f"redo done at {target['stop']['lsn']} " in log
+    assert f"selected new timeline ID: {target['new_timeline']}" in log
 
 
 # -- the same without a server -------------------------------------------------------------------
