@@ -171,9 +171,10 @@ def test_the_block_to_paste_restores_from_a_dated_and_compressed_archive(
     assert f"pitr-agent fetch-wal --archive {archive} %f %p'" in first
     restored = new_cluster(pg, initdb=False)
     restored.restore_from(made[pg.major].backup)
-    command = fetch_wal("--archive", archive)  # the same, as the server's account can run it
     with (restored.data / "postgresql.auto.conf").open("a") as file:
-        file.write("\n".join([f"restore_command = '{command}'", *others, ""]))
+        file.write("\n".join([*others, ""]))
+    # The same command, as the server's account can run it here.
+    restored.configure(restore_command=fetch_wal("--archive", archive))
     with promoted(restored):
         assert restored.sql("SELECT count(*) FROM t") == [(3000,)]
         log = "\n".join(restored.log_lines())
