@@ -154,8 +154,19 @@ def _complete(arguments: argparse.Namespace) -> None:
         raise entry.UsageError(
             "nothing to look at: name an --archive and a --backup (type  pitr-check --help)"
         )
+    for name in ("archives", "elsewhere", "backups"):
+        setattr(arguments, name, [_path(url) for url in getattr(arguments, name)])
+    if arguments.backups_below:
+        arguments.backups_below = _path(arguments.backups_below)
     if arguments.workers < 1:
         raise entry.UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+
+
+def _path(url: str) -> str:
+    path = url.removeprefix("file://")
+    if "://" in path:
+        raise entry.UsageError(f"{url}: only directories are read so far (a path, or file:///path)")
+    return path
 
 
 def _take_from_config(arguments: argparse.Namespace) -> None:

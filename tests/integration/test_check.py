@@ -48,6 +48,13 @@ def test_a_healthy_archive_is_ok_at_every_depth_and_says_which(
     assert not verdict["findings"]
 
 
+def test_a_file_url_is_a_path(archived: Archived) -> None:
+    checked = pitr_check(
+        "--archive", f"file://{archived.archive}", "--backup", f"file://{archived.backup}"
+    )
+    assert checked.status == 0
+
+
 def test_identity_and_size_are_what_pg_controldata_says(archived: Archived) -> None:
     verdict = archived.check().json
     controldata = shutil.which("pg_controldata") or "/usr/lib/postgresql/15/bin/pg_controldata"
@@ -325,6 +332,7 @@ def test_a_directory_that_may_not_be_listed(archived: Archived) -> None:
         (["--archive", "/x", "--target-name", "x" * 64], "1 to 63 bytes"),
         (["--archive", "/x", "--timeline", "newest"], "write latest, current or a number"),
         (["--archive", "/x", "--target-xid", "5", "--target-name", "x"], "not allowed with"),
+        (["--archive", "s3://bucket/wal"], "only directories are read so far"),
         (["--archive", "/x", "--now", "yesterday"], "write ISO 8601"),
         (["--archive", "/x", "--workers", "0"], "at least 1"),
         (["--cluster", "x"], "--cluster needs --config"),
