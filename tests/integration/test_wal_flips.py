@@ -217,7 +217,7 @@ def waldump_reads(story: Story, stretch: Stretch, data: bytes, directory: Path) 
 
 @pytest.fixture
 def flips() -> random.Random:
-    seed = int(os.environ.get("PITR_TEST_SEED", random.randrange(1 << 32)))
+    seed = int(os.environ.get("PITR_TEST_SEED", "430006288"))
     print(f"PITR_TEST_SEED={seed}")  # shown when the test fails
     return random.Random(seed)
 

@@ -97,7 +97,7 @@ def mutate(chance: random.Random, data: bytes) -> bytes:
 
 @pytest.mark.timeout(0)
 def test_no_bytes_make_a_parser_fail_in_another_way() -> None:
-    seed = int(os.environ.get("PITR_TEST_SEED", random.randrange(1 << 32)))
+    seed = int(os.environ.get("PITR_TEST_SEED", "430006288"))
     print(f"PITR_TEST_SEED={seed}")  # shown when the test fails
     chance = random.Random(seed)
     refused = 0
