@@ -40,7 +40,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(prog="pitr-check", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"pitr-check {__version__}")
-    what = parser.add_argument_group("what to look at")
+    _add_sources(parser.add_argument_group("what to look at"))
+    _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
+    _add_depths(parser.add_argument_group("how closely"))
+    parser.add_argument(
+        "--format", default="text", choices=("text", "json", "nagios", "prometheus")
+    )
+    return parser
+
+
+def _add_sources(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--archive",
         action="append",
@@ -70,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     what.add_argument("--config", type=Path, metavar="FILE", help="take both from the agent's file")
     what.add_argument("--cluster", metavar="NAME", help="which cluster of it")
-    target = parser.add_argument_group("recovery target (none: the end of the WAL)")
+
+
+def _add_target(target: argparse._ArgumentGroup) -> None:
     one = target.add_mutually_exclusive_group()
     for name in _TARGETS:
         one.add_argument(
@@ -82,7 +93,9 @@ def _parser() -> argparse.ArgumentParser:
         "--timeline", default="latest", help="latest (default), current or a number"
     )
     target.add_argument("--action", default="promote", choices=("promote", "pause", "shutdown"))
-    how = parser.add_argument_group("how closely")
+
+
+def _add_depths(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--depth",
         default="records",
@@ -110,10 +123,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
     )
-    parser.add_argument(
-        "--format", default="text", choices=("text", "json", "nagios", "prometheus")
-    )
-    return parser  # fmt: skip
 
 
 def _duration(text: str) -> float:
