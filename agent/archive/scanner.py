@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
+from threading import Thread
 from time import monotonic
 from typing import Final, NamedTuple
 
@@ -36,6 +37,7 @@ from rules.timelines import TimelineTree
 
 SETTLE_SECONDS: Final = 5.0  # a file that changed more recently may still be written to
 _SPARE_SECONDS: Final = 5.0  # how long workers get to finish a segment when the budget is over
+_FAREWELL_SECONDS: Final = 2.0  # how long the thread that minds ended workers gets to end itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,14 +243,20 @@ class SegmentReader:
         self._known = {key: scan for key, scan in self._known.items() if key[0].file in kept}
 
     def close(self) -> None:
-        """End the workers, busy or not."""
+        """End the workers, busy or not, and wait a moment for the thread that minds them.
+
+        An interpreter that ends while that thread closes its pipe would write to the pipe.
+        """
         pool, self._pool = self._pool, None
         if pool is None:
             return
         processes = list((pool._processes or {}).values())
+        minder: Thread | None = pool._executor_manager_thread  # type: ignore[assignment]
         pool.shutdown(wait=False, cancel_futures=True)
         for process in processes:
             process.terminate()
+        if minder is not None:
+            minder.join(_FAREWELL_SECONDS)
 
     # -- how -------------------------------------------------------------------------------------
 
@@ -296,7 +304,7 @@ class SegmentReader:
             readings.unreadable[job.name] = f"cannot be read: {error.strerror}"
         except BrokenProcessPool:
             readings.unread[job.name] = "the process that read it was ended"
-            self._pool = None
+            self.close()
         else:
             growing = _still_growing(job.file, scanned, task.settled_before)
             if growing is None:
