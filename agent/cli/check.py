@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agent import __version__
 from agent.cli import entry
@@ -27,14 +29,22 @@ examples:
   pitr-check --archive /backup/wal --backup /backup/base
   pitr-check --archive /backup/wal --backups /backup --depth headers --format nagios
   pitr-check --config pitr.yaml --cluster laboratorio --format json
+  pitr-check explain wal_gap
 """
+
+# A first word that is no option -> the module whose `body` runs it, imported only then.
+_SUBCOMMANDS: Final = {"explain": "agent.cli.explain"}
 
 _TARGETS = ("time", "lsn", "xid", "name")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the command."""
-    return entry.run("pitr-check", _body, argv)
+    words = sys.argv[1:] if argv is None else argv
+    subcommand = _SUBCOMMANDS.get(words[0]) if words else None
+    if subcommand is None:
+        return entry.run("pitr-check", _body, words)
+    return entry.run(f"pitr-check {words[0]}", import_module(subcommand).body, words[1:])
 
 
 def _parser() -> argparse.ArgumentParser:
