@@ -27,19 +27,30 @@ from agent.reading import Reading
 from parsers.log_stream import LogStream
 from parsers.log_time import Zone
 from parsers.recovery_events import RecoveryEvent
+from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
+from rules.evidence import (
+    AbsentFacts,
+    CollectorsFacts,
+    Evidence,
+    SequenceFacts,
+    WindowsFacts,
+)
+from rules.exposure import ExposureFacts, Trail, exposure, follow
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
+    PositionFacts,
     ScanFacts,
+    WalVolumeFacts,
 )
-from rules.findings import Finding
+from rules.findings import Finding, Verdict, verdict_of
+from rules.forecast import WalFullFacts, forecast_wal_full
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.timelines import TimelineTree
@@ -57,7 +68,13 @@ _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
 class WatchedCluster:
     """The state of one cluster. Its coroutines are the scheduler's jobs, and never raise."""
 
-    def __init__(self, config: ClusterConfig, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        config: ClusterConfig,
+        checks: Mapping[str, Check],
+        *,
+        alerts: Alerts | None = None,
+    ) -> None:
         self.config = config
         self.name = config.name
         self.checks = checks
@@ -68,6 +85,7 @@ class WatchedCluster:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
+        self.alerts: Alerts = alerts or {}
         self._reader = SegmentReader()
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
@@ -81,6 +99,7 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
+        self._trail: Trail = ()
         self._tail = open_log(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
@@ -94,6 +113,12 @@ class WatchedCluster:
         """None without a dsn, and before the first poll ended."""
         reading = self.readings.get("positions")
         return None if reading is None else reading.succeeded
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that is known; unknown while nothing was judged, or a check is blind."""
+        blind = self.judged_at is None or not all(self.known.values())
+        return verdict_of((f for found in self.findings.values() for f in found), blind=blind)
 
     @property
     def timelines(self) -> list[int]:
@@ -260,6 +285,8 @@ class WatchedCluster:
         self.facts[ScanFacts] = scan_facts(
             readings, depth, tree, size, control.system_identifier if control else None
         )
+        if depth == "records" and not backups and found is not None:
+            self.facts[WindowsFacts] = WindowsFacts(by_backup={})
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups)
             # Worked out, not read: it may take as long as there is until the next scan.
@@ -274,6 +301,7 @@ class WatchedCluster:
     def judge(self) -> None:
         """Ask every check with what is known now."""
         now = datetime.now(UTC)
+        self._work_out(now)
         judgement = judge(
             Evidence(
                 now=now, objectives=self.objectives, facts=self.facts, expected=self._expected()
@@ -282,9 +310,33 @@ class WatchedCluster:
         )
         self.known = judgement.known
         self.judged_at = now
+        self.alerts = advance(self.alerts, judgement, self.checks, now)
+        for check in self.findings.keys() - judgement.known.keys():
+            self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():
             if known:
                 self._report(check, [f for f in judgement.findings if f.id == check])
+
+    def _work_out(self, now: datetime) -> None:
+        """Bring the facts up to date that follow from several readings."""
+        self._trail = follow(self._trail, self.facts)
+        exposed = exposure(self._trail) if PositionFacts in self.facts else None
+        volume, status = self.fact(WalVolumeFacts), self.fact(ArchiveStatusFacts)
+        forecast = None
+        if volume and status and exposed:
+            forecast = forecast_wal_full(volume, status, exposed, now)
+        for kind, value in ((ExposureFacts, exposed), (WalFullFacts, forecast)):
+            self._set(kind, value)
+        self.facts[CollectorsFacts] = CollectorsFacts(
+            failing={name: r.error for name, r in self.readings.items() if r.error},
+            working=frozenset(name for name, r in self.readings.items() if r.succeeded),
+        )
+
+    def _set(self, kind: type[T], value: T | None) -> None:
+        if value is None:
+            self.facts.pop(kind, None)
+        else:
+            self.facts[kind] = value
 
     def _report(self, check: str, findings: Sequence[Finding]) -> None:
         before = self.findings.get(check, ())
@@ -308,6 +360,13 @@ class WatchedCluster:
                 expected.add(ScanFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
+            if self.config.archives and self.config.depth == "records":
+                expected.add(WindowsFacts)
+        if any(step.archived_to_lsn is not None for step in self._trail):
+            expected.add(ExposureFacts)
+            volume = self.fact(WalVolumeFacts)
+            if volume is None or volume.free_bytes is not None:
+                expected.add(WalFullFacts)
         return frozenset(expected)
 
 
