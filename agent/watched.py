@@ -261,7 +261,7 @@ class WatchedCluster:
             readings, depth, tree, size, control.system_identifier if control else None
         )
         if depth == "records" and backups:
-            restores = make_restores(archive, readings, backups)
+            restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
                 "windows",
