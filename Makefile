@@ -51,7 +51,7 @@ truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR
 	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))
 	TRUTH_MAJORS=$(MAJOR) TRUTH_SEEDS=$(SEEDS) TRUTH_RESTORES=$(RESTORES) \
 	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
-	  tests/integration/test_recovery_traps.py $(ARGS)
+	  tests/integration/test_recovery_*.py $(ARGS)
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .

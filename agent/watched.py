@@ -288,7 +288,7 @@ class WatchedCluster:
         if depth == "records" and not backups and found is not None:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
         if depth == "records" and backups:
-            restores = make_restores(archive, readings, backups)
+            restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
                 "windows",

@@ -199,6 +199,15 @@ class WalNeed(NamedTuple):
     end_lsn: int  # the first byte that is not needed
 
 
+class BackupTablespace(NamedTuple):
+    """One tablespace of a backup, by pg_tblspc and tablespace_map."""
+
+    oid: int
+    location: str | None  # None: a directory in pg_tblspc itself
+    mapped: bool = False  # tablespace_map says so, and the server makes the link by it
+    filled: bool = False  # pg_tblspc has a directory with files in the place of the link
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupFacts:
     """One base backup, as far as its own files tell."""
@@ -220,6 +229,7 @@ class BackupFacts:
     files_checked: int | None  # how many of the manifest's files were looked at; None: none
     manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
     depth: str  # label, files or checksums: how far it was looked at
+    tablespaces: tuple[BackupTablespace, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

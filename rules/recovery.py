@@ -14,8 +14,7 @@ How recovery goes, and who follows it here:
 
 `simulate` follows PerformWalRecovery and FinishWalRecovery in xlogrecovery.c (StartupXLOG in
 xlog.c to 14). It is a prediction about a restore with restore_command over all that `Wal` gives,
-recovery.signal, and the backup as it is. It does not know the state of data files, extensions or
-tablespaces.
+recovery.signal, and the backup as it is. It does not know the state of data files or extensions.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from parsers.wal_damage import DamageKind
 from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
-from rules.outcome import Ending, Obstacle, Outcome, Stop
+from rules.outcome import Ending, Hazard, Obstacle, Outcome, Stop
 from rules.reachable import judge_end_of_wal, judge_stop
-from rules.recovery_hazards import Hazard, Watch, check_settings
+from rules.recovery_hazards import Watch, check_settings
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
@@ -74,6 +73,7 @@ def _not_started(start: NoStart) -> Outcome:
         fatal=start.fatal,
         timeline=start.timeline,
         obstacle=start.obstacle,
+        remedy=start.remedy,
     )
 
 
@@ -83,11 +83,18 @@ def _replay(restore: Restore, goal: Goal, start: Start) -> Outcome:
     steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
     for step in steps:
         if isinstance(step, Obstacle):
-            return _at_end_of_wal(restore, goal, progress, watch, step)
+            return _with_needs(_at_end_of_wal(restore, goal, progress, watch, step), watch)
         outcome = _replay_piece(restore, goal, progress, watch, step)
         if outcome is not None:
-            return _look_ahead(restore, outcome, step, steps)
+            return _with_needs(_look_ahead(restore, outcome, step, steps), watch)
     raise AssertionError("replay ends with an obstacle")
+
+
+def _with_needs(outcome: Outcome, watch: Watch) -> Outcome:
+    """Add what the records replayed want of the machine and its settings."""
+    spaces = watch.tablespaces
+    needs = {**spaces.needs, **outcome.needs}
+    return replace(outcome, needs=needs, directories=tuple(spaces.directories))
 
 
 def _replay_piece(
@@ -139,7 +146,9 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
 
 def _killed(restore: Restore, progress: Progress, hazard: Hazard) -> Outcome:
     """A record kills the server while it is replayed."""
-    outcome = replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+    outcome = replace(
+        _so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal, remedy=hazard.remedy
+    )
     if progress.consistency and progress.consistency.lsn > hazard.lsn:
         return replace(outcome, consistent_lsn=None)
     return outcome

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from parsers.lsn import format_lsn
 from parsers.pg_control import ControlFile
@@ -25,18 +24,12 @@ from parsers.wal_facts import (
     TransactionKind,
 )
 from rules import server_messages as messages
+from rules.outcome import Hazard
 from rules.recovery_progress import Progress
 from rules.recovery_start import Start
+from rules.recovery_tablespaces import Tablespaces
 from rules.restore import PARAMETERS, Restore, Server
 from rules.timelines import Fork, path_of, timeline_at
-
-
-class Hazard(NamedTuple):
-    """A record, or the start, at which the server gives up."""
-
-    lsn: int  # 0: before any record
-    fatal: str
-    reason: str
 
 
 def check_settings(
@@ -95,6 +88,7 @@ class Watch:
         self._path = {stretch.timeline for stretch in start.path}
         self._prepared: dict[int, int] = {}  # xid -> where its PREPARE starts, while it is open
         self.snapshot = Snapshot(ready=start.from_shutdown)
+        self.tablespaces = Tablespaces(restore)
 
     def first(self, facts: Facts, limit_lsn: int | None) -> Hazard | None:
         """The first hazard of a stretch; with a limit, only of what starts before it."""
@@ -105,10 +99,12 @@ class Watch:
                 break
             if isinstance(event, Prepare | CheckpointRecord):
                 self._close(ended, event.lsn)
-            hazard = self._meet(event)
+            self.tablespaces.meet_consistency(self._progress.consistency, event.lsn)
+            hazard = self._meet(event) or self.tablespaces.meet(event)
             if hazard:
                 return hazard
         self._close(ended, limit)
+        self.tablespaces.meet_consistency(self._progress.consistency, limit)
         return None
 
     def at_promotion(self, lsn: int) -> Hazard | None:

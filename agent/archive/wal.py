@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
+from agent.backups.tablespaces import find_location
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.wal_damage import Damage, DamageKind
@@ -111,11 +112,16 @@ def _unread(file: ArchivedFile, name: str, segment_size: int, why: str) -> Segme
 
 
 def make_restores(
-    archive: ArchiveFacts, readings: SegmentReadings, backups: Sequence[BackupFacts]
+    archive: ArchiveFacts,
+    readings: SegmentReadings,
+    backups: Sequence[BackupFacts],
+    *,
+    on_this_machine: bool,
 ) -> dict[str, Restore]:
     """What a restore of each backup would have, by the backup's url; none where nothing was read.
 
-    The server is taken to be of the major that wrote the backup, with its default settings.
+    The server is taken to be of the major that wrote the backup, with its default settings. Where
+    it is to run on this machine, the locations of tablespaces are looked at.
     """
     size = archive.segment_size_bytes
     majors = (scanned.scan.major for scanned in readings.scans.values())
@@ -125,7 +131,7 @@ def make_restores(
     newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
-            server=Server(major=backup.major or major),
+            server=_server(backup.major or major, on_this_machine),
             backup=backup,
             control=backup.control,
             histories=archive.histories,
@@ -134,3 +140,9 @@ def make_restores(
         )
         for backup in backups
     }
+
+
+def _server(major: int, on_this_machine: bool) -> Server:
+    if not on_this_machine:
+        return Server(major=major)
+    return Server(major=major, locate=partial(find_location, major=major))

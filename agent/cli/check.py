@@ -125,6 +125,11 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="processes that read segments (default: %(default)s)",
     )
+    how.add_argument(
+        "--other-machine",
+        action="store_true",
+        help="the restore is for another machine: what it must have there is said, not looked at",
+    )
     how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
     how.add_argument(
         "--wait",
@@ -255,6 +260,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
         workers=arguments.workers,
+        on_this_machine=not arguments.other_machine,
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(question, sources, wait_seconds=arguments.wait, on_progress=on_progress)
