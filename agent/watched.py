@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
@@ -19,14 +17,12 @@ from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
-from agent.logtail import LogTail
-from agent.message_catalogues import find_languages
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
-from parsers.log_stream import LogStream
-from parsers.log_time import Zone
-from parsers.recovery_events import RecoveryEvent
+from agent.recovery_log import RecoveryLog
+from agent.restore_watch import RestoreWatch
+from agent.watch.progress import Progress
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
@@ -37,11 +33,13 @@ from rules.facts import (
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
+    PositionFacts,
     ScanFacts,
 )
 from rules.findings import Finding
 from rules.prediction import predict_windows
 from rules.restore import Restore
+from rules.restore_facts import LoggedRecovery, RestoreFacts
 from rules.timelines import TimelineTree
 
 log: Final = logging.getLogger("pitr.cluster")
@@ -64,7 +62,6 @@ class WatchedCluster:
         self.objectives = config.objectives.facts()
         self.readings: dict[str, Reading] = {}
         self.facts: dict[type, Any] = {}
-        self.events: Counter[str] = Counter()
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
@@ -81,13 +78,19 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
-        self._tail = open_log(config) if config.log else None
+        self._log = RecoveryLog(config) if config.log else None
+        self._restore = RestoreWatch()
 
     # -- what others see -------------------------------------------------------------------------
 
     def fact(self, kind: type[T]) -> T | None:
         """The last facts of this kind, None when their last reading failed."""
         return self.facts.get(kind)
+
+    @property
+    def events(self) -> Mapping[str, int]:
+        """How often each recovery event came into the log since the agent did."""
+        return self._log.events if self._log is not None else {}
 
     @property
     def server_answers(self) -> bool | None:
@@ -106,6 +109,10 @@ class WatchedCluster:
         if control is not None:
             return control.segment_size_bytes
         return archive.segment_size_bytes if archive else None
+
+    @property
+    def restore_progress(self) -> Progress:
+        return self._restore.progress(self.fact(RestoreFacts))
 
     def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
         """How many backups are in each state; each state is there, if with 0."""
@@ -126,7 +133,11 @@ class WatchedCluster:
         """Ask the pollers of one lane, one after the other."""
         connection, worker = self._lanes[lane]
         for poller in (entry for entry in POLLERS if entry.lane is lane):
-            await self._take(poller.name, poller.facts, worker, partial(connection.poll, poller))
+            taken = await self._take(
+                poller.name, poller.facts, worker, partial(connection.poll, poller)
+            )
+            if isinstance(taken, PositionFacts):
+                self._restore.note(taken)
         self.judge()
 
     async def scan(self) -> None:
@@ -156,11 +167,10 @@ class WatchedCluster:
         return await self._take("backups", BackupsFacts, worker, partial(read_backups, url))
 
     async def read_log(self) -> None:
-        """Count the recovery events that the server log gained."""
-        assert self._tail is not None
-        items = await self._take("log", None, self._workers["log"], self._tail.read_new)
-        events = [item for item in items or () if isinstance(item, RecoveryEvent)]
-        self.events.update(event.name for event in events if event.proven)
+        """Follow the server log: count its recovery events, keep what became of a restore."""
+        assert self._log is not None
+        await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
+        self.judge()
 
     def close(self) -> None:
         for connection, worker in self._lanes.values():
@@ -271,8 +281,18 @@ class WatchedCluster:
                 deadline_seconds=self.config.scan,
             )
 
+    def _derive_restore(self) -> None:
+        """What the log, SQL and the listing together say of recovery; nothing without the log."""
+        self.facts.pop(RestoreFacts, None)
+        logged = self.fact(LoggedRecovery)
+        if logged is not None:
+            self.facts[RestoreFacts] = self._restore.facts(
+                logged, self.fact(PositionFacts), self.fact(ArchiveFacts)
+            )
+
     def judge(self) -> None:
         """Ask every check with what is known now."""
+        self._derive_restore()
         now = datetime.now(UTC)
         judgement = judge(
             Evidence(
@@ -308,20 +328,9 @@ class WatchedCluster:
                 expected.add(ScanFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
+        if self.config.log:
+            expected |= {LoggedRecovery, RestoreFacts}
         return frozenset(expected)
-
-
-def open_log(config: ClusterConfig) -> LogTail:
-    """Follow a cluster's log from where it ends now."""
-    assert config.log is not None
-    zone = Zone(log_timezone=ZoneInfo(config.log_timezone) if config.log_timezone else None)
-    new_stream = partial(
-        LogStream,
-        prefix=config.log_line_prefix,
-        zone=zone,
-        find_languages=partial(find_languages, None),
-    )
-    return LogTail(config.log, new_stream, from_end=True)
 
 
 def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:
