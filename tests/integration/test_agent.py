@@ -73,6 +73,7 @@ def test_a_healthy_cluster_gives_the_golden_page(primary: Cluster, new_agent: Ne
     agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_damaged") == 1)
     agent.wait_for(lambda page: page.total("pitr_backups", state="restorable") == 1)
     agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_directory_filling") == 1)
+    agent.wait_for(lambda page: page.total("pitr_check_known", id="restore_failed") == 1)
     with urllib.request.urlopen(f"{agent.url}/metrics") as answer:
         page = answer.read().decode()
     masked = _mask(page)
