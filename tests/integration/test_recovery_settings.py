@@ -73,7 +73,9 @@ def test_settings_raised_before_anybody_can_be_let_in(story: Story) -> None:
         commit(story.life, connection)
     story.life.finish()
     outcome, _ = story.check(Target(), max_connections=100)
-    assert (outcome.outcome, outcome.paused_lsn) == ("fails", None)
+    assert outcome.outcome == "fails"
+    lets_in_first = story.major in (14, 15)  # by a shutdown's checkpoint before the record
+    assert (outcome.paused_lsn is not None) is lets_in_first
 
 
 def test_more_prepared_transactions_than_the_server_has_room_for(story: Story) -> None:
