@@ -79,6 +79,7 @@ class Hazard(NamedTuple):
     fatal: str | None  # None: its words are not known
     reason: str
     remedy: str | None = None  # None: nothing but the general advice
+    pauses: bool = False  # it waits there, and gives up when it is resumed
 
 
 class NeededDirectory(NamedTuple):
@@ -117,5 +118,6 @@ class Outcome:
     bytes_needed: int = 0
     needs: Mapping[str, str] = field(default_factory=dict)  # settings it holds under
     directories: tuple[NeededDirectory, ...] = ()  # for tablespaces
+    paused_lsn: int | None = None  # it waits there, and dies when it is resumed
     remedy: str | None = None  # what to do, where the reason tells it; None: see the finding
     obstacle: Obstacle | None = None  # None: stopped before the WAL ended

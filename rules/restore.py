@@ -51,6 +51,7 @@ class Server:
     major: int
     hot_standby: bool = True  # the default since 10
     parameters: Mapping[str, int] = field(default_factory=dict)  # of PARAMETERS, those known
+    adjustable: bool = False  # PARAMETERS that are too low will be raised: `Outcome.needs` says so
     locate: FindLocation = _on_another_machine  # None: it cannot be told what lies there
 
 
