@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from typing import Final
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
@@ -16,6 +17,8 @@ from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.restore import Restore, Server, Wal, newest_by_timeline
+
+_REMEMBERED: Final = 256  # scans of segments that only the predictor asked for: replay goes forward
 
 
 def make_wal(
@@ -32,7 +35,7 @@ def make_wal(
     own = backup.wal_files
     files = {**own, **archive.segments, **readings.serving}
 
-    @cache
+    @lru_cache(_REMEMBERED)
     def archived(name: str) -> SegmentScan | None:
         file = archive.segments.get(name)
         if file is None:
