@@ -30,7 +30,7 @@ from parsers.recovery_events import RecoveryEvent
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -43,6 +43,7 @@ from rules.findings import Finding
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
@@ -50,7 +51,7 @@ T = TypeVar("T")
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
 }
 
 
@@ -260,6 +261,9 @@ class WatchedCluster:
         self.facts[ScanFacts] = scan_facts(
             readings, depth, tree, size, control.system_identifier if control else None
         )
+        if depth == "records":
+            scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups)
             # Worked out, not read: it may take as long as there is until the next scan.
@@ -306,6 +310,8 @@ class WatchedCluster:
                 expected.add(AbsentFacts)
             if self.config.depth != "names":
                 expected.add(ScanFacts)
+            if self.config.depth == "records":
+                expected.add(WalEventsFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
         return frozenset(expected)
