@@ -6,7 +6,6 @@ The WAL, the backups and the settings are real servers' own; each case changes o
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import json
 import shutil
