@@ -141,6 +141,13 @@ class ArchivedFile(NamedTuple):
         return f"{self.directory}/{self.name}"
 
 
+class BrokenHistory(NamedTuple):
+    """A timeline history file that is there and cannot be used."""
+
+    reason: str
+    fatal: str | None  # the server's words; None: it is not the file's content that is wrong
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFacts:
     """What one listing of one archive found."""
@@ -153,7 +160,7 @@ class ArchiveFacts:
     partials: Mapping[str, ArchivedFile]  # 24 digits -> its .partial
     compressed: frozenset[str]  # segments stored in a codec's format
     histories: Mapping[int, TimelineHistory]
-    broken_histories: Mapping[int, str]  # timeline -> why it cannot be read
+    broken_histories: Mapping[int, BrokenHistory]  # by timeline
     backup_labels: Mapping[str, BackupLabel]  # plain name of the .backup -> its content
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name

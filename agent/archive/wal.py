@@ -142,7 +142,7 @@ def make_restores(
             backup=backup,
             control=backup.control,
             histories=archive.histories,
-            broken_histories=frozenset(archive.broken_histories),
+            broken_histories=archive.broken_histories,
             wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
