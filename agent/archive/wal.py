@@ -14,8 +14,9 @@ from parsers.wal_facts import Facts
 from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
+from rules.configuration import server_for
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
-from rules.restore import Restore, Server, Wal, newest_by_timeline
+from rules.restore import Restore, Wal, newest_by_timeline
 
 
 def make_wal(
@@ -115,7 +116,7 @@ def make_restores(
 ) -> dict[str, Restore]:
     """What a restore of each backup would have, by the backup's url; none where nothing was read.
 
-    The server is taken to be of the major that wrote the backup, with its default settings.
+    The server is taken to be of the major that wrote the backup, with the settings in its files.
     """
     size = archive.segment_size_bytes
     majors = (scanned.scan.major for scanned in readings.scans.values())
@@ -125,7 +126,7 @@ def make_restores(
     newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
-            server=Server(major=backup.major or major),
+            server=server_for(backup, backup.major or major),
             backup=backup,
             control=backup.control,
             histories=archive.histories,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -10,13 +11,17 @@ from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.backup_manifest import BackupManifest, parse_backup_manifest
 from parsers.errors import ParseError
 from parsers.pg_control import ControlFile, parse_control_file
+from parsers.server_conf import Setting
 from rules.backups import label_time
+from rules.configuration import settings_of_files
 from rules.facts import ArchivedFile, BackupFacts, WalNeed
 
 LABEL: Final = "backup_label"
 MANIFEST: Final = "backup_manifest"
 CONTROL: Final = "global/pg_control"
 VERSION: Final = "PG_VERSION"
+# An unlogged relation is its init fork alone: reinit.c.
+_INIT_FORK: Final = re.compile(r"(base/\d+|pg_tblspc/\d+/[^/]+/\d+)/\d+_init\Z")
 
 BackupDepth = Literal["label", "files", "checksums"]
 
@@ -37,6 +42,8 @@ class Pieces:
     version: bytes | None = None
     wal_files: Mapping[str, ArchivedFile] = field(default_factory=dict)
     wal_segment_size: int | None = None
+    settings: Mapping[str, Setting] | None = None  # of its configuration files
+    paths: Iterable[str] = ()  # of its files, where no manifest lists them
 
 
 def read_label(data: bytes, url: str) -> BackupLabel:
@@ -103,7 +110,16 @@ def describe(
         files_checked=len(manifest.files) if manifest is not None and counted else None,
         manifest_error=manifest_error,
         depth=depth if counted else "label",
+        settings=None if pieces.settings is None else settings_of_files(pieces.settings, url),
+        unlogged_count=_count_unlogged(manifest, pieces),
     )
+
+
+def _count_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> int | None:
+    """How many relations restoring empties; None where the files were not listed."""
+    paths = (file.path for file in manifest.files) if manifest else iter(pieces.paths)
+    listed = manifest is not None or bool(pieces.paths)
+    return sum(1 for path in paths if _INIT_FORK.match(path)) if listed else None
 
 
 def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:

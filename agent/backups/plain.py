@@ -19,6 +19,8 @@ from agent.backups.describe import (
     read_manifest,
 )
 from agent.backups.files import find_bad_files
+from agent.backups.settings import read_settings
+from parsers.errors import ParseError
 from rules.facts import BackupFacts
 
 
@@ -48,6 +50,10 @@ def _read_pieces(path: Path) -> Pieces:
         pieces.control_error = f"cannot be read: {error.strerror}"
     with suppress(OSError):
         pieces.version = (path / VERSION).read_bytes()
+    with suppress(ParseError):
+        pieces.settings = read_settings(path) or None
+    if pieces.manifest is None:
+        pieces.paths = [str(file.relative_to(path)) for file in path.glob("base/*/*")]
     try:
         wal = list_pg_wal(str(path / "pg_wal"))
     except NotAnArchive:

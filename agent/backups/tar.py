@@ -32,6 +32,7 @@ from agent.backups.describe import (
     read_manifest,
 )
 from agent.backups.files import checksum, chunks, wrong_checksum, wrong_size
+from agent.backups.settings import CONFIGURATION, settings_of_texts
 from parsers.backup_manifest import BackupManifest, ManifestFile
 from parsers.errors import ParseError
 from parsers.segment import NameKind, parse_wal_name
@@ -40,7 +41,7 @@ from parsers.wal_page import LONG_HEADER_BYTES
 from rules.facts import ArchivedFile, BackupFacts
 
 _MAP: Final = "tablespace_map"
-_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, _MAP)
+_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, _MAP, *CONFIGURATION)
 _SMALL_FILE_BYTES: Final = 256 << 20  # a manifest has some 150 bytes a file
 _TAR: Final = re.compile(r"\.tar(\.[a-z0-9]+)?\Z|\.tgz\Z")
 _TABLESPACE: Final = re.compile(r"([1-9][0-9]{0,9})\.tar(\.[a-z0-9]+)?\Z")
@@ -144,7 +145,10 @@ class _Found:
             version=self.small.get(VERSION),
             wal_files=self.wal,
             wal_segment_size=self.segment_size,
+            paths=self.sizes,
         )
+        with suppress(ParseError):
+            pieces.settings = settings_of_texts(self.small, str(self.base)) or None
         if pieces.manifest is None:
             try:
                 pieces.manifest = (directory / MANIFEST).read_bytes()
