@@ -25,6 +25,7 @@ from rules.facts import (
     BackupsFacts,
     Objectives,
     ScanFacts,
+    SettingsFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.goal import Goal
@@ -32,6 +33,7 @@ from rules.outcome import Cause
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
 from rules.restore_points import PlacedRestorePoint, list_restore_points
+from rules.restore_trial import TrialFacts
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
 from rules.wal_events import collect_events, find_places
@@ -105,6 +107,7 @@ class Gathered:
     scan: ScanFacts | None = None  # None at depth names
     scans: Mapping[str, SegmentScan] = field(default_factory=dict)
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by backup, at depth records
+    trial: TrialFacts | None = None  # of the restore_command; None: it was not tried
 
 
 def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
@@ -133,6 +136,8 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
             ArchiveFacts: archive,
             SequenceFacts: whole,
             BackupsFacts: gathered.backups,
+            SettingsFacts: _settings(target, backups),
+            TrialFacts: gathered.trial,
             ScanFacts: gathered.scan,
             ElsewhereFacts: find_gain(gathered, reports, tree, size)
             if gathered.elsewhere
@@ -265,6 +270,12 @@ def _judge_target(
         )
     order = {True: 0, None: 1, False: 2}
     return min(answers, key=lambda answer: order[answer.reachable])
+
+
+def _settings(target: TargetFacts, backups: Sequence[BackupFacts]) -> SettingsFacts | None:
+    """The configuration that a restore would start with: that of the backup chosen."""
+    chosen = target.backup or (backups[-1] if backups else None)
+    return chosen.settings if chosen else None
 
 
 def _read_facts(

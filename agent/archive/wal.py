@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
-from pathlib import Path
 from typing import Final
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
-from agent.backups.settings import read_parameters
 from agent.backups.tablespaces import find_location
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
@@ -19,6 +17,7 @@ from parsers.wal_facts import Facts
 from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
+from rules.configuration import server_for
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.restore import Restore, Server, Wal, newest_by_timeline
 
@@ -150,8 +149,7 @@ def make_restores(
 
 
 def _server(backup: BackupFacts, major: int, on_this_machine: bool) -> Server:
-    parameters, hot_standby = read_parameters(Path(backup.url))
-    server = Server(major=major, hot_standby=hot_standby, parameters=parameters, adjustable=True)
-    return (
-        replace(server, locate=partial(find_location, major=major)) if on_this_machine else server
-    )
+    server = server_for(backup, major)
+    if not on_this_machine:
+        return server
+    return replace(server, locate=partial(find_location, major=major))
