@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agent.backups.describe import BackupDepth
-from agent.check.gather import Progress, gather
+from agent.check.gather import Progress, Reading, gather
 from parsers.wal_scan import Depth
 from rules.backups import missing_segments
 from rules.check import load_catalogue
@@ -29,7 +29,7 @@ class Sources:
     backups_below: str | None
     depth: Depth | Literal["names"]
     backup_depth: BackupDepth
-    workers: int
+    reading: Reading
 
     def gather(
         self, *, listing_only: bool = False, on_progress: Progress | None = None
@@ -41,7 +41,7 @@ class Sources:
             self.elsewhere,
             depth="names" if listing_only else self.depth,
             backup_depth="label" if listing_only else self.backup_depth,
-            workers=self.workers,
+            reading=self.reading,
             on_progress=on_progress or (lambda done, total: None),
         )
 
