@@ -33,7 +33,7 @@ examples:
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
-_SUBCOMMANDS: Final = {"explain": "agent.cli.explain"}
+_SUBCOMMANDS: Final = {"explain": "agent.cli.explain", "find": "agent.cli.find"}
 
 _TARGETS = ("time", "lsn", "xid", "name")
 
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(prog="pitr-check", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"pitr-check {__version__}")
-    _add_sources(parser.add_argument_group("what to look at"))
+    add_sources(parser.add_argument_group("what to look at"))
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
     parser.add_argument(
@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_sources(what: argparse._ArgumentGroup) -> None:
+def add_sources(what: argparse._ArgumentGroup) -> None:
+    """The options that name archives and backups: of this command and of its subcommands."""
     what.add_argument(
         "--archive",
         action="append",
@@ -146,7 +147,7 @@ def _duration(text: str) -> float:
 
 def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
-    _complete(arguments)
+    complete_sources(arguments)
     question = _question(arguments)
     try:
         report = _check(arguments, question)
@@ -161,7 +162,7 @@ def _body(argv: Sequence[str]) -> int:
     return report.verdict.status
 
 
-def _complete(arguments: argparse.Namespace) -> None:
+def complete_sources(arguments: argparse.Namespace) -> None:
     """Fill in the archives and backups of a configured cluster, and refuse an empty question."""
     if arguments.cluster and not arguments.config:
         raise entry.UsageError("--cluster needs --config FILE")
@@ -248,7 +249,7 @@ def _question(arguments: argparse.Namespace) -> Question:
     target = _target(arguments)
     first_backup = Path(arguments.backups[0]) if arguments.backups else None
     goal, note = _read_goal(target, first_backup)
-    now = _now(arguments.now)
+    now = read_now(arguments.now)
     return Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
 
 
@@ -269,7 +270,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         return check(question, sources, wait_seconds=arguments.wait, on_progress=on_progress)
 
 
-def _now(text: str | None) -> datetime:
+def read_now(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
     try:
