@@ -33,7 +33,11 @@ examples:
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
-_SUBCOMMANDS: Final = {"explain": "agent.cli.explain", "find": "agent.cli.find"}
+_SUBCOMMANDS: Final = {
+    "explain": "agent.cli.explain",
+    "find": "agent.cli.find",
+    "retention": "agent.cli.retention",
+}
 
 _TARGETS = ("time", "lsn", "xid", "name")
 
