@@ -53,13 +53,13 @@ BASE_NAMES: Final = tuple(f"base.tar{suffix}" for suffix in ("", *READABLE_SUFFI
 def is_tar_backup(path: Path) -> bool:
     """Tell whether a path is a tar, or a directory with a base.tar in it."""
     if path.is_dir():
-        return _base_in(path) is not None
+        return base_tar(path) is not None
     return path.is_file() and _TAR.search(path.name) is not None
 
 
 def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     """Read one backup in tar format: its directory, or its base tar. Raises NotABackup."""
-    base = path if path.is_file() else _base_in(path)
+    base = path if path.is_file() else base_tar(path)
     if base is None:
         raise NotABackup(f"{path}: no base.tar in it")
     found = _Found(base)
@@ -80,7 +80,8 @@ def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     return describe(str(path), pieces, bad, depth)
 
 
-def _base_in(directory: Path) -> Path | None:
+def base_tar(directory: Path) -> Path | None:
+    """The base.tar of a backup's directory, compressed or not; None without one."""
     return next((directory / name for name in BASE_NAMES if (directory / name).is_file()), None)
 
 

@@ -35,7 +35,11 @@ examples:
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
-_SUBCOMMANDS: Final = {"explain": "agent.cli.explain"}
+_SUBCOMMANDS: Final = {
+    "explain": "agent.cli.explain",
+    "find": "agent.cli.find",
+    "retention": "agent.cli.retention",
+}
 
 _TARGETS = ("time", "lsn", "xid", "name")
 
@@ -52,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(prog="pitr-check", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"pitr-check {__version__}")
-    _add_sources(parser.add_argument_group("what to look at"))
+    add_sources(parser.add_argument_group("what to look at"))
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
     _add_cost(parser.add_argument_group("at what cost"))
@@ -62,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_sources(what: argparse._ArgumentGroup) -> None:
+def add_sources(what: argparse._ArgumentGroup) -> None:
+    """The options that name archives and backups: of this command and of its subcommands."""
     what.add_argument(
         "--archive",
         action="append",
@@ -192,7 +197,7 @@ def _rate(text: str) -> float:
 
 def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
-    _complete(arguments)
+    complete_sources(arguments)
     question = _question(arguments)
     try:
         report = _check(arguments, question)
@@ -207,7 +212,7 @@ def _body(argv: Sequence[str]) -> int:
     return report.verdict.status
 
 
-def _complete(arguments: argparse.Namespace) -> None:
+def complete_sources(arguments: argparse.Namespace) -> None:
     """Fill in the archives and backups of a configured cluster, and refuse an empty question."""
     if arguments.cluster and not arguments.config:
         raise entry.UsageError("--cluster needs --config FILE")
@@ -298,7 +303,7 @@ def _question(arguments: argparse.Namespace) -> Question:
     target = _target(arguments)
     first_backup = Path(arguments.backups[0]) if arguments.backups else None
     goal, note = _read_goal(target, first_backup)
-    now = _now(arguments.now)
+    now = read_now(arguments.now)
     return Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
 
 
@@ -346,7 +351,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         )
 
 
-def _now(text: str | None) -> datetime:
+def read_now(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
     try:
