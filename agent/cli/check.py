@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent import __version__
 from agent.cli import entry
+from agent.cli.drill_options import add_drill_options, drill_asked_for
 
 if TYPE_CHECKING:
     from agent.check.gather import Reading
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Says whether backups can be restored with the WAL that an archive holds, and to where. It reads
 files and nothing else: no server is needed, nothing is written. Only --try-restore-command runs a
-command, the one that a restore would run.
+command, the one that a restore would run, and --drill restores for real, in a place of its own.
 """
 
 _EPILOG = """\
@@ -31,6 +32,7 @@ examples:
   pitr-check --archive /backup/wal --backup /backup/base
   pitr-check --archive /backup/wal --backups /backup --depth headers --format nagios
   pitr-check --config pitr.yaml --cluster laboratorio --format json
+  pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
   pitr-check explain wal_gap
 """
 
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
     _add_cost(parser.add_argument_group("at what cost"))
+    add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
         "--format", default="text", choices=("text", "json", "nagios", "prometheus")
     )
@@ -341,6 +344,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         reading=_reading(arguments),
         on_this_machine=not arguments.other_machine,
     )
+    drill = drill_asked_for(arguments)
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
             question,
@@ -348,6 +352,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
             wait_seconds=arguments.wait,
             on_progress=on_progress,
             try_seconds=arguments.try_timeout if arguments.try_restore_command else None,
+            drill=drill,
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.check.gather import gather
+from agent.check.gather import Reading, gather
 from agent.cli.entry import CannotCheck
 from agent.find.catalogs import files_of, load_catalogs
 from agent.find.journals import JournalJob, read_journals
@@ -73,7 +73,8 @@ def look(
     """
     gathered = gather(
         sources.archives, sources.backups, sources.backups_below, sources.elsewhere,
-        depth="records", backup_depth="label", workers=sources.workers, on_progress=on_progress,
+        depth="records", backup_depth="label", reading=Reading(workers=sources.workers),
+        on_progress=on_progress,
     )  # fmt: skip
     archive = merge_archives((*gathered.archives, *gathered.elsewhere))
     size = archive.segment_size_bytes
