@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from agent.archive.pg_wal import list_pg_wal, still_written
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
+    files_of,
     scan_facts,
     segments_to_read,
 )
@@ -27,7 +28,7 @@ from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
 from rules.backups import close_backups
 from rules.damage import system_identifier_of
-from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts, BackupsFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
 from rules.report import Gathered
 
 Progress = Callable[[int, int], None]
@@ -52,11 +53,13 @@ def gather(
     depth: Depth | Literal["names"],
     backup_depth: BackupDepth,
     reading: Reading,
+    on_this_machine: bool = True,
     on_progress: Progress = lambda done, total: None,
 ) -> Gathered:
     """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read.
 
-    `elsewhere` names WAL that is in no archive, as a dead primary's pg_wal.
+    `elsewhere` names WAL that is in no archive, as a dead primary's pg_wal. `on_this_machine`: the
+    restore would run here.
     """
     listed = tuple(_list(url) for url in archives)
     further = tuple(_list_elsewhere(url) for url in elsewhere)
@@ -78,7 +81,11 @@ def gather(
     if archive is None or depth == "names" or archive.segment_size_bytes is None:
         return gathered
     readings = asyncio.run(_read(archive, known, depth, reading, on_progress))
-    return _with_readings(gathered, archive, readings, depth)
+    gathered = _with_readings(gathered, archive, readings, depth)
+    if depth != "records":
+        return gathered
+    restores = make_restores(archive, readings, known, on_this_machine=on_this_machine)
+    return replace(gathered, restores=restores)
 
 
 def _list(url: str) -> ArchiveFacts:
@@ -128,8 +135,7 @@ async def _read(
     assert archive.segment_size_bytes is not None
     files = segments_to_read(archive, backups)
     reader = SegmentReader(reading.workers, ledger=reading.ledger, limits=reading.limits)
-    reader.forget_all_but(_all_files(archive))
-    return await reader.read(
+    readings = await reader.read(
         archive,
         files,
         archive.segment_size_bytes,
@@ -137,18 +143,14 @@ async def _read(
         budget_seconds=reading.budget_seconds,
         on_progress=on_progress,
     )
-
-
-def _all_files(archive: ArchiveFacts) -> Iterator[ArchivedFile]:
-    yield from archive.segments.values()
-    for copies in archive.copies.values():
-        yield from copies
+    await reader.forget_all_but(files_of(archive))
+    return readings
 
 
 def _with_readings(
     gathered: Gathered, archive: ArchiveFacts, readings: SegmentReadings, depth: Depth
 ) -> Gathered:
-    """Add what the segments say, of themselves and for the predictor."""
+    """Add what the segments say; of copies, `readings` keeps those that serve."""
     backups = gathered.backups.backups if gathered.backups else ()
     size = archive.segment_size_bytes
     assert size is not None
@@ -158,12 +160,10 @@ def _with_readings(
     facts = scan_facts(readings, depth, tree, size, identifier, may_end_early=written)
     scans = {name: scanned.scan for name, scanned in readings.scans.items()}
     major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
-    restores = make_restores(archive, readings, backups) if depth == "records" else {}
     return replace(
         gathered,
         scan=facts,
         scans=scans,
-        restores=restores,
         system_identifier=identifier or system_identifier_of(scans.values()),
         server_major=major,
     )
