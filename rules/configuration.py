@@ -27,6 +27,14 @@ _NUMBER: Final = re.compile(r"\s*([-+]?[0-9.]+)\s*([A-Za-z]*)\s*\Z")
 _ENUMS: Final = frozenset({"archive_mode", "wal_level", "recovery_target_action"})
 
 
+# Of the parameters that replay compares with the WAL's: guc_parameters.dat, the same in 13 to 18.
+DEFAULTS: Final = {
+    "max_connections": 100,
+    "max_worker_processes": 8,
+    "max_wal_senders": 10,
+    "max_prepared_transactions": 0,
+    "max_locks_per_transaction": 64,
+}
 # At most one of them may be set: check_recovery_target_* in xlogrecovery.c.
 TARGETS: Final = (
     "recovery_target", "recovery_target_lsn", "recovery_target_name", "recovery_target_time",
@@ -101,16 +109,21 @@ def _boolean(value: str) -> str | None:
 def server_for(backup: BackupFacts, major: int) -> Server:
     """The server that a backup's own configuration would make.
 
-    A parameter counts only where the backup was taken under it: one that its pg_control shows
-    higher was set elsewhere, as on the command line, and is not known.
+    Nothing is known of PARAMETERS where the backup has no postgresql.conf: it lies elsewhere, as
+    Debian has it.
     """
-    settings, control = backup.settings, backup.control
-    if settings is None or control is None:
-        return Server(major=major)
-    parameters: dict[str, int] = {}
-    for name in PARAMETERS:
-        text = settings.value(name) or ""
-        if text.isdigit() and int(text) >= getattr(control, name):
-            parameters[name] = int(text)
-    hot_standby = settings.value("hot_standby") != "off"
-    return Server(major=major, hot_standby=hot_standby, parameters=parameters)
+    settings = backup.settings
+    if settings is None or not any(_is_main(each.read_from) for each in settings.settings.values()):
+        return Server(major=major, adjustable=True)
+    said = {name: settings.value(name) or "" for name in PARAMETERS}
+    known = {name: int(text) for name, text in said.items() if text.isdecimal()}
+    return Server(
+        major=major,
+        hot_standby=settings.value("hot_standby") != "off",
+        parameters={**DEFAULTS, **known},
+        adjustable=True,
+    )
+
+
+def _is_main(read_from: str | None) -> bool:
+    return read_from is not None and "/postgresql.conf:" in read_from

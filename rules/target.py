@@ -6,12 +6,13 @@ it can: that takes the records. `None` and "unknown" are the answers then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
-from rules.outcome import Cause, Outcome
+from rules.outcome import Cause, NeededDirectory, Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -41,6 +42,11 @@ class TargetFacts:
     reason: str
     cause: Cause | None = None  # None unless it is proven that it cannot be reached
     prediction: Outcome | None = None  # None where the records were not read
+
+    @property
+    def directories(self) -> Sequence[NeededDirectory]:
+        """Of tablespaces, that the machine of the restore must have."""
+        return self.prediction.directories if self.prediction else ()
 
 
 def resolve_timeline(

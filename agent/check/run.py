@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agent.backups.describe import BackupDepth
-from agent.check.gather import Progress, gather
+from agent.check.gather import Progress, Reading, gather
 from agent.check.try_restore import try_restore_command
 from parsers.wal_scan import Depth
 from rules.backups import missing_segments
@@ -30,7 +30,8 @@ class Sources:
     backups_below: str | None
     depth: Depth | Literal["names"]
     backup_depth: BackupDepth
-    workers: int
+    reading: Reading
+    on_this_machine: bool = True  # the restore would run here
 
     def gather(
         self, *, listing_only: bool = False, on_progress: Progress | None = None
@@ -42,7 +43,8 @@ class Sources:
             self.elsewhere,
             depth="names" if listing_only else self.depth,
             backup_depth="label" if listing_only else self.backup_depth,
-            workers=self.workers,
+            reading=self.reading,
+            on_this_machine=self.on_this_machine,
             on_progress=on_progress or (lambda done, total: None),
         )
 

@@ -15,6 +15,7 @@ from agent import __version__
 from agent.cli import entry
 
 if TYPE_CHECKING:
+    from agent.check.gather import Reading
     from rules.goal import Goal
     from rules.report import Question, Report
     from rules.target import Target
@@ -34,7 +35,11 @@ examples:
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
-_SUBCOMMANDS: Final = {"explain": "agent.cli.explain"}
+_SUBCOMMANDS: Final = {
+    "explain": "agent.cli.explain",
+    "find": "agent.cli.find",
+    "retention": "agent.cli.retention",
+}
 
 _TARGETS = ("time", "lsn", "xid", "name")
 
@@ -51,16 +56,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(prog="pitr-check", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"pitr-check {__version__}")
-    _add_sources(parser.add_argument_group("what to look at"))
+    add_sources(parser.add_argument_group("what to look at"))
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
+    _add_cost(parser.add_argument_group("at what cost"))
     parser.add_argument(
         "--format", default="text", choices=("text", "json", "nagios", "prometheus")
     )
     return parser
 
 
-def _add_sources(what: argparse._ArgumentGroup) -> None:
+def add_sources(what: argparse._ArgumentGroup) -> None:
+    """The options that name archives and backups: of this command and of its subcommands."""
     what.add_argument(
         "--archive",
         action="append",
@@ -120,16 +127,14 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         help="how far to look into the backups (default: %(default)s)",
     )
     how.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes that read segments (default: %(default)s)",
+        "--other-machine",
+        action="store_true",
+        help="the restore is for another machine: what it must have there is said, not looked at",
     )
     how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
     how.add_argument(
         "--wait",
-        type=_duration,
+        type=entry.duration,
         default=0.0,
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
@@ -141,25 +146,58 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
     )
     how.add_argument(
         "--try-timeout",
-        type=_duration,
+        type=entry.duration,
         default=60.0,
         metavar="DURATION",
         help="how long it may take for one file (default: 1m)",
     )
 
 
-def _duration(text: str) -> float:
-    from agent.durations import parse_duration
+def _add_cost(cost: argparse._ArgumentGroup) -> None:
+    cost.add_argument(
+        "--workers",
+        type=int,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="processes that read segments (default: %(default)s)",
+    )
+    cost.add_argument(
+        "--ledger",
+        metavar="FILE",
+        help="remember there what was read (SQLite); what has not changed since is not read again",
+    )
+    cost.add_argument(
+        "--budget",
+        type=entry.duration,
+        metavar="DURATION",
+        help="how long to read segments, newest first; with a ledger the next run goes on",
+    )
+    cost.add_argument(
+        "--io-limit",
+        type=_rate,
+        metavar="RATE",
+        help="how fast to read segments, all processes together, as 50MB/s",
+    )
+    cost.add_argument(
+        "--reverify",
+        type=entry.duration,
+        metavar="AGE",
+        help="read again what the ledger knows from longer ago (default: 7d)",
+    )
+
+
+def _rate(text: str) -> float:
+    from agent.rates import parse_rate
 
     try:
-        return parse_duration(text)
+        return parse_rate(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
-    _complete(arguments)
+    complete_sources(arguments)
     question = _question(arguments)
     try:
         report = _check(arguments, question)
@@ -174,7 +212,7 @@ def _body(argv: Sequence[str]) -> int:
     return report.verdict.status
 
 
-def _complete(arguments: argparse.Namespace) -> None:
+def complete_sources(arguments: argparse.Namespace) -> None:
     """Fill in the archives and backups of a configured cluster, and refuse an empty question."""
     if arguments.cluster and not arguments.config:
         raise entry.UsageError("--cluster needs --config FILE")
@@ -214,10 +252,14 @@ def _take_from_config(arguments: argparse.Namespace) -> None:
     wanted = arguments.cluster or names[0]
     if wanted not in names:
         raise entry.UsageError(f"no cluster {wanted!r}: the file has {', '.join(names)}")
-    cluster = config.clusters[names.index(wanted)]
+    cluster = config.resolved()[names.index(wanted)]
     arguments.archives = arguments.archives or [archive.url for archive in cluster.archives]
     if not arguments.backups and not arguments.backups_below and cluster.backups:
         arguments.backups_below = cluster.backups.url
+    if arguments.ledger is None and config.ledger:
+        arguments.ledger = str(config.ledger)
+    arguments.reverify = arguments.reverify or cluster.reverify
+    arguments.io_limit = arguments.io_limit or cluster.io_limit
 
 
 def _target(arguments: argparse.Namespace) -> Target:
@@ -261,8 +303,28 @@ def _question(arguments: argparse.Namespace) -> Question:
     target = _target(arguments)
     first_backup = Path(arguments.backups[0]) if arguments.backups else None
     goal, note = _read_goal(target, first_backup)
-    now = _now(arguments.now)
+    now = read_now(arguments.now)
     return Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
+
+
+def _reading(arguments: argparse.Namespace) -> Reading:
+    from agent.archive.limits import REVERIFY_SECONDS, Limits
+    from agent.check.gather import Reading
+    from agent.ledger.store import Ledger
+
+    def complain(line: str) -> None:
+        print(f"pitr-check: {line}", file=sys.stderr)
+
+    reads = arguments.depth != "names"
+    return Reading(
+        workers=arguments.workers,
+        ledger=Ledger(arguments.ledger, complain) if arguments.ledger and reads else None,
+        limits=Limits(
+            bytes_per_second=arguments.io_limit,
+            reverify_seconds=arguments.reverify or REVERIFY_SECONDS,
+        ),
+        budget_seconds=arguments.budget,
+    )
 
 
 def _check(arguments: argparse.Namespace, question: Question) -> Report:
@@ -276,7 +338,8 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         backups_below=arguments.backups_below,
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
-        workers=arguments.workers,
+        reading=_reading(arguments),
+        on_this_machine=not arguments.other_machine,
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
@@ -288,7 +351,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         )
 
 
-def _now(text: str | None) -> datetime:
+def read_now(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
     try:

@@ -18,4 +18,9 @@ from rules.target import TargetFacts
 @check(severity=Severity.CRITICAL)
 def target_unreachable(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.OTHER:
-        yield Found(target.reason, outcome=target.outcome, timeline=target.timeline)
+        yield Found(
+            target.reason,
+            remedy=target.prediction.remedy if target.prediction else None,
+            outcome=target.outcome,
+            timeline=target.timeline,
+        )

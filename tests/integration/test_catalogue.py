@@ -158,6 +158,14 @@ def _mirror(it: Branches) -> Arguments:
     return on(it, "--archive", mirror)
 
 
+def _changed_since(it: Branches) -> Arguments:
+    """Sound at the first look, and other at the second."""
+    asked = on(it, "--timeline", "1", "--ledger", it.home / "ledger.sqlite")
+    findings(asked)
+    _change(it.archive / it.segments["further"], 0x60)
+    return asked
+
+
 def _outside(it: Branches) -> Arguments:
     outside = it.home / "pg_wal"
     outside.mkdir()
@@ -276,6 +284,7 @@ FIRING: dict[str, Case] = {
     "history_missing": _without_history,
     "primary_conninfo_left": _configured(primary_conninfo="host=primary"),
     "recovery_ends_short": _short,
+    "recovery_needs_settings": _raised,
     "recovery_target_left": _configured(recovery_target_name="yesterday"),
     "recovery_target_timeline_odd": _configured(recovery_target_timeline="0000001A"),
     "recovery_targets_contradict": _configured(recovery_target_xid=5, recovery_target_name="x"),
@@ -289,8 +298,6 @@ FIRING: dict[str, Case] = {
     "restore_command_tried": _tried("cp ARCHIVE/%f %p"),
     "restore_command_wrong_content": _configured(restore_command="cp /wal/%f.gz %p"),
     "restore_command_wrong_file": _tried("gzip -c ARCHIVE/%f > %p"),
-    "settings_below_backup": _configured(max_connections=20),
-    "settings_below_wal": _raised,
     "slot_wal_unbounded": _configured(max_slot_wal_keep_size="-1"),
     "target_after_last_commit": _after_everything,
     "target_before_backup_end": _before_its_end,
@@ -302,6 +309,7 @@ FIRING: dict[str, Case] = {
     "target_unreachable": _another_ones_label,
     "timeline_reused": _overwritten_history,
     "unlogged_tables_lost": _with_unlogged,
+    "wal_changed": _changed_since,
     "wal_copies_differ": _mirror,
     "wal_damaged": _flipped,
     "wal_elsewhere": _outside,
@@ -338,6 +346,18 @@ ELSEWHERE = {
     "archiver_failing": "tests/integration/test_faults.py",
     "archiver_hung": "tests/integration/test_faults.py",
     "archiver_never_succeeded": "tests/integration/test_live_settings.py",
+    "backup_stale": "tests/integration/test_live_settings.py",
+    "collector_failing": "tests/integration/test_live_settings.py",
+    "exposure_over_objective": "tests/integration/test_live_settings.py",
+    "no_restorable_backup": "tests/integration/test_live_settings.py",
+    "restore_ended_short": "tests/integration/test_agent_restore.py",
+    "restore_failed": "tests/integration/test_agent_restore.py",
+    "restore_paused": "tests/integration/test_agent_restore.py",
+    "restore_stalled": "tests/integration/test_agent_restore.py",
+    "tablespace_directory_in_use": "tests/integration/test_recovery_tablespaces.py",
+    "tablespace_directory_needed": "tests/integration/test_recovery_tablespaces.py",
+    "wal_directory_filling": "tests/integration/test_agent.py",
+    "window_too_short": "tests/integration/test_live_settings.py",
 }
 
 
@@ -386,7 +406,7 @@ def test_a_healthy_backup_and_archive_make_every_check_silent(
 NEAR: dict[str, tuple[str, Case]] = {
     "current": ("fork_before_backup", lambda it: on(it, "--timeline", "1", backup="second")),
     "before the raise": (
-        "settings_below_wal",
+        "recovery_needs_settings",
         lambda it: on(it, "--timeline", "1", "--target-lsn", it.lsns["both"]),
     ),
     "the clone's history": ("timeline_reused", _as_it_is),

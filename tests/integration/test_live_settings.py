@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -15,7 +17,10 @@ from rules.check import judge, load_catalogue
 from rules.configuration import settings_of_files, timeline_meant
 from rules.evidence import Evidence
 from rules.facts import Objectives, SettingsFacts
+from tests.fix_agent import WatchedAgent
 from tests.fix_postgres import NewCluster
+
+NewAgent = Callable[..., WatchedAgent]
 
 
 def ask(cluster: Cluster) -> set[str]:
@@ -118,3 +123,30 @@ def test_the_server_refuses_what_is_called_refused(pg: int, new_cluster: NewClus
         assert _accepts(cluster, f"recovery_target_timeline={text}") == (meant is not None), text
     assert _accepts(cluster, "recovery_target_name=a")
     assert not _accepts(cluster, "recovery_target_name=a", "recovery_target_xid=5")
+
+
+@pytest.mark.pg("== 16")
+def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent: NewAgent) -> None:
+    """One agent sees what no look at files can: how old, how exposed, how far back."""
+    cluster = new_cluster(pg, autovacuum=False)
+    backups = cluster.account.make_directory(cluster.home / "backups")
+    cluster.base_backup(backups / "one")
+    cluster.sql("CREATE TABLE t (n int)")
+    cluster.sql("SELECT pg_switch_wal()")
+    agent = new_agent(
+        dsn=cluster.dsn,
+        archives=[{"url": str(cluster.home / "archive")}],
+        backups={"url": str(backups)},
+        objectives={"rpo": "1s", "backup_age": "1s", "window": "7d"},
+    )
+    agent.wait_for(lambda page: {"backup_stale", "window_too_short"} <= page.findings())
+    cluster.configure(archive_command="/bin/false")
+    cluster.reload()
+    cluster.sql("INSERT INTO t VALUES (1)")
+    page = agent.wait_for(lambda page: "exposure_over_objective" in page.findings())
+    assert not {"collector_failing", "no_restorable_backup"} & page.findings()
+    shutil.rmtree(backups / "one" / "pg_wal")
+    for path in (cluster.home / "archive").glob("*[0-9A-F]"):
+        path.unlink()
+    cluster.stop()
+    agent.wait_for(lambda page: {"collector_failing", "no_restorable_backup"} <= page.findings())
