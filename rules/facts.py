@@ -157,6 +157,7 @@ class ArchiveFacts:
     backup_labels: Mapping[str, BackupLabel]  # plain name of the .backup -> its content
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
+    recycled: tuple[str, ...] = ()  # of a pg_wal: names of segments that hold others, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES, Content, Flaw
 from agent.archive.stored import read_stored
-from parsers.segment import ENCRYPTION_SUFFIXES, parse_segment_name
+from parsers.segment import ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX, parse_segment_name
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_scan import Depth, EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.copies import CopyReading, judge_copies
@@ -367,7 +367,8 @@ def _take(job: _Job, scanned: ScannedSegment, readings: SegmentReadings) -> None
 
 
 def _is_foreign_codec(stored: str) -> bool:
-    return "." in stored and not stored.endswith(READABLE_SUFFIXES + ENCRYPTION_SUFFIXES)
+    readable = (*READABLE_SUFFIXES, *ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX)
+    return "." in stored and not stored.endswith(readable)
 
 
 def _still_growing(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
-from agent.archive.pg_wal import list_pg_wal, still_written
+from agent.archive.pg_wal import list_pg_wal, still_written, with_partials
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
@@ -87,7 +87,7 @@ def _list(url: str) -> ArchiveFacts:
 
 def _list_elsewhere(url: str) -> ArchiveFacts:
     try:
-        return list_pg_wal(url)
+        return with_partials(list_pg_wal(url))
     except NotAnArchive as error:
         raise CannotCheck(f"--wal {error}") from None
 
