@@ -137,6 +137,13 @@ class LogStream:
             found += self._decide(force=True)
         return found + self.settle()
 
+    @property
+    def holds(self) -> bool:
+        """Something was fed that has not come out yet: a held record, a line without its end."""
+        return bool(self._tail or self._undecided) or (
+            self._reader is not None and self._reader.holds
+        )
+
     # -- lines -----------------------------------------------------------------------------------
 
     def _take_block(self, block: bytes) -> Iterator[StreamItem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from parsers.lsn import format_lsn
@@ -13,7 +13,7 @@ from rules.outcome import Outcome
 from rules.recovery import simulate
 from rules.recovery_start import base_timeline
 from rules.report import BackupReport, Report
-from rules.restore import Restore
+from rules.restore import Restore, Server
 from rules.windows import Window
 
 
@@ -40,11 +40,21 @@ def plan_drill(report: Report, restores: Mapping[str, Restore]) -> Plan | None:
         newest = _plan_newest(report, goal, restores)
         if newest is not None:
             return newest
-    return Plan(
-        restore=restores[facts.backup.url],
-        goal=goal,
-        outcome=facts.prediction,
-        target=_words(goal),
+    return _plan(restores[facts.backup.url], goal)
+
+
+def _plan(restore: Restore, goal: Goal) -> Plan:
+    """Predict a restore as a drill makes it: on its own settings, with tablespaces of its own."""
+    adapted = _adapt(restore)
+    return Plan(restore=adapted, goal=goal, outcome=simulate(adapted, goal), target=_words(goal))
+
+
+def _adapt(restore: Restore) -> Restore:
+    was = restore.server
+    return replace(
+        restore,
+        backup=replace(restore.backup, tablespaces=()),
+        server=Server(major=was.major, hot_standby=was.hot_standby, adjustable=True),
     )
 
 
@@ -56,12 +66,12 @@ def _plan_newest(report: Report, asked: Goal, restores: Mapping[str, Restore]) -
     restore = restores[backup.facts.url]
     of_backup = window.timeline == base_timeline(restore)
     timeline: int | Literal["current"] = "current" if of_backup else window.timeline
-    last = simulate(restore, Goal(timeline=timeline)).last_transaction
+    last = simulate(_adapt(restore), Goal(timeline=timeline)).last_transaction
     if last is None or last.lsn < window.from_lsn:
         goal = Goal(type="immediate", timeline=timeline, action=asked.action)
     else:
         goal = Goal(type="lsn", lsn=last.lsn, timeline=timeline, action=asked.action)
-    return Plan(restore=restore, goal=goal, outcome=simulate(restore, goal), target=_words(goal))
+    return _plan(restore, goal)
 
 
 def _age(window: Window) -> tuple[bool, float, int]:

@@ -6,9 +6,10 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from parsers.wal_facts import TransactionKind, instant
+from rules.restore import Location
 
 Position = Literal["before", "after", "at"]
 StopKind = Literal["commit", "abort", "restore_point", "lsn", "consistency", "end_of_wal"]
@@ -71,6 +72,25 @@ class Obstacle:
     newer_wal: bool = False  # there is WAL behind it that recovery will not see
 
 
+class Hazard(NamedTuple):
+    """A record, or the start, at which the server gives up."""
+
+    lsn: int  # 0: before any record
+    fatal: str | None  # None: its words are not known
+    reason: str
+    remedy: str | None = None  # None: nothing but the general advice
+    pauses: bool = False  # it waits there, and gives up when it is resumed
+
+
+class NeededDirectory(NamedTuple):
+    """A tablespace's location, which the machine of the restore must have."""
+
+    tablespace: int
+    location: str
+    lsn: int | None  # of the record that creates the tablespace; None: it is the backup's own
+    found: Location | None  # what lies there; None: nobody could look
+
+
 Verdict = Literal["opens", "fails", "unknown"]
 
 
@@ -97,4 +117,7 @@ class Outcome:
     segments_needed: tuple[str, ...] = ()  # in the order of replay
     bytes_needed: int = 0
     needs: Mapping[str, str] = field(default_factory=dict)  # settings it holds under
+    directories: tuple[NeededDirectory, ...] = ()  # for tablespaces
+    paused_lsn: int | None = None  # it waits there, and dies when it is resumed
+    remedy: str | None = None  # what to do, where the reason tells it; None: see the finding
     obstacle: Obstacle | None = None  # None: stopped before the WAL ended

@@ -16,6 +16,7 @@ from parsers.wal_page import first_record_lsn
 from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Obstacle
+from rules.recovery_tablespaces import directory_in_the_way
 from rules.replay import UNREAD, replay
 from rules.restore import Restore
 from rules.timelines import Stretch, latest_timeline, path_of, timeline_at
@@ -47,6 +48,7 @@ class NoStart:
     known: bool = True  # False: cannot be said
     timeline: int | None = None
     obstacle: Obstacle | None = None
+    remedy: str | None = None
 
 
 def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
@@ -67,6 +69,7 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
     if isinstance(checkpoint, NoStart):
         return checkpoint
     problem = _find_redo(restore, timeline, path, checkpoint)
+    problem = problem or _check_links(restore, timeline)
     problem = problem or _check_timeline(restore, timeline, path)
     return problem or _start(restore, timeline, path, checkpoint)
 
@@ -155,6 +158,16 @@ def _no_record(what: str, fatal: str, timeline: int, obstacle: Obstacle | None) 
             return NoStart(reason=what, known=False, timeline=timeline, obstacle=obstacle)
         fatal = obstacle.fatal or fatal
     return NoStart(reason=what, fatal=fatal, timeline=timeline, obstacle=obstacle)
+
+
+def _check_links(restore: Restore, timeline: int) -> NoStart | None:
+    """Make the links that tablespace_map names."""
+    hazard = directory_in_the_way(restore.backup)
+    if hazard is None:
+        return None
+    return NoStart(
+        reason=hazard.reason, fatal=hazard.fatal, timeline=timeline, remedy=hazard.remedy
+    )
 
 
 # -- does the target's history pass through the backup? -------------------------------------------

@@ -6,12 +6,13 @@ it can: that takes the records. `None` and "unknown" are the answers then.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
-from rules.outcome import Outcome
+from rules.outcome import NeededDirectory, Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -40,6 +41,11 @@ class TargetFacts:
     reachable: bool | None
     reason: str
     prediction: Outcome | None = None  # None where the records were not read
+
+    @property
+    def directories(self) -> Sequence[NeededDirectory]:
+        """Of tablespaces, that the machine of the restore must have."""
+        return self.prediction.directories if self.prediction else ()
 
 
 def resolve_timeline(

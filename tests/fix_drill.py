@@ -174,6 +174,7 @@ class DrillGround:
 @pytest.fixture
 def ground(short_directory: Path) -> Iterator[DrillGround]:
     """At the end nothing may be left of the drills."""
-    ground = DrillGround(short_directory)
+    ground = DrillGround(short_directory / "ground")
+    ground.directory.mkdir(mode=0o755)
     yield ground
     assert ground.areas() == [] and ground.processes() == []

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from agent import __version__
 from agent.cli import entry
+from agent.cli.drill_options import add_drill_options, drill_asked_for
 
 if TYPE_CHECKING:
-    from agent.check.run import Drill
     from rules.goal import Goal
     from rules.report import Question, Report
     from rules.target import Target
@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_sources(parser.add_argument_group("what to look at"))
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
-    _add_drill(parser.add_argument_group("restore drill"))
+    add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
         "--format", default="text", choices=("text", "json", "nagios", "prometheus")
     )
@@ -128,55 +128,19 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="processes that read segments (default: %(default)s)",
     )
+    how.add_argument(
+        "--other-machine",
+        action="store_true",
+        help="the restore is for another machine: what it must have there is said, not looked at",
+    )
     how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
     how.add_argument(
         "--wait",
-        type=_duration,
+        type=entry.duration,
         default=0.0,
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
     )
-
-
-def _add_drill(drill: argparse._ArgumentGroup) -> None:
-    drill.add_argument(
-        "--drill", action="store_true", help="restore for real, on a scratch server, and compare"
-    )
-    drill.add_argument(
-        "--pg-bindir",
-        type=Path,
-        metavar="DIR",
-        help="the programs of the server to restore with (default: where packages put them)",
-    )
-    drill.add_argument(
-        "--drill-directory",
-        type=Path,
-        metavar="DIR",
-        help="where the scratch area goes: room for the backup (default: TMPDIR or /var/tmp)",
-    )
-    drill.add_argument(
-        "--probe",
-        action="append",
-        default=[],
-        metavar="SQL=EXPECTED",
-        dest="probes",
-        help="a query of the restored cluster, and its answer; may be repeated",
-    )
-    drill.add_argument(
-        "--probes", type=Path, metavar="FILE", dest="probes_file", help="a YAML list of them"
-    )
-    drill.add_argument(
-        "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
-    )
-
-
-def _duration(text: str) -> float:
-    from agent.durations import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _body(argv: Sequence[str]) -> int:
@@ -299,39 +263,13 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
         workers=arguments.workers,
+        on_this_machine=not arguments.other_machine,
     )
-    drill = _drill(arguments)
+    drill = drill_asked_for(arguments)
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
             question, sources, wait_seconds=arguments.wait, on_progress=on_progress, drill=drill
         )
-
-
-def _drill(arguments: argparse.Namespace) -> Drill | None:
-    """The drill that was asked for."""
-    if not arguments.drill:
-        for option in ("pg_bindir", "drill_directory", "probes", "probes_file", "nice"):
-            if getattr(arguments, option):
-                name = option.removesuffix("_file").replace("_", "-")
-                raise entry.UsageError(f"--{name} is for a drill: add --drill")
-        return None
-    if arguments.depth != "records":
-        raise entry.UsageError("--drill needs --depth records: it is held against the prediction")
-    from agent.check.drill import drill_for
-    from agent.drill.area import default_base
-    from agent.drill.drill import Order
-    from agent.drill.probes import parse_probe, read_probes
-
-    try:
-        probes = tuple(parse_probe(text) for text in arguments.probes)
-        if arguments.probes_file:
-            probes += read_probes(arguments.probes_file)
-    except ValueError as error:
-        raise entry.UsageError(f"--probe: {error}") from None
-    base = arguments.drill_directory or default_base()
-    return drill_for(
-        Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
-    )
 
 
 def _now(text: str | None) -> datetime:

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -36,15 +37,16 @@ from agent.postgres.installation import (
     find_installation,
     read_installation,
 )
+from agent.postgres.interruption import Interruption
+from parsers.lsn import format_lsn
 from parsers.wal_facts import ParameterChange
 from parsers.wal_scan import SegmentScan
 from rules.drill import DrillFacts, Inspection, Probe, disagreements
 from rules.drill_target import Plan
-from rules.restore_summary import FAILED, PROMOTED, SHUT_DOWN, Summary
+from rules.restore_summary import PAUSED, PROMOTED, SHUT_DOWN, Summary
 from rules.settings_block import restore_settings
 
-_TABLESPACE_RMGR: Final = 5  # RM_TBLSPC_ID in src/include/access/rmgrlist.h
-_INSPECTIONS: Final = ("amcheck", "dump", "checksums")
+_OPENED: Final = frozenset({PROMOTED, PAUSED, SHUT_DOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +78,9 @@ def run_drill(order: Order, material: Material) -> DrillFacts:
     try:
         account = _account()
         left = sweep(order.base, account)
-        _refuse_tablespaces(material)
+        _refuse_tablespaces(material.plan)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(Interruption(once=True))
             installation = stack.enter_context(_installation(order, material, account))
             if order.nice:
                 stack.enter_context(_lower_priority())
@@ -109,19 +112,18 @@ def _installation(order: Order, material: Material, account: Account) -> Install
     return InstallationFor(installation, account)
 
 
-def _refuse_tablespaces(material: Material) -> None:
+def _refuse_tablespaces(plan: Plan) -> None:
     """Refuse WAL that makes tablespaces: replaying it writes to their original paths.
 
     create_tablespace_directories in src/backend/commands/tablespace.c makes the directory where the
     record says, and nothing on the server's side redirects it.
     """
-    for name in material.plan.outcome.segments_needed:
-        scan = material.scans.get(name)
-        if scan and any(count.rmgr == _TABLESPACE_RMGR for count in scan.facts.by_rmgr):
+    for needed in plan.outcome.directories:
+        if needed.lsn is not None:
             raise CannotDrill(
-                f"a tablespace was created or dropped in {name}, on the way to the target:"
-                " replaying that writes to its original path, outside of the scratch area. Drill a"
-                " backup that was taken later, or a target before it"
+                f"the WAL creates a tablespace in {needed.location} at {format_lsn(needed.lsn)}:"
+                " replaying that writes there, outside of the scratch area. Drill a backup that"
+                " was taken later, or a target before it"
             )
 
 
@@ -188,7 +190,11 @@ class _Drill:
 
     def _recovery(self, restore_command: str) -> dict[str, str]:
         plan = self.material.plan
-        return dict(restore_settings(plan.goal, restore_command, plan.outcome.needs))
+        hot_standby = "on" if plan.restore.server.hot_standby else "off"
+        return {
+            "hot_standby": hot_standby,
+            **dict(restore_settings(plan.goal, restore_command, plan.outcome.needs)),
+        }
 
     def _parameter_changes(self) -> Iterator[ParameterChange]:
         for name in self.material.plan.outcome.segments_needed:
@@ -199,14 +205,14 @@ class _Drill:
     # -- recovery --------------------------------------------------------------------------------
 
     def _recover(self, server: ScratchServer, room: Room, wal: WalService) -> Summary:
-        begun = time.monotonic()
+        begun = datetime.now(UTC)
         summary = server.wait_for_recovery(lambda: room.require(0, "the restore goes on and takes"))
-        ended = time.monotonic()
-        redo = server.seen.get("redo_started", ended)
-        done = server.seen.get("redo_done") or server.seen.get("paused_at_target") or ended
-        self.phases["start"] = redo - begun
-        self.phases["replay"] = max(done - redo, 0.0)
-        self.phases["open"] = max(ended - done, 0.0)
+        ended = datetime.now(UTC)
+        redo = server.logged.get("redo_started", ended)
+        done = server.logged.get("redo_done") or server.logged.get("paused_at_target") or ended
+        self.phases["start"] = _seconds(begun, redo)
+        self.phases["replay"] = _seconds(redo, done)
+        self.phases["open"] = _seconds(done, ended)
         return summary
 
     def _with_recovery(
@@ -216,27 +222,32 @@ class _Drill:
         replayed = None
         if end is not None and summary.redo_start_lsn is not None:
             replayed = max(end - summary.redo_start_lsn, 0)
-        failed = summary.outcome not in (PROMOTED, SHUT_DOWN, "paused")
-        refusal = "; ".join(wal.refused.values())
-        cause = (refusal or summary.cause or summary.fatal_message) if failed else None
-        if failed and cause is None:
-            cause = "the server ended without a word about recovery: " + _last_lines(self.area.log)
         return replace(
             facts,
             summary=summary,
-            cause=cause,
+            cause=None if summary.outcome in _OPENED else self._cause(summary, wal.refused),
             disagreements=disagreements(self.material.plan.outcome, summary, wal.refused),
             replayed_bytes=replayed,
             replay_seconds=self.phases["replay"],
             segments_fetched=wal.served,
         )
 
+    def _cause(self, summary: Summary, refused: Mapping[str, str]) -> str:
+        """Why it failed, and in which file."""
+        if refused:
+            return "fetch-wal refused " + "; ".join(f"{n}: {why}" for n, why in refused.items())
+        cause = summary.cause or summary.fatal_message
+        if cause is None:
+            return "the server ended without a word about recovery: " + _last_lines(self.area.log)
+        obstacle = self.material.plan.outcome.obstacle
+        return (
+            f"{cause}. The WAL ends in {obstacle.segment}: {obstacle.detail}" if obstacle else cause
+        )
+
     # -- the look inside -------------------------------------------------------------------------
 
     def _inspect(self, server: ScratchServer, summary: Summary) -> None:
-        if summary.outcome in (None, FAILED) or summary.outcome not in (
-            PROMOTED, "paused", SHUT_DOWN,
-        ):  # fmt: skip
+        if summary.outcome not in _OPENED:
             return
         tools = Tools(self.installation, self.area)
         if server.is_running():
@@ -268,6 +279,11 @@ class _Drill:
             self.inspections.append(inspection)
             self.phases[inspection.name] = time.monotonic() - begun
             begun = time.monotonic()
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    """By the wall clock, as the log's times are; to the millisecond, and one at least."""
+    return max((end - begin).total_seconds(), 0.001)
 
 
 def _last_lines(log: Path) -> str:

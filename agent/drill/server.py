@@ -42,7 +42,6 @@ class ScratchServer:
             self._command += ["-c", f"{name}={value}"]
         self._stream = LogStream(format="stderr", prefix=LOG_LINE_PREFIX)
         self._restore = Restore()
-        self.seen: dict[str, float] = {}  # event -> time.monotonic() when it was first seen
         self.logged: dict[str, datetime] = {}  # event -> the log's own time of its first line
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: subprocess.Popen[bytes] | None = None
@@ -82,7 +81,7 @@ class ScratchServer:
 
         Lets through what `watch` raises.
         """
-        watched_at = time.monotonic()
+        watched_at = -_WATCH_SECONDS
         while True:
             down = not self.is_running()
             self._read_log(at_end=down)
@@ -112,10 +111,8 @@ class ScratchServer:
     def _take(self, items: Sequence[StreamItem]) -> None:
         self._restore.apply_all(items)
         for item in items:
-            if isinstance(item, RecoveryEvent):
-                self.seen.setdefault(item.name, time.monotonic())
-                if item.at is not None:
-                    self.logged.setdefault(item.name, item.at)
+            if isinstance(item, RecoveryEvent) and item.at is not None:
+                self.logged.setdefault(item.name, item.at)
 
     # -- ending it -------------------------------------------------------------------------------
 

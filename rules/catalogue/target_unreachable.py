@@ -17,4 +17,9 @@ from rules.target import TargetFacts
 @check(severity=Severity.CRITICAL)
 def target_unreachable(target: TargetFacts) -> Iterator[Found]:
     if target.reachable is False:
-        yield Found(target.reason, outcome=target.outcome, timeline=target.timeline)
+        yield Found(
+            target.reason,
+            remedy=target.prediction.remedy if target.prediction else None,
+            outcome=target.outcome,
+            timeline=target.timeline,
+        )
