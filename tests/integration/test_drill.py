@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from agent.check.gather import gather
+from agent.check.gather import Reading, gather
 from agent.drill.drill import Material, Order, run_drill
 from rules.check import load_catalogue
 from rules.drill_target import plan_drill
@@ -148,7 +148,7 @@ def test_a_server_that_does_otherwise_is_the_worst_of_findings(
     """The prediction is bent in one field after the other; the server goes on as ever."""
     archives, backups = [str(archived.archive)], [str(archived.backup)]
     gathered = gather(
-        archives, backups, None, depth="records", backup_depth="files", workers=1
+        archives, backups, None, depth="records", backup_depth="files", reading=Reading(workers=1)
     )  # fmt: skip
     question = Question(
         target=Target(type="name", value=RESTORE_POINT), note="", depth="records",
