@@ -10,7 +10,7 @@ RESTORES ?= 12
 comma    := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test truth npm-servers bench lint format clean
+.PHONY: help env demo rules test truth npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -32,6 +32,9 @@ env: $(VENV)/.lab ## make the virtual environment .venv with the four commands a
 
 demo: env ## run the laboratory: backup, disaster, restores, and what was proven
 	$(BIN)/pitr-lab
+
+rules: env ## write the alerting rules for Prometheus from the catalogue
+	$(BIN)/pitr-agent rules > dashboards/prometheus/pitr-alerts.yml
 
 test: $(VENV)/.test ## run the tests, real servers included
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)

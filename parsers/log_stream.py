@@ -29,14 +29,13 @@ from parsers.log_format import (
     LogReader,
     LogRecord,
     StderrReader,
-    SyslogReader,
     label_pattern,
     looks_like_csv,
     looks_like_json,
-    syslog_payload,
 )
 from parsers.log_origin import Roles
 from parsers.log_prefix import infer_prefix, parse_prefix
+from parsers.log_syslog import SyslogReader, read_envelope
 from parsers.log_time import Zone, parse_log_time
 from parsers.message_catalogue import ENGLISH, Fields, Language
 from parsers.messages.message import CONTEXT, DETAIL, PRIMARY, Message
@@ -137,6 +136,13 @@ class LogStream:
             found += self._decide(force=True)
         return found + self.settle()
 
+    @property
+    def holds(self) -> bool:
+        """Something was fed that has not come out yet: a held record, a line without its end."""
+        return bool(self._tail or self._undecided) or (
+            self._reader is not None and self._reader.holds
+        )
+
     # -- lines -----------------------------------------------------------------------------------
 
     def _take_block(self, block: bytes) -> Iterator[StreamItem]:
@@ -231,13 +237,14 @@ class LogStream:
             return CsvReader(self.languages)
         if self._prefix is not None and self._format == "stderr":
             return StderrReader(parse_prefix(self._prefix), self.languages)
-        payload = syslog_payload(line) if self._format in (None, "syslog") else None
-        if payload is not None:
-            head = self._head(payload)
-            prefix = parse_prefix(self._prefix) if self._prefix is not None else None
-            if prefix is None and head is None:
+        chunk = read_envelope(line) if self._format in (None, "syslog") else None
+        if chunk is not None:
+            head = self._head(chunk.text)
+            if head is None:
                 return None
-            return SyslogReader(prefix or infer_prefix(head or ""), self.languages)
+            told = self._prefix
+            prefix = infer_prefix(head) if told is None else parse_prefix(told)
+            return SyslogReader(prefix, self.languages, ident=chunk.ident)
         if self._prefix is not None:
             return StderrReader(parse_prefix(self._prefix), self.languages)
         head = self._head(line)

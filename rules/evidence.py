@@ -54,6 +54,14 @@ class AbsentFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorsFacts:
+    """How the last reading of each source went."""
+
+    failing: Mapping[str, str]  # collector -> why, one line
+    working: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
     """What WAL outside the archives adds to one backup's window on one timeline."""
 

@@ -23,6 +23,7 @@ class Objectives:
     rpo_seconds: float  # how much may be lost: bounds the age of what waits to be archived
     rto_seconds: float | None = None  # how long a restore may take; None: not stated
     window_seconds: float | None = None  # how far back one must be able to go; None: not stated
+    backup_age_seconds: float | None = None  # how old the newest backup may be; None: not stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,15 @@ class WalDirectoryFacts:
 
     files_count: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalVolumeFacts:
+    """The file system that pg_wal lies on, seen from the agent's own host."""
+
+    directory: str | None  # None: the role may not see data_directory
+    size_bytes: int | None  # None, as free_bytes: the volume cannot be seen from here
+    free_bytes: int | None  # for an unprivileged user, as the server is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +117,7 @@ class PositionFacts:
     in_recovery: bool
     timeline: int | None  # of the insert position; None in recovery
     insert_lsn: int | None  # None in recovery
+    snapshot: str | None  # pg_current_snapshot(), xmin:xmax:xips; None in recovery
     replay_lsn: int | None  # None if this start did no recovery
     last_replay_at: datetime | None  # commit time of the last transaction replayed
     replay_paused: bool | None  # None when not in recovery

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
+from typing import Final
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
@@ -20,6 +21,8 @@ from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.restore import Restore, Server, Wal, newest_by_timeline
+
+_REMEMBERED: Final = 256  # scans of segments that only the predictor asked for: replay goes forward
 
 
 def make_wal(
@@ -36,7 +39,7 @@ def make_wal(
     own = backup.wal_files
     files = {**own, **archive.segments, **readings.serving}
 
-    @cache
+    @lru_cache(_REMEMBERED)
     def archived(name: str) -> SegmentScan | None:
         file = archive.segments.get(name)
         if file is None:

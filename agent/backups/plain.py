@@ -35,8 +35,17 @@ def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     return describe(str(path), pieces, bad, depth)
 
 
-def _read_pieces(path: Path) -> Pieces:
-    pieces = Pieces(label=_read_label(path))
+def read_data_directory(path: Path, label: bytes) -> BackupFacts:
+    """Read a data directory under restore as the backup that it came from.
+
+    `label` is its backup_label, which the server renames at its start, or what stands in for it.
+    Raises NotABackup with the reason.
+    """
+    return describe(str(path), _read_pieces(path, label), None, "label")
+
+
+def _read_pieces(path: Path, label: bytes | None = None) -> Pieces:
+    pieces = Pieces(label=_read_label(path) if label is None else label)
     pieces.manifest, pieces.manifest_error = read_file(path / MANIFEST)
     pieces.control, error = read_file(path / CONTROL)
     pieces.control_error = error or pieces.control_error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from parsers.errors import ParseError
@@ -15,6 +14,7 @@ from parsers.server_conf import (
     parse_server_conf,
     resolve_includes,
 )
+from rules.restore_settings import hot_standby_in, parameters_in
 
 
 def read_settings(backup: Path) -> dict[str, Setting]:
@@ -48,31 +48,18 @@ def _load(include: Include) -> Iterator[tuple[str, str]]:
         yield from _read(file)
 
 
-# What they are where the configuration says nothing: guc_parameters.dat, the same in 13 to 18.
-_DEFAULTS: Final = {
-    "max_connections": 100,
-    "max_worker_processes": 8,
-    "max_wal_senders": 10,
-    "max_prepared_transactions": 0,
-    "max_locks_per_transaction": 64,
-}
-
-
 def read_parameters(backup: Path) -> tuple[dict[str, int], bool]:
     """What replay compares with the WAL's, and hot_standby, as a plain backup is configured.
 
     No values where the backup has no postgresql.conf: it lies elsewhere, as Debian has it.
     """
     try:
-        settings = read_settings(backup)
+        settings = {name: setting.value for name, setting in read_settings(backup).items()}
     except (ParseError, OSError):
         return {}, True
     if not (backup / "postgresql.conf").is_file():
         return {}, True
-    said = {name: settings[name].value for name in _DEFAULTS if name in settings}
-    known = {name: int(value) for name, value in said.items() if value.isdecimal()}
-    hot_standby = settings["hot_standby"].value.lower() if "hot_standby" in settings else "on"
-    return {**_DEFAULTS, **known}, hot_standby not in ("off", "false", "no", "0", "f", "n")
+    return parameters_in(settings), hot_standby_in(settings)
 
 
 def find_zone(name: str) -> ZoneInfo | None:

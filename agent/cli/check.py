@@ -133,20 +133,11 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
     how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
     how.add_argument(
         "--wait",
-        type=_duration,
+        type=entry.duration,
         default=0.0,
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
     )
-
-
-def _duration(text: str) -> float:
-    from agent.durations import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _body(argv: Sequence[str]) -> int:
