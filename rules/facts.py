@@ -94,18 +94,29 @@ class Setting:
     context: str
     source: str
     pending_restart: bool
+    read_from: str = "pg_settings"  # or the file and line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsFacts:
-    """The settings of recovery, archiving and WAL."""
+    """The settings of recovery, archiving and WAL, in the units of pg_settings.
+
+    From a server they are complete. From configuration files only those are known that are written
+    there: a server may be given others on its command line.
+    """
 
     settings: Mapping[str, Setting]
+    of_backup: str | None = None  # whose files they come from; None: a server gave them
 
     def value(self, name: str) -> str | None:
         """A setting's value, None when this major does not have it."""
         setting = self.settings.get(name)
         return setting.setting if setting else None
+
+    def read_from(self, name: str) -> str:
+        """Where a setting was read; empty for one that was not."""
+        setting = self.settings.get(name)
+        return setting.read_from if setting else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +175,7 @@ class ArchiveFacts:
     backup_labels: Mapping[str, BackupLabel]  # plain name of the .backup -> its content
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
+    disputed_histories: frozenset[int] = frozenset()  # of which several archives hold another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +199,15 @@ class SegmentCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file that holds something else than when it was read before, and was sound."""
+
+    segment: str
+    url: str
+    verified_at: datetime  # when what it held before was read last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFacts:
     """What reading the archived segments said, and how far the reading got."""
 
@@ -196,6 +217,8 @@ class ScanFacts:
     damaged: tuple[DamagedSegment, ...]
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
     copies: tuple[SegmentCopy, ...] = ()
+    changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
+    read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
 
 
 class WalNeed(NamedTuple):
@@ -245,6 +268,8 @@ class BackupFacts:
     depth: str  # label, files or checksums: how far it was looked at
     tablespaces: tuple[BackupTablespace, ...] = ()
     unlabelled: Unlabelled | None = None  # None: it has its backup_label
+    settings: SettingsFacts | None = None  # of its configuration files; None: not read
+    unlogged_count: int | None = None  # its unlogged relations: lost by a restore; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

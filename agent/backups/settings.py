@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from parsers.errors import ParseError
@@ -14,7 +15,23 @@ from parsers.server_conf import (
     parse_server_conf,
     resolve_includes,
 )
-from rules.restore_settings import hot_standby_in, parameters_in
+
+CONFIGURATION: Final = ("postgresql.conf", "postgresql.auto.conf")  # in the order of reading
+
+
+def settings_of_texts(texts: Mapping[str, bytes], directory: str) -> dict[str, Setting]:
+    """The same from files already read, by name; what they include is not followed.
+
+    Raises ParseError as `read_settings` does.
+    """
+    return effective_settings(
+        statement
+        for name in CONFIGURATION
+        for statement in parse_server_conf(
+            texts.get(name, b"").decode("utf-8", "surrogateescape"), f"{directory}/{name}"
+        )
+        if isinstance(statement, Setting)
+    )
 
 
 def read_settings(backup: Path) -> dict[str, Setting]:
@@ -24,8 +41,8 @@ def read_settings(backup: Path) -> dict[str, Setting]:
     """
     files = (
         parse_server_conf(text, name)
-        for path in (backup / "postgresql.conf", backup / "postgresql.auto.conf")
-        for name, text in _read(path)
+        for file in CONFIGURATION
+        for name, text in _read(backup / file)
     )
     return effective_settings(
         setting for statements in files for setting in resolve_includes(statements, _load)
@@ -46,20 +63,6 @@ def _load(include: Include) -> Iterator[tuple[str, str]]:
     files = sorted(path.glob("*.conf")) if include.directive == "include_dir" else [path]
     for file in files:
         yield from _read(file)
-
-
-def read_parameters(backup: Path) -> tuple[dict[str, int], bool]:
-    """What replay compares with the WAL's, and hot_standby, as a plain backup is configured.
-
-    No values where the backup has no postgresql.conf: it lies elsewhere, as Debian has it.
-    """
-    try:
-        settings = {name: setting.value for name, setting in read_settings(backup).items()}
-    except (ParseError, OSError):
-        return {}, True
-    if not (backup / "postgresql.conf").is_file():
-        return {}, True
-    return parameters_in(settings), hot_standby_in(settings)
 
 
 def find_zone(name: str) -> ZoneInfo | None:
