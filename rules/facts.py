@@ -219,6 +219,15 @@ class ScanFacts:
     copies: tuple[SegmentCopy, ...] = ()
     changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
     read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
+    growing: frozenset[str] = frozenset()  # unread, because they may still be written to
+
+    @property
+    def arriving(self) -> frozenset[str]:
+        """Those of `growing` that are the newest of their timeline."""
+        newest: dict[str, str] = {}
+        for name in (*self.read, *self.unread):
+            newest[name[:8]] = max(name, newest.get(name[:8], ""))
+        return self.growing & frozenset(newest.values())
 
 
 class WalNeed(NamedTuple):
