@@ -253,7 +253,8 @@ _FAILURES: Final[dict[str, _Reason]] = {
 def _explain_pause(attempt: Attempt) -> Explanation:
     if attempt.phase is Phase.PAUSED_AT_TARGET:
         return Explanation(
-            cause="recovery waits at its target for a person to look",
+            cause="recovery waits at its target for a person to look. Resuming opens the server for"
+            " writing, for good; to go further instead, set a later target and restart it",
             next_command=RESUME,
         )
     if "params_short" in attempt.seen:

@@ -71,6 +71,12 @@ class Job:
             self.process.kill()
             self._reader.join()
 
+    def stop(self) -> None:
+        """End it; whatever it has said so far is kept."""
+        self.process.terminate()
+        self.process.wait(10)
+        self._reader.join()
+
     def names(self) -> list[str]:
         return [line["event"] for _, line in self.lines]
 

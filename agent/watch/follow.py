@@ -23,6 +23,7 @@ from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
 from agent.watch.notices import Notice, Said
 from agent.watch.outlook import State, notices
 from agent.watch.progress import Pace
+from agent.watch.words import name_places
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
 from rules.restore_checks import Check, four_checks
@@ -211,7 +212,8 @@ class Follower:
         shortfall = None
         if archived is not None and archived.complaint is None:
             shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
-        return judge_shortfall(summarize(self.restore), shortfall)
+        summary = judge_shortfall(summarize(self.restore), shortfall)
+        return replace(summary, next_command=name_places(summary.next_command, self._archives))
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -221,9 +223,15 @@ class Follower:
             self.summary,
             self.restore.attempt,
             in_recovery=reading.in_recovery,
-            no_sql=reading.sql_error or "no server to ask: give --dsn or --pgdata",
+            no_sql=reading.sql_error or self._no_sql,
             recovery_signal=reading.recovery_signal,
         )
+
+    @property
+    def _no_sql(self) -> str:
+        if self.options.pgdata is not None and not self.look.reading.running:
+            return "the server is down"
+        return "no server to ask: give --dsn or --pgdata"
 
     @property
     def replays(self) -> bool:
@@ -264,7 +272,10 @@ class Follower:
             quiet_seconds=now - self._read_at,
             still_seconds=now - self._position[1],
         )
-        return list(notices(state))
+        return [
+            replace(each, next_command=name_places(each.next_command, self._archives))
+            for each in notices(state)
+        ]
 
 
 def _list_now(urls: tuple[str, ...]) -> Archived:

@@ -105,7 +105,7 @@ def test_who_comes_late_is_told_the_same(restore_story: Story) -> None:
         assert f'stops at restore point "{name}"' in shown
         assert "[" in shown and "%" in shown
         end = screen.wait_for("verdict: PROMOTED, the target was reached")
-        assert "(it did)" in end
+        assert "(as predicted)" in end
 
 
 def test_a_standby_with_a_target_is_predicted(restore_story: Story) -> None:
