@@ -251,6 +251,12 @@ _FAILURES: Final[dict[str, _Reason]] = {
 
 
 def _explain_pause(attempt: Attempt) -> Explanation:
+    if attempt.phase is Phase.PAUSED_AT_TARGET and "server_shut_down" in attempt.seen:
+        return Explanation(
+            cause="the server was stopped while it waited at its target: started again, it comes to"
+            " the same stop",
+            next_command="pg_ctl start",
+        )
     if attempt.phase is Phase.PAUSED_AT_TARGET:
         return Explanation(
             cause="recovery waits at its target for a person to look. Resuming opens the server for"

@@ -96,14 +96,22 @@ class Job:
 class Screen:
     """pitr-watch in a terminal of 100 by 30, its screen as text."""
 
-    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30) -> None:
+    def __init__(
+        self, *arguments: str, columns: int = 100, rows: int = 30, **environment: str
+    ) -> None:
+        self.raw = b""  # all that the terminal was sent
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(rows)}
+        size = {"COLUMNS": str(columns), "LINES": str(rows)}
+        inherited = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
         self.process = subprocess.Popen(
-            [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
+            [*PROGRAM, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**inherited, "TERM": "xterm-256color", **size, **environment},
         )
         os.close(slave)
 
@@ -116,6 +124,7 @@ class Screen:
                 break
             if not data:
                 break
+            self.raw += data
             self._stream.feed(data)
         return "\n".join(line.rstrip() for line in self._screen.display)
 

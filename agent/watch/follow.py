@@ -54,6 +54,7 @@ class Follower:
         self.tail: LogTail | None = None
         self.pace = Pace()
         self.gone_at: float | None = None  # monotonic: since when the server is not there
+        self.forecasts_next_start = False  # the forecast was asked when the server was down
         self._companion = Companion(self._new_stream)
         self._lookout = Lookout(options.pgdata, options.dsn)
         self._look: Look | None = None
@@ -148,8 +149,10 @@ class Follower:
             return
         self._foreteller.receive()
         question = self._question()
-        if question is not None:
-            self._foreteller.consider(question)
+        waits_for_start = self._waits_for_start
+        if question is not None and self._foreteller.consider(question):
+            self.forecasts_next_start = waits_for_start
+        self.forecasts_next_start &= waits_for_start
 
     def _question(self) -> Question | None:
         look, attempt = self.look, self.restore.attempt
@@ -157,6 +160,7 @@ class Follower:
         if not archives:
             return None
         over = attempt.phase in _STOPPED and look.reading.label is None
+        over &= not self._waits_for_start
         if self.options.pgdata is None or over:
             return None if self._foreteller.asked else Question(archives=archives)
         question = question_about(
@@ -168,6 +172,13 @@ class Follower:
             label = label_of_the_start(look.reading, attempt.redo_start_lsn)
             return replace(question, label=label)
         return question
+
+    @property
+    def _waits_for_start(self) -> bool:
+        """Recovery has stopped, the server is down, and its next start would go on with it."""
+        reading = self.look.reading
+        stopped = self.restore.attempt.phase in _STOPPED and reading.running is False
+        return stopped and bool(reading.recovery_signal or reading.standby_signal)
 
     @property
     def _archives(self) -> tuple[str, ...]:

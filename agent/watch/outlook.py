@@ -36,7 +36,9 @@ def notices(state: State) -> Iterator[Notice]:
     if attempt.phase not in _OVER:
         if state.forecast is not None:
             yield of_forecast(state.forecast)
-        if reading.running is not None and attempt.phase is not Phase.PAUSED_AT_TARGET:
+        if reading.running is False or (
+            reading.running and attempt.phase is not Phase.PAUSED_AT_TARGET
+        ):
             yield from _foreseen(state)
         stall = explain_stall(
             Still(

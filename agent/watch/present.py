@@ -112,6 +112,8 @@ class Presenter:
             if follower.foretelling is not None and follower.replays:
                 return f"being worked out: reading {follower.foretelling}"
             return None
+        if follower.forecasts_next_start:
+            return f"the next start {forecast_words(forecast)}"
         if agrees(forecast, follower.summary):
             return None  # the stop says so
         return forecast_words(forecast)
@@ -121,7 +123,8 @@ class Presenter:
         if summary.stop.kind is None:
             return None
         forecast = self._follower.forecast
-        as_predicted = agrees(forecast, summary) if forecast is not None else None
+        comparable = not self._follower.forecasts_next_start
+        as_predicted = agrees(forecast, summary) if forecast and comparable else None
         said = {True: "  (as predicted)", False: "  (NOT as predicted)", None: ""}
         return stop_words(summary.stop) + said[as_predicted]
 
