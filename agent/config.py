@@ -69,9 +69,15 @@ class ObjectivesConfig(_Strict):
     rpo: Seconds = 300.0
     rto: Seconds | None = None
     window: Seconds | None = None
+    backup_age: Seconds | None = None
 
     def facts(self) -> Objectives:
-        return Objectives(rpo_seconds=self.rpo, rto_seconds=self.rto, window_seconds=self.window)
+        return Objectives(
+            rpo_seconds=self.rpo,
+            rto_seconds=self.rto,
+            window_seconds=self.window,
+            backup_age_seconds=self.backup_age,
+        )
 
 
 class AcknowledgedGapConfig(_Strict):
@@ -140,11 +146,18 @@ class DefaultsConfig(_Strict):
     timeout: Seconds = 10.0
 
 
+class AlertsConfig(_Strict):
+    """When a finding becomes an alert."""
+
+    hold: Seconds | None = None  # instead of each check's own patience
+
+
 class Config(_Strict):
     """The whole file."""
 
     clusters: tuple[ClusterConfig, ...]
     defaults: DefaultsConfig = DefaultsConfig()
+    alerts: AlertsConfig = AlertsConfig()
     ledger: Path | None = None
 
     @field_validator("clusters")

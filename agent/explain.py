@@ -8,6 +8,7 @@ from psycopg import errors
 from agent.archive.directory import NotAnArchive
 from agent.backups.describe import NotABackup
 from agent.deadline import DeadlinePassed
+from agent.recovery_log import UnreadableLog
 
 
 def explain(failure: BaseException) -> str:
@@ -18,7 +19,7 @@ def explain(failure: BaseException) -> str:
         return "the server did not answer within the statement timeout: raise `timeout`"
     if isinstance(failure, psycopg.OperationalError):
         return f"{_cause(failure)}: try psql with the same dsn"
-    if isinstance(failure, NotABackup | NotAnArchive | DeadlinePassed):
+    if isinstance(failure, NotABackup | NotAnArchive | DeadlinePassed | UnreadableLog):
         return str(failure)
     if isinstance(failure, OSError):
         return f"{failure.filename}: {failure.strerror}" if failure.filename else str(failure)

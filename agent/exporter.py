@@ -20,7 +20,7 @@ from agent import __version__
 from agent.watched import WatchedCluster
 from parsers.wal_damage import DamageKind
 from rules.evidence import SequenceFacts, WindowsFacts
-from rules.exposure import exposure_bytes
+from rules.exposure import ExposureFacts
 from rules.facts import (
     ArchiverFacts,
     ArchiveStatusFacts,
@@ -29,6 +29,8 @@ from rules.facts import (
     ScanFacts,
     WalDirectoryFacts,
 )
+from rules.forecast import RestoreEstimateFacts, WalFullFacts
+from rules.restore_facts import OUTCOMES, LastRestore, RestoreFacts
 from rules.sequence import GAP_CLASSES
 
 Sample = tuple[tuple[str, ...], float]  # label values after `cluster`, value
@@ -77,6 +79,24 @@ METRICS: Final = (
         "WAL written that the archive does not hold: what a disk loss now would cost.",
     ),
     (
+        "pitr_recovery_point_exposure_seconds",
+        "gauge",
+        (),
+        "Age of the oldest transaction that a disk loss now would cost; 0 when all are archived.",
+    ),
+    (
+        "pitr_restore_duration_estimate_seconds",
+        "gauge",
+        (),
+        "Replay time to the latest restorable instant, at the rate of measured restores.",
+    ),
+    (
+        "pitr_wal_directory_full_timestamp_seconds",
+        "gauge",
+        (),
+        "When pg_wal fills if WAL goes on to be written faster than it is archived.",
+    ),
+    (
         "pitr_latest_restorable_timestamp_seconds",
         "gauge",
         (),
@@ -101,9 +121,44 @@ METRICS: Final = (
         (),
         "When the newest base backup ended.",
     ),
-    ("pitr_recovery_in_progress", "gauge", (), "1 if the server is in recovery."),
+    (
+        "pitr_recovery_in_progress",
+        "gauge",
+        (),
+        "1 if the server is in recovery: by SQL, by its log while SQL does not answer.",
+    ),
     ("pitr_recovery_paused", "gauge", (), "1 if the replay of WAL is paused."),
     ("pitr_recovery_replayed_bytes", "gauge", (), "WAL position replayed up to, as bytes."),
+    (
+        "pitr_recovery_target_bytes",
+        "gauge",
+        (),
+        "WAL position that replay goes to: the target, or without one the end of the archive.",
+    ),
+    (
+        "pitr_recovery_eta_seconds",
+        "gauge",
+        (),
+        "Time to that position at the pace of the last minute.",
+    ),
+    (
+        "pitr_recovery_last_outcome",
+        "gauge",
+        ("outcome",),
+        "1 for the outcome of the last restore in the log, 0 for the others.",
+    ),
+    (
+        "pitr_recovery_last_reached_target",
+        "gauge",
+        (),
+        "1 if the last restore reached its target, 0 if not.",
+    ),
+    (
+        "pitr_recovery_last_outcome_timestamp_seconds",
+        "gauge",
+        (),
+        "When the last restore came to its outcome.",
+    ),
     ("pitr_recovery_events", "counter", ("event",), "Recovery events read from the server log."),
     (
         "pitr_finding",
@@ -166,6 +221,7 @@ def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:
         *_server(cluster),
         *_archiving(cluster),
         *_archive(cluster),
+        *_forecasts(cluster),
         *_windows(cluster),
         *_backups(cluster),
         *_recovery(cluster),
@@ -215,7 +271,16 @@ def _archive(cluster: WatchedCluster) -> Iterator[Row]:
         kinds = Counter(damage.kind for damage in scan.damaged)
         for kind in DamageKind:
             yield "pitr_archive_damaged_segments", (kind.value,), float(kinds[kind.value])
-    yield "pitr_recovery_point_exposure_bytes", (), exposure_bytes(cluster.facts)
+
+
+def _forecasts(cluster: WatchedCluster) -> Iterator[Row]:
+    if exposed := cluster.fact(ExposureFacts):
+        yield "pitr_recovery_point_exposure_bytes", (), float(exposed.bytes)
+        yield "pitr_recovery_point_exposure_seconds", (), exposed.seconds
+    if estimate := cluster.fact(RestoreEstimateFacts):
+        yield "pitr_restore_duration_estimate_seconds", (), estimate.seconds
+    if forecast := cluster.fact(WalFullFacts):
+        yield "pitr_wal_directory_full_timestamp_seconds", (), _epoch(forecast.full_at)
 
 
 def _backups(cluster: WatchedCluster) -> Iterator[Row]:
@@ -240,14 +305,39 @@ def _windows(cluster: WatchedCluster) -> Iterator[Row]:
 
 
 def _recovery(cluster: WatchedCluster) -> Iterator[Row]:
-    if positions := cluster.fact(PositionFacts):
+    positions, restore = cluster.fact(PositionFacts), cluster.fact(RestoreFacts)
+    if positions is not None:
         yield "pitr_recovery_in_progress", (), float(positions.in_recovery)
-        if positions.replay_paused is not None:
-            yield "pitr_recovery_paused", (), float(positions.replay_paused)
-        if positions.in_recovery and positions.replay_lsn is not None:
-            yield "pitr_recovery_replayed_bytes", (), float(positions.replay_lsn)
+        yield "pitr_recovery_paused", (), _flag(positions.replay_paused)
+        if positions.in_recovery:
+            yield "pitr_recovery_replayed_bytes", (), _number(positions.replay_lsn)
+    elif restore is not None:
+        yield "pitr_recovery_in_progress", (), _flag(restore.in_progress)
+        if restore.in_progress:
+            yield "pitr_recovery_paused", (), _flag(restore.paused)
+            yield "pitr_recovery_replayed_bytes", (), _number(restore.replayed_lsn)
+    progress = cluster.restore_progress
+    yield "pitr_recovery_target_bytes", (), _number(progress.goal_lsn)
+    yield "pitr_recovery_eta_seconds", (), progress.eta_seconds
+    if restore is not None and restore.last is not None:
+        yield from _last_restore(restore.last)
     for event, count in sorted(cluster.events.items()):
         yield "pitr_recovery_events", (event,), float(count)
+
+
+def _last_restore(last: LastRestore) -> Iterator[Row]:
+    for outcome in OUTCOMES:
+        yield "pitr_recovery_last_outcome", (outcome,), float(last.summary.outcome == outcome)
+    yield "pitr_recovery_last_reached_target", (), _flag(last.summary.reached_target)
+    yield "pitr_recovery_last_outcome_timestamp_seconds", (), _epoch(last.at)
+
+
+def _flag(value: bool | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _number(value: int | None) -> float | None:
+    return None if value is None else float(value)
 
 
 def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
@@ -261,6 +351,7 @@ def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
     yield "pitr_objective_seconds", ("rpo",), objectives.rpo_seconds
     yield "pitr_objective_seconds", ("rto",), objectives.rto_seconds
     yield "pitr_objective_seconds", ("window",), objectives.window_seconds
+    yield "pitr_objective_seconds", ("backup_age",), objectives.backup_age_seconds
 
 
 def _collectors(cluster: WatchedCluster) -> Iterator[Row]:

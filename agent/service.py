@@ -15,7 +15,7 @@ from agent.pollers.registry import Lane
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
 from agent.web.server import WebServer
-from rules.check import load_catalogue
+from rules.check import hold_for, load_catalogue
 
 log: Final = logging.getLogger("pitr.service")
 
@@ -25,6 +25,8 @@ class Service:
 
     def __init__(self, config: Config, *, listen_address: str, telemetry_path: str) -> None:
         checks = load_catalogue()
+        if config.alerts.hold is not None:
+            checks = hold_for(checks, config.alerts.hold)
         self.clusters = [WatchedCluster(cluster, checks) for cluster in config.resolved()]
         self._web = WebServer(self.clusters, listen_address, telemetry_path)
 

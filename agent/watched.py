@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
@@ -19,30 +17,32 @@ from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
-from agent.logtail import LogTail
-from agent.message_catalogues import find_languages
+from agent.over_time import OverTime
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
-from parsers.log_stream import LogStream
-from parsers.log_time import Zone
-from parsers.recovery_events import RecoveryEvent
+from agent.recovery_log import RecoveryLog
+from agent.watch.progress import Progress
+from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
+    PositionFacts,
     ScanFacts,
 )
-from rules.findings import Finding
+from rules.findings import Finding, Verdict, verdict_of
 from rules.prediction import predict_windows
 from rules.restore import Restore
+from rules.restore_facts import LoggedRecovery, RestoreFacts
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
@@ -50,24 +50,30 @@ T = TypeVar("T")
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
 }
 
 
 class WatchedCluster:
     """The state of one cluster. Its coroutines are the scheduler's jobs, and never raise."""
 
-    def __init__(self, config: ClusterConfig, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        config: ClusterConfig,
+        checks: Mapping[str, Check],
+        *,
+        alerts: Alerts | None = None,
+    ) -> None:
         self.config = config
         self.name = config.name
         self.checks = checks
         self.objectives = config.objectives.facts()
         self.readings: dict[str, Reading] = {}
         self.facts: dict[type, Any] = {}
-        self.events: Counter[str] = Counter()
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
+        self.alerts: Alerts = alerts or {}
         self._reader = SegmentReader()
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
@@ -81,7 +87,8 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
-        self._tail = open_log(config) if config.log else None
+        self._over_time = OverTime()
+        self._log = RecoveryLog(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
 
@@ -90,10 +97,21 @@ class WatchedCluster:
         return self.facts.get(kind)
 
     @property
+    def events(self) -> Mapping[str, int]:
+        """How often each recovery event came into the log since the agent did."""
+        return self._log.events if self._log is not None else {}
+
+    @property
     def server_answers(self) -> bool | None:
         """None without a dsn, and before the first poll ended."""
         reading = self.readings.get("positions")
         return None if reading is None else reading.succeeded
+
+    @property
+    def verdict(self) -> Verdict:
+        """The worst that is known; unknown while nothing was judged, or a check is blind."""
+        blind = self.judged_at is None or not all(self.known.values())
+        return verdict_of((f for found in self.findings.values() for f in found), blind=blind)
 
     @property
     def timelines(self) -> list[int]:
@@ -106,6 +124,10 @@ class WatchedCluster:
         if control is not None:
             return control.segment_size_bytes
         return archive.segment_size_bytes if archive else None
+
+    @property
+    def restore_progress(self) -> Progress:
+        return self._over_time.progress(self.fact(RestoreFacts))
 
     def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
         """How many backups are in each state; each state is there, if with 0."""
@@ -126,7 +148,11 @@ class WatchedCluster:
         """Ask the pollers of one lane, one after the other."""
         connection, worker = self._lanes[lane]
         for poller in (entry for entry in POLLERS if entry.lane is lane):
-            await self._take(poller.name, poller.facts, worker, partial(connection.poll, poller))
+            taken = await self._take(
+                poller.name, poller.facts, worker, partial(connection.poll, poller)
+            )
+            if isinstance(taken, PositionFacts):
+                self._over_time.note(taken)
         self.judge()
 
     async def scan(self) -> None:
@@ -156,11 +182,10 @@ class WatchedCluster:
         return await self._take("backups", BackupsFacts, worker, partial(read_backups, url))
 
     async def read_log(self) -> None:
-        """Count the recovery events that the server log gained."""
-        assert self._tail is not None
-        items = await self._take("log", None, self._workers["log"], self._tail.read_new)
-        events = [item for item in items or () if isinstance(item, RecoveryEvent)]
-        self.events.update(event.name for event in events if event.proven)
+        """Follow the server log: count its recovery events, keep what became of a restore."""
+        assert self._log is not None
+        await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
+        self.judge()
 
     def close(self) -> None:
         for connection, worker in self._lanes.values():
@@ -260,8 +285,13 @@ class WatchedCluster:
         self.facts[ScanFacts] = scan_facts(
             readings, depth, tree, size, control.system_identifier if control else None
         )
+        if depth == "records" and not backups and found is not None:
+            self.facts[WindowsFacts] = WindowsFacts(by_backup={})
+        if depth == "records":
+            scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
         if depth == "records" and backups:
-            restores = make_restores(archive, readings, backups)
+            restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
                 "windows",
@@ -274,6 +304,11 @@ class WatchedCluster:
     def judge(self) -> None:
         """Ask every check with what is known now."""
         now = datetime.now(UTC)
+        for kind, value in self._over_time.work_out(self.facts, self.readings, now).items():
+            if value is None:
+                self.facts.pop(kind, None)
+            else:
+                self.facts[kind] = value
         judgement = judge(
             Evidence(
                 now=now, objectives=self.objectives, facts=self.facts, expected=self._expected()
@@ -282,6 +317,9 @@ class WatchedCluster:
         )
         self.known = judgement.known
         self.judged_at = now
+        self.alerts = advance(self.alerts, judgement, self.checks, now)
+        for check in self.findings.keys() - judgement.known.keys():
+            self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():
             if known:
                 self._report(check, [f for f in judgement.findings if f.id == check])
@@ -306,22 +344,16 @@ class WatchedCluster:
                 expected.add(AbsentFacts)
             if self.config.depth != "names":
                 expected.add(ScanFacts)
+            if self.config.depth == "records":
+                expected.add(WalEventsFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
+            if self.config.archives and self.config.depth == "records":
+                expected.add(WindowsFacts)
+        expected |= self._over_time.expected(self.facts)
+        if self.config.log:
+            expected |= {LoggedRecovery, RestoreFacts}
         return frozenset(expected)
-
-
-def open_log(config: ClusterConfig) -> LogTail:
-    """Follow a cluster's log from where it ends now."""
-    assert config.log is not None
-    zone = Zone(log_timezone=ZoneInfo(config.log_timezone) if config.log_timezone else None)
-    new_stream = partial(
-        LogStream,
-        prefix=config.log_line_prefix,
-        zone=zone,
-        find_languages=partial(find_languages, None),
-    )
-    return LogTail(config.log, new_stream, from_end=True)
 
 
 def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:

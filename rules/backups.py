@@ -7,7 +7,7 @@ must be had, all of it. What the backup carries in its own pg_wal counts.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -83,6 +83,16 @@ def missing_segments(
     if archive is None:
         return None if absent else []
     return [name for name in absent if name not in archive.segments]
+
+
+def lacks_only_its_end(backup: BackupFacts, missing: Sequence[str], archive: ArchiveFacts) -> bool:
+    """Whether what is missing may still come: it ends the backup, and nothing newer is archived.
+
+    A backup of one segment tells nothing of that kind unless WAL before it is there.
+    """
+    timeline = missing[0][:8]
+    newest = max((name for name in archive.segments if name[:8] == timeline), default="")
+    return bool(newest) and newest < missing[0]
 
 
 def backup_state(

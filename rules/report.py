@@ -11,7 +11,14 @@ from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
-from rules.evidence import ElsewhereFacts, Evidence, Gain, SequenceFacts
+from rules.evidence import (
+    ElsewhereFacts,
+    Evidence,
+    Gain,
+    PlacesFacts,
+    SequenceFacts,
+    WalEventsFacts,
+)
 from rules.facts import (
     ArchiveFacts,
     BackupFacts,
@@ -21,11 +28,13 @@ from rules.facts import (
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.goal import Goal
+from rules.outcome import Cause
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
 from rules.restore_points import PlacedRestorePoint, list_restore_points
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events, find_places
 from rules.windows import Reach, Window, find_reaches, window_of
 
 # What nobody could look into may be good: it ends no window.
@@ -117,8 +126,21 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target = predict_target(question.target, question.goal, restores, question.note)
     else:
         target = _judge_target(question.target, reports, archive, tree)
-    gain = find_gain(gathered, reports, tree, size) if gathered.elsewhere else None
-    findings = _findings(question, gathered, archive, whole, target, gain, checks)
+    findings = _findings(
+        question,
+        {
+            TargetFacts: target,
+            ArchiveFacts: archive,
+            SequenceFacts: whole,
+            BackupsFacts: gathered.backups,
+            ScanFacts: gathered.scan,
+            ElsewhereFacts: find_gain(gathered, reports, tree, size)
+            if gathered.elsewhere
+            else None,
+            **_read_facts(question, gathered, target, tree, size),
+        },
+        checks,
+    )
     return Report(
         question=question,
         verdict=verdict_of(findings),
@@ -239,28 +261,31 @@ def _judge_target(
             outcome="unknown" if not reports else "fails",
             reachable=None if not reports else False,
             reason=reason,
+            cause=Cause.TIMELINE_MISSING if reports else None,
         )
     order = {True: 0, None: 1, False: 2}
     return min(answers, key=lambda answer: order[answer.reachable])
 
 
-def _findings(
+def _read_facts(
     question: Question,
     gathered: Gathered,
-    archive: ArchiveFacts | None,
-    sequence: SequenceFacts | None,
     target: TargetFacts,
-    gain: ElsewhereFacts | None,
-    checks: Mapping[str, Check],
+    tree: TimelineTree,
+    size: int | None,
+) -> dict[type, object]:
+    """What the records say, where they were read."""
+    if size is None or question.depth != "records":
+        return {}
+    facts: dict[type, object] = {WalEventsFacts: collect_events(gathered.scans, tree, size)}
+    if target.cause is Cause.NOT_IN_WAL:
+        facts[PlacesFacts] = find_places(gathered.scans, tree, size, question.goal)
+    return facts
+
+
+def _findings(
+    question: Question, found: Mapping[type, object], checks: Mapping[str, Check]
 ) -> tuple[Finding, ...]:
-    found = {
-        TargetFacts: target,
-        ArchiveFacts: archive,
-        SequenceFacts: sequence,
-        BackupsFacts: gathered.backups,
-        ScanFacts: gathered.scan,
-        ElsewhereFacts: gain,
-    }
     facts = {kind: value for kind, value in found.items() if value is not None}
     evidence = Evidence(now=question.now, objectives=_NO_OBJECTIVES, facts=facts)
     return _ranked(judge(evidence, checks).findings)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from dataclasses import replace
+from functools import cache, lru_cache, partial
+from pathlib import Path
 from typing import Final
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
+from agent.backups.settings import read_parameters
+from agent.backups.tablespaces import find_location
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.wal_damage import Damage, DamageKind
@@ -114,11 +118,17 @@ def _unread(file: ArchivedFile, name: str, segment_size: int, why: str) -> Segme
 
 
 def make_restores(
-    archive: ArchiveFacts, readings: SegmentReadings, backups: Sequence[BackupFacts]
+    archive: ArchiveFacts,
+    readings: SegmentReadings,
+    backups: Sequence[BackupFacts],
+    *,
+    on_this_machine: bool,
 ) -> dict[str, Restore]:
     """What a restore of each backup would have, by the backup's url; none where nothing was read.
 
-    The server is taken to be of the major that wrote the backup, with its default settings.
+    The server is taken to be of the major that wrote the backup, configured as the backup is, but
+    for settings that must be raised: `Outcome.needs` names them. Where it is to run on this
+    machine, the locations of tablespaces are looked at.
     """
     size = archive.segment_size_bytes
     majors = (scanned.scan.major for scanned in readings.scans.values())
@@ -128,12 +138,20 @@ def make_restores(
     newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
-            server=Server(major=backup.major or major),
+            server=_server(backup, backup.major or major, on_this_machine),
             backup=backup,
             control=backup.control,
             histories=archive.histories,
-            broken_histories=frozenset(archive.broken_histories),
+            broken_histories=archive.broken_histories,
             wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
     }
+
+
+def _server(backup: BackupFacts, major: int, on_this_machine: bool) -> Server:
+    parameters, hot_standby = read_parameters(Path(backup.url))
+    server = Server(major=major, hot_standby=hot_standby, parameters=parameters, adjustable=True)
+    return (
+        replace(server, locate=partial(find_location, major=major)) if on_this_machine else server
+    )

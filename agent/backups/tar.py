@@ -29,20 +29,21 @@ from agent.backups.describe import (
     NotABackup,
     Pieces,
     describe,
+    read_file,
     read_manifest,
+    read_mapped,
 )
 from agent.backups.files import checksum, chunks, wrong_checksum, wrong_size
+from agent.backups.tablespaces import TABLESPACE_MAP
 from parsers.backup_manifest import BackupManifest, ManifestFile
-from parsers.errors import ParseError
 from parsers.segment import NameKind, parse_wal_name
-from parsers.tablespace_map import parse_tablespace_map
 from parsers.wal_page import LONG_HEADER_BYTES
-from rules.facts import ArchivedFile, BackupFacts
+from rules.facts import ArchivedFile, BackupFacts, BackupTablespace
 
-_MAP: Final = "tablespace_map"
-_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, _MAP)
+_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP)
 _SMALL_FILE_BYTES: Final = 256 << 20  # a manifest has some 150 bytes a file
 _TAR: Final = re.compile(r"\.tar(\.[a-z0-9]+)?\Z|\.tgz\Z")
+_IN_PLACE: Final = re.compile(r"pg_tblspc/([1-9][0-9]{0,9})/.")
 _TABLESPACE: Final = re.compile(r"([1-9][0-9]{0,9})\.tar(\.[a-z0-9]+)?\Z")
 BASE_NAMES: Final = tuple(f"base.tar{suffix}" for suffix in ("", *READABLE_SUFFIXES))
 
@@ -69,7 +70,7 @@ def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     tablespaces = [p for p in sorted(base.parent.iterdir()) if _TABLESPACE.match(p.name)]
     for tar in tablespaces:
         found.read(tar, f"pg_tblspc/{tar.name.partition('.')[0]}/")
-    bad = [*found.broken, *_absent_tablespaces(found, tablespaces, pieces.version)]
+    bad = [*found.broken, *_absent_tablespaces(found, tablespaces, pieces)]
     if manifest is not None:
         bad += _compare(manifest, found.sizes)
         if depth == "checksums":
@@ -144,19 +145,21 @@ class _Found:
             version=self.small.get(VERSION),
             wal_files=self.wal,
             wal_segment_size=self.segment_size,
+            tablespace_map=self.small.get(TABLESPACE_MAP),
+            links=self._directories(),
         )
         if pieces.manifest is None:
-            try:
-                pieces.manifest = (directory / MANIFEST).read_bytes()
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                pieces.manifest_error = f"cannot be read: {error.strerror}"
+            pieces.manifest, pieces.manifest_error = read_file(directory / MANIFEST)
         with suppress(NotAnArchive):
             wal = list_pg_wal(str(_wal_tar(directory) or self.base / "none"))
             pieces.wal_files = {**wal.segments, **self.wal}
             pieces.wal_segment_size = pieces.wal_segment_size or wal.segment_size_bytes
         return pieces
+
+    def _directories(self) -> list[BackupTablespace]:
+        """Tablespaces that the base tar holds as directories."""
+        found = {match[1] for name in self.sizes if (match := _IN_PLACE.match(name))}
+        return [BackupTablespace(int(oid), None, filled=True) for oid in sorted(found)]
 
 
 def _wal_tar(directory: Path) -> Path | None:
@@ -185,17 +188,10 @@ def _compare(manifest: BackupManifest, sizes: dict[str, int]) -> Iterator[str]:
             yield f"{file.path} ({reason})"
 
 
-def _absent_tablespaces(
-    found: _Found, tars: Iterable[Path], version: bytes | None
-) -> Iterator[str]:
+def _absent_tablespaces(found: _Found, tars: Iterable[Path], pieces: Pieces) -> Iterator[str]:
     """The tablespaces of the map of which there is no tar, and no folder in the base tar."""
     there = {int(tar.name.partition(".")[0]) for tar in tars}
-    try:
-        spaces = parse_tablespace_map(found.small.get(_MAP, b""), major=int(version or b"14"))
-    except (ParseError, ValueError) as error:
-        yield f"{_MAP} ({error})"
-        return
-    for space in spaces:
+    for space in read_mapped(pieces)[0]:
         folder = f"pg_tblspc/{space.oid}/"
         if space.oid not in there and not any(name.startswith(folder) for name in found.sizes):
             yield f"{space.oid}.tar (absent)"

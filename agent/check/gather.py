@@ -40,11 +40,13 @@ def gather(
     depth: Depth | Literal["names"],
     backup_depth: BackupDepth,
     workers: int,
+    on_this_machine: bool = True,
     on_progress: Progress = lambda done, total: None,
 ) -> Gathered:
     """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read.
 
-    `elsewhere` names WAL that is in no archive, as a dead primary's pg_wal.
+    `elsewhere` names WAL that is in no archive, as a dead primary's pg_wal. `on_this_machine`: the
+    restore would run here.
     """
     listed = tuple(_list(url) for url in archives)
     further = tuple(_list_elsewhere(url) for url in elsewhere)
@@ -66,7 +68,11 @@ def gather(
     if archive is None or depth == "names" or archive.segment_size_bytes is None:
         return gathered
     readings = asyncio.run(_read(archive, known, depth, workers, on_progress))
-    return _with_readings(gathered, archive, readings, depth)
+    gathered = _with_readings(gathered, archive, readings, depth)
+    if depth != "records":
+        return gathered
+    restores = make_restores(archive, readings, known, on_this_machine=on_this_machine)
+    return replace(gathered, restores=restores)
 
 
 def _list(url: str) -> ArchiveFacts:
@@ -124,7 +130,7 @@ async def _read(
 def _with_readings(
     gathered: Gathered, archive: ArchiveFacts, readings: SegmentReadings, depth: Depth
 ) -> Gathered:
-    """Add what the segments say, of themselves and for the predictor."""
+    """Add what the segments say; of copies, `readings` keeps those that serve."""
     backups = gathered.backups.backups if gathered.backups else ()
     size = archive.segment_size_bytes
     assert size is not None
@@ -134,12 +140,10 @@ def _with_readings(
     facts = scan_facts(readings, depth, tree, size, identifier, may_end_early=written)
     scans = {name: scanned.scan for name, scanned in readings.scans.items()}
     major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
-    restores = make_restores(archive, readings, backups) if depth == "records" else {}
     return replace(
         gathered,
         scan=facts,
         scans=scans,
-        restores=restores,
         system_identifier=identifier or system_identifier_of(scans.values()),
         server_major=major,
     )

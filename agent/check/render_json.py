@@ -12,8 +12,9 @@ from parsers.lsn import format_lsn
 from parsers.segment import segment_before, segment_name
 from parsers.wal_facts import instant
 from rules.facts import ArchivedFile, ArchiveFacts
-from rules.outcome import LastTransaction, Stop
+from rules.outcome import LastTransaction, Outcome, Stop
 from rules.report import ArchiveReport, BackupReport, Report
+from rules.restore import Location
 from rules.sequence import Gap
 from rules.windows import Window
 
@@ -177,7 +178,7 @@ def _target(report: Report) -> dict[str, Any]:
         "outcome": facts.outcome,
         "fatal": outcome.fatal if outcome else None,
         "reachable": facts.reachable,
-        "needs": dict(outcome.needs) if outcome else {},
+        "needs": _needs(outcome) if outcome else {},
         "stop": _stop(outcome.stop) if outcome and outcome.stop else None,
         "last_transaction": _last(outcome.last_transaction) if outcome else None,
         "new_timeline": outcome.new_timeline if outcome else None,
@@ -186,6 +187,14 @@ def _target(report: Report) -> dict[str, Any]:
         "settings": block_to_paste(report),
         "reason": facts.reason,
     }
+
+
+def _needs(outcome: Outcome) -> dict[str, Any]:
+    """Settings by name, and the directories that are not known to be there."""
+    needs: dict[str, Any] = dict(outcome.needs)
+    there = (Location.USABLE, Location.IN_USE)
+    directories = {each.location for each in outcome.directories if each.found not in there}
+    return needs | ({"directories": sorted(directories)} if directories else {})
 
 
 def _stop(stop: Stop) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from agent.check.restore_command import block_to_paste
 from parsers.lsn import format_lsn
 from parsers.wal_facts import instant
 from rules.findings import Finding, Severity, Verdict
+from rules.outcome import Outcome
 from rules.report import ArchiveReport, BackupReport, Report
 from rules.sequence import Gap
 
@@ -132,6 +133,7 @@ def _target(report: Report) -> Iterator[str]:
         return
     if outcome.fatal:
         yield f"  PostgreSQL will say: FATAL:  {outcome.fatal}"
+    yield from _directories(outcome)
     if outcome.last_transaction:
         last = outcome.last_transaction
         yield f"  last completed transaction: {last.xid}, {last.time:%Y-%m-%d %H:%M:%S.%f %Z}"
@@ -142,6 +144,13 @@ def _target(report: Report) -> Iterator[str]:
         mebibytes = outcome.bytes_needed >> 20
         yield f"  it needs {len(outcome.segments_needed)} segments ({mebibytes} MiB); to paste:"
         yield from (f"    {line}" for line in block.splitlines())
+
+
+def _directories(outcome: Outcome) -> Iterator[str]:
+    """The tablespaces on the way, and whether their directories are there."""
+    for needed in outcome.directories:
+        state = needed.found.value if needed.found else "not looked at"
+        yield f"  tablespace {needed.tablespace} in {needed.location} ({state})"
 
 
 _TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}

@@ -30,6 +30,7 @@ class Sources:
     depth: Depth | Literal["names"]
     backup_depth: BackupDepth
     workers: int
+    on_this_machine: bool = True  # the restore would run here
 
     def gather(
         self, *, listing_only: bool = False, on_progress: Progress | None = None
@@ -42,6 +43,7 @@ class Sources:
             depth="names" if listing_only else self.depth,
             backup_depth="label" if listing_only else self.backup_depth,
             workers=self.workers,
+            on_this_machine=self.on_this_machine,
             on_progress=on_progress or (lambda done, total: None),
         )
 

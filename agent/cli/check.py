@@ -125,23 +125,19 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         metavar="N",
         help="processes that read segments (default: %(default)s)",
     )
+    how.add_argument(
+        "--other-machine",
+        action="store_true",
+        help="the restore is for another machine: what it must have there is said, not looked at",
+    )
     how.add_argument("--now", metavar="T", help="the instant to judge ages by (ISO 8601)")
     how.add_argument(
         "--wait",
-        type=_duration,
+        type=entry.duration,
         default=0.0,
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
     )
-
-
-def _duration(text: str) -> float:
-    from agent.durations import parse_duration
-
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _body(argv: Sequence[str]) -> int:
@@ -264,6 +260,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
         workers=arguments.workers,
+        on_this_machine=not arguments.other_machine,
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(question, sources, wait_seconds=arguments.wait, on_progress=on_progress)

@@ -38,7 +38,14 @@ class Progress:
         return min(1.0, max(0.0, (self.replayed_lsn - self.start_lsn) / whole))
 
     @property
-    def eta_seconds(self) -> tuple[float, float | None] | None:
+    def eta_seconds(self) -> float | None:
+        """Still to go at the pace of the last minute."""
+        if self.replayed_lsn is None or self.goal_lsn is None or not self.bytes_per_second:
+            return None
+        return max(0.0, self.goal_lsn - self.replayed_lsn) / self.bytes_per_second
+
+    @property
+    def eta_bounds_seconds(self) -> tuple[float, float | None] | None:
         """Still to go: at the fastest pace seen and at the slowest, which is None at a standstill.
 
         The windows agree the better the longer the same pace is seen: the estimate narrows.
@@ -51,9 +58,9 @@ class Progress:
     @property
     def eta(self) -> str | None:
         """The same for a person."""
-        if self.eta_seconds is None:
+        if self.eta_bounds_seconds is None:
             return None
-        low, high = self.eta_seconds
+        low, high = self.eta_bounds_seconds
         if high is None:
             return f"{_rough(low)} or more to go"
         if high <= low * _ALIKE or high - low < _ALIKE_SECONDS:

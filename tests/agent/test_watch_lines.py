@@ -117,6 +117,6 @@ def test_the_pace_is_that_of_the_last_minute_and_of_one_attempt() -> None:
     pace.add(3, 50)  # it started again
     assert pace.bytes_per_second is None
     progress = Progress(start_lsn=0, replayed_lsn=50, goal_lsn=100, slowest=5, fastest=10)
-    assert (progress.fraction, progress.eta_seconds) == (0.5, (5, 10))
+    assert (progress.fraction, progress.eta_bounds_seconds) == (0.5, (5, 10))
     assert progress.eta == "5s to 10s to go"
     assert Progress(start_lsn=5, replayed_lsn=5, goal_lsn=5).fraction is None

@@ -1,0 +1,66 @@
+"""What is remembered between two readings of a server that recovers: its pace, its last verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import monotonic
+
+from agent.watch.progress import Pace, Progress
+from rules.facts import ArchiveFacts, PositionFacts
+from rules.restore_facts import (
+    LastRestore,
+    LoggedRecovery,
+    RestoreFacts,
+    hold_to_archive,
+    take_facts,
+)
+
+
+class RestoreWatch:
+    """One server's recovery over time, from its log, SQL and the archive."""
+
+    def __init__(self) -> None:
+        self._pace = Pace()
+        self._replayed_lsn: int | None = None
+        self._moved_at: datetime | None = None  # when SQL last showed another replay position
+        self._verdict: LastRestore | None = None  # of the last restore, held to the archive
+
+    def note(self, positions: PositionFacts) -> None:
+        """See how replay moves: the log is silent between two segments."""
+        lsn = positions.replay_lsn
+        if not positions.in_recovery or lsn is None:
+            return
+        self._pace.add(monotonic(), lsn)
+        if lsn != self._replayed_lsn:
+            self._replayed_lsn, self._moved_at = lsn, datetime.now(UTC)
+
+    def facts(
+        self,
+        logged: LoggedRecovery,
+        positions: PositionFacts | None,
+        archive: ArchiveFacts | None,
+    ) -> RestoreFacts:
+        """Join the last readings."""
+        judged = replace(logged, last=self._hold(logged.last, archive))
+        return take_facts(judged, positions, archive, moved_at=self._moved_at)
+
+    def progress(self, facts: RestoreFacts | None) -> Progress:
+        """How far the recovery that goes on has come, as far as it is known."""
+        if facts is None or not facts.in_progress:
+            return Progress()
+        return Progress(
+            replayed_lsn=facts.replayed_lsn,
+            goal_lsn=facts.target_lsn,
+            bytes_per_second=None if facts.paused else self._pace.bytes_per_second,
+        )
+
+    def _hold(self, last: LastRestore | None, archive: ArchiveFacts | None) -> LastRestore | None:
+        """The verdict as the first listing after it left it."""
+        held = self._verdict
+        if last is None or (held is not None and held.known_since == last.known_since):
+            return held
+        if archive is not None:
+            last = hold_to_archive(last, archive)
+            self._verdict = last if last.held_to_archive else None
+        return last
