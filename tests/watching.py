@@ -14,7 +14,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import pyte
 
 from agent.postgres.cluster import Cluster
 from tests.integration.restores import Story
+from tests.watch_schema import check_lines
 
 PROGRAM = (sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())")
 
@@ -65,11 +66,14 @@ class Job:
             self.lines.append((datetime.now(UTC), json.loads(line)))
 
     def end(self, seconds: float = 40) -> int:
+        """Wait for its end; every line that it printed is one of the contract's."""
         try:
-            return self.process.wait(seconds)
+            status = self.process.wait(seconds)
         finally:
             self.process.kill()
             self._reader.join()
+        check_lines([line for _, line in self.lines])
+        return status
 
     def stop(self) -> None:
         """End it; whatever it has said so far is kept."""
@@ -127,6 +131,11 @@ class Screen:
             self.raw += data
             self._stream.feed(data)
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def cells(self) -> Mapping[int, Mapping[int, pyte.screens.Char]]:
+        """What the terminal shows, row by row: characters with their colours."""
+        return self._screen.buffer
 
     def wait_for(self, words: str, seconds: float = 30) -> str:
         deadline = time.monotonic() + seconds

@@ -164,7 +164,11 @@ class Follower:
         if self.options.pgdata is None or over:
             return None if self._foreteller.asked else Question(archives=archives)
         question = question_about(
-            self.options.pgdata, archives, look.sources.settings, look.reading
+            self.options.pgdata,
+            archives,
+            look.sources.settings,
+            look.reading,
+            settings_known=look.sources.settings_known,
         )
         if question.label is None and (
             self._foreteller.asked is None or self._foreteller.asked.label is None

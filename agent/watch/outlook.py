@@ -77,6 +77,7 @@ def directory_of(look: Look) -> DataDirectory:
         mode=reading.mode,
         recovery_conf=reading.recovery_conf,
         running=bool(reading.running),
+        settings_known=sources.settings_known,
         absent_places=sources.absent_places,
         find_zone=find_zone,
     )

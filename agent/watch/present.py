@@ -173,6 +173,11 @@ class Presenter:
         attempt, reading = follower.restore.attempt, follower.look.reading
         notes: list[str] = []
         archived = follower.archived
+        if not follower.look.sources.settings_known:
+            notes.append(
+                "there is no postgresql.conf in the data directory: what it says is known once the"
+                " server runs"
+            )
         if archived is not None and archived.complaint:
             notes.append(f"the archive cannot be listed: {archived.complaint}")
         if follower.no_forecast and follower.replays:
