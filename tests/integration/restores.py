@@ -19,6 +19,7 @@ from agent.cli.watch import main
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
+from tests.watch_schema import check_lines
 
 _SECONDS = 30.0
 
@@ -117,7 +118,9 @@ def watch(*arguments: str) -> tuple[list[dict[str, Any]], int]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         status = main([*arguments, "--format", "json"])
-    return [json.loads(line) for line in printed.getvalue().splitlines()], status
+    lines = [json.loads(line) for line in printed.getvalue().splitlines()]
+    check_lines(lines)
+    return lines, status
 
 
 @contextlib.contextmanager
