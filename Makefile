@@ -10,7 +10,7 @@ RESTORES ?= 12
 comma    := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test truth npm-servers bench lint format clean
+.PHONY: help env demo rules test truth npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ env: $(VENV)/.lab ## make the virtual environment .venv with the four commands a
 demo: env ## run the laboratory: backup, disaster, restores, and what was proven
 	$(BIN)/pitr-lab
 
+rules: env ## write the alerting rules for Prometheus from the catalogue
+	$(BIN)/pitr-agent rules > dashboards/prometheus/pitr-alerts.yml
+
 test: $(VENV)/.test ## run the tests, real servers included
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
@@ -48,7 +51,7 @@ truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR
 	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))
 	TRUTH_MAJORS=$(MAJOR) TRUTH_SEEDS=$(SEEDS) TRUTH_RESTORES=$(RESTORES) \
 	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
-	  tests/integration/test_recovery_traps.py $(ARGS)
+	  tests/integration/test_recovery_*.py $(ARGS)
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ from agent import __version__
 from agent.watched import WatchedCluster
 from parsers.wal_damage import DamageKind
 from rules.evidence import SequenceFacts, WindowsFacts
-from rules.exposure import exposure_bytes
+from rules.exposure import ExposureFacts
 from rules.facts import (
     ArchiverFacts,
     ArchiveStatusFacts,
@@ -29,6 +29,7 @@ from rules.facts import (
     ScanFacts,
     WalDirectoryFacts,
 )
+from rules.forecast import RestoreEstimateFacts, WalFullFacts
 from rules.restore_facts import OUTCOMES, LastRestore, RestoreFacts
 from rules.sequence import GAP_CLASSES
 
@@ -76,6 +77,24 @@ METRICS: Final = (
         "gauge",
         (),
         "WAL written that the archive does not hold: what a disk loss now would cost.",
+    ),
+    (
+        "pitr_recovery_point_exposure_seconds",
+        "gauge",
+        (),
+        "Age of the oldest transaction that a disk loss now would cost; 0 when all are archived.",
+    ),
+    (
+        "pitr_restore_duration_estimate_seconds",
+        "gauge",
+        (),
+        "Replay time to the latest restorable instant, at the rate of measured restores.",
+    ),
+    (
+        "pitr_wal_directory_full_timestamp_seconds",
+        "gauge",
+        (),
+        "When pg_wal fills if WAL goes on to be written faster than it is archived.",
     ),
     (
         "pitr_latest_restorable_timestamp_seconds",
@@ -202,6 +221,7 @@ def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:
         *_server(cluster),
         *_archiving(cluster),
         *_archive(cluster),
+        *_forecasts(cluster),
         *_windows(cluster),
         *_backups(cluster),
         *_recovery(cluster),
@@ -251,7 +271,16 @@ def _archive(cluster: WatchedCluster) -> Iterator[Row]:
         kinds = Counter(damage.kind for damage in scan.damaged)
         for kind in DamageKind:
             yield "pitr_archive_damaged_segments", (kind.value,), float(kinds[kind.value])
-    yield "pitr_recovery_point_exposure_bytes", (), exposure_bytes(cluster.facts)
+
+
+def _forecasts(cluster: WatchedCluster) -> Iterator[Row]:
+    if exposed := cluster.fact(ExposureFacts):
+        yield "pitr_recovery_point_exposure_bytes", (), float(exposed.bytes)
+        yield "pitr_recovery_point_exposure_seconds", (), exposed.seconds
+    if estimate := cluster.fact(RestoreEstimateFacts):
+        yield "pitr_restore_duration_estimate_seconds", (), estimate.seconds
+    if forecast := cluster.fact(WalFullFacts):
+        yield "pitr_wal_directory_full_timestamp_seconds", (), _epoch(forecast.full_at)
 
 
 def _backups(cluster: WatchedCluster) -> Iterator[Row]:
@@ -322,6 +351,7 @@ def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
     yield "pitr_objective_seconds", ("rpo",), objectives.rpo_seconds
     yield "pitr_objective_seconds", ("rto",), objectives.rto_seconds
     yield "pitr_objective_seconds", ("window",), objectives.window_seconds
+    yield "pitr_objective_seconds", ("backup_age",), objectives.backup_age_seconds
 
 
 def _collectors(cluster: WatchedCluster) -> Iterator[Row]:

@@ -11,11 +11,12 @@ from functools import partial
 from typing import Final
 
 from agent.config import ClusterConfig, Config
+from agent.ledger.store import Ledger
 from agent.pollers.registry import Lane
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
 from agent.web.server import WebServer
-from rules.check import load_catalogue
+from rules.check import hold_for, load_catalogue
 
 log: Final = logging.getLogger("pitr.service")
 
@@ -25,7 +26,12 @@ class Service:
 
     def __init__(self, config: Config, *, listen_address: str, telemetry_path: str) -> None:
         checks = load_catalogue()
-        self.clusters = [WatchedCluster(cluster, checks) for cluster in config.resolved()]
+        if config.alerts.hold is not None:
+            checks = hold_for(checks, config.alerts.hold)
+        self._ledger = Ledger(str(config.ledger), log.warning) if config.ledger else None
+        self.clusters = [
+            WatchedCluster(cluster, checks, ledger=self._ledger) for cluster in config.resolved()
+        ]
         self._web = WebServer(self.clusters, listen_address, telemetry_path)
 
     async def run(self, on_ready: Callable[[str], None] = lambda url: None) -> None:
@@ -50,6 +56,8 @@ class Service:
                 await running
         for cluster in self.clusters:
             cluster.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
 
 def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:

@@ -11,22 +11,25 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from agent.archive.directory import list_archive
-from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.archive.limits import Limits
+from agent.archive.scanner import SegmentReader, files_of, scan_facts, segments_to_read
 from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
+from agent.ledger.store import Ledger
+from agent.over_time import OverTime
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
 from agent.recovery_log import RecoveryLog
-from agent.restore_watch import RestoreWatch
 from agent.watch.progress import Progress
+from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -36,11 +39,12 @@ from rules.facts import (
     PositionFacts,
     ScanFacts,
 )
-from rules.findings import Finding
+from rules.findings import Finding, Verdict, verdict_of
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
@@ -48,14 +52,21 @@ T = TypeVar("T")
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
 }
 
 
 class WatchedCluster:
     """The state of one cluster. Its coroutines are the scheduler's jobs, and never raise."""
 
-    def __init__(self, config: ClusterConfig, checks: Mapping[str, Check]) -> None:
+    def __init__(
+        self,
+        config: ClusterConfig,
+        checks: Mapping[str, Check],
+        *,
+        alerts: Alerts | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
         self.config = config
         self.name = config.name
         self.checks = checks
@@ -65,7 +76,9 @@ class WatchedCluster:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
-        self._reader = SegmentReader()
+        self.alerts: Alerts = alerts or {}
+        limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
+        self._reader = SegmentReader(ledger=ledger, limits=limits)
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
         self._timeout_seconds = timeout
@@ -78,8 +91,8 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
+        self._over_time = OverTime()
         self._log = RecoveryLog(config) if config.log else None
-        self._restore = RestoreWatch()
 
     # -- what others see -------------------------------------------------------------------------
 
@@ -99,6 +112,12 @@ class WatchedCluster:
         return None if reading is None else reading.succeeded
 
     @property
+    def verdict(self) -> Verdict:
+        """The worst that is known; unknown while nothing was judged, or a check is blind."""
+        blind = self.judged_at is None or not all(self.known.values())
+        return verdict_of((f for found in self.findings.values() for f in found), blind=blind)
+
+    @property
     def timelines(self) -> list[int]:
         archive = self.fact(ArchiveFacts)
         return sorted({int(name[:8], 16) for name in archive.segments}) if archive else []
@@ -112,7 +131,7 @@ class WatchedCluster:
 
     @property
     def restore_progress(self) -> Progress:
-        return self._restore.progress(self.fact(RestoreFacts))
+        return self._over_time.progress(self.fact(RestoreFacts))
 
     def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
         """How many backups are in each state; each state is there, if with 0."""
@@ -137,7 +156,7 @@ class WatchedCluster:
                 poller.name, poller.facts, worker, partial(connection.poll, poller)
             )
             if isinstance(taken, PositionFacts):
-                self._restore.note(taken)
+                self._over_time.note(taken)
         self.judge()
 
     async def scan(self) -> None:
@@ -261,17 +280,27 @@ class WatchedCluster:
         found = self.fact(BackupsFacts)
         backups = found.backups if found else ()
         files = segments_to_read(archive, backups)
-        self._reader.forget_all_but(files.values())
         readings = await self._reader.read(
             archive, files, size, depth, budget_seconds=self.config.scan
         )
+        await self._reader.forget_all_but(files_of(archive))
         control = self.fact(ControlFacts)
         tree = timeline_tree(archive, backups)
-        self.facts[ScanFacts] = scan_facts(
-            readings, depth, tree, size, control.system_identifier if control else None
+        identifier = control.system_identifier if control else None
+        await self._take(
+            "segments",
+            ScanFacts,
+            self._workers["windows"],
+            partial(scan_facts, readings, depth, tree, size, identifier),
+            deadline_seconds=self.config.scan,
         )
+        if depth == "records" and not backups and found is not None:
+            self.facts[WindowsFacts] = WindowsFacts(by_backup={})
+        if depth == "records":
+            scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
         if depth == "records" and backups:
-            restores = make_restores(archive, readings, backups)
+            restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
                 "windows",
@@ -281,19 +310,14 @@ class WatchedCluster:
                 deadline_seconds=self.config.scan,
             )
 
-    def _derive_restore(self) -> None:
-        """What the log, SQL and the listing together say of recovery; nothing without the log."""
-        self.facts.pop(RestoreFacts, None)
-        logged = self.fact(LoggedRecovery)
-        if logged is not None:
-            self.facts[RestoreFacts] = self._restore.facts(
-                logged, self.fact(PositionFacts), self.fact(ArchiveFacts)
-            )
-
     def judge(self) -> None:
         """Ask every check with what is known now."""
-        self._derive_restore()
         now = datetime.now(UTC)
+        for kind, value in self._over_time.work_out(self.facts, self.readings, now).items():
+            if value is None:
+                self.facts.pop(kind, None)
+            else:
+                self.facts[kind] = value
         judgement = judge(
             Evidence(
                 now=now, objectives=self.objectives, facts=self.facts, expected=self._expected()
@@ -302,6 +326,9 @@ class WatchedCluster:
         )
         self.known = judgement.known
         self.judged_at = now
+        self.alerts = advance(self.alerts, judgement, self.checks, now)
+        for check in self.findings.keys() - judgement.known.keys():
+            self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():
             if known:
                 self._report(check, [f for f in judgement.findings if f.id == check])
@@ -326,8 +353,13 @@ class WatchedCluster:
                 expected.add(AbsentFacts)
             if self.config.depth != "names":
                 expected.add(ScanFacts)
+            if self.config.depth == "records":
+                expected.add(WalEventsFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
+            if self.config.archives and self.config.depth == "records":
+                expected.add(WindowsFacts)
+        expected |= self._over_time.expected(self.facts)
         if self.config.log:
             expected |= {LoggedRecovery, RestoreFacts}
         return frozenset(expected)

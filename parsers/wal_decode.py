@@ -1,8 +1,8 @@
 """Records into facts: one record's main data to the value that says what happened.
 
 Layouts follow src/include/catalog/pg_control.h, access/xlog_internal.h, access/xact.h
-(ParseCommitRecord in access/rmgrdesc/xactdesc.c), catalog/storage_xlog.h, access/heapam_xlog.h and
-commands/dbcommands_xlog.h of the major that wrote the record.
+(ParseCommitRecord in access/rmgrdesc/xactdesc.c), catalog/storage_xlog.h, access/heapam_xlog.h,
+commands/dbcommands_xlog.h and commands/tablespace.h of the major that wrote the record.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from parsers.wal_facts import (
     RelationTruncate,
     RestorePoint,
     RunningTransactions,
+    TablespaceCreate,
+    TablespaceDrop,
     TableTruncate,
     Transaction,
     TransactionKind,
@@ -169,7 +171,7 @@ def _running_transactions(data: bytes, source: Source) -> RunningTransactions:
     return RunningTransactions(source.lsn, source.end_lsn, count, overflowed, *xids)
 
 
-# -- relations and databases ---------------------------------------------------------------------
+# -- relations, databases, tablespaces ------------------------------------------------------------
 
 
 def _relation_truncate(data: bytes, source: Source) -> RelationTruncate:
@@ -187,6 +189,16 @@ def _database_drop(data: bytes, source: Source) -> DatabaseDrop:
     return DatabaseDrop(source.lsn, source.end_lsn, source.xid, *struct.unpack_from("<I", data))
 
 
+def _tablespace_create(data: bytes, source: Source) -> TablespaceCreate:
+    (oid,) = struct.unpack_from("<I", data)
+    location = data[4:].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+    return TablespaceCreate(source.lsn, source.end_lsn, source.xid, oid, location)
+
+
+def _tablespace_drop(data: bytes, source: Source) -> TablespaceDrop:
+    return TablespaceDrop(source.lsn, source.end_lsn, source.xid, *struct.unpack_from("<I", data))
+
+
 _DECODERS: Final[dict[tuple[int, int], Callable[[bytes, Source], Event | None]]] = {
     (Rmgr.XLOG, 0x00): _checkpoint,
     (Rmgr.XLOG, 0x10): _checkpoint,
@@ -201,6 +213,8 @@ _DECODERS: Final[dict[tuple[int, int], Callable[[bytes, Source], Event | None]]]
     (Rmgr.STORAGE, 0x20): _relation_truncate,
     (Rmgr.DATABASE, 0x10): _database_drop,  # 13, 14
     (Rmgr.DATABASE, 0x20): _database_drop,  # 15 and later
+    (Rmgr.TABLESPACE, 0x00): _tablespace_create,
+    (Rmgr.TABLESPACE, 0x10): _tablespace_drop,
     (Rmgr.HEAP, 0x30): _table_truncate,
 }
 

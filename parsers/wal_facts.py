@@ -263,6 +263,25 @@ class DatabaseDrop(NamedTuple):
     database: int
 
 
+class TablespaceCreate(NamedTuple):
+    """XLOG_TBLSPC_CREATE: replay wants the location to be there."""
+
+    lsn: int
+    end_lsn: int
+    xid: int
+    tablespace: int
+    location: str  # empty: a directory in pg_tblspc itself (allow_in_place_tablespaces)
+
+
+class TablespaceDrop(NamedTuple):
+    """XLOG_TBLSPC_DROP."""
+
+    lsn: int
+    end_lsn: int
+    xid: int
+    tablespace: int
+
+
 Event = (
     RestorePoint
     | Prepare
@@ -277,6 +296,8 @@ Event = (
     | RelationTruncate
     | TableTruncate
     | DatabaseDrop
+    | TablespaceCreate
+    | TablespaceDrop
 )
 
 

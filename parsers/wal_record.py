@@ -37,6 +37,7 @@ class Rmgr(enum.IntEnum):
     TRANSACTION = 1
     STORAGE = 2
     DATABASE = 4
+    TABLESPACE = 5
     STANDBY = 8
     HEAP = 10
 
@@ -77,6 +78,8 @@ def holds_facts(rmgr: int, info: int, major: int) -> bool:
             return op == 0x20  # XLOG_SMGR_TRUNCATE
         case Rmgr.DATABASE:
             return op == (0x20 if major >= 15 else 0x10)  # XLOG_DBASE_DROP
+        case Rmgr.TABLESPACE:
+            return op in (0x00, 0x10)  # XLOG_TBLSPC_CREATE, _DROP
         case Rmgr.STANDBY:
             return op == 0x10  # XLOG_RUNNING_XACTS
         case Rmgr.HEAP:

@@ -20,7 +20,7 @@ import pkgutil
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -128,6 +128,11 @@ def _read_page(page: str) -> tuple[str, str, str]:
 
 def _unwrap(text: str) -> str:
     return " ".join(text.split())
+
+
+def hold_for(checks: Mapping[str, Check], seconds: float) -> dict[str, Check]:
+    """The same checks with another patience than their own."""
+    return {name: replace(entry, hold_seconds=seconds) for name, entry in checks.items()}
 
 
 def load_catalogue() -> dict[str, Check]:

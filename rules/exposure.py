@@ -1,43 +1,154 @@
-"""Exposure: what a loss of the server's disk would cost right now."""
+"""Exposure: what a loss of the server's disk would cost right now, in bytes and in seconds.
+
+Bytes are the WAL between the end of what is archived and the insert position. Seconds are the age
+of the oldest transaction that ended behind it. No view tells when a transaction ended, so polls
+leave a trail: where the server wrote, and how many transactions had ended, at which instant. An
+idle server writes WAL too (checkpoints, the snapshots of running transactions); while no
+transaction ended, nobody has anything to lose. That is told by the whole snapshot: xmax alone
+stands still while a transaction older than the newest one ends.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, NamedTuple
 
-from parsers.errors import ParseError
-from parsers.segment import parse_segment_name
+from parsers.segment import parse_segment_name, parse_wal_name
 from rules.evidence import AbsentFacts
 from rules.facts import ArchiverFacts, ControlFacts, PositionFacts
 
+# How far back rates are taken from.
+RATE_SPAN: Final = timedelta(minutes=10)
+_TRAIL_MAX: Final = 2000  # footprints kept; beyond it every second of the older half goes
 
-def exposure_bytes(facts: Mapping[type, Any]) -> float | None:
-    """WAL between the end of what is archived and the insert position, in bytes.
 
-    None when the archiver last archived something else than a segment of the present timeline, or
-    when one of the readings is missing. A segment that was reported as archived and is absent
-    ends what counts as archived.
-    """
+class Footprint(NamedTuple):
+    """What one poll saw of a primary."""
+
+    at: datetime  # the server's clock
+    timeline: int
+    insert_lsn: int
+    snapshot: str  # changes when a transaction that has an xid ends
+    archived_to_lsn: int | None  # None: not known at that poll
+
+
+Trail = tuple[Footprint, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExposureFacts:
+    """What is not in the archive yet."""
+
+    bytes: int
+    seconds: float | None  # None: since the trail began, behind the archive's end, nothing ended
+    at_least: bool  # `seconds` is a lower bound: the trail does not go back far enough
+    written_per_second: float | None  # bytes; None: the trail is too short
+    archived_per_second: float | None
+
+
+def follow(trail: Trail, facts: Mapping[type, Any]) -> Trail:
+    """Add what the last poll saw. A server that is in recovery or was promoted starts anew."""
     positions: PositionFacts | None = facts.get(PositionFacts)
+    if positions is None:
+        return trail
+    if positions.insert_lsn is None or positions.timeline is None or positions.snapshot is None:
+        return ()
+    trail = trail if trail and trail[-1].timeline == positions.timeline else ()
+    if trail and trail[-1].at > positions.server_at:  # its clock was set back
+        trail = ()
+    before = trail[-1].archived_to_lsn if trail else None
+    step = Footprint(
+        at=positions.server_at,
+        timeline=positions.timeline,
+        insert_lsn=positions.insert_lsn,
+        snapshot=positions.snapshot,
+        archived_to_lsn=_archived_to(facts, positions.timeline, before),
+    )
+    if trail and trail[-1].at == step.at:
+        trail = trail[:-1]
+    return _shorten((*trail, step))
+
+
+def exposure(trail: Trail) -> ExposureFacts | None:
+    """What a disk loss would cost at the last poll; None when it is not known what is archived."""
+    if not trail or trail[-1].archived_to_lsn is None:
+        return None
+    last, archived_to = trail[-1], trail[-1].archived_to_lsn
+    safe_at = _safe_at(trail, archived_to)
+    seconds = (last.at - safe_at).total_seconds() if safe_at else None
+    at_least = seconds is None
+    if seconds is None and (ended_at := _first_ended_at(trail)):
+        seconds = (last.at - ended_at).total_seconds()
+    recent = [step for step in trail if last.at - step.at <= RATE_SPAN]
+    archived = [(s.at, s.archived_to_lsn) for s in recent if s.archived_to_lsn is not None]
+    return ExposureFacts(
+        bytes=max(0, last.insert_lsn - archived_to),
+        seconds=seconds,
+        at_least=at_least,
+        written_per_second=_rate([(step.at, step.insert_lsn) for step in recent]),
+        archived_per_second=_rate(archived),
+    )
+
+
+def _safe_at(trail: Sequence[Footprint], archived_to: int) -> datetime | None:
+    """The last instant of which it was seen that all transactions ended so far are archived."""
+    safe: Footprint | None = None
+    for step in trail:
+        if step.insert_lsn <= archived_to or (safe and step.snapshot == safe.snapshot):
+            safe = step
+    return safe.at if safe else None
+
+
+def _first_ended_at(trail: Sequence[Footprint]) -> datetime | None:
+    """The first poll by which a transaction had ended since the trail began."""
+    return next((step.at for step in trail if step.snapshot != trail[0].snapshot), None)
+
+
+def _rate(seen: Sequence[tuple[datetime, int]]) -> float | None:
+    """Bytes a second from the first to the last; None for fewer than two."""
+    if len(seen) < 2:
+        return None
+    (first_at, first), (last_at, last) = seen[0], seen[-1]
+    return max(0, last - first) / (last_at - first_at).total_seconds()
+
+
+def _shorten(trail: Trail) -> Trail:
+    """Drop what no answer needs any more, and thin what is left when it grows too long."""
+    last = trail[-1]
+    keep_from = 0
+    for index, step in enumerate(trail):
+        safe = last.archived_to_lsn is not None and step.insert_lsn <= last.archived_to_lsn
+        if safe and last.at - step.at > RATE_SPAN:
+            keep_from = index
+    kept = trail[keep_from:]
+    if len(kept) <= _TRAIL_MAX:
+        return kept
+    half = len(kept) // 2
+    return (*kept[:half:2], *kept[half:])
+
+
+def _archived_to(facts: Mapping[type, Any], timeline: int, before: int | None) -> int | None:
+    """End of what is archived of this timeline.
+
+    The archiver sends files in the order of their names, so a `.backup` tells of the segment that
+    it is named after. A history file tells nothing: what was known `before` holds. A segment that
+    was reported as archived and is absent ends what counts.
+    """
     archiver: ArchiverFacts | None = facts.get(ArchiverFacts)
     control: ControlFacts | None = facts.get(ControlFacts)
-    if positions is None or archiver is None or control is None or positions.insert_lsn is None:
+    if archiver is None or control is None:
         return None
+    size = control.segment_size_bytes
     absent: AbsentFacts | None = facts.get(AbsentFacts)
-    archived_to = _end_of(archiver.last_archived_wal, positions.timeline, control)
-    if absent is not None and absent.segments:
-        first = absent.segments[0]
-        lost_from = _end_of(first, positions.timeline, control)
-        archived_to = lost_from - control.segment_size_bytes if lost_from else None
-    return float(max(0, positions.insert_lsn - archived_to)) if archived_to else None
-
-
-def _end_of(wal: str | None, timeline: int | None, control: ControlFacts) -> int | None:
-    """LSN of the end of a segment of the present timeline, None for anything else."""
-    if wal is None:
-        return None
-    try:
-        of, number = parse_segment_name(wal, control.segment_size_bytes)
-    except ParseError:
-        return None
-    return (number + 1) * control.segment_size_bytes if of == timeline else None
+    lost = [name for name in absent.segments if int(name[:8], 16) == timeline] if absent else []
+    if lost:
+        return parse_segment_name(lost[0], size)[1] * size
+    name = parse_wal_name(archiver.last_archived_wal or "")
+    if name is None or name.segment is None:
+        return before
+    of, number = parse_segment_name(name.segment, size)
+    if of != timeline:
+        return before
+    return max((number + 1) * size, before or 0)

@@ -23,6 +23,7 @@ class Objectives:
     rpo_seconds: float  # how much may be lost: bounds the age of what waits to be archived
     rto_seconds: float | None = None  # how long a restore may take; None: not stated
     window_seconds: float | None = None  # how far back one must be able to go; None: not stated
+    backup_age_seconds: float | None = None  # how old the newest backup may be; None: not stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,15 @@ class WalDirectoryFacts:
 
     files_count: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalVolumeFacts:
+    """The file system that pg_wal lies on, seen from the agent's own host."""
+
+    directory: str | None  # None: the role may not see data_directory
+    size_bytes: int | None  # None, as free_bytes: the volume cannot be seen from here
+    free_bytes: int | None  # for an unprivileged user, as the server is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +94,29 @@ class Setting:
     context: str
     source: str
     pending_restart: bool
+    read_from: str = "pg_settings"  # or the file and line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsFacts:
-    """The settings of recovery, archiving and WAL."""
+    """The settings of recovery, archiving and WAL, in the units of pg_settings.
+
+    From a server they are complete. From configuration files only those are known that are written
+    there: a server may be given others on its command line.
+    """
 
     settings: Mapping[str, Setting]
+    of_backup: str | None = None  # whose files they come from; None: a server gave them
 
     def value(self, name: str) -> str | None:
         """A setting's value, None when this major does not have it."""
         setting = self.settings.get(name)
         return setting.setting if setting else None
+
+    def read_from(self, name: str) -> str:
+        """Where a setting was read; empty for one that was not."""
+        setting = self.settings.get(name)
+        return setting.read_from if setting else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +128,7 @@ class PositionFacts:
     in_recovery: bool
     timeline: int | None  # of the insert position; None in recovery
     insert_lsn: int | None  # None in recovery
+    snapshot: str | None  # pg_current_snapshot(), xmin:xmax:xips; None in recovery
     replay_lsn: int | None  # None if this start did no recovery
     last_replay_at: datetime | None  # commit time of the last transaction replayed
     replay_paused: bool | None  # None when not in recovery
@@ -130,6 +152,13 @@ class ArchivedFile(NamedTuple):
         return f"{self.directory}/{self.name}"
 
 
+class BrokenHistory(NamedTuple):
+    """A timeline history file that is there and cannot be used."""
+
+    reason: str
+    fatal: str | None  # the server's words; None: it is not the file's content that is wrong
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFacts:
     """What one listing of one archive found."""
@@ -142,10 +171,11 @@ class ArchiveFacts:
     partials: Mapping[str, ArchivedFile]  # 24 digits -> its .partial
     compressed: frozenset[str]  # segments stored in a codec's format
     histories: Mapping[int, TimelineHistory]
-    broken_histories: Mapping[int, str]  # timeline -> why it cannot be read
+    broken_histories: Mapping[int, BrokenHistory]  # by timeline
     backup_labels: Mapping[str, BackupLabel]  # plain name of the .backup -> its content
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
+    disputed_histories: frozenset[int] = frozenset()  # of which several archives hold another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +199,15 @@ class SegmentCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file that holds something else than when it was read before, and was sound."""
+
+    segment: str
+    url: str
+    verified_at: datetime  # when what it held before was read last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFacts:
     """What reading the archived segments said, and how far the reading got."""
 
@@ -178,6 +217,8 @@ class ScanFacts:
     damaged: tuple[DamagedSegment, ...]
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
     copies: tuple[SegmentCopy, ...] = ()
+    changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
+    read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
 
 
 class WalNeed(NamedTuple):
@@ -186,6 +227,15 @@ class WalNeed(NamedTuple):
     timeline: int
     start_lsn: int
     end_lsn: int  # the first byte that is not needed
+
+
+class BackupTablespace(NamedTuple):
+    """One tablespace of a backup, by pg_tblspc and tablespace_map."""
+
+    oid: int
+    location: str | None  # None: a directory in pg_tblspc itself
+    mapped: bool = False  # tablespace_map says so, and the server makes the link by it
+    filled: bool = False  # pg_tblspc has a directory with files in the place of the link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +259,9 @@ class BackupFacts:
     files_checked: int | None  # how many of the manifest's files were looked at; None: none
     manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
     depth: str  # label, files or checksums: how far it was looked at
+    tablespaces: tuple[BackupTablespace, ...] = ()
+    settings: SettingsFacts | None = None  # of its configuration files; None: not read
+    unlogged_count: int | None = None  # its unlogged relations: lost by a restore; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,13 +45,17 @@ class Finding:
     evidence: Mapping[str, EvidenceValue] = field(default_factory=dict)
 
 
-def verdict_of(findings: Iterable[Finding]) -> Verdict:
+def verdict_of(findings: Iterable[Finding], *, blind: bool = False) -> Verdict:
     """The worst of the findings: proven bad beats unknown, unknown beats a warning.
+
+    `blind`: a check lacked its evidence, so what it found is not all there is.
 
     >>> verdict_of([])
     <Verdict.OK: 'ok'>
     """
     severities = {finding.severity for finding in findings}
+    if blind:
+        severities.add(Severity.UNKNOWN)
     for severity, verdict in (
         (Severity.CRITICAL, Verdict.CRITICAL),
         (Severity.UNKNOWN, Verdict.UNKNOWN),

@@ -14,8 +14,7 @@ How recovery goes, and who follows it here:
 
 `simulate` follows PerformWalRecovery and FinishWalRecovery in xlogrecovery.c (StartupXLOG in
 xlog.c to 14). It is a prediction about a restore with restore_command over all that `Wal` gives,
-recovery.signal, and the backup as it is. It does not know the state of data files, extensions or
-tablespaces.
+recovery.signal, and the backup as it is. It does not know the state of data files or extensions.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from parsers.wal_damage import DamageKind
 from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
-from rules.outcome import Ending, Obstacle, Outcome, Stop
+from rules.outcome import Ending, Hazard, Obstacle, Outcome, Stop
 from rules.reachable import judge_end_of_wal, judge_stop
-from rules.recovery_hazards import Hazard, Watch, check_settings
+from rules.recovery_hazards import Watch
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
@@ -55,15 +54,17 @@ def simulate(restore: Restore, goal: Goal) -> Outcome:
     start = find_start(restore, goal)
     if isinstance(start, NoStart):
         return _not_started(start)
-    control = restore.control
-    if control is not None:
-        hazard = check_settings(restore.server, control)
-        if hazard:
-            return Outcome(
-                outcome="fails", reachable=False, reason=hazard.reason, fatal=hazard.fatal,
-                timeline=start.timeline,
-            )  # fmt: skip
-    return _replay(restore, goal, start)
+    progress = Progress(start=start)
+    watch = Watch(restore, start, progress)
+    hazard = watch.at_start()
+    if hazard:
+        return Outcome(
+            outcome="fails", reachable=False, reason=hazard.reason, fatal=hazard.fatal,
+            timeline=start.timeline, remedy=hazard.remedy,
+        )  # fmt: skip
+    outcome = _replay(restore, goal, progress, watch)
+    needs = {**watch.needs, **outcome.needs}
+    return replace(outcome, needs=needs, directories=watch.directories)
 
 
 def _not_started(start: NoStart) -> Outcome:
@@ -74,12 +75,12 @@ def _not_started(start: NoStart) -> Outcome:
         fatal=start.fatal,
         timeline=start.timeline,
         obstacle=start.obstacle,
+        remedy=start.remedy,
     )
 
 
-def _replay(restore: Restore, goal: Goal, start: Start) -> Outcome:
-    progress = Progress(start=start)
-    watch = Watch(restore, start, progress)
+def _replay(restore: Restore, goal: Goal, progress: Progress, watch: Watch) -> Outcome:
+    start = progress.start
     steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
     for step in steps:
         if isinstance(step, Obstacle):
@@ -139,7 +140,13 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
 
 def _killed(restore: Restore, progress: Progress, hazard: Hazard) -> Outcome:
     """A record kills the server while it is replayed."""
-    outcome = replace(_so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal)
+    outcome = replace(
+        _so_far(restore, progress),
+        reason=hazard.reason,
+        fatal=hazard.fatal,
+        remedy=hazard.remedy,
+        paused_lsn=hazard.lsn if hazard.pauses else None,
+    )
     if progress.consistency and progress.consistency.lsn > hazard.lsn:
         return replace(outcome, consistent_lsn=None)
     return outcome
@@ -165,7 +172,8 @@ def _stopped(
         if hazard:
             return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
-    reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    judged = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    reason = judged.reason
     if found.left_out:
         reason += _LEFT_OUT.format(found.left_out)
     if goal.action == "pause" and ending is Ending.PROMOTED:
@@ -173,8 +181,9 @@ def _stopped(
     return replace(
         outcome,
         outcome="opens",
-        reachable=reachable,
+        reachable=judged.reachable,
         reason=reason,
+        misses=judged.misses,
         ending=ending,
     )
 
@@ -223,12 +232,13 @@ def _opened_at_end(
     hazard = watch.at_promotion(obstacle.lsn)
     if hazard:
         return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
-    reachable, reason = judge_end_of_wal(restore, goal, progress.start, obstacle)
+    judged = judge_end_of_wal(restore, goal, progress.start, obstacle)
     return replace(
         outcome,
         outcome="opens",
-        reachable=reachable,
-        reason=reason,
+        reachable=judged.reachable,
+        reason=judged.reason,
+        misses=judged.misses,
         ending=Ending.PROMOTED,
         new_timeline=_new_timeline(restore, progress),
     )

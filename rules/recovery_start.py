@@ -14,8 +14,10 @@ from parsers.pg_control import ClusterState
 from parsers.wal_facts import CheckpointRecord, CheckpointRedo, Facts
 from parsers.wal_page import first_record_lsn
 from rules import server_messages as messages
+from rules.facts import BrokenHistory
 from rules.goal import Goal
 from rules.outcome import Obstacle
+from rules.recovery_tablespaces import directory_in_the_way
 from rules.replay import UNREAD, replay
 from rules.restore import Restore
 from rules.timelines import Stretch, latest_timeline, path_of, timeline_at
@@ -47,6 +49,7 @@ class NoStart:
     known: bool = True  # False: cannot be said
     timeline: int | None = None
     obstacle: Obstacle | None = None
+    remedy: str | None = None
 
 
 def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
@@ -57,18 +60,24 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
     if restore.backup.label.incremental_from_lsn is not None and restore.server.major >= 17:
         reason = "this is an incremental backup: combine it with pg_combinebackup first"
         return NoStart(reason=reason, fatal=messages.INCREMENTAL, timeline=timeline)
-    if timeline in restore.broken_histories:
-        return NoStart(
-            reason=f"the history file of timeline {timeline} is not one: the server refuses it",
-            timeline=timeline,
-        )
+    broken = restore.broken_histories.get(timeline)
+    if broken is not None:
+        return _unusable(timeline, broken)
     path = path_of(timeline, restore.histories.get(timeline))
     checkpoint = _find_checkpoint(restore, timeline, path)
     if isinstance(checkpoint, NoStart):
         return checkpoint
     problem = _find_redo(restore, timeline, path, checkpoint)
+    problem = problem or _check_links(restore, timeline)
     problem = problem or _check_timeline(restore, timeline, path)
     return problem or _start(restore, timeline, path, checkpoint)
+
+
+def _unusable(timeline: int, broken: BrokenHistory) -> NoStart:
+    """The server refuses a history for its content; what else is wrong it may not mind."""
+    reason = f"the history file of timeline {timeline} cannot be used: {broken.reason}"
+    known = broken.fatal is not None
+    return NoStart(reason=reason, fatal=broken.fatal, known=known, timeline=timeline)
 
 
 def base_timeline(restore: Restore) -> int:
@@ -155,6 +164,16 @@ def _no_record(what: str, fatal: str, timeline: int, obstacle: Obstacle | None) 
             return NoStart(reason=what, known=False, timeline=timeline, obstacle=obstacle)
         fatal = obstacle.fatal or fatal
     return NoStart(reason=what, fatal=fatal, timeline=timeline, obstacle=obstacle)
+
+
+def _check_links(restore: Restore, timeline: int) -> NoStart | None:
+    """Make the links that tablespace_map names."""
+    hazard = directory_in_the_way(restore.backup)
+    if hazard is None:
+        return None
+    return NoStart(
+        reason=hazard.reason, fatal=hazard.fatal, timeline=timeline, remedy=hazard.remedy
+    )
 
 
 # -- does the target's history pass through the backup? -------------------------------------------

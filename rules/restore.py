@@ -6,6 +6,7 @@ caller gives, so that only the segments on the way are ever read.
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from parsers.segment import segment_name
 from parsers.timeline_history import TimelineHistory
 from parsers.wal_locate import RecordPlace
 from parsers.wal_scan import SegmentScan
-from rules.facts import BackupFacts
+from rules.facts import BackupFacts, BrokenHistory
 
 # The settings that a hot standby must not have lower than the server that wrote the WAL.
 PARAMETERS = (
@@ -26,6 +27,23 @@ PARAMETERS = (
 )
 
 
+class Location(enum.Enum):
+    """What lies at a tablespace's location on the machine of the restore."""
+
+    ABSENT = "absent"
+    NOT_A_DIRECTORY = "not a directory"
+    OF_ROOT = "of root"  # under whose account no server runs
+    IN_USE = "in use"  # a server of this major has files in it
+    USABLE = "usable"
+
+
+FindLocation = Callable[[str], Location | None]
+
+
+def _on_another_machine(_: str) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """The server that would restore."""
@@ -33,6 +51,8 @@ class Server:
     major: int
     hot_standby: bool = True  # the default since 10
     parameters: Mapping[str, int] = field(default_factory=dict)  # of PARAMETERS, those known
+    adjustable: bool = False  # PARAMETERS that are too low will be raised: `Outcome.needs` says so
+    locate: FindLocation = _on_another_machine  # None: it cannot be told what lies there
 
 
 ReadSegment = Callable[[str], SegmentScan | None]
@@ -98,5 +118,6 @@ class Restore:
     backup: BackupFacts
     control: ControlFile | None  # None: the backup's pg_control was not read
     histories: Mapping[int, TimelineHistory]
-    broken_histories: Collection[int] = ()  # there, and refused by the server
+    # Timelines whose history file is there and cannot be used.
+    broken_histories: Mapping[int, BrokenHistory] = field(default_factory=dict)
     wal: Wal

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 from parsers.lsn import format_lsn
+from parsers.pg_control import ControlFile
 
 TARGET_NOT_REACHED: Final = "recovery ended before configured recovery target was reached"
 STOP_BEFORE_CONSISTENCY: Final = "requested recovery stop point is before consistent recovery point"
@@ -88,6 +89,26 @@ def wal_minimal(major: int) -> str:
 def segment_removed(segment: str) -> str:
     """A prepared transaction's PREPARE is to be read from a file that pg_wal does not have."""
     return f"requested WAL segment pg_wal/{segment} has already been removed"
+
+
+def location_absent(location: str) -> str:
+    return f'directory "{location}" does not exist'
+
+
+def location_no_directory(location: str, control: ControlFile | None) -> str | None:
+    """A file lies where a tablespace's directory should; None without a catalogue version."""
+    if control is None or control.major is None:
+        return None
+    version = f"PG_{control.major}_{control.catalog_version}"
+    return f'could not stat directory "{location}/{version}": Not a directory'
+
+
+def location_not_owned(location: str) -> str:
+    return f'could not set permissions on directory "{location}": Operation not permitted'
+
+
+def directory_not_empty(path: str) -> str:
+    return f'could not remove directory "{path}": Directory not empty'
 
 
 def unexpected_timeline(timeline: int, before: int) -> str:

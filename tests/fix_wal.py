@@ -118,6 +118,7 @@ def _run(cluster: Cluster, pgbench: Path) -> Story:
         story.system_identifier = row[0]  # type: ignore[index]
         _transactions(connection, story)
         _relations(connection, story)
+        _tablespaces(connection, cluster)
         _long_records(connection)
         _settings(connection)
         _backup(connection, story)
@@ -178,6 +179,12 @@ def _relations(connection: psycopg.Connection[Any], story: Story) -> None:
     run("VACUUM shrunk")
     run("CREATE DATABASE short_lived")
     run("DROP DATABASE short_lived")
+
+
+def _tablespaces(connection: psycopg.Connection[Any], cluster: Cluster) -> None:
+    place = cluster.account.make_directory(cluster.home / "espacio «ñ»")
+    connection.execute(f"CREATE TABLESPACE short_lived LOCATION '{place}'")
+    connection.execute("DROP TABLESPACE short_lived")
 
 
 def _long_records(connection: psycopg.Connection[Any]) -> None:

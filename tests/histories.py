@@ -229,6 +229,22 @@ def message(life: Life, connection: Connection) -> None:
     connection.execute("SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))", [size])
 
 
+def commit_over_a_boundary(life: Life, connection: Connection) -> int:
+    """Commit with many subtransactions, begun just before a segment's end."""
+    connection.execute("BEGIN")
+    life.insert(connection)
+    for number in range(200):
+        connection.execute(f"SAVEPOINT s{number}")
+        connection.execute("INSERT INTO seen VALUES (0)")
+    connection.execute("DELETE FROM seen WHERE n = 0")
+    row = connection.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
+    left = (1 << 20) - parse_lsn(row[0]) % (1 << 20)  # type: ignore[index]
+    size = max(left - left // 8192 * 24 - 400, 0)
+    connection.execute("SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))", [size])
+    connection.execute("COMMIT")
+    return list(life.rows.values())[-1]
+
+
 _WEIGHTS: dict[Callable[[Life, Connection], None], int] = {
     commit: 10, abort: 4, nest: 3, prepare: 3, end_prepared: 3, restore_point: 4, ddl: 2,
     switch: 3, checkpoint: 1, idle: 3, message: 5,

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from dataclasses import replace
+from functools import cache, lru_cache, partial
+from typing import Final
 
-from agent.archive.scanner import SegmentReadings, read_segment
+from agent.archive.readings import SegmentReadings, read_segment, unread_scan
 from agent.archive.stored import read_stored
+from agent.backups.tablespaces import find_location
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
-from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_facts import Facts
 from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
-from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
+from parsers.wal_scan import SegmentScan, scan_segment
+from rules.configuration import server_for
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.restore import Restore, Server, Wal, newest_by_timeline
+
+_REMEMBERED: Final = 256  # scans of segments that only the predictor asked for: replay goes forward
 
 
 def make_wal(
@@ -32,7 +36,7 @@ def make_wal(
     own = backup.wal_files
     files = {**own, **archive.segments, **readings.serving}
 
-    @cache
+    @lru_cache(_REMEMBERED)
     def archived(name: str) -> SegmentScan | None:
         file = archive.segments.get(name)
         if file is None:
@@ -42,7 +46,7 @@ def make_wal(
             return known.scan
         why = readings.unread.get(name) or readings.unreadable.get(name)
         if why is not None:
-            return _unread(file, name, segment_size, why)
+            return unread_scan(file, name, segment_size, why)
         return _read(file, name, segment_size)
 
     @cache
@@ -91,31 +95,21 @@ def _read(file: ArchivedFile, name: str, segment_size: int) -> SegmentScan | Non
     except FileNotFoundError:
         return None
     except OSError as error:
-        return _unread(file, name, segment_size, f"cannot be read: {error.strerror}")
-
-
-def _unread(file: ArchivedFile, name: str, segment_size: int, why: str) -> SegmentScan:
-    """A scan that says that nobody looked: what lies there is unknown, not absent."""
-    start_lsn = parse_segment_name(name, segment_size)[1] * segment_size
-    return SegmentScan(
-        depth="records",
-        start_lsn=start_lsn,
-        size_bytes=file.size_bytes,
-        header=None,
-        head=None,
-        facts=Facts(),
-        tail=None,
-        end=SegmentEnd(kind=EndKind.UNREAD, lsn=start_lsn),
-        damage=Damage(kind=DamageKind.UNREADABLE, lsn=start_lsn, detail=why),
-    )
+        return unread_scan(file, name, segment_size, f"cannot be read: {error.strerror}")
 
 
 def make_restores(
-    archive: ArchiveFacts, readings: SegmentReadings, backups: Sequence[BackupFacts]
+    archive: ArchiveFacts,
+    readings: SegmentReadings,
+    backups: Sequence[BackupFacts],
+    *,
+    on_this_machine: bool,
 ) -> dict[str, Restore]:
     """What a restore of each backup would have, by the backup's url; none where nothing was read.
 
-    The server is taken to be of the major that wrote the backup, with its default settings.
+    The server is taken to be of the major that wrote the backup, configured as the backup is, but
+    for settings that must be raised: `Outcome.needs` names them. Where it is to run on this
+    machine, the locations of tablespaces are looked at.
     """
     size = archive.segment_size_bytes
     majors = (scanned.scan.major for scanned in readings.scans.values())
@@ -125,12 +119,19 @@ def make_restores(
     newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
-            server=Server(major=backup.major or major),
+            server=_server(backup, backup.major or major, on_this_machine),
             backup=backup,
             control=backup.control,
             histories=archive.histories,
-            broken_histories=frozenset(archive.broken_histories),
+            broken_histories=archive.broken_histories,
             wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
     }
+
+
+def _server(backup: BackupFacts, major: int, on_this_machine: bool) -> Server:
+    server = server_for(backup, major)
+    if not on_this_machine:
+        return server
+    return replace(server, locate=partial(find_location, major=major))

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final, Literal
 
+from agent.backups.tablespaces import TABLESPACE_MAP, read_map, with_map
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.backup_manifest import BackupManifest, parse_backup_manifest
 from parsers.errors import ParseError
 from parsers.pg_control import ControlFile, parse_control_file
+from parsers.server_conf import Setting
+from parsers.tablespace_map import Tablespace
 from rules.backups import label_time
-from rules.facts import ArchivedFile, BackupFacts, WalNeed
+from rules.configuration import settings_of_files
+from rules.facts import ArchivedFile, BackupFacts, BackupTablespace, WalNeed
 
 LABEL: Final = "backup_label"
 MANIFEST: Final = "backup_manifest"
 CONTROL: Final = "global/pg_control"
 VERSION: Final = "PG_VERSION"
+# An unlogged relation is its init fork alone: reinit.c.
+_INIT_FORK: Final = re.compile(r"(base/\d+|pg_tblspc/\d+/[^/]+/\d+)/\d+_init\Z")
 
 BackupDepth = Literal["label", "files", "checksums"]
 
@@ -37,6 +45,20 @@ class Pieces:
     version: bytes | None = None
     wal_files: Mapping[str, ArchivedFile] = field(default_factory=dict)
     wal_segment_size: int | None = None
+    tablespace_map: bytes | None = None
+    links: Sequence[BackupTablespace] = ()  # what pg_tblspc holds
+    settings: Mapping[str, Setting] | None = None  # of its configuration files
+    paths: Iterable[str] = ()  # of its files, where no manifest lists them
+
+
+def read_file(path: Path) -> tuple[bytes | None, str | None]:
+    """A small file's content, or why it cannot be read; neither for one that is not there."""
+    try:
+        return path.read_bytes(), None
+    except FileNotFoundError:
+        return None, None
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}"
 
 
 def read_label(data: bytes, url: str) -> BackupLabel:
@@ -69,6 +91,14 @@ def read_control(pieces: Pieces) -> tuple[ControlFile | None, str | None]:
         return None, str(error)
 
 
+def read_mapped(pieces: Pieces) -> tuple[tuple[Tablespace, ...], str | None]:
+    """What tablespace_map says, and what is wrong with it."""
+    try:
+        return read_map(pieces.tablespace_map or b"", pieces.version), None
+    except ParseError as error:
+        return (), str(error)
+
+
 def describe(
     url: str,
     pieces: Pieces,
@@ -82,7 +112,9 @@ def describe(
     label = read_label(pieces.label, url)
     manifest, manifest_error = read_manifest(pieces)
     control, control_error = read_control(pieces)
+    mapped, map_error = read_mapped(pieces)
     bad = [f"{CONTROL} ({control_error})"] if control_error else []
+    bad += [f"{TABLESPACE_MAP} ({map_error})"] if map_error else []
     needs = _needs(manifest)
     counted = manifest is not None and bad_files is not None
     return BackupFacts(
@@ -103,7 +135,17 @@ def describe(
         files_checked=len(manifest.files) if manifest is not None and counted else None,
         manifest_error=manifest_error,
         depth=depth if counted else "label",
+        tablespaces=with_map(pieces.links, mapped),
+        settings=None if pieces.settings is None else settings_of_files(pieces.settings, url),
+        unlogged_count=_count_unlogged(manifest, pieces),
     )
+
+
+def _count_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> int | None:
+    """How many relations restoring empties; None where the files were not listed."""
+    paths = (file.path for file in manifest.files) if manifest else iter(pieces.paths)
+    listed = manifest is not None or bool(pieces.paths)
+    return sum(1 for path in paths if _INIT_FORK.match(path)) if listed else None
 
 
 def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
+from agent.check.json_values import json_lsn as _lsn
+from agent.check.json_values import json_time as _time
+from agent.check.render_drill import drill_document
 from agent.check.restore_command import block_to_paste
-from parsers.lsn import format_lsn
 from parsers.segment import segment_before, segment_name
 from parsers.wal_facts import instant
 from rules.facts import ArchivedFile, ArchiveFacts
-from rules.outcome import LastTransaction, Stop
+from rules.outcome import LastTransaction, Outcome, Stop
 from rules.report import ArchiveReport, BackupReport, Report
+from rules.restore import Location
 from rules.sequence import Gap
 from rules.windows import Window
 
@@ -59,7 +61,7 @@ def document(report: Report) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
-        "drill": None,
+        "drill": drill_document(report.drill) if report.drill else None,
     }
 
 
@@ -177,7 +179,7 @@ def _target(report: Report) -> dict[str, Any]:
         "outcome": facts.outcome,
         "fatal": outcome.fatal if outcome else None,
         "reachable": facts.reachable,
-        "needs": dict(outcome.needs) if outcome else {},
+        "needs": _needs(outcome) if outcome else {},
         "stop": _stop(outcome.stop) if outcome and outcome.stop else None,
         "last_transaction": _last(outcome.last_transaction) if outcome else None,
         "new_timeline": outcome.new_timeline if outcome else None,
@@ -186,6 +188,14 @@ def _target(report: Report) -> dict[str, Any]:
         "settings": block_to_paste(report),
         "reason": facts.reason,
     }
+
+
+def _needs(outcome: Outcome) -> dict[str, Any]:
+    """Settings by name, and the directories that are not known to be there."""
+    needs: dict[str, Any] = dict(outcome.needs)
+    there = (Location.USABLE, Location.IN_USE)
+    directories = {each.location for each in outcome.directories if each.found not in there}
+    return needs | ({"directories": sorted(directories)} if directories else {})
 
 
 def _stop(stop: Stop) -> dict[str, Any]:
@@ -210,11 +220,3 @@ def _last(last: LastTransaction | None) -> dict[str, Any] | None:
         "time": _time(last.time),
         "kind": "commit" if last.kind.is_commit else "abort",
     }
-
-
-def _lsn(lsn: int | None) -> str | None:
-    return None if lsn is None else format_lsn(lsn)
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat(timespec="microseconds") if at is not None else None

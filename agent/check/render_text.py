@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from agent.check.render_drill import drill_lines
 from agent.check.restore_command import block_to_paste
 from parsers.lsn import format_lsn
 from parsers.wal_facts import instant
 from rules.findings import Finding, Severity, Verdict
+from rules.outcome import Outcome
 from rules.report import ArchiveReport, BackupReport, Report
 from rules.sequence import Gap
 
@@ -46,6 +48,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _restore_points(report)
     yield ""
     yield from _target(report)
+    if report.drill is not None:
+        yield ""
+        yield from drill_lines(report.drill)
 
 
 def _answer(report: Report) -> str:
@@ -132,6 +137,7 @@ def _target(report: Report) -> Iterator[str]:
         return
     if outcome.fatal:
         yield f"  PostgreSQL will say: FATAL:  {outcome.fatal}"
+    yield from _directories(outcome)
     if outcome.last_transaction:
         last = outcome.last_transaction
         yield f"  last completed transaction: {last.xid}, {last.time:%Y-%m-%d %H:%M:%S.%f %Z}"
@@ -142,6 +148,13 @@ def _target(report: Report) -> Iterator[str]:
         mebibytes = outcome.bytes_needed >> 20
         yield f"  it needs {len(outcome.segments_needed)} segments ({mebibytes} MiB); to paste:"
         yield from (f"    {line}" for line in block.splitlines())
+
+
+def _directories(outcome: Outcome) -> Iterator[str]:
+    """The tablespaces on the way, and whether their directories are there."""
+    for needed in outcome.directories:
+        state = needed.found.value if needed.found else "not looked at"
+        yield f"  tablespace {needed.tablespace} in {needed.location} ({state})"
 
 
 _TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}

@@ -63,6 +63,20 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check-config", help="say what is wrong with a configuration")
     check.set_defaults(command=_check_config)
     check.add_argument("--config", type=Path, required=True, metavar="FILE")
+    rules = commands.add_parser("rules", help="print the alerting rules for Prometheus")
+    rules.set_defaults(command=_rules)
+    rules.add_argument(
+        "--runbooks-url",
+        default="docs/runbooks",
+        metavar="URL",
+        help="what the alerts' runbook_url begins with (default: %(default)s)",
+    )
+    rules.add_argument(
+        "--hold",
+        type=entry.duration,
+        metavar="DURATION",
+        help="how long a finding must hold, as 1m (default: as long as each check wants)",
+    )
     fetch = commands.add_parser(
         "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
     )
@@ -113,6 +127,22 @@ def _check_config(arguments: argparse.Namespace) -> int:
     config = _load(arguments.config)
     names = ", ".join(cluster.name for cluster in config.clusters)
     print(f"{arguments.config}: valid: {len(config.clusters)} cluster(s): {names}")
+    return entry.OK
+
+
+def _rules(arguments: argparse.Namespace) -> int:
+    import yaml
+
+    from rules.check import load_catalogue
+    from rules.prometheus_rules import render_rules
+
+    document = render_rules(
+        load_catalogue().values(),
+        runbooks_url=arguments.runbooks_url.rstrip("/"),
+        hold_seconds=arguments.hold,
+    )
+    print("# Made from rules/catalogue/ by: pitr-agent rules")
+    print(yaml.safe_dump(document, sort_keys=False, width=120), end="")
     return entry.OK
 
 

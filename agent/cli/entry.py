@@ -50,6 +50,16 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (type  {self.prog} --help)")
 
 
+def duration(text: str) -> float:
+    """An option's duration, in seconds."""
+    from agent.durations import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
     """Run a program's body and give the exit status; nobody sees a traceback.
 

@@ -41,8 +41,12 @@ class Service:
         *,
         archive_timeout_seconds: int = 3,
         objectives: Mapping[str, str] = _OBJECTIVES,
+        **agent_options: object,
     ) -> None:
-        """Bring it all up. `fault` is one that will be asked for: some need their own archiving."""
+        """Bring it all up. `fault` is one that will be asked for: some need their own archiving.
+
+        `agent_options` are further keys of the agent's configuration.
+        """
         lab, narrator = self._lab, self._narrator
         settings: dict[str, str | int | bool] = {
             "archive_timeout": archive_timeout_seconds,
@@ -58,7 +62,7 @@ class Service:
         back_up(lab, narrator)
         self.traffic.start()
         with narrator.shell("pitr-agent run --config pitr.yaml"):
-            lab.agent.start(self.agent_config(objectives))
+            lab.agent.start(self.agent_config(objectives) | agent_options)
 
     def agent_config(self, objectives: Mapping[str, str]) -> dict[str, Any]:
         return agent_config(self._lab, poll="1s", scan="1s", objectives=dict(objectives))

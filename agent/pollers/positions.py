@@ -21,6 +21,8 @@ SELECT current_setting('server_version_num')::int AS server_version_num,
        clock_timestamp() AS server_at,
        in_recovery,
        CASE WHEN NOT in_recovery
+            THEN pg_catalog.pg_current_snapshot()::text END AS snapshot,
+       CASE WHEN NOT in_recovery
             THEN pg_catalog.pg_current_wal_insert_lsn()::text END AS insert_lsn,
        CASE WHEN NOT in_recovery
             THEN pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()) END AS wal_file,
@@ -44,6 +46,7 @@ def poll_positions(connection: Connection[Any]) -> PositionFacts:
         in_recovery=row["in_recovery"],
         timeline=int(wal_file[:8], 16) if wal_file else None,
         insert_lsn=parse_lsn(insert_lsn) if insert_lsn else None,
+        snapshot=row["snapshot"],
         replay_lsn=parse_lsn(replay_lsn) if replay_lsn else None,
         last_replay_at=row["last_replay_at"],
         replay_paused=row["replay_paused"],

@@ -19,6 +19,7 @@ from agent.pollers.control import poll_control
 from agent.pollers.positions import poll_positions
 from agent.pollers.settings import poll_settings
 from agent.pollers.wal_directory import poll_wal_directory
+from agent.pollers.wal_volume import poll_wal_volume
 from rules import facts
 
 
@@ -55,5 +56,11 @@ POLLERS: Final = (
         facts=facts.WalDirectoryFacts,
         lane=Lane.DIRECTORIES,
         poll=poll_wal_directory,
+    ),
+    Poller(
+        name="wal_volume",
+        facts=facts.WalVolumeFacts,
+        lane=Lane.DIRECTORIES,
+        poll=poll_wal_volume,
     ),
 )

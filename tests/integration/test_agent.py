@@ -23,7 +23,7 @@ from tests.fix_postgres import IN_CI, NewCluster
 NewAgent = Callable[..., WatchedAgent]
 GOLDEN = Path(__file__).parent.parent / "golden" / "metrics.txt"
 SERVER_COLLECTORS = (
-    "archiver", "positions", "control", "settings", "archive_status", "wal_directory",
+    "archiver", "positions", "control", "settings", "archive_status", "wal_directory", "wal_volume",
 )  # fmt: skip
 
 
@@ -72,6 +72,7 @@ def test_a_healthy_cluster_gives_the_golden_page(primary: Cluster, new_agent: Ne
     agent = new_agent(**everything(primary))
     agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_damaged") == 1)
     agent.wait_for(lambda page: page.total("pitr_backups", state="restorable") == 1)
+    agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_directory_filling") == 1)
     agent.wait_for(lambda page: page.total("pitr_check_known", id="restore_failed") == 1)
     with urllib.request.urlopen(f"{agent.url}/metrics") as answer:
         page = answer.read().decode()

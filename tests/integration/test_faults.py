@@ -1,4 +1,8 @@
-"""Every fault of the laboratory, noticed by the real agent on a real server, and then mended."""
+"""Every fault of the laboratory, noticed by the real agent on a real server, and then mended.
+
+A real Prometheus scrapes the agent meanwhile, with the rules made from the catalogue: both raise
+the same alerts, and both resolve them.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from agent.cli import agent as agent_command
 from agent.lab.faults import FAULTS, Fault
-from agent.lab.laboratory import open_laboratory
+from agent.lab.laboratory import Laboratory, open_laboratory
 from agent.lab.metrics_page import MetricsPage
 from agent.lab.service import Service
 from agent.lab.watching import wait_for
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
+from rules.alert_state import alert_name
+from tests.fix_prometheus import Prometheus, ask, wait_until
 
 _OBJECTIVES = {"rpo": "5s"}
+_HOLD = "1s"
 
 # The number that must move with the finding.
 _DAMAGE_KINDS = {"truncated": "truncated", "bitflip": "bad_crc", "wrong-cluster": "foreign_system"}
@@ -34,15 +42,40 @@ def _shows_its_number(fault: Fault) -> Callable[[MetricsPage], bool]:
     return shows
 
 
+@pytest.fixture
+def rules(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The rules, with the same short patience as the agent's."""
+    assert agent_command.main(["rules", "--hold", _HOLD]) == 0
+    path = tmp_path / "pitr-alerts.yml"
+    path.write_text(capsys.readouterr().out)
+    return path
+
+
+def _firing(lab: Laboratory) -> set[str]:
+    alerts = ask(f"{lab.agent.url}/api/v1/alerts") or []
+    return {alert["name"] for alert in alerts if alert["state"] == "firing"}
+
+
 @pytest.mark.slow
 @pytest.mark.pg("== 16")
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
 def test_the_agent_notices(
-    fault: Fault, pg: Installation, account: Account, short_directory: Path
+    fault: Fault,
+    pg: Installation,
+    account: Account,
+    short_directory: Path,
+    prometheus: Prometheus,
+    rules: Path,
 ) -> None:
     with open_laboratory(pg, account, under=short_directory) as lab:
         service = Service(lab)
-        service.start(fault, archive_timeout_seconds=1, objectives=_OBJECTIVES)
+        service.start(
+            fault,
+            archive_timeout_seconds=1,
+            objectives=_OBJECTIVES,
+            alerts={"hold": _HOLD},
+        )
+        prometheus.start(lab.agent.url.removeprefix("http://"), rules)
         page, healthy = service.wait_healthy(timeout_seconds=30)
         assert healthy, page and page.findings()
 
@@ -51,7 +84,16 @@ def test_the_agent_notices(
         assert noticed, page and page.findings()
         page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=15)
         assert shown, page
+        expected = {alert_name(check) for check in fault.findings}
+        wait_until(
+            lambda: expected <= _firing(lab) == prometheus.alerts(),
+            f"the agent fires {_firing(lab)}, Prometheus {prometheus.alerts()}",
+        )
 
         service.mend(fault.name)
         page, healthy = service.wait_healthy(timeout_seconds=60)
         assert healthy, page and page.findings()
+        wait_until(
+            lambda: not _firing(lab) and not prometheus.alerts(),
+            "both resolve them",
+        )

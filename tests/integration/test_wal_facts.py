@@ -21,6 +21,8 @@ from parsers.wal_facts import (
     Prepare,
     RelationTruncate,
     RestorePoint,
+    TablespaceCreate,
+    TablespaceDrop,
     TableTruncate,
     Transaction,
     instant,
@@ -132,6 +134,10 @@ def describe_event(fact: Event | Transaction) -> str | None:
             return f"TRUNCATE {len(fact.tables)} {sorted(fact.tables)}"
         case DatabaseDrop():
             return f"DROP dir 1663/{fact.database}"
+        case TablespaceCreate():
+            return f'CREATE {fact.tablespace} "{fact.location}"'
+        case TablespaceDrop():
+            return f"DROP {fact.tablespace}"
     return None
 
 
@@ -142,6 +148,7 @@ _COMPARED = {
     "Storage": ("TRUNCATE",),
     "Heap": ("TRUNCATE",),
     "Database": ("DROP",),
+    "Tablespace": ("CREATE", "DROP"),
 }  # fmt: skip
 
 

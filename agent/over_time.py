@@ -1,0 +1,89 @@
+"""What one cluster's readings tell only together, or only over time: facts worked out of them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from agent.reading import Reading
+from agent.restore_watch import RestoreWatch
+from agent.watch.progress import Progress
+from rules.evidence import CollectorsFacts, WindowsFacts
+from rules.exposure import ExposureFacts, Trail, exposure, follow
+from rules.facts import (
+    ArchiveFacts,
+    ArchiveStatusFacts,
+    BackupsFacts,
+    PositionFacts,
+    WalVolumeFacts,
+)
+from rules.forecast import (
+    ReplayRate,
+    RestoreEstimateFacts,
+    WalFullFacts,
+    estimate_restore,
+    forecast_wal_full,
+)
+from rules.restore_facts import LoggedRecovery, RestoreFacts
+
+_RATES_MAX: Final = 20  # measured restores that count
+
+
+class OverTime:
+    """Remembers between readings what the next will be held against."""
+
+    def __init__(self) -> None:
+        self._trail: Trail = ()
+        self._restore = RestoreWatch()
+        self._rates: deque[ReplayRate] = deque(maxlen=_RATES_MAX)
+
+    def work_out(
+        self, facts: Mapping[type, Any], readings: Mapping[str, Reading], now: datetime
+    ) -> dict[type, Any]:
+        """Facts by their type; None for what cannot be said now."""
+        self._trail = follow(self._trail, facts)
+        exposed = exposure(self._trail) if PositionFacts in facts else None
+        volume, status = facts.get(WalVolumeFacts), facts.get(ArchiveStatusFacts)
+        full = None
+        if volume and status and exposed:
+            full = forecast_wal_full(volume, status, exposed, now)
+        logged = facts.get(LoggedRecovery)
+        restore = None
+        if logged is not None:
+            restore = self._restore.facts(logged, facts.get(PositionFacts), facts.get(ArchiveFacts))
+        if logged is not None and logged.replay_rate not in (None, *self._rates):
+            self._rates.append(logged.replay_rate)
+        windows, backups = facts.get(WindowsFacts), facts.get(BackupsFacts)
+        estimate = estimate_restore(windows, backups, self._rates) if windows and backups else None
+        return {
+            RestoreEstimateFacts: estimate,
+            ExposureFacts: exposed,
+            WalFullFacts: full,
+            RestoreFacts: restore,
+            CollectorsFacts: _collectors(readings),
+        }
+
+    def expected(self, facts: Mapping[type, Any]) -> set[type]:
+        """What should be there, as far as the sources that it rests on ever told."""
+        if not any(step.archived_to_lsn is not None for step in self._trail):
+            return set()
+        volume = facts.get(WalVolumeFacts)
+        seen = volume is None or volume.free_bytes is not None
+        return {ExposureFacts, WalFullFacts} if seen else {ExposureFacts}
+
+    def note(self, positions: PositionFacts) -> None:
+        """See how replay moves: every reading counts, not only the one that is judged."""
+        self._restore.note(positions)
+
+    def progress(self, restore: RestoreFacts | None) -> Progress:
+        """How far the recovery that goes on has come."""
+        return self._restore.progress(restore)
+
+
+def _collectors(readings: Mapping[str, Reading]) -> CollectorsFacts:
+    return CollectorsFacts(
+        failing={name: reading.error for name, reading in readings.items() if reading.error},
+        working=frozenset(name for name, reading in readings.items() if reading.succeeded),
+    )

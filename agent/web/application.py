@@ -1,0 +1,81 @@
+"""What is served: a FastAPI application.
+
+Handlers render what the last readings left in memory; none of them reads a source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import FastAPI
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from agent import __version__
+from agent.exporter import make_registry
+from agent.watched import WatchedCluster
+from agent.web.api import make_api
+
+_WHAT_IS_WHERE: Final = (
+    "/healthz  is the agent itself alive",
+    "/readyz  has every cluster been judged",
+    "/openapi.json  the API under /api/v1",
+)
+
+
+def make_application(clusters: Sequence[WatchedCluster], telemetry_path: str) -> FastAPI:
+    """The routes: metrics, the agent's own health, the API, and a word to a lost visitor."""
+    registry = make_registry(clusters)
+
+    async def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    async def healthz(_: Request) -> Response:
+        now = datetime.now(UTC)
+        late = [c.name for c in clusters if _is_late(c, now)]
+        body = {"status": "late" if late else "ok", "clusters": len(clusters), "late": late}
+        return JSONResponse(body, status_code=503 if late else 200)
+
+    async def index(_: Request) -> Response:
+        lines = ["pitr-agent", "", f"{telemetry_path}  metrics", *_WHAT_IS_WHERE, ""]
+        for cluster in clusters:
+            found = [f for fs in cluster.findings.values() for f in fs]
+            lines.append(f"{cluster.name}")
+            lines += [f"  {f.severity.value}  {f.id}: {f.summary}" for f in found]
+            lines += [f"  unknown  {check}: not enough evidence" for check in _blind(cluster)]
+            if not found and not _blind(cluster):
+                lines.append("  nothing found")
+        return PlainTextResponse("\n".join(lines) + "\n")
+
+    async def readyz(_: Request) -> Response:
+        waiting = [c.name for c in clusters if c.judged_at is None]
+        body = {"status": "waiting" if waiting else "ok", "waiting": waiting}
+        return JSONResponse(body, status_code=503 if waiting else 200)
+
+    application = FastAPI(title="pitr-agent", version=__version__, docs_url=None, redoc_url=None)
+    application.include_router(make_api(clusters))
+    for path, handler in (
+        (telemetry_path, metrics),
+        ("/healthz", healthz),
+        ("/readyz", readyz),
+        ("/", index),
+    ):
+        application.add_route(path, handler)
+    return application
+
+
+def _blind(cluster: WatchedCluster) -> list[str]:
+    return [check for check, known in cluster.known.items() if not known]
+
+
+def _is_late(cluster: WatchedCluster, now: datetime) -> bool:
+    """Whether the schedule itself has stopped: nothing was judged for several of its intervals."""
+    if cluster.judged_at is None:
+        return False
+    interval = cluster.config.poll if cluster.config.dsn else cluster.config.scan
+    patience = 3 * (interval or 300.0) + 3 * (cluster.config.timeout or 10.0)
+    return (now - cluster.judged_at).total_seconds() > patience

@@ -1,0 +1,37 @@
+"""The archiver works, and is slower than the server writes WAL.
+
+Why it matters
+    Every minute more WAL waits: what a disk loss would cost grows, and pg_wal with it, while each
+    attempt to archive succeeds and no counter of failures moves.
+What to do
+    Find what bounds the archiver: the network or disk of the archive, compression in
+    archive_command, one process a segment. A command that sends several segments at once
+    (pgBackRest archive-push with archive-async, WAL-G) or larger segments help.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rules.check import Found, check
+from rules.exposure import ExposureFacts
+from rules.facts import ArchiveStatusFacts, ControlFacts
+from rules.findings import Severity
+
+_WAITING_MIN: Final = 5  # segments: fewer wait on any busy server
+
+
+@check(severity=Severity.WARNING, hold_seconds=300)
+def archiver_falling_behind(
+    exposed: ExposureFacts, status: ArchiveStatusFacts, control: ControlFacts
+) -> Iterator[Found]:
+    written, archived = exposed.written_per_second, exposed.archived_per_second
+    if not written or not archived or len(status.ready) < _WAITING_MIN:
+        return
+    if written > archived and exposed.bytes > _WAITING_MIN * control.segment_size_bytes:
+        yield Found(
+            f"{len(status.ready)} file(s) wait: the server writes {written / 1e6:.1f} MB/s of WAL, "
+            f"the archiver brings away {archived / 1e6:.1f} MB/s",
+            written_bytes_per_second=round(written),
+            archived_bytes_per_second=round(archived),
+            ready_count=len(status.ready),
+        )

@@ -1,0 +1,33 @@
+"""The newest base backup is older than the objective allows.
+
+Why it matters
+    Every restore replays all WAL since its backup: the older it is, the longer the restore takes,
+    and the more segments must all be whole.
+What to do
+    See why the scheduled backup did not run or did not finish, and take one now
+    (pg_basebackup --pgdata DIR --checkpoint fast).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rules.check import Found, check
+from rules.facts import BackupsFacts, Objectives
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING)
+def backup_stale(backups: BackupsFacts, objectives: Objectives, now: datetime) -> Iterator[Found]:
+    finished = [b.finished_at for b in backups.backups if b.finished_at is not None]
+    wanted = objectives.backup_age_seconds
+    if wanted is None or not finished:
+        return
+    age = (now - max(finished)).total_seconds()
+    if age > wanted:
+        yield Found(
+            f"the newest base backup ended at {max(finished):%Y-%m-%d %H:%M:%S %Z}, "
+            f"{age / 3600:.1f} hours ago; the objective is {wanted / 3600:.1f} hours",
+            finished_at=max(finished).isoformat(),
+            age_seconds=round(age),
+            objective_seconds=wanted,
+        )

@@ -1,0 +1,30 @@
+"""What a loss of the server's disk would cost now is more than the recovery point objective allows.
+
+Why it matters
+    Transactions that ended and are in no archive are gone with the disk. The objective says how
+    many seconds of them the owner is ready to lose, and there are more.
+What to do
+    See why the archiver does not bring them (SELECT * FROM pg_stat_archiver). If it works and the
+    server merely writes little, set archive_timeout below the objective, so that a segment that is
+    not full is archived too, or stream the WAL with pg_receivewal.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.exposure import ExposureFacts
+from rules.facts import Objectives
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL, hold_seconds=60)
+def exposure_over_objective(exposed: ExposureFacts, objectives: Objectives) -> Iterator[Found]:
+    if exposed.seconds is not None and exposed.seconds > objectives.rpo_seconds:
+        least = "at least " if exposed.at_least else ""
+        yield Found(
+            f"a disk loss now would cost {least}{exposed.seconds:.0f} s of transactions "
+            f"({exposed.bytes} bytes of WAL); the objective is {objectives.rpo_seconds:.0f} s",
+            exposure_seconds=round(exposed.seconds, 1),
+            exposure_bytes=exposed.bytes,
+            objective_seconds=objectives.rpo_seconds,
+        )

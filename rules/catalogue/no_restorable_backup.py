@@ -1,0 +1,27 @@
+"""No base backup can be restored with the WAL that the archive holds.
+
+Why it matters
+    There is nothing to restore from. Everything else that is archived is of no use without a base
+    backup that becomes consistent.
+What to do
+    Take a base backup now (pg_basebackup --pgdata DIR --checkpoint fast), wait until its last
+    segment is archived, and let pitr-check say what it reaches.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.evidence import WindowsFacts
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL, hold_seconds=60)
+def no_restorable_backup(backups: BackupsFacts, windows: WindowsFacts) -> Iterator[Found]:
+    if backups.unreadable or None in windows.by_backup.values() or windows.windows:
+        return
+    found = len(backups.backups)
+    yield Found(
+        f"none of {found} base backup(s) can be restored" if found else "there is no base backup",
+        backups=found,
+    )

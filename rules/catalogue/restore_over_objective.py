@@ -1,0 +1,33 @@
+"""A restore would take longer than the recovery time objective allows.
+
+Why it matters
+    Replay runs at a speed that was measured, over all WAL since the backup. On the day it is needed
+    nothing makes it faster.
+What to do
+    Take base backups more often, so that less WAL lies between them; let fetch-wal or the backup
+    tool fetch ahead; give the restoring server faster disks.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import Objectives
+from rules.findings import Severity
+from rules.forecast import RestoreEstimateFacts
+
+
+@check(severity=Severity.WARNING)
+def restore_over_objective(
+    estimate: RestoreEstimateFacts, objectives: Objectives
+) -> Iterator[Found]:
+    if objectives.rto_seconds is not None and estimate.seconds > objectives.rto_seconds:
+        yield Found(
+            f"replaying {estimate.replay_bytes / 1e9:.2f} GB of WAL would take "
+            f"{estimate.seconds:.0f} s at {estimate.bytes_per_second / 1e6:.1f} MB/s "
+            f"(measured: {estimate.restores_count} restore(s), {estimate.source}); "
+            f"the objective is {objectives.rto_seconds:.0f} s",
+            estimate_seconds=round(estimate.seconds, 1),
+            objective_seconds=objectives.rto_seconds,
+            replay_bytes=estimate.replay_bytes,
+            restores=estimate.restores_count,
+        )

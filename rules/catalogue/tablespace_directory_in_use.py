@@ -1,0 +1,28 @@
+"""The directory of a tablespace, where recovery would put its files, is in use on this machine.
+
+Why it matters
+    Recovery creates the tablespace in the same directory and writes over the files of the server
+    that lives there, without a word: a trial restore beside the primary destroys the primary.
+What to do
+    Restore on another machine, or where that directory is an empty one; if no server uses the
+    files any more, move them away before the restore.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.restore import Location
+from rules.target import TargetFacts
+
+
+@check(severity=Severity.WARNING)
+def tablespace_directory_in_use(target: TargetFacts) -> Iterator[Found]:
+    for needed in target.directories:
+        if needed.found is Location.IN_USE:
+            yield Found(
+                f"recovery would write to {needed.location}, tablespace {needed.tablespace}, where"
+                " a server of the same major version already has files",
+                tablespace=needed.tablespace,
+                directory=needed.location,
+            )

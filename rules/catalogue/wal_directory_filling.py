@@ -1,0 +1,32 @@
+"""pg_wal will be full before long, because WAL is not archived as fast as it is written.
+
+Why it matters
+    When the volume of pg_wal is full the server stops with a PANIC and does not start again until
+    there is room. WAL that waits for the archiver is never removed to make some.
+What to do
+    Mend archiving first; the server then removes by itself what is archived. Until then enlarge the
+    volume. Never delete files in pg_wal by hand.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.forecast import WalFullFacts
+
+_SOON: Final = timedelta(hours=12)
+
+
+@check(severity=Severity.CRITICAL, hold_seconds=300)
+def wal_directory_filling(forecast: WalFullFacts, now: datetime) -> Iterator[Found]:
+    if forecast.full_at is not None and forecast.full_at - now < _SOON:
+        yield Found(
+            f"pg_wal is full at {forecast.full_at:%Y-%m-%d %H:%M %Z} if this goes on: "
+            f"{forecast.free_bytes / 1e9:.1f} GB are free and "
+            f"{forecast.growth_per_second / 1e6:.1f} MB/s come to stay",
+            full_at=forecast.full_at.isoformat(),
+            free_bytes=forecast.free_bytes,
+            growth_bytes_per_second=round(forecast.growth_per_second),
+        )

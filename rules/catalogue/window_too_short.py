@@ -1,0 +1,36 @@
+"""One cannot go back as far as the objective asks.
+
+Why it matters
+    A mistake is often noticed days later. What happened before the window begins cannot be brought
+    back, whatever else is in the archive: before a gap or before the oldest usable backup nothing
+    counts.
+What to do
+    Keep base backups and their WAL for longer. If the window was longer yesterday, look for the gap
+    or the damage that cut it (pitr-check names it).
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rules.check import Found, check
+from rules.evidence import WindowsFacts
+from rules.facts import Objectives
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING)
+def window_too_short(
+    windows: WindowsFacts, objectives: Objectives, now: datetime
+) -> Iterator[Found]:
+    latest, wanted = windows.latest, objectives.window_seconds
+    if wanted is None or latest is None or latest.from_time is None:
+        return
+    reaches_back = (now - latest.from_time).total_seconds()
+    if reaches_back < wanted:
+        yield Found(
+            f"one can go back to {latest.from_time:%Y-%m-%d %H:%M:%S %Z} "
+            f"({reaches_back / 86400:.1f} days); the objective is {wanted / 86400:.1f} days",
+            earliest=latest.from_time.isoformat(),
+            reaches_back_seconds=round(reaches_back),
+            objective_seconds=wanted,
+        )

@@ -1,0 +1,109 @@
+"""Forecasts: when pg_wal will be full, and how long a restore would take.
+
+Both are arithmetic on what was measured, and say on what they rest. Without a measurement there is
+no forecast: no default rate is assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+from rules.evidence import WindowsFacts
+from rules.exposure import ExposureFacts
+from rules.facts import ArchiveStatusFacts, BackupsFacts, WalVolumeFacts
+
+_HORIZON: Final = timedelta(days=30)  # what lies further away is no forecast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRate:
+    """One restore that really ran, as far as its log tells."""
+
+    replayed_bytes: int
+    seconds: float
+    source: str  # where it was measured: "log", "drill"
+
+    @property
+    def bytes_per_second(self) -> float:
+        return self.replayed_bytes / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreEstimateFacts:
+    """How long replaying the WAL of the newest window would take, and on what that rests."""
+
+    seconds: float
+    replay_bytes: int  # from the backup's start to the end of the window
+    bytes_per_second: float
+    restores_count: int  # measured restores behind the rate
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalFullFacts:
+    """When the volume of pg_wal fills at the present rate, if archiving stays as it is."""
+
+    full_at: datetime | None  # None: not within thirty days
+    free_bytes: int
+    growth_per_second: float
+
+
+def forecast_wal_full(
+    volume: WalVolumeFacts, status: ArchiveStatusFacts, exposed: ExposureFacts, now: datetime
+) -> WalFullFacts | None:
+    """What is written and not archived stays in pg_wal. None when room or rate is not known.
+
+    While nothing waits for the archiver nothing comes to stay.
+    """
+    if volume.free_bytes is None:
+        return None
+    if exposed.written_per_second is None or exposed.archived_per_second is None:
+        return None
+    growth = max(0.0, exposed.written_per_second - exposed.archived_per_second)
+    growth = growth if status.ready else 0.0
+    full_at = None
+    if growth > 0 and volume.free_bytes / growth < _HORIZON.total_seconds():
+        full_at = now + timedelta(seconds=volume.free_bytes / growth)
+    return WalFullFacts(full_at=full_at, free_bytes=volume.free_bytes, growth_per_second=growth)
+
+
+def estimate_restore(
+    windows: WindowsFacts, backups: BackupsFacts, rates: Sequence[ReplayRate]
+) -> RestoreEstimateFacts | None:
+    """Replay time to the latest restorable instant, from the best backup for it.
+
+    Copying the backup itself is not in it: nothing here measured that. None without a measured
+    rate, or without a window.
+    """
+    latest = windows.latest
+    if latest is None or not rates:
+        return None
+    starts = _starts(windows, backups, latest.timeline, latest.to_lsn)
+    if not starts:
+        return None
+    speed = median(rate.bytes_per_second for rate in rates)
+    replay_bytes = latest.to_lsn - max(starts)
+    return RestoreEstimateFacts(
+        seconds=replay_bytes / speed,
+        replay_bytes=replay_bytes,
+        bytes_per_second=speed,
+        restores_count=len(rates),
+        source=", ".join(sorted({rate.source for rate in rates})),
+    )
+
+
+def _starts(
+    windows: WindowsFacts, backups: BackupsFacts, timeline: int, to_lsn: int
+) -> Sequence[int]:
+    """Where the backups begin that reach this end of a window."""
+    by_url: Mapping[str, int] = {b.url: b.label.start_lsn for b in backups.backups}
+    return [
+        by_url[url]
+        for url, reached in windows.by_backup.items()
+        if url in by_url
+        and any((w.timeline, w.to_lsn) == (timeline, to_lsn) for w in reached or ())
+    ]

@@ -1,0 +1,71 @@
+"""The alerting rules: made from the catalogue, checked and tested by promtool."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from agent.cli import agent
+from rules.alert_state import alert_name, can_alert
+from rules.check import load_catalogue
+from tests.fix_prometheus import find_program
+
+RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "pitr-alerts.yml"
+
+
+def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = find_program("promtool")
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_the_file_is_what_the_catalogue_says(capsys: pytest.CaptureFixture[str]) -> None:
+    assert agent.main(["rules"]) == 0
+    assert capsys.readouterr().out == RULES.read_text(), "type  make rules"
+
+
+def test_promtool_accepts_the_rules() -> None:
+    checked = promtool("check", "rules", RULES)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_each_alert_fires_after_its_patience_and_not_before(tmp_path: Path) -> None:
+    """promtool's own clock: a series of pitr_finding a check, and what Prometheus makes of it."""
+    checks = [check for check in load_catalogue().values() if can_alert(check)]
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(_unit_tests(checks)))
+    tested = promtool("test", "rules", tmp_path / "tests.yml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def _unit_tests(checks: list) -> dict[str, object]:
+    series, expectations = [], []
+    for check in checks:
+        labels = f'cluster="c", id="{check.id}", severity="{check.severity.value}"'
+        # 30 minutes found, then gone.
+        series.append({"series": f"pitr_finding{{{labels}}}", "values": "1x120 0x40"})
+        alert = {
+            "exp_labels": {"cluster": "c", "id": check.id, "severity": check.severity.value},
+            "exp_annotations": _annotations(alert_name(check.id)),
+        }
+        for at_seconds, fires in ((check.hold_seconds, True), (31 * 60, False)):
+            expectations.append(_expect(check, at_seconds, [alert] if fires else []))
+        if check.hold_seconds:
+            expectations.append(_expect(check, check.hold_seconds - 15, []))
+    return {
+        "rule_files": [str(RULES)],
+        "evaluation_interval": "15s",
+        "tests": [{"interval": "15s", "input_series": series, "alert_rule_test": expectations}],
+    }
+
+
+def _expect(check: object, at_seconds: float, alerts: list[object]) -> dict[str, object]:
+    name = alert_name(check.id)  # type: ignore[attr-defined]
+    return {"eval_time": f"{at_seconds:g}s", "alertname": name, "exp_alerts": alerts}
+
+
+def _annotations(name: str) -> dict[str, str]:
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    rules = {rule["alert"]: rule for group in groups for rule in group["rules"]}
+    return rules[name]["annotations"]

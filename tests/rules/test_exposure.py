@@ -1,0 +1,155 @@
+"""Exposure from a trail of polls: what would be lost, and since when it is there to lose."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from rules.exposure import ExposureFacts, Trail, exposure, follow
+from rules.facts import ArchiverFacts, ControlFacts, PositionFacts
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MIB = 1 << 20
+
+
+def poll(
+    trail: Trail,
+    seconds: float,
+    lsn: int,
+    snapshot: str,
+    archived: str | None,
+    *,
+    timeline: int = 1,
+    in_recovery: bool = False,
+) -> Trail:
+    """One poll of a server with segments of 1 MiB."""
+    positions = PositionFacts(
+        server_version_num=160000,
+        server_at=START + timedelta(seconds=seconds),
+        in_recovery=in_recovery,
+        timeline=None if in_recovery else timeline,
+        insert_lsn=None if in_recovery else lsn,
+        snapshot=None if in_recovery else snapshot,
+        replay_lsn=None,
+        last_replay_at=None,
+        replay_paused=None,
+    )
+    archiver = ArchiverFacts(
+        archived_count=1,
+        last_archived_wal=archived,
+        last_archived_at=None,
+        failed_count=0,
+        last_failed_wal=None,
+        last_failed_at=None,
+        stats_reset_at=None,
+    )
+    control = ControlFacts(
+        system_identifier=1,
+        pg_control_version=1300,
+        catalog_version_no=1,
+        segment_size_bytes=MIB,
+        timeline=timeline,
+        checkpoint_lsn=0,
+        redo_lsn=0,
+        checkpoint_at=START,
+        full_page_writes=True,
+        min_recovery_end_lsn=None,
+        backup_start_lsn=None,
+        backup_end_lsn=None,
+        data_checksums=True,
+    )
+    facts = {PositionFacts: positions, ArchiverFacts: archiver, ControlFacts: control}
+    return follow(trail, facts)
+
+
+def segment(number: int, timeline: int = 1) -> str:
+    return f"{timeline:08X}00000000{number:08X}"
+
+
+def answer(*polls: tuple[float, int, str, str | None]) -> ExposureFacts:
+    trail: Trail = ()
+    for seconds, lsn, snapshot, archived in polls:
+        trail = poll(trail, seconds, lsn, snapshot, archived)
+    found = exposure(trail)
+    assert found is not None
+    return found
+
+
+def test_seconds_count_from_the_last_poll_at_which_everything_was_archived() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:10:", segment(1)),
+        (15, 2 * MIB + 500, "11:11:", segment(1)),
+        (30, 2 * MIB + 900, "12:12:", segment(1)),
+    )
+    assert (found.bytes, found.seconds, found.at_least) == (900, 30.0, False)
+
+
+def test_an_idle_server_has_nothing_to_lose() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:10:", segment(1)),
+        (15, 2 * MIB + 500, "10:10:", segment(1)),  # a checkpoint
+        (3600, 2 * MIB + 900, "10:10:", segment(1)),
+    )
+    assert (found.bytes, found.seconds) == (900, 0.0)
+
+
+def test_an_older_transaction_that_ends_counts_although_xmax_stands_still() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:12:10", segment(1)),
+        (15, 2 * MIB + 500, "12:12:", segment(1)),
+        (30, 2 * MIB + 500, "12:12:", segment(1)),
+    )
+    assert found.seconds == 30.0
+
+
+def test_it_shrinks_to_what_was_written_after_the_archived_segment() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:10:", segment(1)),
+        (15, 2 * MIB + 500, "11:11:", segment(1)),
+        (30, 3 * MIB + 500, "12:12:", segment(1)),
+        (45, 3 * MIB + 600, "13:13:", segment(2)),
+    )
+    assert (found.bytes, found.seconds) == (600, 30.0)
+
+
+def test_a_trail_that_begins_behind_the_archive_gives_a_lower_bound() -> None:
+    behind = (0, 5 * MIB, "10:10:", segment(1))
+    assert answer(behind).seconds is None
+    found = answer(
+        behind, (15, 5 * MIB + 1, "11:11:", segment(1)), (75, 5 * MIB + 1, "11:11:", None)
+    )
+    assert (found.seconds, found.at_least) == (60.0, True)
+
+
+def test_a_backup_file_tells_of_its_segment_and_a_history_of_none() -> None:
+    name = segment(3) + ".00000028.backup"
+    assert answer((0, 4 * MIB + 7, "1:1:", name)).bytes == 7
+    found = answer((0, 4 * MIB + 7, "1:1:", name), (1, 4 * MIB + 7, "1:1:", "00000002.history"))
+    assert found.bytes == 7
+    assert exposure(poll((), 0, 4 * MIB, "1:1:", "00000002.history")) is None
+
+
+def test_recovery_and_another_timeline_begin_anew() -> None:
+    trail = poll((), 0, 2 * MIB, "10:10:", segment(1))
+    assert poll(trail, 1, 0, "", segment(1), in_recovery=True) == ()
+    assert len(poll(trail, 1, 3 * MIB, "10:10:", segment(1), timeline=2)) == 1
+    assert exposure(poll(trail, 1, 3 * MIB, "10:10:", segment(1), timeline=2)) is None
+    assert len(poll(trail, -3600, 3 * MIB, "10:10:", segment(1))) == 1, "the clock was set back"
+
+
+def test_rates_are_taken_over_the_trail() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:10:", segment(1)),
+        (10, 4 * MIB, "11:11:", segment(2)),
+        (20, 6 * MIB, "12:12:", segment(3)),
+    )
+    assert found.written_per_second == 4 * MIB / 20
+    assert found.archived_per_second == 2 * MIB / 20
+
+
+def test_the_trail_stays_bounded_through_an_outage_of_days() -> None:
+    trail: Trail = ()
+    for number in range(10_000):
+        trail = poll(trail, 15 * number, 2 * MIB + number, f"{number}:{number}:", segment(1))
+    assert len(trail) <= 2000
+    found = exposure(trail)
+    assert found is not None and found.seconds == 15 * 9_999
