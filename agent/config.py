@@ -11,15 +11,14 @@ from zoneinfo import ZoneInfo
 import yaml
 from pydantic import (
     BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from agent.durations import parse_duration
+from agent.config_alerts import AlertsConfig
+from agent.config_values import Seconds, Strict
 from parsers.segment import parse_wal_name
 from rules.facts import Objectives
 from rules.sequence import AcknowledgedGap
@@ -29,18 +28,7 @@ class ConfigError(Exception):
     """The file is wrong. The message is one or more lines `file:line: what was expected`."""
 
 
-def _seconds(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ArchiveConfig(_Strict):
+class ArchiveConfig(Strict):
     """Where WAL is archived: a directory, as a path or a file: URL."""
 
     url: str
@@ -52,7 +40,7 @@ class ArchiveConfig(_Strict):
         return directory_of(url)
 
 
-class BackupsConfig(_Strict):
+class BackupsConfig(Strict):
     """Where base backups lie: one backup, or a directory that holds them."""
 
     url: str
@@ -63,7 +51,7 @@ class BackupsConfig(_Strict):
         return directory_of(url)
 
 
-class ObjectivesConfig(_Strict):
+class ObjectivesConfig(Strict):
     """What the owner wants. `rpo` also bounds how long a segment may wait for the archiver."""
 
     rpo: Seconds = 300.0
@@ -80,7 +68,7 @@ class ObjectivesConfig(_Strict):
         )
 
 
-class AcknowledgedGapConfig(_Strict):
+class AcknowledgedGapConfig(Strict):
     """A gap that is known and will not be mended."""
 
     timeline: Annotated[int, Field(ge=1)]
@@ -102,7 +90,7 @@ class AcknowledgedGapConfig(_Strict):
         )
 
 
-class ClusterConfig(_Strict):
+class ClusterConfig(Strict):
     """One cluster and where its evidence lies. Every source may be left out."""
 
     name: Annotated[str, Field(min_length=1)]
@@ -137,7 +125,7 @@ class ClusterConfig(_Strict):
         return self
 
 
-class DefaultsConfig(_Strict):
+class DefaultsConfig(Strict):
     """What holds for every cluster that does not say otherwise."""
 
     poll: Seconds = 15.0
@@ -146,13 +134,7 @@ class DefaultsConfig(_Strict):
     timeout: Seconds = 10.0
 
 
-class AlertsConfig(_Strict):
-    """When a finding becomes an alert."""
-
-    hold: Seconds | None = None  # instead of each check's own patience
-
-
-class Config(_Strict):
+class Config(Strict):
     """The whole file."""
 
     clusters: tuple[ClusterConfig, ...]

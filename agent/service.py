@@ -8,9 +8,14 @@ import logging
 import signal
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Final
 
 from agent.config import ClusterConfig, Config
+from agent.notify.memory import AlertMemory
+from agent.notify.notifier import Notifier
+from agent.notify.registry import make_receivers
+from agent.own_metrics import OwnCollector
 from agent.pollers.registry import Lane
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
@@ -27,8 +32,24 @@ class Service:
         checks = load_catalogue()
         if config.alerts.hold is not None:
             checks = hold_for(checks, config.alerts.hold)
-        self.clusters = [WatchedCluster(cluster, checks) for cluster in config.resolved()]
-        self._web = WebServer(self.clusters, listen_address, telemetry_path)
+        self._memory = AlertMemory(alerts_file(config))
+        self._notifier = Notifier(
+            self._memory, checks, make_receivers(config.alerts.notify), config.alerts.runbooks_url
+        )
+        self.clusters = [
+            WatchedCluster(
+                cluster,
+                checks,
+                alerts=self._memory.alerts_of(cluster.name),
+                on_alerts=self._notifier.advanced,
+            )
+            for cluster in config.resolved()
+        ]
+        self._notifier.forget_clusters_but({cluster.name for cluster in self.clusters})
+        if config.alerts.notify and not self._memory.lasts:
+            log.warning("alerts are kept in memory only: name a file with `ledger:`")
+        own = OwnCollector(self._notifier)
+        self._web = WebServer(self.clusters, listen_address, telemetry_path, (own,))
 
     async def run(self, on_ready: Callable[[str], None] = lambda url: None) -> None:
         """Serve until told to stop. `on_ready` gets the base URL once it is served.
@@ -44,7 +65,7 @@ class Service:
             plan_jobs(schedule, cluster)
         async with self._web.serving() as url:
             on_ready(url)
-            running = asyncio.create_task(schedule.run())
+            running = asyncio.gather(schedule.run(), self._notifier.run())
             await stopped.wait()
             log.info("stopping")
             running.cancel()
@@ -52,6 +73,14 @@ class Service:
                 await running
         for cluster in self.clusters:
             cluster.close()
+        self._notifier.close()
+        self._memory.close()
+
+
+def alerts_file(config: Config) -> Path | None:
+    """Where alerts outlive the agent: beside the ledger, None without one."""
+    ledger = config.ledger
+    return ledger.with_name(f"{ledger.stem}-alerts.sqlite") if ledger is not None else None
 
 
 def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:

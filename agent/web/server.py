@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
 import uvicorn
+from prometheus_client.registry import Collector
 
 from agent.watched import WatchedCluster
 from agent.web.application import make_application
@@ -17,10 +18,14 @@ class WebServer:
     """Listens where it is told, and nowhere else."""
 
     def __init__(
-        self, clusters: Sequence[WatchedCluster], listen_address: str, telemetry_path: str
+        self,
+        clusters: Sequence[WatchedCluster],
+        listen_address: str,
+        telemetry_path: str,
+        collectors: Iterable[Collector] = (),
     ) -> None:
         self._listen_address = listen_address
-        self._application = make_application(clusters, telemetry_path)
+        self._application = make_application(clusters, telemetry_path, collectors)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
