@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from agent.reading import Reading
 from agent.restore_watch import RestoreWatch
 from agent.watch.progress import Progress
-from rules.evidence import CollectorsFacts
+from rules.evidence import CollectorsFacts, WindowsFacts
 from rules.exposure import ExposureFacts, Trail, exposure, follow
-from rules.facts import ArchiveFacts, ArchiveStatusFacts, PositionFacts, WalVolumeFacts
-from rules.forecast import WalFullFacts, forecast_wal_full
+from rules.facts import (
+    ArchiveFacts,
+    ArchiveStatusFacts,
+    BackupsFacts,
+    PositionFacts,
+    WalVolumeFacts,
+)
+from rules.forecast import (
+    ReplayRate,
+    RestoreEstimateFacts,
+    WalFullFacts,
+    estimate_restore,
+    forecast_wal_full,
+)
 from rules.restore_facts import LoggedRecovery, RestoreFacts
+
+_RATES_MAX: Final = 20  # measured restores that count
 
 
 class OverTime:
@@ -22,6 +37,7 @@ class OverTime:
     def __init__(self) -> None:
         self._trail: Trail = ()
         self._restore = RestoreWatch()
+        self._rates: deque[ReplayRate] = deque(maxlen=_RATES_MAX)
 
     def work_out(
         self, facts: Mapping[type, Any], readings: Mapping[str, Reading], now: datetime
@@ -37,7 +53,12 @@ class OverTime:
         restore = None
         if logged is not None:
             restore = self._restore.facts(logged, facts.get(PositionFacts), facts.get(ArchiveFacts))
+        if logged is not None and logged.replay_rate not in (None, *self._rates):
+            self._rates.append(logged.replay_rate)
+        windows, backups = facts.get(WindowsFacts), facts.get(BackupsFacts)
+        estimate = estimate_restore(windows, backups, self._rates) if windows and backups else None
         return {
+            RestoreEstimateFacts: estimate,
             ExposureFacts: exposed,
             WalFullFacts: full,
             RestoreFacts: restore,

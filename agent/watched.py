@@ -28,12 +28,7 @@ from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import (
-    AbsentFacts,
-    Evidence,
-    SequenceFacts,
-    WindowsFacts,
-)
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -48,6 +43,7 @@ from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
@@ -58,7 +54,7 @@ OnAlerts = Callable[[str, Alerts, Alerts], None]
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
 }
 
 
@@ -298,6 +294,9 @@ class WatchedCluster:
         )
         if depth == "records" and not backups and found is not None:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
+        if depth == "records":
+            scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
@@ -354,6 +353,8 @@ class WatchedCluster:
                 expected.add(AbsentFacts)
             if self.config.depth != "names":
                 expected.add(ScanFacts)
+            if self.config.depth == "records":
+                expected.add(WalEventsFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
             if self.config.archives and self.config.depth == "records":

@@ -1,11 +1,11 @@
-"""The formats of a server log: stderr with its prefix, csvlog, jsonlog, syslog.
+"""The formats of a server log: stderr with its prefix, csvlog, jsonlog. For syslog see log_syslog.
 
 A reader is fed whole lines and gives records, foreign lines (what other programs wrote into the
 file) and `Unparsed`. DETAIL, HINT, CONTEXT, STATEMENT and continuation lines are joined to their
 record, which is therefore only complete when the next begins, or when nothing more comes (`close`).
 
 Follows src/backend/utils/error/{elog,csvlog,jsonlog}.c: write_csvlog, write_jsonlog,
-send_message_to_server_log, append_with_tabs, write_syslog.
+send_message_to_server_log, append_with_tabs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from parsers.errors import Unparsed
@@ -100,10 +100,7 @@ class StderrReader:
 
     def read(self, line: str) -> Iterator[LogItem]:
         if line.startswith("\t"):
-            if self._draft is None:
-                yield Unparsed(text=line, reason="a continuation line without its record")
-            else:
-                self._append("\n" + line[1:])
+            yield from self._continue(line, line[1:])
             return
         groups = self._match(line)
         if groups is None:
@@ -116,6 +113,30 @@ class StderrReader:
             self._draft = self._begin(groups)
             self._part = "message"
             self.begun += 1
+
+    def read_on(self, line: str) -> Iterator[LogItem]:
+        """Take a line that surely belongs to the record that is open: none can begin in it."""
+        groups = None if line.startswith("\t") else self._match(line)
+        if groups is not None and groups.get("part"):
+            yield from self._open_part(groups, line)
+        else:
+            yield from self._continue(line, line.removeprefix("\t"))
+
+    def begins(self, line: str) -> bool:
+        """Tell whether a line looks like the first of a record."""
+        groups = self._match(line)
+        return groups is not None and not groups.get("part")
+
+    def is_part(self, line: str) -> bool:
+        """Tell whether a line is a DETAIL, HINT or the like of a record before it."""
+        groups = self._match(line)
+        return groups is not None and bool(groups.get("part"))
+
+    def _continue(self, line: str, text: str) -> Iterator[LogItem]:
+        if self._draft is None:
+            yield Unparsed(text=line, reason="a continuation line without its record")
+        else:
+            self._append("\n" + text)
 
     @property
     def holds(self) -> bool:
@@ -312,65 +333,6 @@ def _json_record(value: Mapping[str, Any]) -> LogRecord:
     )
 
 
-# -- syslog ---------------------------------------------------------------------------------------
-
-_SYSLOG: Final = re.compile(
-    r"(?:<\d+>)?(?:\d )?"
-    r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)) "
-    r"\S+ (?P<ident>[^\s:\[]+)\[(?P<pid>\d+)\]: "
-    r"(?:\[(?P<sequence>\d+)(?:-(?P<chunk>\d+))?\] )?(?P<text>.*)\Z",
-    re.DOTALL,
-)
-
-
-class SyslogReader:
-    """Lines of a syslog file: the envelope is taken off, chunks of one message are joined."""
-
-    def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
-        self._inner = StderrReader(prefix, languages)
-        self.begun = 0
-        self._line: str | None = None
-        self._pid = "0"
-        self._record_pid = 0
-
-    def use(self, languages: Iterable[Language]) -> None:
-        self._inner.use(languages)
-
-    def read(self, line: str) -> Iterator[LogItem]:
-        match = _SYSLOG.match(line)
-        if match is None:
-            yield from self.close()
-            yield ForeignLine(text=line)
-            return
-        text = match["text"].replace("#011", "\t")
-        chunk = match["chunk"]
-        runs_on = chunk not in (None, "1") and self._pid == match["pid"]
-        if runs_on and self._line is not None and text.startswith(" "):
-            self._line += text  # cut at a word within one line
-            return
-        yield from self._pass()
-        self._line, self._pid = text, match["pid"]
-
-    @property
-    def holds(self) -> bool:
-        return self._line is not None or self._inner.holds
-
-    def close(self) -> Iterator[LogItem]:
-        yield from self._pass()
-        yield from self._with_pid(self._inner.close())
-
-    def _pass(self) -> Iterator[LogItem]:
-        if self._line is not None:
-            line, self._line = self._line, None
-            yield from self._with_pid(self._inner.read(line))
-            self._record_pid = int(self._pid)
-
-    def _with_pid(self, items: Iterable[LogItem]) -> Iterator[LogItem]:
-        """The envelope's pid proves more than a prefix's."""
-        for item in items:
-            yield replace(item, pid=self._record_pid) if isinstance(item, LogRecord) else item
-
-
 # -- which format ---------------------------------------------------------------------------------
 
 
@@ -382,12 +344,6 @@ def looks_like_csv(line: str) -> bool:
 def looks_like_json(line: str) -> bool:
     """Tell whether a line is a jsonlog record."""
     return line.startswith("{") and '"' in line
-
-
-def syslog_payload(line: str) -> str | None:
-    """What a syslog line carries; None when it is not one."""
-    match = _SYSLOG.match(line)
-    return match["text"] if match else None
 
 
 PLAIN: Final = parse_prefix("")

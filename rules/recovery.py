@@ -31,7 +31,7 @@ from rules import server_messages as messages
 from rules.goal import Goal
 from rules.outcome import Ending, Hazard, Obstacle, Outcome, Stop
 from rules.reachable import judge_end_of_wal, judge_stop
-from rules.recovery_hazards import Watch, check_settings
+from rules.recovery_hazards import Watch
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
 from rules.replay import UNREAD, Piece, replay
@@ -54,15 +54,17 @@ def simulate(restore: Restore, goal: Goal) -> Outcome:
     start = find_start(restore, goal)
     if isinstance(start, NoStart):
         return _not_started(start)
-    control = restore.control
-    if control is not None:
-        hazard = check_settings(restore.server, control)
-        if hazard:
-            return Outcome(
-                outcome="fails", reachable=False, reason=hazard.reason, fatal=hazard.fatal,
-                timeline=start.timeline,
-            )  # fmt: skip
-    return _replay(restore, goal, start)
+    progress = Progress(start=start)
+    watch = Watch(restore, start, progress)
+    hazard = watch.at_start()
+    if hazard:
+        return Outcome(
+            outcome="fails", reachable=False, reason=hazard.reason, fatal=hazard.fatal,
+            timeline=start.timeline, remedy=hazard.remedy,
+        )  # fmt: skip
+    outcome = _replay(restore, goal, progress, watch)
+    needs = {**watch.needs, **outcome.needs}
+    return replace(outcome, needs=needs, directories=watch.directories)
 
 
 def _not_started(start: NoStart) -> Outcome:
@@ -77,24 +79,16 @@ def _not_started(start: NoStart) -> Outcome:
     )
 
 
-def _replay(restore: Restore, goal: Goal, start: Start) -> Outcome:
-    progress = Progress(start=start)
-    watch = Watch(restore, start, progress)
+def _replay(restore: Restore, goal: Goal, progress: Progress, watch: Watch) -> Outcome:
+    start = progress.start
     steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
     for step in steps:
         if isinstance(step, Obstacle):
-            return _with_needs(_at_end_of_wal(restore, goal, progress, watch, step), watch)
+            return _at_end_of_wal(restore, goal, progress, watch, step)
         outcome = _replay_piece(restore, goal, progress, watch, step)
         if outcome is not None:
-            return _with_needs(_look_ahead(restore, outcome, step, steps), watch)
+            return _look_ahead(restore, outcome, step, steps)
     raise AssertionError("replay ends with an obstacle")
-
-
-def _with_needs(outcome: Outcome, watch: Watch) -> Outcome:
-    """Add what the records replayed want of the machine and its settings."""
-    spaces = watch.tablespaces
-    needs = {**spaces.needs, **outcome.needs}
-    return replace(outcome, needs=needs, directories=tuple(spaces.directories))
 
 
 def _replay_piece(
@@ -147,7 +141,11 @@ def _so_far(restore: Restore, progress: Progress) -> Outcome:
 def _killed(restore: Restore, progress: Progress, hazard: Hazard) -> Outcome:
     """A record kills the server while it is replayed."""
     outcome = replace(
-        _so_far(restore, progress), reason=hazard.reason, fatal=hazard.fatal, remedy=hazard.remedy
+        _so_far(restore, progress),
+        reason=hazard.reason,
+        fatal=hazard.fatal,
+        remedy=hazard.remedy,
+        paused_lsn=hazard.lsn if hazard.pauses else None,
     )
     if progress.consistency and progress.consistency.lsn > hazard.lsn:
         return replace(outcome, consistent_lsn=None)
@@ -174,7 +172,8 @@ def _stopped(
         if hazard:
             return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
-    reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    judged = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    reason = judged.reason
     if found.left_out:
         reason += _LEFT_OUT.format(found.left_out)
     if goal.action == "pause" and ending is Ending.PROMOTED:
@@ -182,8 +181,9 @@ def _stopped(
     return replace(
         outcome,
         outcome="opens",
-        reachable=reachable,
+        reachable=judged.reachable,
         reason=reason,
+        misses=judged.misses,
         ending=ending,
     )
 
@@ -232,12 +232,13 @@ def _opened_at_end(
     hazard = watch.at_promotion(obstacle.lsn)
     if hazard:
         return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
-    reachable, reason = judge_end_of_wal(restore, goal, progress.start, obstacle)
+    judged = judge_end_of_wal(restore, goal, progress.start, obstacle)
     return replace(
         outcome,
         outcome="opens",
-        reachable=reachable,
-        reason=reason,
+        reachable=judged.reachable,
+        reason=judged.reason,
+        misses=judged.misses,
         ending=Ending.PROMOTED,
         new_timeline=_new_timeline(restore, progress),
     )

@@ -1,16 +1,18 @@
-"""What kills recovery on its way: settings too low, wal_level minimal, timelines that contradict.
+"""What kills recovery on its way, record by record, and what it wants to go on.
 
-Follows CheckRequiredParameterValues (xlog.c), PrepareRedoAdd and XlogReadTwoPhaseData (twophase.c)
-and checkTimeLineSwitch (xlogrecovery.c). What is not known of the server is not held against it.
+Settings are `rules.recovery_settings`, directories `rules.recovery_tablespaces`. Here are prepared
+transactions and timelines that contradict: follows PrepareRedoAdd and XlogReadTwoPhaseData in
+twophase.c, and checkTimeLineSwitch in xlogrecovery.c. What is not known of the server is not held
+against it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from parsers.lsn import format_lsn
-from parsers.pg_control import ControlFile
 from parsers.segment import segment_of
 from parsers.wal_facts import (
     POSTGRES_EPOCH,
@@ -24,34 +26,15 @@ from parsers.wal_facts import (
     TransactionKind,
 )
 from rules import server_messages as messages
-from rules.outcome import Hazard
+from rules.outcome import Hazard, NeededDirectory
 from rules.recovery_progress import Progress
+from rules.recovery_settings import Settings
 from rules.recovery_start import Start
 from rules.recovery_tablespaces import Tablespaces
-from rules.restore import PARAMETERS, Restore, Server
+from rules.restore import Restore
 from rules.timelines import Fork, path_of, timeline_at
 
-
-def check_settings(
-    server: Server, writer: ControlFile | ParameterChange, lsn: int = 0
-) -> Hazard | None:
-    """Judge the server's settings against what the WAL was written with."""
-    minimal = writer.wal_level == 0 and (server.major >= 14 or server.hot_standby)
-    if minimal:
-        reason = "the WAL was written with wal_level = minimal for a while: take a new backup"
-        return Hazard(lsn, messages.wal_minimal(server.major), reason)
-    if not server.hot_standby:
-        return None
-    for name in PARAMETERS:
-        value, least = server.parameters.get(name), getattr(writer, name)
-        if value is not None and value < least:
-            fatal = messages.parameter_short(server.major, name, value, least)
-            reason = (
-                f"{name} = {value} is lower than the {least} of the server that wrote the WAL:"
-                f" raise it, or restore with hot_standby = off"
-            )
-            return Hazard(lsn, fatal, reason)
-    return None
+_PREPARED: Final = "max_prepared_transactions"
 
 
 @dataclass(slots=True)
@@ -88,7 +71,23 @@ class Watch:
         self._path = {stretch.timeline for stretch in start.path}
         self._prepared: dict[int, int] = {}  # xid -> where its PREPARE starts, while it is open
         self.snapshot = Snapshot(ready=start.from_shutdown)
-        self.tablespaces = Tablespaces(restore)
+        self._settings = Settings(restore)
+        self._tablespaces = Tablespaces(restore)
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """Settings without which the server would not have come so far."""
+        return {**self._settings.needs, **self._tablespaces.needs}
+
+    @property
+    def directories(self) -> tuple[NeededDirectory, ...]:
+        """Of the tablespaces so far."""
+        return tuple(self._tablespaces.directories)
+
+    def at_start(self) -> Hazard | None:
+        """Before the first record: the settings that the backup's server had."""
+        control = self._restore.control
+        return self._settings.meet(control) if control else None
 
     def first(self, facts: Facts, limit_lsn: int | None) -> Hazard | None:
         """The first hazard of a stretch; with a limit, only of what starts before it."""
@@ -99,12 +98,12 @@ class Watch:
                 break
             if isinstance(event, Prepare | CheckpointRecord):
                 self._close(ended, event.lsn)
-            self.tablespaces.meet_consistency(self._progress.consistency, event.lsn)
-            hazard = self._meet(event) or self.tablespaces.meet(event)
+            self._tablespaces.meet_consistency(self._progress.consistency, event.lsn)
+            hazard = self._meet(event) or self._tablespaces.meet(event)
             if hazard:
                 return hazard
         self._close(ended, limit)
-        self.tablespaces.meet_consistency(self._progress.consistency, limit)
+        self._tablespaces.meet_consistency(self._progress.consistency, limit)
         return None
 
     def at_promotion(self, lsn: int) -> Hazard | None:
@@ -120,7 +119,7 @@ class Watch:
         if isinstance(event, RunningTransactions):
             self.snapshot.meet(event)
         if isinstance(event, ParameterChange):
-            return check_settings(self._restore.server, event, event.lsn)
+            return self._settings.meet(event, event.lsn, hot=self._is_hot(event.lsn))
         if isinstance(event, Prepare):
             return self._meet_prepare(event)
         if isinstance(event, EndOfRecovery):
@@ -132,14 +131,21 @@ class Watch:
             return self._meet_switch(event) or hazard
         return None
 
+    def _is_hot(self, lsn: int) -> bool:
+        """Tell whether hot standby is active when the record there is replayed."""
+        consistency = self._progress.consistency
+        return self.snapshot.ready and consistency is not None and consistency.lsn <= lsn
+
     def _meet_prepare(self, event: Prepare) -> Hazard | None:
         """Count those that are open. Older ones, in the backup's own pg_twophase, come on top."""
         self._prepared[event.xid] = event.lsn
-        limit = self._restore.server.parameters.get("max_prepared_transactions")
-        if limit is None or len(self._prepared) <= limit:
+        count = len(self._prepared)
+        if not self._settings.lacks(_PREPARED, count):
             return None
-        reason = f"{len(self._prepared)} prepared transactions are open at {format_lsn(event.lsn)}"
-        return Hazard(event.lsn, messages.PREPARED_FULL, f"{reason}, {limit} are allowed")
+        limit = self._restore.server.parameters[_PREPARED]
+        reason = f"{count} prepared transactions are open at {format_lsn(event.lsn)}"
+        remedy = f"Set {_PREPARED} to that of the server that wrote the WAL, or more."
+        return Hazard(event.lsn, messages.PREPARED_FULL, f"{reason}, {limit} are allowed", remedy)
 
     def _read_prepared(self, lsn: int) -> Hazard | None:
         """Find a PREPARE that the server looks for in a file which it did not fetch.

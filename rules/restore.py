@@ -15,7 +15,7 @@ from parsers.segment import segment_name
 from parsers.timeline_history import TimelineHistory
 from parsers.wal_locate import RecordPlace
 from parsers.wal_scan import SegmentScan
-from rules.facts import BackupFacts
+from rules.facts import BackupFacts, BrokenHistory
 
 # The settings that a hot standby must not have lower than the server that wrote the WAL.
 PARAMETERS = (
@@ -51,6 +51,7 @@ class Server:
     major: int
     hot_standby: bool = True  # the default since 10
     parameters: Mapping[str, int] = field(default_factory=dict)  # of PARAMETERS, those known
+    adjustable: bool = False  # PARAMETERS that are too low will be raised: `Outcome.needs` says so
     locate: FindLocation = _on_another_machine  # None: it cannot be told what lies there
 
 
@@ -117,5 +118,6 @@ class Restore:
     backup: BackupFacts
     control: ControlFile | None  # None: the backup's pg_control was not read
     histories: Mapping[int, TimelineHistory]
-    broken_histories: Collection[int] = ()  # there, and refused by the server
+    # Timelines whose history file is there and cannot be used.
+    broken_histories: Mapping[int, BrokenHistory] = field(default_factory=dict)
     wal: Wal

@@ -16,11 +16,14 @@ from parsers.recovery_events import RecoveryEvent
 from parsers.segment import parse_segment_name
 from rules.facts import ArchiveFacts, PositionFacts
 from rules.findings import Verdict
+from rules.forecast import ReplayRate
 from rules.restore_shortfall import Shortfall, judge_shortfall
 from rules.restore_state import Attempt, Phase, Restore
 from rules.restore_summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary, summarize
 
 OUTCOMES: Final = (PROMOTED, PAUSED, FAILED, SHUT_DOWN)
+# A prefix with %t has whole seconds: shorter replays cannot be measured.
+MEASURABLE_SECONDS: Final = 5.0
 _PAUSED: Final = frozenset({Phase.PAUSED, Phase.PAUSED_AT_TARGET})
 # STARTING is not told apart: a clean start looks the same until its next line.
 _RUNNING: Final = _PAUSED | {
@@ -54,6 +57,7 @@ class LoggedRecovery:
     target_lsn: int | None  # of a target that is an LSN
     moved_at: datetime | None  # when the last line about a running recovery was read
     last: LastRestore | None  # None: no restore was seen
+    replay_rate: ReplayRate | None = None  # of the last replay that was long enough to measure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +88,9 @@ class RestoreRecord:
         self._last: LastRestore | None = None
         self._attempt: Attempt | None = None
         self._judged: Phase | None = None  # the phase of the attempt that `_last` is of
+        self._redo_started: RecoveryEvent | None = None
+        self._stopped_at: datetime | None = None
+        self._replay_rate: ReplayRate | None = None
 
     def apply_all(self, items: Iterable[object], now: datetime) -> None:
         """Take the recovery events among what the log's stream gave at `now`."""
@@ -104,6 +111,7 @@ class RestoreRecord:
             target_lsn=target if isinstance(target, int) else None,
             moved_at=self._moved_at,
             last=self._last,
+            replay_rate=self._replay_rate,
         )
 
     def _apply(self, event: RecoveryEvent, now: datetime) -> None:
@@ -113,10 +121,29 @@ class RestoreRecord:
             self._attempt, self._replayed_lsn, self._judged = current, None, None
         if event.name in _REPLAYED and event.proven:
             self._replayed_lsn = event.lsn()
+        if event.proven:
+            self._measure(event)
         if current.phase in _RUNNING:
             self._moved_at = now
         if current.phase in _OVER | _PAUSED and self.restore.attempt is current:
             self._remember(current, event, now)
+
+    def _measure(self, event: RecoveryEvent) -> None:
+        """Learn how fast replay was, from its start to its stop.
+
+        A pause at the target comes after the stop; one before it makes the time worthless.
+        """
+        if event.name == "redo_started":
+            self._redo_started, self._stopped_at = event, None
+        elif event.name == "recovery_paused":
+            self._redo_started = None
+        elif event.name == "recovery_stopping":
+            self._stopped_at = event.at
+        elif event.name == "redo_done" and self._redo_started is not None:
+            rate = measure_replay(self._redo_started, event.lsn(), self._stopped_at or event.at)
+            if rate is not None and not self.restore.current.standby:
+                self._replay_rate = rate
+            self._redo_started = None
 
     def _remember(self, current: Attempt, event: RecoveryEvent, now: datetime) -> None:
         """Keep the verdict. Lines that follow an end may still explain it, never move it."""
@@ -130,6 +157,19 @@ class RestoreRecord:
         self._last = LastRestore(
             summary=summary, standby=current.standby, at=event.at, known_since=now
         )
+
+
+def measure_replay(
+    started: RecoveryEvent, stopped_lsn: int | None, stopped_at: datetime | None
+) -> ReplayRate | None:
+    """The rate of one replay; None when it was too short for the log's stamps to tell."""
+    first = started.lsn()
+    if first is None or stopped_lsn is None or started.at is None or stopped_at is None:
+        return None
+    seconds = (stopped_at - started.at).total_seconds()
+    if seconds < MEASURABLE_SECONDS or stopped_lsn <= first:
+        return None
+    return ReplayRate(replayed_bytes=stopped_lsn - first, seconds=seconds, source="server log")
 
 
 def _goes_on(attempt: Attempt) -> bool | None:

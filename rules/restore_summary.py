@@ -57,6 +57,7 @@ class Summary:
     cause: str | None  # in the language of restores
     next_command: str | None
     ended_short: bool = False  # the archive holds more than recovery could reach
+    wal_end: RecoveryEvent | None = None  # the last record or page that did not read
 
     @property
     def verdict(self) -> Verdict:
@@ -95,6 +96,7 @@ def summarize(restore: Restore) -> Summary:
         fatal_message=_fatal_message(attempt.fatal),
         cause=explanation.cause,
         next_command=explanation.next_command,
+        wal_end=attempt.wal_end,
     )
 
 
@@ -131,7 +133,9 @@ def _outcome(attempt: Attempt) -> str:
 def _reached(attempt: Attempt, outcome: str | None) -> bool | None:
     if outcome == FAILED:
         return False
-    if outcome in (None, NONE, IN_PROGRESS) or _target_type(attempt) in (None, "none"):
+    if outcome in (None, NONE, IN_PROGRESS):
+        return None
+    if _target_type(attempt) in (None, "none") and attempt.stop is None:
         return None
     if outcome == PAUSED and attempt.phase is Phase.PAUSED:
         return None
@@ -147,9 +151,9 @@ def target_before_backup(attempt: Attempt) -> bool:
 def _target_type(attempt: Attempt) -> str | None:
     if attempt.target_type is None and not attempt.archive_recovery:
         return "none"
-    if attempt.target_type is None and attempt.standby:
+    if attempt.target_type is None and attempt.standby and attempt.stop is None:
         return "none"
-    return attempt.target_type
+    return attempt.target_type  # a standby does not log its target: only the stop shows it
 
 
 def _stop(attempt: Attempt) -> Stop:

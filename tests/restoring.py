@@ -80,7 +80,7 @@ def read_restore(backup: Path, archive: Path, server: Server) -> Restore:
         backup=close_backups(backups, facts.backup_labels).backups[0],
         control=control,
         histories=facts.histories,
-        broken_histories=frozenset(facts.broken_histories),
+        broken_histories=facts.broken_histories,
         wal=read_wal(
             archive, backup / "pg_wal", control.wal_segment_size, control.system_identifier
         ),
@@ -96,6 +96,7 @@ _STOPS = (
     r'recovery stopping (?P<position>at) restore point "(?P<name>.*)", time (?P<time>.*)',
     r"recovery stopping (?P<position>after) reaching (?P<kind>consistency)",
 )  # fmt: skip
+_PAUSED = "recovery has paused"  # not at the target: settings are too low
 _SEVERITY = re.compile(r"(LOG|FATAL|PANIC|WARNING):  (.*)")
 
 
@@ -112,6 +113,7 @@ class Observed:
     last_time: datetime | None = None
     new_timeline: int | None = None
     rows: list[int] | None = None
+    paused_for_settings: bool = False  # and was resumed
     log: str = ""
 
 
@@ -135,20 +137,32 @@ def restore(
     except (ServerFailed, psycopg.OperationalError):
         pass  # it failed, or shut itself down at the target: the log says which
     finally:
-        cluster.stop("immediate")
+        _stop(cluster)
     observed = read_log(cluster.log.read_text(errors="replace"))
     subprocess.run(["rm", "-rf", str(cluster.data)], check=True)
     return replace(observed, rows=rows)
 
 
+def _stop(cluster: Cluster) -> None:
+    """Stop the server, which may be about to end by itself."""
+    try:
+        cluster.stop("immediate")
+    except ServerFailed:
+        if cluster.is_running():
+            raise
+
+
 def _settle(cluster: Cluster, seconds: float = 60) -> bool:
     """Wait for the end of recovery, or its pause; False when the server goes away."""
-    deadline = time.monotonic() + seconds
+    deadline, resumed = time.monotonic() + seconds, False
     while time.monotonic() < deadline:
         text = cluster.log.read_text(errors="replace")
         ready = "database system is ready to accept connections" in text
         if ready or "pausing at the end of recovery" in text:
             return True
+        if _PAUSED in text and not resumed:
+            resumed = True
+            cluster.sql("SELECT pg_wal_replay_resume()")
         if not cluster.is_running():
             return False
         time.sleep(0.02)
@@ -192,6 +206,8 @@ def _note(observed: Observed, message: str) -> None:
         observed.last_time = datetime.fromisoformat(match[1])
     elif match := re.match(r"selected new timeline ID: (\d+)", message):
         observed.new_timeline = int(match[1])
+    elif message == _PAUSED:
+        observed.paused_for_settings = True
     elif message.startswith("archive recovery complete"):
         observed.ending = Ending.PROMOTED
     elif message.startswith("pausing at the end of recovery"):
@@ -213,6 +229,7 @@ def disagreements(outcome: Outcome, observed: Observed) -> list[str]:
     pairs: dict[str, tuple[object, object]] = {
         "outcome": (outcome.outcome, "fails" if observed.fatal else "opens"),
         "ending": (outcome.ending, observed.ending),
+        "pause": (outcome.paused_lsn is not None, observed.paused_for_settings),
         "fatal": (outcome.fatal, observed.fatal),
         "stop": (_stop_said(outcome), observed.stop),
         "redo start": (_lsn(outcome.redo_start_lsn), _lsn(observed.redo_start_lsn)),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache, partial
+from typing import Final
 
 from agent.archive.scanner import SegmentReadings, read_segment
 from agent.archive.stored import read_stored
@@ -15,8 +17,11 @@ from parsers.wal_facts import Facts
 from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
 from parsers.wal_scan import EndKind, SegmentEnd, SegmentScan, scan_segment
+from rules.configuration import server_for
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.restore import Restore, Server, Wal, newest_by_timeline
+
+_REMEMBERED: Final = 256  # scans of segments that only the predictor asked for: replay goes forward
 
 
 def make_wal(
@@ -33,7 +38,7 @@ def make_wal(
     own = backup.wal_files
     files = {**own, **archive.segments, **readings.serving}
 
-    @cache
+    @lru_cache(_REMEMBERED)
     def archived(name: str) -> SegmentScan | None:
         file = archive.segments.get(name)
         if file is None:
@@ -120,8 +125,9 @@ def make_restores(
 ) -> dict[str, Restore]:
     """What a restore of each backup would have, by the backup's url; none where nothing was read.
 
-    The server is taken to be of the major that wrote the backup, with its default settings. Where
-    it is to run on this machine, the locations of tablespaces are looked at.
+    The server is taken to be of the major that wrote the backup, configured as the backup is, but
+    for settings that must be raised: `Outcome.needs` names them. Where it is to run on this
+    machine, the locations of tablespaces are looked at.
     """
     size = archive.segment_size_bytes
     majors = (scanned.scan.major for scanned in readings.scans.values())
@@ -131,18 +137,19 @@ def make_restores(
     newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
-            server=_server(backup.major or major, on_this_machine),
+            server=_server(backup, backup.major or major, on_this_machine),
             backup=backup,
             control=backup.control,
             histories=archive.histories,
-            broken_histories=frozenset(archive.broken_histories),
+            broken_histories=archive.broken_histories,
             wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
     }
 
 
-def _server(major: int, on_this_machine: bool) -> Server:
+def _server(backup: BackupFacts, major: int, on_this_machine: bool) -> Server:
+    server = server_for(backup, major)
     if not on_this_machine:
-        return Server(major=major)
-    return Server(major=major, locate=partial(find_location, major=major))
+        return server
+    return replace(server, locate=partial(find_location, major=major))

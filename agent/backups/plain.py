@@ -20,7 +20,9 @@ from agent.backups.describe import (
     read_manifest,
 )
 from agent.backups.files import find_bad_files
+from agent.backups.settings import read_settings
 from agent.backups.tablespaces import TABLESPACE_MAP, find_dangling, list_links
+from parsers.errors import ParseError
 from rules.facts import BackupFacts
 
 
@@ -35,8 +37,17 @@ def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     return describe(str(path), pieces, bad, depth)
 
 
-def _read_pieces(path: Path) -> Pieces:
-    pieces = Pieces(label=_read_label(path))
+def read_data_directory(path: Path, label: bytes) -> BackupFacts:
+    """Read a data directory under restore as the backup that it came from.
+
+    `label` is its backup_label, which the server renames at its start, or what stands in for it.
+    Raises NotABackup with the reason.
+    """
+    return describe(str(path), _read_pieces(path, label), None, "label")
+
+
+def _read_pieces(path: Path, label: bytes | None = None) -> Pieces:
+    pieces = Pieces(label=_read_label(path) if label is None else label)
     pieces.manifest, pieces.manifest_error = read_file(path / MANIFEST)
     pieces.control, error = read_file(path / CONTROL)
     pieces.control_error = error or pieces.control_error
@@ -44,6 +55,10 @@ def _read_pieces(path: Path) -> Pieces:
     pieces.tablespace_map, _ = read_file(path / TABLESPACE_MAP)
     with suppress(OSError):
         pieces.links = list_links(path)
+    with suppress(ParseError):
+        pieces.settings = read_settings(path) or None
+    if pieces.manifest is None:
+        pieces.paths = [str(file.relative_to(path)) for file in path.glob("base/*/*")]
     try:
         wal = list_pg_wal(str(path / "pg_wal"))
     except NotAnArchive:

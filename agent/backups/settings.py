@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from parsers.errors import ParseError
@@ -15,6 +16,23 @@ from parsers.server_conf import (
     resolve_includes,
 )
 
+CONFIGURATION: Final = ("postgresql.conf", "postgresql.auto.conf")  # in the order of reading
+
+
+def settings_of_texts(texts: Mapping[str, bytes], directory: str) -> dict[str, Setting]:
+    """The same from files already read, by name; what they include is not followed.
+
+    Raises ParseError as `read_settings` does.
+    """
+    return effective_settings(
+        statement
+        for name in CONFIGURATION
+        for statement in parse_server_conf(
+            texts.get(name, b"").decode("utf-8", "surrogateescape"), f"{directory}/{name}"
+        )
+        if isinstance(statement, Setting)
+    )
+
 
 def read_settings(backup: Path) -> dict[str, Setting]:
     """postgresql.conf, what it includes, then postgresql.auto.conf; files that are absent are not.
@@ -23,8 +41,8 @@ def read_settings(backup: Path) -> dict[str, Setting]:
     """
     files = (
         parse_server_conf(text, name)
-        for path in (backup / "postgresql.conf", backup / "postgresql.auto.conf")
-        for name, text in _read(path)
+        for file in CONFIGURATION
+        for name, text in _read(backup / file)
     )
     return effective_settings(
         setting for statements in files for setting in resolve_includes(statements, _load)

@@ -34,13 +34,15 @@ from agent.backups.describe import (
     read_mapped,
 )
 from agent.backups.files import checksum, chunks, wrong_checksum, wrong_size
+from agent.backups.settings import CONFIGURATION, settings_of_texts
 from agent.backups.tablespaces import TABLESPACE_MAP
 from parsers.backup_manifest import BackupManifest, ManifestFile
+from parsers.errors import ParseError
 from parsers.segment import NameKind, parse_wal_name
 from parsers.wal_page import LONG_HEADER_BYTES
 from rules.facts import ArchivedFile, BackupFacts, BackupTablespace
 
-_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP)
+_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP, *CONFIGURATION)
 _SMALL_FILE_BYTES: Final = 256 << 20  # a manifest has some 150 bytes a file
 _TAR: Final = re.compile(r"\.tar(\.[a-z0-9]+)?\Z|\.tgz\Z")
 _IN_PLACE: Final = re.compile(r"pg_tblspc/([1-9][0-9]{0,9})/.")
@@ -147,7 +149,10 @@ class _Found:
             wal_segment_size=self.segment_size,
             tablespace_map=self.small.get(TABLESPACE_MAP),
             links=self._directories(),
+            paths=self.sizes,
         )
+        with suppress(ParseError):
+            pieces.settings = settings_of_texts(self.small, str(self.base)) or None
         if pieces.manifest is None:
             pieces.manifest, pieces.manifest_error = read_file(directory / MANIFEST)
         with suppress(NotAnArchive):

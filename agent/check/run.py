@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from agent.backups.describe import BackupDepth
 from agent.check.gather import Progress, gather
+from agent.check.try_restore import try_restore_command
 from parsers.wal_scan import Depth
 from rules.backups import missing_segments
 from rules.check import load_catalogue
@@ -49,17 +50,27 @@ class Sources:
 
 
 def check(
-    question: Question, sources: Sources, *, wait_seconds: float, on_progress: Progress | None
+    question: Question,
+    sources: Sources,
+    *,
+    wait_seconds: float,
+    on_progress: Progress | None,
+    try_seconds: float | None = None,
 ) -> Report:
     """Give the verdict. Raises CannotCheck for a source that cannot be read.
 
     Just after pg_basebackup its last segment may not be archived yet: `wait_seconds` is how long to
-    wait for it.
+    wait for it. `try_seconds` is how long the restore_command gets where it is tried.
     """
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and _lacks_wal(sources.gather(listing_only=True)):
         time.sleep(_POLL_SECONDS)
-    return build_report(question, sources.gather(on_progress=on_progress), load_catalogue())
+    gathered, checks = sources.gather(on_progress=on_progress), load_catalogue()
+    report = build_report(question, gathered, checks)
+    if try_seconds is None:
+        return report
+    trial = try_restore_command(report, gathered, try_seconds)
+    return build_report(question, replace(gathered, trial=trial), checks)
 
 
 def _lacks_wal(gathered: Gathered) -> bool:

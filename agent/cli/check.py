@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Says whether backups can be restored with the WAL that an archive holds, and to where. It reads
-files and nothing else: no server is needed, nothing is written.
+files and nothing else: no server is needed, nothing is written. Only --try-restore-command runs a
+command, the one that a restore would run.
 """
 
 _EPILOG = """\
@@ -137,6 +138,18 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         default=0.0,
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
+    )
+    how.add_argument(
+        "--try-restore-command",
+        action="store_true",
+        help="run the backup's restore_command, as this user, into a temporary directory",
+    )
+    how.add_argument(
+        "--try-timeout",
+        type=entry.duration,
+        default=60.0,
+        metavar="DURATION",
+        help="how long it may take for one file (default: 1m)",
     )
 
 
@@ -263,7 +276,13 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         on_this_machine=not arguments.other_machine,
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
-        return check(question, sources, wait_seconds=arguments.wait, on_progress=on_progress)
+        return check(
+            question,
+            sources,
+            wait_seconds=arguments.wait,
+            on_progress=on_progress,
+            try_seconds=arguments.try_timeout if arguments.try_restore_command else None,
+        )
 
 
 def _now(text: str | None) -> datetime:

@@ -1,32 +1,33 @@
-"""One restore, followed from all its sources: every step reads what is new and nothing waits."""
+"""One restore, followed from all its sources: every step reads what is new and nothing waits.
+
+The log is read here. What blocks is elsewhere: looks at the server on a thread (`lookout`), the
+archive and the prediction in a process (`foreteller`).
+"""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import time
 from collections import deque
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agent.archive.directory import NotAnArchive, list_archive
-from agent.durations import format_duration
+from agent.archive.directory import NotAnArchive
 from agent.logtail import LogTail
 from agent.message_catalogues import find_languages
 from agent.watch.companion import Companion
-from agent.watch.lines import View, stop_words
-from agent.watch.probe import Probe, probe
-from agent.watch.progress import Pace, Progress
-from agent.watch.sources import NOTHING, Sources, find_sources
-from parsers.errors import ParseError
+from agent.watch.foretell import Question, label_of_the_start, list_archives, question_about
+from agent.watch.foreteller import Archived, Foreteller
+from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
+from agent.watch.notices import Notice, Said
+from agent.watch.outlook import State, notices
+from agent.watch.progress import Pace
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
-from parsers.lsn import parse_lsn
-from parsers.segment import parse_segment_name
-from rules.restore_causes import describe_target
 from rules.restore_checks import Check, four_checks
-from rules.restore_foresight import DataDirectory, foresee
+from rules.restore_forecast import Forecast
+from rules.restore_reading import Reading
 from rules.restore_shortfall import Shortfall, judge_shortfall
 from rules.restore_state import Phase, Restore
 from rules.restore_summary import Summary, summarize
@@ -34,11 +35,12 @@ from rules.restore_summary import Summary, summarize
 if TYPE_CHECKING:
     from agent.cli.watch import Options
 
-_LOOK_SECONDS: Final = 1.0  # between two looks at the directory, the process and SQL
-_LIST_SECONDS: Final = 30.0  # between two listings of the archive
-_STALL_SECONDS: Final = 10.0
 _RECENT: Final = 8
 _GONE_SECONDS: Final = 5.0  # a server that is not there for so long has ended
+_LISTING_SECONDS: Final = 60.0  # how long the end waits for the archive to be listed
+_STOPPED: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
+
+Item = StreamItem | Notice
 
 
 class Follower:
@@ -48,40 +50,42 @@ class Follower:
         self.options = options
         self.restore = Restore()
         self.recent: deque[StreamItem] = deque(maxlen=_RECENT)
-        self.sources: Sources = NOTHING
-        self.probe = Probe()
         self.tail: LogTail | None = None
+        self.pace = Pace()
+        self.gone_at: float | None = None  # monotonic: since when the server is not there
         self._companion = Companion(self._new_stream)
-        self._pace = Pace()
-        self._looked_at = -_LOOK_SECONDS
-        self._phase: tuple[str, float] = ("", time.monotonic())
-        self._waiting: tuple[str | None, float] = (None, 0.0)
+        self._lookout = Lookout(options.pgdata, options.dsn)
+        self._look: Look | None = None
+        self._foreteller = Foreteller()
+        self._archived: Archived | None = None  # of --once, which asks no process
+        self._said = Said()
+        self._position: tuple[object, float] = (None, time.monotonic())
+        self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
-        self._gone_at: float | None = None
-        self._archived: tuple[str, ...] | None = None
-        self._archived_at = 0.0
         if options.log is not None:
             self.tail = self._new_tail(options.log)
 
     # -- reading ---------------------------------------------------------------------------------
 
-    def step(self) -> list[StreamItem]:
+    def step(self) -> list[Item]:
         """Read what is new everywhere. Raises CannotCheck and OSError."""
-        if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-            self._look()
-            self._looked_at = time.monotonic()
+        self._take_look()
         items = self.tail.read_new() if self.tail is not None else []
         items += self._companion.read_new(self.tail)
         self._take(items)
-        return items
+        self._ask()
+        return [*items, *self._said.new(self.notices())]
 
-    def finish(self) -> list[StreamItem]:
+    def finish(self) -> list[Item]:
         """Take what the log still held, and look a last time."""
         items = self.tail.close() if self.tail is not None else []
         items += self._companion.close()
         self._take(items)
-        self._look()
-        return items
+        self._note(self._lookout.look())
+        self._lookout.stop()
+        self._foreteller.wait_listed(_LISTING_SECONDS)
+        self._foreteller.close()
+        return list(items)
 
     @property
     def at_end(self) -> bool:
@@ -89,80 +93,155 @@ class Follower:
         return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
     def _take(self, items: list[StreamItem]) -> None:
+        if items:
+            self._read_at = time.monotonic()
         self.restore.apply_all(items)
         self.recent.extend(items)
 
-    def _look(self) -> None:
-        options = self.options
-        self.sources = find_sources(options.pgdata)
-        if self.tail is None and self.sources.log is not None:
-            self.tail = self._new_tail(self.sources.log)
-        self.probe = probe(
-            options.pgdata, self.sources.postmaster_pid, options.dsn or self.sources.dsn
-        )
-        self._note_running()
-        self._note_segment()
-        if self.probe.replay_lsn is not None:
-            self._pace.add(time.monotonic(), self.probe.replay_lsn)
+    def _take_look(self) -> None:
+        """Take the latest look. The first is waited for; with --once so is each."""
+        latest = self._lookout.latest
+        is_old = time.monotonic() - latest.at > LOOK_SECONDS
+        if self._look is None or (self.options.once and is_old):
+            latest = self._lookout.look()
+        if not self.options.once:
+            self._lookout.start()
+        if latest is not self._look:
+            self._note(latest)
 
-    def _note_running(self) -> None:
-        if self.probe.running:
-            self._seen_running, self._gone_at = True, None
-        elif self._seen_running and self._gone_at is None:
-            self._gone_at = time.monotonic()
+    def _note(self, look: Look) -> None:
+        self._look = look
+        if self.tail is None and look.sources.log is not None:
+            self.tail = self._new_tail(look.sources.log)
+        reading = look.reading
+        self._note_running(reading)
+        position = (reading.position_lsn, reading.segment, reading.doing)
+        if position != self._position[0]:
+            self._position = (position, look.at)
+        if reading.position_lsn is not None:
+            self.pace.add(look.at, reading.position_lsn)
 
-    def _note_segment(self) -> None:
-        """Since when the startup process waits for the same segment."""
-        waits = self.probe.segment if self.probe.doing == "waiting for" else None
-        if waits != self._waiting[0]:
-            self._waiting = (waits, time.monotonic())
-
-    @property
-    def _segment_seconds(self) -> float:
-        return time.monotonic() - self._waiting[1] if self._waiting[0] else 0.0
+    def _note_running(self, reading: Reading) -> None:
+        if reading.running:
+            self._seen_running, self.gone_at = True, None
+        elif self._seen_running and self.gone_at is None:
+            self.gone_at = time.monotonic()
 
     def _new_tail(self, path: Path) -> LogTail:
         return LogTail(path, self._new_stream)
 
     def _new_stream(self) -> LogStream:
         options = self.options
+        zone = self._look.sources.zone if self._look else None
         return LogStream(
             prefix=options.prefix,
-            zone=Zone(log_timezone=options.zone or self.sources.zone),
+            zone=Zone(log_timezone=options.zone or zone),
             find_languages=functools.partial(find_languages, options.localedir),
         )
+
+    # -- asking the predictor --------------------------------------------------------------------
+
+    def _ask(self) -> None:
+        """Ask for the listing and, while the restore is under way, for the prediction."""
+        if self.options.once or not self.at_end:
+            return
+        self._foreteller.receive()
+        question = self._question()
+        if question is not None:
+            self._foreteller.consider(question)
+
+    def _question(self) -> Question | None:
+        look, attempt = self.look, self.restore.attempt
+        archives = self._archives
+        if not archives:
+            return None
+        over = attempt.phase in _STOPPED and look.reading.label is None
+        if self.options.pgdata is None or over:
+            return None if self._foreteller.asked else Question(archives=archives)
+        question = question_about(
+            self.options.pgdata, archives, look.sources.settings, look.reading
+        )
+        if question.label is None and (
+            self._foreteller.asked is None or self._foreteller.asked.label is None
+        ):
+            label = label_of_the_start(look.reading, attempt.redo_start_lsn)
+            return replace(question, label=label)
+        return question
+
+    @property
+    def _archives(self) -> tuple[str, ...]:
+        given = self.options.archive
+        return (given,) if given is not None else self.look.sources.archives
+
+    # -- what is known ---------------------------------------------------------------------------
+
+    @property
+    def look(self) -> Look:
+        """The look that counts now."""
+        return self._look or self._lookout.latest
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """What the predictor has said."""
+        return self._foreteller.forecast
+
+    @property
+    def foretelling(self) -> str | None:
+        """The segment that the predictor is at; None when it is not reading."""
+        return self._foreteller.reading
+
+    @property
+    def no_forecast(self) -> str | None:
+        """Why the predictor says nothing; None when it does, or may yet."""
+        return self._foreteller.complaint
+
+    @property
+    def archived(self) -> Archived | None:
+        """The archive's segments. None: there is no archive to list, or it is not listed yet."""
+        if self.options.once and self._archived is None and self._archives:
+            self._archived = _list_now(self._archives)
+        return self._archived or self._foreteller.archived
 
     # -- judging ---------------------------------------------------------------------------------
 
     @property
     def summary(self) -> Summary:
         """The verdict so far."""
-        archived = self._archive()
-        shortfall = Shortfall(archived=archived) if archived is not None else None
+        archived = self.archived
+        shortfall = None
+        if archived is not None and archived.complaint is None:
+            shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
         return judge_shortfall(summarize(self.restore), shortfall)
 
     @property
     def checks(self) -> tuple[Check, ...]:
         """The four checks, of an end or a pause."""
+        reading = self.look.reading
         return four_checks(
             self.summary,
             self.restore.attempt,
-            in_recovery=self.probe.in_recovery,
-            no_sql=self.probe.sql_error or "no server to ask: give --dsn or --pgdata",
-            recovery_signal=self.probe.recovery_signal,
+            in_recovery=reading.in_recovery,
+            no_sql=reading.sql_error or "no server to ask: give --dsn or --pgdata",
+            recovery_signal=reading.recovery_signal,
         )
+
+    @property
+    def replays(self) -> bool:
+        """Recovery still takes WAL; once it has stopped, the process's title is of the past."""
+        attempt = self.restore.attempt
+        return attempt.stop is None and attempt.redo_done_lsn is None
 
     @property
     def settled(self) -> bool:
         """Nothing more will happen without a person."""
-        attempt = self.restore.attempt
+        attempt, reading = self.restore.attempt, self.look.reading
         phase = attempt.phase
         if phase is Phase.ENDED:
             return attempt.opened
-        if phase is Phase.NONE and self.probe.in_recovery is False and self.at_end:
+        if phase is Phase.NONE and reading.in_recovery is False and self.at_end:
             return True  # an open server, and no restore in its log
         if phase in (Phase.FAILED, Phase.SHUT_DOWN):
-            return "server_shut_down" in attempt.seen or self._is_gone() or not self.probe.running
+            return "server_shut_down" in attempt.seen or self._is_gone() or not reading.running
         return phase is Phase.PAUSED_AT_TARGET or self._is_gone()
 
     @property
@@ -171,126 +250,26 @@ class Follower:
         return self.settled and self.restore.attempt.phase is not Phase.PAUSED_AT_TARGET
 
     def _is_gone(self) -> bool:
-        return self._gone_at is not None and time.monotonic() - self._gone_at > _GONE_SECONDS
+        return self.gone_at is not None and time.monotonic() - self.gone_at > _GONE_SECONDS
 
-    def _archive(self) -> tuple[str, ...] | None:
-        """The archive's segments, listed now and then; None when there is no archive to list."""
-        url = self.options.archive or self.sources.archive
-        if url is None:
-            return None
-        if self._archived is None or time.monotonic() - self._archived_at > _LIST_SECONDS:
-            self._archived_at = time.monotonic()
-            try:
-                self._archived = tuple(sorted(list_archive(url).segments))
-            except NotAnArchive:
-                self._archived = ()
-        return self._archived or None
-
-    # -- showing ---------------------------------------------------------------------------------
-
-    def view(self) -> View:
-        """All that a screen shows now."""
-        summary, attempt = self.summary, self.restore.attempt
-        phase = self._phase_words()
-        if phase != self._phase[0]:
-            self._phase = (phase, time.monotonic())
-        over = attempt.phase in (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
-        return View(
-            where=str(self.options.pgdata or self.options.log),
-            phase=phase,
-            phase_seconds=time.monotonic() - self._phase[1],
-            target=self._target_words(),
-            summary=summary,
-            progress=self._progress(),
-            replayed_at=self.probe.replayed_at,
-            segment=self.probe.segment if self._replays else None,
-            segment_doing=self.probe.doing,
-            timeline=self.probe.timeline,
-            recent=tuple(self.recent),
-            notes=tuple(self._notes()),
-            checks=self.checks if over else (),
-            stop=stop_words(summary) if summary.stop.kind is not None else None,
+    def notices(self) -> list[Notice]:
+        """All that holds now beside the log: what lies ahead, a stall, contradictions."""
+        now = time.monotonic()
+        archived = self.archived
+        state = State(
+            look=self.look,
+            attempt=self.restore.attempt,
+            forecast=self.forecast,
+            archived=archived.names if archived and not archived.complaint else None,
+            quiet_seconds=now - self._read_at,
+            still_seconds=now - self._position[1],
         )
+        return list(notices(state))
 
-    def _phase_words(self) -> str:
-        attempt, running = self.restore.attempt, self.probe.running
-        if attempt.phase is not Phase.NONE:
-            return str(attempt.phase.value)
-        if running is False:
-            return "the server has not started yet"
-        if self.tail is None:
-            return "running, its log was not found: give --log"
-        return "running" if running else "waiting for the log to tell"
 
-    def _target_words(self) -> str:
-        attempt = self.restore.attempt
-        action = self.sources.settings.get("recovery_target_action", "")
-        suffix = f"  (then {action})" if action else ""
-        if attempt.target_type is not None:
-            return describe_target(attempt) + suffix
-        configured = self.sources.target
-        if configured is not None:
-            return f"{configured[0]} {configured[1]}{suffix}  (configured)"
-        return "not known yet"
-
-    def _progress(self) -> Progress:
-        attempt = self.restore.attempt
-        goal_lsn, goal = self._goal() if self._replays else (None, None)
-        return Progress(
-            start_lsn=attempt.redo_start_lsn,
-            replayed_lsn=self.probe.replay_lsn,
-            goal_lsn=goal_lsn,
-            goal=goal,
-            bytes_per_second=self._pace.bytes_per_second,
-        )
-
-    @property
-    def _replays(self) -> bool:
-        """Recovery still takes WAL; once it has stopped, the process's title is of the past."""
-        return self.restore.attempt.stop is None and self.restore.attempt.redo_done_lsn is None
-
-    def _goal(self) -> tuple[int | None, str | None]:
-        """Where replay goes to, as far as it is known: the target's LSN, else the archive's end."""
-        attempt, configured = self.restore.attempt, self.sources.target
-        if attempt.target_type == "lsn" and isinstance(attempt.target_value, int):
-            return attempt.target_value, "the target"
-        if configured is not None and configured[0] == "lsn":
-            with contextlib.suppress(ParseError):
-                return parse_lsn(configured[1]), "the target"
-        return self._archive_end(), "the end of the archive"
-
-    def _archive_end(self) -> int | None:
-        control, archived = self.probe.control, self._archive()
-        if control is None or not archived:
-            return None
-        try:
-            _, number = parse_segment_name(archived[-1], control.wal_segment_size)
-        except ParseError:
-            return None
-        return (number + 1) * control.wal_segment_size
-
-    def _notes(self) -> Iterator[str]:
-        """What the sources disagree about, and what will go wrong."""
-        attempt, reading = self.restore.attempt, self.probe
-        if attempt.phase is Phase.ENDED and reading.in_recovery:
-            yield "the log says that recovery ended, SQL that it did not"
-        if attempt.phase is Phase.PAUSED_AT_TARGET and reading.in_recovery is False:
-            yield "the log says that recovery waits, SQL that the server was promoted"
-        if self._replays and self._segment_seconds > _STALL_SECONDS:
-            yield (
-                f"restore_command has been asked for {reading.segment} "
-                f"{format_duration(self._segment_seconds)} ago and has not answered"
-            )
-        if self._gone_at is not None and not self.ended:
-            yield "the server's process is gone"
-        if attempt.phase not in (Phase.ENDED, Phase.FAILED) and reading.running is not None:
-            yield from foresee(
-                DataDirectory(
-                    settings=self.sources.settings,
-                    recovery_signal=bool(reading.recovery_signal),
-                    standby_signal=bool(reading.standby_signal),
-                    backup_label=bool(reading.backup_label),
-                    control=reading.control,
-                    complaint=self.sources.complaint,
-                )
-            )
+def _list_now(urls: tuple[str, ...]) -> Archived:
+    try:
+        facts = list_archives(urls)
+    except NotAnArchive as error:
+        return Archived(complaint=str(error))
+    return Archived(names=tuple(sorted(facts.segments)), segment_size=facts.segment_size_bytes)

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from agent.durations import format_duration
+from agent.watch.notices import Notice
 from agent.watch.progress import Progress
-from agent.watch.words import in_words, instant
+from agent.watch.words import in_words, instant, stop_words
 from parsers.errors import Unparsed
 from parsers.log_stream import StreamItem
 from parsers.lsn import format_lsn
 from rules.restore_checks import Check
+from rules.restore_reading import Prefetch, Receiver
 from rules.restore_summary import Summary
 
 
@@ -26,14 +28,18 @@ class View:
     phase: str
     phase_seconds: float
     target: str
+    predicted: str | None  # None: nobody has asked the predictor, or nothing came of it
     summary: Summary
     progress: Progress
     replayed_at: datetime | None
     segment: str | None
-    segment_doing: str | None  # "fetching", "waiting for", "recovering"
+    segment_doing: str | None  # "fetching", "waiting for", "applying"
     timeline: int | None
+    receiver: Receiver | None
+    prefetch: Prefetch | None
     recent: tuple[StreamItem, ...]
-    notes: tuple[str, ...]  # what disagrees, what is not known
+    notices: tuple[Notice, ...]  # what lies ahead, what stalls, what disagrees
+    notes: tuple[str, ...]  # what is not known
     checks: tuple[Check, ...]  # empty until there is an end
     stop: str | None
 
@@ -44,14 +50,24 @@ _EVENT: Final = "dim"
 _NARROW: Final = 30
 
 
-def item_lines(item: StreamItem) -> Iterator[str]:
+def item_lines(item: StreamItem | Notice) -> Iterator[str]:
     """One event as it came, for a log of the log."""
+    if isinstance(item, Notice):
+        mark = "WILL FAIL: " if item.fails else ""
+        yield f"{_clock(item.at):16}  {mark}{item.text}"
+        if item.next_command:
+            yield f"{'':16}  next: {item.next_command}"
+        return
     if isinstance(item, Unparsed):
         yield f"{'':19}  ?  {item.text}"
         return
-    at = item.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3] + " UTC" if item.at else ""
+    at = _clock(item.at) if item.at else ""
     mark = "  (unproven)" if not item.proven else ""
     yield f"{at:16}  {in_words(item)}{mark}"
+
+
+def _clock(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3] + " UTC"
 
 
 def screen_lines(view: View, width: int) -> Iterator[Line]:
@@ -73,10 +89,14 @@ def _screen(view: View, width: int) -> Iterator[Line]:
     yield "", ""
     yield _row("phase", f"{view.phase}  ({format_duration(view.phase_seconds)})"), "bold cyan"
     yield _row("target", view.target), ""
+    if view.predicted:
+        yield _row("predicted", view.predicted), ""
     yield from _progress_lines(view.progress, width)
     yield from _replay_lines(view)
     if view.stop:
         yield _row("stop", view.stop), "green"
+    for notice in view.notices:
+        yield from notice_lines(notice)
     for note in view.notes:
         yield _row("note", note), "yellow"
     yield "", ""
@@ -86,6 +106,17 @@ def _screen(view: View, width: int) -> Iterator[Line]:
         yield "", ""
         yield from check_lines(view.checks)
     yield from next_lines(view.summary)
+
+
+_LABELS: Final = {"stalled": "stalled", "disagreement": "disagree"}
+
+
+def notice_lines(notice: Notice) -> Iterator[Line]:
+    """What the watcher has to say, and what to do about it."""
+    label = _LABELS.get(notice.event, "WILL FAIL" if notice.fails else "mind")
+    yield _row(label, notice.text), "bold red" if notice.fails else "yellow"
+    if notice.next_command:
+        yield _row("do", notice.next_command), "bold"
 
 
 def _row(label: str, text: str) -> str:
@@ -110,9 +141,9 @@ def _progress_lines(progress: Progress, width: int) -> Iterator[Line]:
 
 
 def _pace(progress: Progress) -> str:
-    rate, eta = progress.bytes_per_second, progress.eta_seconds
+    rate, eta = progress.bytes_per_second, progress.eta
     words = f"{rate / (1 << 20):.1f} MiB/s" if rate else ""
-    return f"{words}  {format_duration(eta)} to go" if eta is not None else words
+    return f"{words}  {eta}" if eta is not None else words
 
 
 def _replay_lines(view: View) -> Iterator[Line]:
@@ -121,6 +152,11 @@ def _replay_lines(view: View) -> Iterator[Line]:
     if count or view.segment:
         now = f"{view.segment_doing} {view.segment}  " if view.segment else ""
         yield _row("segments", f"{now}({count} restored from the archive)"), ""
+    if view.receiver is not None:
+        yield _row("streaming", _receiver_words(view.receiver, view.progress)), ""
+    if view.prefetch is not None and view.prefetch.wal_distance_bytes:
+        ahead = f"{view.prefetch.wal_distance_bytes / 1024:.0f} KiB of WAL ahead"
+        yield _row("prefetch", f"{ahead}, {view.prefetch.io_depth} reads under way"), ""
     committed = summary.last_transaction_at or view.replayed_at
     if committed is not None:
         yield _row("last commit", instant(committed)), ""
@@ -128,6 +164,14 @@ def _replay_lines(view: View) -> Iterator[Line]:
         yield _row("timeline", f"{summary.new_timeline} (new)"), ""
     elif view.timeline is not None:
         yield _row("timeline", str(view.timeline)), ""
+
+
+def _receiver_words(receiver: Receiver, progress: Progress) -> str:
+    words = f"{receiver.status or 'not to be seen'} from {receiver.sender or 'an unknown host'}"
+    received, replayed = receiver.received_lsn, progress.replayed_lsn
+    if received is not None and replayed is not None and received > replayed:
+        words += f", {(received - replayed) / (1 << 20):.1f} MiB received and not replayed"
+    return words
 
 
 def check_lines(checks: tuple[Check, ...]) -> Iterator[Line]:
@@ -162,7 +206,7 @@ def summary_lines(summary: Summary, checks: tuple[Check, ...]) -> Iterator[Line]
     """The end of a plain-text run."""
     yield "", ""
     if summary.stop.kind is not None and summary.outcome != "none":
-        yield _row("stop", stop_words(summary)), ""
+        yield _row("stop", stop_words(summary.stop)), ""
     if summary.last_transaction_at is not None:
         yield _row("last commit", instant(summary.last_transaction_at)), ""
     if summary.fatal_message:
@@ -170,19 +214,3 @@ def summary_lines(summary: Summary, checks: tuple[Check, ...]) -> Iterator[Line]
     yield from check_lines(checks)
     yield from next_lines(summary)
     yield verdict_line(summary)
-
-
-def stop_words(summary: Summary) -> str:
-    """The stop point of a summary in words."""
-    stop = summary.stop
-    where = f", at {format_lsn(stop.lsn)}" if stop.lsn is not None else ""
-    time = f" ({instant(stop.time)})" if stop.time else ""
-    if stop.kind in ("commit", "abort"):
-        return f"{stop.position} the {stop.kind} of transaction {stop.xid}{time}{where}"
-    if stop.kind == "restore_point":
-        return f'at restore point "{stop.name}"{time}{where}'
-    if stop.kind == "lsn":
-        return f"{stop.position} the record{where}"
-    if stop.kind == "consistency":
-        return f"as soon as the data were consistent{where}"
-    return f"the WAL ended{where}"

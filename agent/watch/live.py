@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from agent.cli.entry import CannotCheck
-from agent.watch.follow import Follower
+from agent.watch.follow import Follower, Item
 from agent.watch.lines import item_lines, summary_lines
 from agent.watch.report import render_item, render_summary
-from parsers.log_stream import StreamItem
 from rules.restore_summary import unread
 
 if TYPE_CHECKING:
@@ -52,12 +51,12 @@ def _watch_lines(options: Options) -> int:
     return follower.summary.verdict.status
 
 
-def _show_json(items: list[StreamItem]) -> None:
+def _show_json(items: list[Item]) -> None:
     for item in items:
-        print(render_item(item, "log"), flush=True)
+        print(render_item(item), flush=True)
 
 
-def _show_text(items: list[StreamItem]) -> None:
+def _show_text(items: list[Item]) -> None:
     for item in items:
         for line in item_lines(item):
             print(line, flush=True)
@@ -91,7 +90,7 @@ def _check_readable(follower: Follower) -> None:
 # -- following ------------------------------------------------------------------------------------
 
 
-def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None:
+def follow(follower: Follower, show: Callable[[list[Item]], None]) -> None:
     """Step until it has ended, the time is up, or the person has seen enough (Ctrl-C)."""
     options = follower.options
     began = time.monotonic()
@@ -112,7 +111,7 @@ def follow(follower: Follower, show: Callable[[list[StreamItem]], None]) -> None
         return
 
 
-def _step(follower: Follower) -> list[StreamItem]:
+def _step(follower: Follower) -> list[Item]:
     try:
         items = follower.step()
     except OSError as error:

@@ -1,10 +1,13 @@
-"""One look at a server that recovers: what SQL, the signal files and the process title say."""
+"""One look at a server that recovers: what SQL, the files and the processes say.
+
+SQL is asked as pg_monitor may ask it. The titles are set_ps_display's in XLogFileRead (xlog*.c) and
+ResolveRecoveryConflictWithVirtualXIDs (standby.c).
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,47 +16,60 @@ import psutil
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
 from parsers.pg_control import ControlFile, TornControlFile, parse_control_file
+from rules.restore_reading import Command, Prefetch, Reading, Receiver
 
 if TYPE_CHECKING:
     import psycopg
 
 _CONTROL_TRIES: Final = 3  # the server may be writing it
-_TITLE: Final = re.compile(r"startup (?P<doing>recovering|waiting for) (?P<segment>[0-9A-F]{24})")
+_TITLE: Final = re.compile(
+    r"startup (?P<doing>recovering|waiting for) (?P<segment>[0-9A-F]{24})(?P<blocked> waiting)?"
+)
+_STARTUP: Final = re.compile(r"postgres(: .*)?: startup\b")
 _CONNECT_SECONDS: Final = 2
+_LABEL_BYTES: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Probe:
-    """One reading. None: could not be had; `sql_error` says why for the SQL ones."""
-
-    in_recovery: bool | None = None
-    replay_lsn: int | None = None
-    replayed_at: datetime | None = None  # commit time of the last transaction replayed
-    pause_state: str | None = None  # not paused, pause requested, paused
-    timeline: int | None = None
-    sql_error: str | None = None
-    recovery_signal: bool | None = None
-    backup_label: bool | None = None
-    control: ControlFile | None = None
-    standby_signal: bool | None = None
-    running: bool | None = None  # the postmaster of the data directory
-    doing: str | None = None  # from the startup process's title: "recovering", "waiting for"
-    segment: str | None = None
-
-
-def probe(pgdata: Path | None, postmaster_pid: int | None, dsn: str | None) -> Probe:
+def probe(pgdata: Path | None, postmaster_pid: int | None, dsn: str | None) -> Reading:
     """Take one reading; never raises for what the server or the files refuse."""
     values: dict[str, Any] = {}
     if pgdata is not None:
-        values["recovery_signal"] = (pgdata / "recovery.signal").exists()
-        values["standby_signal"] = (pgdata / "standby.signal").exists()
-        values["backup_label"] = (pgdata / "backup_label").exists()
-        values["control"] = _control(pgdata)
+        values |= _files(pgdata)
         values["running"] = postmaster_pid is not None
-        values |= _title(postmaster_pid)
+        values |= _processes(postmaster_pid)
     if dsn is not None:
         values |= _ask(dsn)
-    return Probe(**values)
+    return Reading(**values)
+
+
+# -- files ----------------------------------------------------------------------------------------
+
+
+def _files(pgdata: Path) -> dict[str, Any]:
+    return {
+        "recovery_signal": (pgdata / "recovery.signal").exists(),
+        "standby_signal": (pgdata / "standby.signal").exists(),
+        "recovery_conf": (pgdata / "recovery.conf").exists(),
+        "label": _small_file(pgdata / "backup_label"),
+        "old_label": _small_file(pgdata / "backup_label.old"),
+        "control": _control(pgdata),
+        "mode": _mode(pgdata),
+    }
+
+
+def _small_file(path: Path) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LABEL_BYTES)
+    except OSError:
+        return None
+
+
+def _mode(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        return None
 
 
 def _control(pgdata: Path) -> ControlFile | None:
@@ -67,23 +83,57 @@ def _control(pgdata: Path) -> ControlFile | None:
     return None
 
 
-def _title(postmaster_pid: int | None) -> dict[str, Any]:
+# -- processes ------------------------------------------------------------------------------------
+
+
+def _processes(postmaster_pid: int | None) -> dict[str, Any]:
     if postmaster_pid is None:
         return {}
     try:
         for child in psutil.Process(postmaster_pid).children():
-            match = _TITLE.search(" ".join(child.cmdline()))
-            if match:
-                return {"doing": match["doing"], "segment": match["segment"]}
+            title = " ".join(child.cmdline())
+            if _STARTUP.match(title):
+                return _startup(child, title)
     except psutil.Error:
         pass
     return {}
 
 
+def _startup(process: psutil.Process, title: str) -> dict[str, Any]:
+    values: dict[str, Any] = {"resting": process.status(), "command": _command(process)}
+    match = _TITLE.search(title)
+    if match:
+        values |= {
+            "doing": match["doing"],
+            "segment": match["segment"],
+            "blocked": match["blocked"] is not None,
+        }
+    return values
+
+
+def _command(process: psutil.Process) -> Command | None:
+    for child in process.children():
+        try:
+            seconds = max(0.0, time.time() - child.create_time())
+            return Command(pid=child.pid, seconds=seconds, words=" ".join(child.cmdline()))
+        except psutil.Error:
+            continue  # it has ended
+    return None
+
+
+# -- SQL ------------------------------------------------------------------------------------------
+
 _IN_RECOVERY: Final = """
     SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp(),
-           (SELECT timeline_id FROM pg_control_checkpoint())
+           (SELECT timeline_id FROM pg_control_checkpoint()),
+           (SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'startup' LIMIT 1)
 """
+_SETTINGS: Final = "SELECT name, setting FROM pg_settings WHERE name LIKE 'recovery\\_target%'"
+_RECEIVER: Final = """
+    SELECT status, sender_host || ':' || sender_port, flushed_lsn::text, latest_end_lsn::text
+    FROM pg_stat_wal_receiver
+"""
+_PREFETCH: Final = "SELECT wal_distance, block_distance, io_depth FROM pg_stat_recovery_prefetch"
 
 
 def _ask(dsn: str) -> dict[str, Any]:
@@ -97,17 +147,30 @@ def _ask(dsn: str) -> dict[str, Any]:
             application_name="pitr-watch",
             options="-c statement_timeout=2000",
         ) as connection:
-            row = connection.execute(_IN_RECOVERY).fetchone()
-            assert row is not None
-            return {
-                "in_recovery": row[0],
-                "replay_lsn": parse_lsn(row[1]) if row[1] else None,
-                "replayed_at": row[2],
-                "timeline": row[3],
-                "pause_state": _pause_state(connection) if row[0] else None,
-            }
+            return _answers(connection)
     except psycopg.Error as error:
         return {"sql_error": (str(error).strip().split("\n") or ["no answer"])[-1].strip()}
+
+
+def _answers(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    row = connection.execute(_IN_RECOVERY).fetchone()
+    assert row is not None
+    in_recovery = row[0]
+    values = {
+        "in_recovery": in_recovery,
+        "replay_lsn": _lsn(row[1]),
+        "replayed_at": row[2],
+        "timeline": row[3],
+        "settings": dict(connection.execute(_SETTINGS).fetchall()),
+    }
+    if not in_recovery:
+        return values
+    return values | {
+        "wait_event": row[4],
+        "pause_state": _pause_state(connection),
+        "receiver": _receiver(connection),
+        "prefetch": _prefetch(connection),
+    }
 
 
 def _pause_state(connection: psycopg.Connection[Any]) -> str | None:
@@ -117,3 +180,24 @@ def _pause_state(connection: psycopg.Connection[Any]) -> str | None:
         return str(row[0]) if row else None
     row = connection.execute("SELECT pg_is_wal_replay_paused()").fetchone()
     return ("paused" if row[0] else "not paused") if row else None
+
+
+def _receiver(connection: psycopg.Connection[Any]) -> Receiver | None:
+    row = connection.execute(_RECEIVER).fetchone()
+    if row is None:
+        return None
+    status, sender, received, sent = row
+    return Receiver(status=status, sender=sender, received_lsn=_lsn(received), sent_lsn=_lsn(sent))
+
+
+def _prefetch(connection: psycopg.Connection[Any]) -> Prefetch | None:
+    if connection.info.server_version < 150000:
+        return None
+    row = connection.execute(_PREFETCH).fetchone()
+    if row is None:
+        return None
+    return Prefetch(wal_distance_bytes=row[0], block_distance=row[1], io_depth=row[2])
+
+
+def _lsn(text: str | None) -> int | None:
+    return parse_lsn(text) if text else None

@@ -7,23 +7,67 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from agent.watch.notices import Notice
 from parsers.errors import Unparsed
 from parsers.log_stream import StreamItem
 from parsers.lsn import format_lsn
 from parsers.recovery_events import FILE_MISSING, RecoveryEvent
+from rules.outcome import Outcome
 from rules.restore_summary import Summary
 
 _OWN_KEYS: Final = frozenset({"at", "event", "source"})
 
 
-def render_item(item: StreamItem, source: str) -> str:
-    """One line for one thing that the log said."""
+def render_item(item: StreamItem | Notice) -> str:
+    """One line for one thing that the log said, or that the watcher has to say."""
+    if isinstance(item, Notice):
+        return _dump(notice_document(item))
     if isinstance(item, Unparsed):
         return _dump(
-            {"at": None, "event": "unparsed", "source": source,
+            {"at": None, "event": "unparsed", "source": "log",
              "text": item.text, "reason": item.reason}
         )  # fmt: skip
-    return _dump(event_document(item, source))
+    return _dump(event_document(item, "log"))
+
+
+def notice_document(notice: Notice) -> dict[str, Any]:
+    """A prediction, something foreseen, a stall, a contradiction."""
+    document: dict[str, Any] = {
+        "at": _instant(notice.at),
+        "event": notice.event,
+        "source": notice.source,
+        "text": notice.text,
+    }
+    if notice.event == "foreseen":
+        document["fails"] = notice.fails
+    if notice.event in ("foreseen", "stalled"):
+        document["next_command"] = notice.next_command
+    if notice.stall_kind is not None:
+        document["kind"] = notice.stall_kind
+    if notice.outcome is not None:
+        document |= _outcome(notice.outcome)
+    return document
+
+
+def _outcome(outcome: Outcome) -> dict[str, Any]:
+    """A prediction, in the words of pitr-check's target."""
+    stop = outcome.stop
+    return {
+        "outcome": outcome.outcome,
+        "reachable": outcome.reachable,
+        "ending": outcome.ending.value if outcome.ending else None,
+        "fatal": outcome.fatal,
+        "reason": outcome.reason,
+        "stop": {
+            "position": stop.position if stop else None,
+            "kind": stop.kind if stop else None,
+            "xid": stop.xid if stop else None,
+            "lsn": _lsn(stop.lsn if stop else None),
+            "time": _instant(stop.time if stop else None),
+            "name": stop.name if stop else None,
+        },
+        "new_timeline": outcome.new_timeline,
+    }
 
 
 def event_document(event: RecoveryEvent, source: str) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from agent.watch.follow import Follower
+from agent.watch.follow import Follower, Item
 from agent.watch.lines import Line, screen_lines, verdict_line
 from agent.watch.live import follow
-from parsers.log_stream import StreamItem
+from agent.watch.present import Presenter
 
 if TYPE_CHECKING:
     from agent.cli.watch import Options
@@ -21,16 +21,17 @@ if TYPE_CHECKING:
 def watch_screen(options: Options) -> int:
     """Draw until the restore has ended or the person leaves; the last screen stays."""
     follower = Follower(options)
+    presenter = Presenter(follower)
     console = Console(highlight=False)
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
-        def show(items: list[StreamItem]) -> None:
-            lines = screen_lines(follower.view(), console.width)
+        def show(items: list[Item]) -> None:
+            lines = screen_lines(presenter.view(), console.width)
             live.update(Group(*map(_text, lines)), refresh=True)
 
         follow(follower, show)
     follower.finish()
-    _print_lines(console, screen_lines(follower.view(), console.width))
+    _print_lines(console, screen_lines(presenter.view(), console.width))
     _print_lines(console, [verdict_line(follower.summary)])
     return follower.summary.verdict.status
 

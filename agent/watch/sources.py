@@ -6,8 +6,8 @@ settings give the log, the configuration files give the target, the prefix and t
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
@@ -20,7 +20,6 @@ from agent.cli.entry import CannotCheck
 from agent.watch.settings import read_settings
 
 _TRUE: Final = frozenset({"on", "true", "yes", "1", "t", "y"})
-_ARCHIVE: Final = re.compile(r"""(?P<directory>/[^\s'"%|;&<>]*?)/%f""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +32,13 @@ class Sources:
     settings: Mapping[str, str]
     postmaster_pid: int | None
     dsn: str | None
-    archive: str | None
+    archives: tuple[str, ...]  # where restore_command shows that it copies from
+    absent_places: tuple[str, ...] = ()  # and there is nothing
     complaint: str | None = None  # a syntax error in the configuration files
-
-    @property
-    def target(self) -> tuple[str, str] | None:
-        """The recovery target that is configured: its type and text."""
-        for kind in ("time", "lsn", "xid", "name"):
-            value = self.settings.get(f"recovery_target_{kind}")
-            if value:
-                return kind, value
-        if self.settings.get("recovery_target"):
-            return "immediate", self.settings["recovery_target"]
-        return None
 
 
 NOTHING: Final = Sources(
-    log=None, prefix=None, zone=None, settings={}, postmaster_pid=None, dsn=None, archive=None
+    log=None, prefix=None, zone=None, settings={}, postmaster_pid=None, dsn=None, archives=()
 )
 
 
@@ -62,6 +51,7 @@ def find_sources(pgdata: Path | None) -> Sources:
     command_line = _command_line(postmaster)
     found = read_settings(pgdata, command_line)
     settings = found.values
+    archives, absent = _places(pgdata, settings.get("restore_command", ""))
     return Sources(
         log=_log(pgdata, settings, postmaster),
         prefix=settings.get("log_line_prefix"),
@@ -69,7 +59,8 @@ def find_sources(pgdata: Path | None) -> Sources:
         settings=settings,
         postmaster_pid=postmaster.pid if postmaster else None,
         dsn=_dsn(pgdata),
-        archive=_archive(settings.get("restore_command", "")),
+        archives=archives,
+        absent_places=absent,
         complaint=found.complaint,
     )
 
@@ -154,7 +145,37 @@ def _dsn(pgdata: Path) -> str | None:
     return f"host={host} port={lines[3]} user={user} dbname=postgres"
 
 
-def _archive(restore_command: str) -> str | None:
-    """The directory that restore_command copies from, when it shows one."""
-    match = _ARCHIVE.search(restore_command)
-    return match["directory"] if match and Path(match["directory"]).is_dir() else None
+def _places(pgdata: Path, restore_command: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The directories that restore_command copies from, as far as it shows; else the absent ones.
+
+    The server runs it in the data directory. A place that may not be looked at is left out.
+    """
+    there: list[str] = []
+    absent: list[str] = []
+    for place in dict.fromkeys(_places_in(restore_command)):
+        path = pgdata / place
+        try:
+            (there if path.is_dir() else absent).append(str(path))
+        except PermissionError:
+            continue
+    return tuple(there), tuple(absent) if not there else ()
+
+
+def _places_in(command: str) -> Iterator[str]:
+    """`/archive` of `cp /archive/%f %p`, and of `fetch-wal --archive /archive %f %p`."""
+    words = shlex.shlex(command, posix=True, punctuation_chars=True)
+    words.whitespace_split = True
+    before = ""
+    try:
+        for word in words:
+            if "/%f" in word:
+                place = word[: word.index("/%f")].rpartition("=")[2]
+                if place and not set("%$`:") & set(place):
+                    yield place
+            elif before == "--archive":
+                yield word
+            elif word.startswith("--archive="):
+                yield word.removeprefix("--archive=")
+            before = word
+    except ValueError:
+        return  # a quote that is not closed: the shell will say so

@@ -8,6 +8,10 @@ from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.recovery_events import FieldValue, RecoveryEvent
+from rules.outcome import Ending
+from rules.outcome import Stop as PredictedStop
+from rules.restore_forecast import Forecast
+from rules.restore_summary import Stop
 
 
 def in_words(event: RecoveryEvent) -> str:
@@ -105,3 +109,41 @@ _WORDS: Final[dict[str, _Words]] = {
         f"{e.text('abbreviation')} means several zones: give --log-timezone for the times"
     ),
 }
+
+
+def stop_words(stop: Stop | PredictedStop) -> str:
+    """A stop point, predicted or real: `before the commit of transaction 732 (…), at 0/4046FB0`."""
+    where = f", at {format_lsn(stop.lsn)}" if stop.lsn is not None else ""
+    time = f" ({instant(stop.time)})" if stop.time else ""
+    if stop.kind in ("commit", "abort"):
+        return f"{stop.position} the {stop.kind} of transaction {stop.xid}{time}{where}"
+    if stop.kind == "restore_point":
+        return f'at restore point "{stop.name}"{time}{where}'
+    if stop.kind == "lsn":
+        return f"{stop.position} the record{where}"
+    if stop.kind == "consistency":
+        return f"as soon as the data are consistent{where}"
+    return f"where the WAL ends{where}"
+
+
+_THEN: Final = {
+    Ending.PROMOTED: "then opens for writing",
+    Ending.PAUSED: "then waits, paused",
+    Ending.SHUT_DOWN: "then shuts down",
+}
+
+
+def forecast_words(forecast: Forecast) -> str:
+    """The prediction in one line."""
+    outcome = forecast.outcome
+    if outcome.outcome == "unknown":
+        return f"cannot be said: {outcome.reason}"
+    if forecast.waits:
+        return "goes on until somebody promotes: a standby"
+    if outcome.outcome == "fails":
+        where = f" at {format_lsn(outcome.replayed_lsn)}" if outcome.replayed_lsn else ""
+        return f"fails{where}"
+    assert outcome.stop is not None
+    then = f", {_THEN[outcome.ending]}" if outcome.ending else ""
+    timeline = f" as timeline {outcome.new_timeline}" if outcome.new_timeline else ""
+    return f"stops {stop_words(outcome.stop)}{then}{timeline}"

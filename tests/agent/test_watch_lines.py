@@ -33,16 +33,20 @@ def view(name: str, *, lines: int | None = None, progress: Progress | None = Non
         phase=str(attempt.phase.value),
         phase_seconds=3,
         target=describe_target(attempt),
+        predicted=None,
         summary=summary,
         progress=progress or Progress(),
         replayed_at=None,
         segment=None,
         segment_doing=None,
         timeline=1,
+        receiver=None,
+        prefetch=None,
         recent=tuple(items[-2:]),
+        notices=(),
         notes=(),
         checks=checks if lines is None else (),
-        stop=stop_words(summary) if summary.stop.kind else None,
+        stop=stop_words(summary.stop) if summary.stop.kind else None,
     )
 
 
@@ -53,7 +57,7 @@ def screen(shown: View, width: int = 100) -> list[str]:
 def test_while_it_replays() -> None:
     progress = Progress(
         start_lsn=0x3000028, replayed_lsn=0x4000000, goal_lsn=0x6000000,
-        goal="the end of the archive", bytes_per_second=8 << 20,
+        goal="the end of the archive", bytes_per_second=8 << 20, slowest=7 << 20, fastest=8 << 20,
     )  # fmt: skip
     assert screen(view("laboratory_name.log", lines=12, progress=progress)) == [
         "pitr-watch  /data",
@@ -61,7 +65,7 @@ def test_while_it_replays() -> None:
         "phase        replaying  (3s)",
         'target       restore point "punto_laboratorio"',
         "WAL          at 0/4000000 of 0/6000000 (the end of the archive)",
-        "             [#############...........................]  33%  8.0 MiB/s  4s to go",
+        "             [#############...........................]  33%  8.0 MiB/s  about 5s to go",
         "segments     (2 restored from the archive)",
         "timeline     1",
         "",
@@ -112,6 +116,7 @@ def test_the_pace_is_that_of_the_last_minute_and_of_one_attempt() -> None:
     assert pace.bytes_per_second == 100
     pace.add(3, 50)  # it started again
     assert pace.bytes_per_second is None
-    progress = Progress(start_lsn=0, replayed_lsn=50, goal_lsn=100, bytes_per_second=10)
-    assert (progress.fraction, progress.eta_seconds) == (0.5, 5)
+    progress = Progress(start_lsn=0, replayed_lsn=50, goal_lsn=100, slowest=5, fastest=10)
+    assert (progress.fraction, progress.eta_bounds_seconds) == (0.5, (5, 10))
+    assert progress.eta == "5s to 10s to go"
     assert Progress(start_lsn=5, replayed_lsn=5, goal_lsn=5).fraction is None

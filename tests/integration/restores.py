@@ -182,6 +182,12 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
+def segment_of_the_fourth_commit(story: Story) -> str:
+    """The segment, of 1 MiB, that the fourth commit lies in."""
+    low = int(story.commits[3].after_lsn.split("/")[1], 16) - 1
+    return f"{1:08X}{0:08X}{low >> 20:08X}"
+
+
 def copy_archive(story: Story, name: str) -> Path:
     """A copy of the archive to damage, which the server's account may read."""
     copy = story.primary.home.parent / f"archive-{name}-{next(story.restores)}"

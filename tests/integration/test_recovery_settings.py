@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from rules.goal import read_goal
-from rules.recovery import simulate
-from rules.restore import Server
 from rules.target import Target
+from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
 from tests.histories import commit, prepare
-from tests.restoring import read_restore
 
 pytestmark = every_major
 
@@ -26,25 +23,58 @@ def test_settings_lower_than_those_of_the_backup(story: Story) -> None:
 
 
 def test_settings_that_were_raised_behind_the_backup(story: Story) -> None:
-    """The server pauses there, and dies when it is told to go on; before it, all is well."""
+    """14 and later pause there, and die when they are told to go on; before it, all is well."""
+    pauses = story.major >= 14
     story.take_backup()
     with story.life.connect() as connection:
         commit(story.life, connection)
-    story.life.cluster.configure(max_connections=130)
+    story.life.cluster.configure(max_connections=130, max_worker_processes=20)
     story.life.cluster.stop()
     story.life.cluster.start()
     with story.life.connect() as connection:
         commit(story.life, connection)
     story.life.finish()
-    first, last = story.life.rows.values()
-    story.check(Target(type="xid", value=str(first)), max_connections=100)
-    story.check(Target(type="xid", value=str(last)), max_connections=100, hot_standby=False)
-    server = Server(major=story.major, parameters={"max_connections": 100})
-    given = read_restore(story.backup, story.archive, server)
-    outcome = simulate(given, read_goal(Target(type="xid", value=str(last))))
-    assert outcome.outcome == "fails" and "max_connections = 100" in outcome.reason
-    if story.major == 13:
-        story.check(Target(type="xid", value=str(last)), max_connections=100)
+    first, last = (Target(type="xid", value=str(xid)) for xid in story.life.rows.values())
+    given = {"max_connections": 100, "max_worker_processes": 8}
+    story.check(first, **given)
+    story.check(last, hot_standby=False, **given)
+    for target in (last, Target(type="name", value="nowhere")):
+        outcome, observed = story.check(target, **given)
+        assert (outcome.paused_lsn is not None) is observed.paused_for_settings is pauses
+        assert outcome.outcome == "fails" and "max_connections = 100" in outcome.reason
+    assert outcome.remedy and "max_connections = 130" in outcome.remedy
+    outcome, _ = story.check(last, max_connections=130, max_worker_processes=19)
+    assert "max_worker_processes = 19" in outcome.reason
+    checked = pitr_check(
+        "--archive", story.archive, "--backup", story.backup, "--format", "json",
+        "--target-xid", last.value,
+    )  # fmt: skip
+    said = checked.json["target"]
+    needs = {"max_connections": "130", "max_worker_processes": "20"}
+    assert (said["outcome"], said["needs"]) == ("opens", needs)
+    assert "max_connections = '130'" in said["settings"]
+    assert "recovery_needs_settings" in checked.findings and checked.status == 1
+    assert story.check(last, **needs)[0].reachable
+
+
+def test_a_restart_lets_everybody_in_before_it_raises_settings(story: Story) -> None:
+    """Its checkpoint, a shutdown's, ends the wait for transactions that were open at the backup."""
+    with story.life.connect() as other:
+        other.execute("BEGIN")
+        story.life.insert(other)
+        for number in range(70):
+            other.execute(f"SAVEPOINT s{number}")
+            other.execute("INSERT INTO seen VALUES (0)")
+        story.take_backup()
+    story.life.cluster.configure(max_connections=130)
+    story.life.cluster.stop("immediate")
+    story.life.cluster.start()
+    with story.life.connect() as connection:
+        commit(story.life, connection)
+    story.life.finish()
+    outcome, _ = story.check(Target(), max_connections=100)
+    assert outcome.outcome == "fails"
+    assert (outcome.paused_lsn is not None) is (story.major >= 14)
 
 
 def test_more_prepared_transactions_than_the_server_has_room_for(story: Story) -> None:

@@ -15,6 +15,7 @@ from tests.integration.restores import (
     paused,
     promoted,
     restore,
+    segment_of_the_fourth_commit,
     wait_until,
     watch,
 )
@@ -55,10 +56,7 @@ def test_a_target_beyond_the_archive_fails(restore_story: Story) -> None:
 
 def damaged(story: Story, name: str) -> tuple[Path, str]:
     """A copy of the archive and the segment of the fourth commit in it."""
-    archive = copy_archive(story, name)
-    segments = sorted(path.name for path in archive.iterdir() if len(path.name) == 24)
-    low = int(story.commits[3].after_lsn.split("/")[1], 16) - 1
-    return archive, f"{1:08X}{0:08X}{low >> 20:08X}" if segments else ""
+    return copy_archive(story, name), segment_of_the_fourth_commit(story)
 
 
 def test_a_gap_before_the_target_fails_and_names_the_segment(restore_story: Story) -> None:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from pathlib import Path
 
 import pytest
 
 from agent.postgres.cluster import Cluster, ServerFailed
-from agent.watch.probe import probe
-from agent.watch.sources import find_sources
-from rules.restore_foresight import DataDirectory, foresee
+from agent.watch.lookout import Lookout
+from agent.watch.outlook import directory_of
+from rules.restore_foresight import foresee
 from tests.integration.restores import Story
 
 pytestmark = pytest.mark.pg("== 16")
 
 
 def foreseen(pgdata: Path) -> list[str]:
-    sources, reading = find_sources(pgdata), probe(pgdata, None, None)
-    return list(
-        foresee(
-            DataDirectory(
-                settings=sources.settings,
-                recovery_signal=bool(reading.recovery_signal),
-                standby_signal=bool(reading.standby_signal),
-                backup_label=bool(reading.backup_label),
-                control=reading.control,
-                complaint=sources.complaint,
-            )
-        )
-    )
+    found = list(foresee(directory_of(Lookout(pgdata, None).look())))
+    assert all(each.next_command for each in found)
+    return [each.text for each in found]
 
 
 def prepared(story: Story, **settings: str | int | bool) -> Cluster:
@@ -85,12 +76,78 @@ def test_a_configuration_that_does_not_parse(restore_story: Story) -> None:
 
 
 def test_archiving_into_the_archive_it_is_restored_from(restore_story: Story) -> None:
+    archive = restore_story.archive
     cluster = prepared(
-        restore_story, restore_command="cp /nowhere/wal/%f %p", archive_mode="on",
-        archive_command="cp %p /nowhere/wal/%f",
+        restore_story, restore_command=f"cp {archive}/%f %p", archive_mode="on",
+        archive_command=f"cp %p {archive}/%f",
     )  # fmt: skip
     (line,) = foreseen(cluster.data)
-    assert "will archive into /nowhere/wal" in line
+    assert f"will archive into {archive}" in line
+
+
+def test_an_archive_that_is_not_mounted(restore_story: Story) -> None:
+    cluster = prepared(restore_story, restore_command="cp /nowhere/wal/%f %p")
+    shutil.rmtree(cluster.data / "pg_wal")
+    (cluster.data / "pg_wal").mkdir()
+    cluster.account.own(cluster.data / "pg_wal")
+    (line,) = foreseen(cluster.data)
+    assert "copies from /nowhere/wal" in line
+    assert "could not locate required checkpoint record" in refuses(cluster)
+
+
+def test_a_directory_that_others_may_read(restore_story: Story) -> None:
+    cluster = prepared(restore_story)
+    cluster.data.chmod(0o755)
+    (line,) = foreseen(cluster.data)
+    assert "mode 0755" in line
+    assert "has invalid permissions" in refuses(cluster)
+
+
+def test_a_label_with_the_line_ends_of_another_system(restore_story: Story) -> None:
+    cluster = prepared(restore_story)
+    label = cluster.data / "backup_label"
+    label.write_bytes(label.read_bytes().replace(b"\n", b"\r\n"))
+    (line,) = foreseen(cluster.data)
+    assert "refuse backup_label" in line
+    assert 'invalid data in file "backup_label"' in refuses(cluster)
+
+
+def test_a_recovery_conf_of_old_times(restore_story: Story) -> None:
+    cluster = prepared(restore_story)
+    (cluster.data / "recovery.conf").touch()
+    (line,) = foreseen(cluster.data)
+    assert "recovery.conf" in line
+    assert 'using recovery command file "recovery.conf" is not supported' in refuses(cluster)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"recovery_target_time": "yesterday"}, "invalid value for parameter"),
+        ({"recovery_target_name": "x" * 64}, "invalid value for parameter"),
+        ({"recovery_target_lsn": "0x12"}, "invalid value for parameter"),
+        ({"recovery_target_timeline": "new"}, "recovery target timeline 0 does not exist"),
+        ({"recovery_target_xid": "one"}, "to XID 0"),
+    ],
+)
+def test_a_target_that_the_server_cannot_read(
+    restore_story: Story, settings: dict[str, str], words: str
+) -> None:
+    cluster = prepared(restore_story, **settings)
+    (line,) = foreseen(cluster.data)
+    assert "the recovery target cannot be read" in line
+    assert words in refuses(cluster)
+
+
+def test_a_pause_without_hot_standby_is_a_shutdown(restore_story: Story) -> None:
+    archive = restore_story.archive
+    cluster = prepared(
+        restore_story, restore_command=f"cp {archive}/%f %p", hot_standby=False,
+        recovery_target_name=restore_story.restore_point,
+    )  # fmt: skip
+    (line,) = foreseen(cluster.data)
+    assert "shut down, not pause" in line
+    assert "shutdown at recovery target" in refuses(cluster)
 
 
 def test_no_signal_file(restore_story: Story) -> None:

@@ -3,76 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
-import os
-import pty
-import select
 import signal
 import statistics
-import struct
-import subprocess
-import sys
-import termios
-import threading
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import pyte
 import pytest
 
-from agent.postgres.cluster import Cluster, ServerFailed
+from agent.postgres.cluster import ServerFailed
 from tests.integration.restores import Story, promoted, wait_until
+from tests.watching import Job, Screen, prepared
 
-PROGRAM = (sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())")
 pytestmark = pytest.mark.pg("== 16")
-
-
-@contextlib.contextmanager
-def prepared(story: Story, **settings: str | int | bool) -> Iterator[Cluster]:
-    """A restore that is ready to be started."""
-    home = story.primary.home.parent / f"l{next(story.restores)}"
-    cluster = Cluster(story.primary.installation, home, story.primary.account)
-    cluster.restore_from(
-        story.backup,
-        restore_command=f"sleep 0.2; cp {story.archive}/%f %p",
-        fsync=False,
-        **settings,
-    )
-    try:
-        yield cluster
-    finally:
-        cluster.stop("immediate")
-
-
-class Job:
-    """pitr-watch --format json, read line by line as it prints."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments, "--format", "json"], stdout=subprocess.PIPE, text=True
-        )
-        self.lines: list[tuple[datetime, dict[str, Any]]] = []
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append((datetime.now(UTC), json.loads(line)))
-
-    def end(self, seconds: float = 40) -> int:
-        try:
-            return self.process.wait(seconds)
-        finally:
-            self.process.kill()
-            self._reader.join()
-
-    def names(self) -> list[str]:
-        return [line["event"] for _, line in self.lines]
 
 
 def test_a_job_follows_a_restore_that_is_not_started_yet(restore_story: Story) -> None:
@@ -140,40 +83,6 @@ def test_a_job_ends_at_a_pause_and_at_an_open_server(restore_story: Story) -> No
         job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
         assert job.end() == 0
         assert job.lines[-1][1]["outcome"] == "none"
-
-
-class Screen:
-    """pitr-watch in a terminal of 100 by 30, its screen as text."""
-
-    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30) -> None:
-        self._screen = pyte.Screen(columns, rows)
-        self._stream = pyte.ByteStream(self._screen)
-        self._master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(rows)}
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
-        )
-        os.close(slave)
-
-    @property
-    def text(self) -> str:
-        while select.select([self._master], [], [], 0)[0]:
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:
-                break
-            if not data:
-                break
-            self._stream.feed(data)
-        return "\n".join(line.rstrip() for line in self._screen.display)
-
-    def wait_for(self, words: str, seconds: float = 30) -> str:
-        deadline = time.monotonic() + seconds
-        while words not in self.text:
-            assert time.monotonic() < deadline, self.text
-            time.sleep(0.05)
-        return self.text
 
 
 def test_a_person_sees_the_pause_what_to_type_and_the_end(restore_story: Story) -> None:

@@ -128,6 +128,35 @@ def test_syslog_envelopes_are_taken_off_and_chunks_joined() -> None:
     assert isinstance(pause, RecoveryEvent) and pause.hint and pause.pid == 4364
 
 
+def test_mixed_chunks_are_sorted_by_process_and_other_programs_are_passed_over() -> None:
+    text = (
+        "Nov 22 12:46:40 db1 postgres[7]: [9-1] 2026-11-22 12:46:40.700 UTC [7] LOG:  "
+        "archive recovery complete\n"
+        "Nov 22 12:46:40 db1 postgres[4364]: [3-1] 2026-11-22 12:46:40.700 UTC [4364] LOG:  "
+        "redo starts at\n"
+        "Nov 22 12:46:40 db1 cron[99]: (root) CMD (LOG:  redo starts at 0/99)\n"
+        "Nov 22 12:46:40 db1 kernel: [ 12.3] LOG:  redo starts at 0/99\n"
+        "Nov 22 12:46:40 db1 postgres[7]: [9-2] 2026-11-22 12:46:40.700 UTC [7] STATEMENT:  DO\n"
+        "Nov 22 12:46:40 db1 postgres[4364]: [3-2]  0/28\n"
+    )
+    (redo,) = events(text, None)
+    assert isinstance(redo, RecoveryEvent) and redo.lsn() == 0x28
+
+
+def test_a_journal_of_the_servers_stderr_is_read_and_not_proven() -> None:
+    text = (
+        "Nov 22 12:46:40 db1 postgres[7000]: 2026-11-22 12:46:40.700 UTC [4364] LOG:  "
+        "pausing at the end of recovery\n"
+        "Nov 22 12:46:40 db1 postgres[7000]: 2026-11-22 12:46:40.700 UTC [4364] HINT:  "
+        "Execute pg_wal_replay_resume() to promote.\n"
+        "Nov 22 12:46:40 db1 postgres[7000]: 2026-11-22 12:46:40.700 UTC [7000] LOG:  "
+        "received fast shutdown request\n"
+    )
+    pause, request = events(text, None)
+    assert isinstance(pause, RecoveryEvent) and pause.hint and not pause.proven
+    assert isinstance(request, RecoveryEvent) and request.name == "shutdown_requested"
+
+
 def test_a_wrapped_record_of_an_operator_is_read() -> None:
     text = (
         '{"level":"info","logger":"postgres","msg":"record","record":{"log_time":'

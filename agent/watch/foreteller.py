@@ -1,0 +1,186 @@
+"""The predictor in a process beside the view: asked once, answering again when the archive grows.
+
+It runs at low priority, and what it reads the server then finds in the page cache. Nothing in the
+view waits for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final
+
+from agent.archive.directory import NotAnArchive
+from agent.backups.describe import NotABackup
+from agent.watch.foretell import Question, Unpredictable, foretell, list_archives
+from parsers.errors import ParseError
+from rules.facts import ArchiveFacts
+from rules.restore_forecast import Forecast
+
+_LIST_SECONDS: Final = 30.0  # between two listings, and longer where one takes long
+_SHARE: Final = 5  # it works a fifth of the time at the most
+_NICENESS: Final = 10
+_GOODBYE_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """One listing."""
+
+    names: tuple[str, ...] = ()  # of segments, sorted
+    segment_size: int | None = None  # bytes
+    complaint: str | None = None  # why there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadSoFar:
+    """The predictor is at this segment."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoForecast:
+    """The predictor could not be asked."""
+
+    why: str
+
+
+Word = Archived | ReadSoFar | NoForecast | Forecast
+
+
+# -- the side of the view -------------------------------------------------------------------------
+
+
+class Foreteller:
+    """One question at a time, and the latest answers to it. Never blocks, but for `wait_listed`."""
+
+    def __init__(self) -> None:
+        self.archived: Archived | None = None
+        self.forecast: Forecast | None = None
+        self.reading: str | None = None  # the segment that is being read for the forecast
+        self.complaint: str | None = None  # why there is no forecast
+        self._asked: Question | None = None
+        self._process: BaseProcess | None = None
+        self._pipe: Connection | None = None
+
+    @property
+    def asked(self) -> Question | None:
+        return self._asked
+
+    def consider(self, question: Question) -> None:
+        """Ask, unless it was asked already. A label that is gone has been read by the server."""
+        if self._asked is not None and question.label is None:
+            question = replace(question, label=self._asked.label)
+        if question != self._asked:
+            self.ask(question)
+
+    def ask(self, question: Question) -> None:
+        """Drop the question before, and ask this one."""
+        self.close()
+        self._asked, self.forecast, self.complaint, self.reading = question, None, None, None
+        context = multiprocessing.get_context("forkserver")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(question, theirs), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def receive(self) -> None:
+        """Take what was answered since the last call."""
+        pipe = self._pipe
+        with contextlib.suppress(EOFError, OSError):
+            while pipe is not None and pipe.poll():
+                self._take(pipe.recv())
+
+    def wait_listed(self, seconds: float) -> None:
+        """Give the first listing this long to come."""
+        deadline = time.monotonic() + seconds
+        while self._process is not None and self.archived is None:
+            self.receive()
+            if time.monotonic() > deadline or not self._process.is_alive():
+                self.receive()
+                return
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        process, self._process = self._process, None
+        pipe, self._pipe = self._pipe, None
+        if process is not None:
+            process.terminate()
+            process.join(_GOODBYE_SECONDS)
+        if pipe is not None:
+            pipe.close()
+
+    def _take(self, word: Word) -> None:
+        match word:
+            case Archived():
+                self.archived = word
+            case ReadSoFar():
+                self.reading = word.segment
+            case NoForecast():
+                self.complaint, self.reading = word.why, None
+            case Forecast():
+                self.forecast, self.complaint, self.reading = word, None, None
+
+
+# -- the process ----------------------------------------------------------------------------------
+
+
+def _serve(question: Question, pipe: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the view, which ends this one
+    os.nice(_NICENESS)
+    try:
+        _answer_again_and_again(question, pipe)
+    except (OSError, EOFError):
+        return  # the view is gone
+    except Exception as error:  # the boundary of this job: the view says that nothing is foreseen
+        pipe.send(NoForecast(why=f"unexpected {type(error).__name__}: {error}"))
+
+
+def _answer_again_and_again(question: Question, pipe: Connection) -> None:
+    before: ArchiveFacts | None = None
+    settled = False
+    while True:
+        began = time.monotonic()
+        listing = _list(question, pipe)
+        if listing is not None and not _same(listing, before):
+            names = tuple(sorted(listing.segments))
+            pipe.send(Archived(names=names, segment_size=listing.segment_size_bytes))
+            before = listing
+            if question.label is not None and not settled:
+                settled = _answer(question, listing, pipe)
+        if pipe.poll(max(_LIST_SECONDS, _SHARE * (time.monotonic() - began))):
+            return
+
+
+def _list(question: Question, pipe: Connection) -> ArchiveFacts | None:
+    try:
+        return list_archives(question.archives)
+    except NotAnArchive as error:
+        pipe.send(Archived(complaint=str(error)))
+        return None
+
+
+def _same(listing: ArchiveFacts, before: ArchiveFacts | None) -> bool:
+    return before is not None and (listing.segments, listing.histories) == (
+        before.segments,
+        before.histories,
+    )
+
+
+def _answer(question: Question, listing: ArchiveFacts, pipe: Connection) -> bool:
+    """Predict; tell whether more WAL cannot change the answer."""
+    try:
+        forecast = foretell(question, listing, lambda name: pipe.send(ReadSoFar(segment=name)))
+    except (NotABackup, ParseError, Unpredictable) as error:
+        pipe.send(NoForecast(why=str(error)))
+        return False
+    pipe.send(forecast)
+    return not forecast.depends_on_the_end

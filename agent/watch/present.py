@@ -1,0 +1,178 @@
+"""All that a screen shows of a restore, put together from what its follower knows."""
+
+from __future__ import annotations
+
+import time
+
+from agent.watch.follow import Follower
+from agent.watch.lines import View
+from agent.watch.progress import Progress
+from agent.watch.words import forecast_words, stop_words
+from parsers.errors import ParseError
+from parsers.segment import parse_segment_name
+from rules.restore_causes import describe_target
+from rules.restore_forecast import agrees
+from rules.restore_settings import target_in
+from rules.restore_state import Phase
+
+_OVER = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
+
+
+class Presenter:
+    """Turns a follower into views; it remembers since when a phase lasts."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self._phase: tuple[str, float] = ("", time.monotonic())
+
+    def view(self) -> View:
+        """All that a screen shows now."""
+        follower = self._follower
+        summary, attempt, reading = (
+            follower.summary,
+            follower.restore.attempt,
+            follower.look.reading,
+        )
+        over = attempt.phase in _OVER
+        replays = follower.replays and attempt.phase not in _OVER
+        return View(
+            where=str(follower.options.pgdata or follower.options.log),
+            phase=self._phase_words(),
+            phase_seconds=time.monotonic() - self._phase[1],
+            target=self._target_words(),
+            predicted=self._predicted(),
+            summary=summary,
+            progress=self._progress(replays),
+            replayed_at=reading.replayed_at,
+            segment=reading.segment if replays else None,
+            segment_doing=_doing(follower) if replays else None,
+            timeline=reading.timeline,
+            receiver=reading.receiver if replays else None,
+            prefetch=reading.prefetch if replays else None,
+            recent=tuple(follower.recent),
+            notices=tuple(each for each in follower.notices() if each.event != "prediction"),
+            notes=tuple(self._notes()),
+            checks=follower.checks if over else (),
+            stop=stop_words(summary.stop) if summary.stop.kind is not None else None,
+        )
+
+    # -- phase and target ------------------------------------------------------------------------
+
+    def _phase_words(self) -> str:
+        words = self._phase_now()
+        if words != self._phase[0]:
+            self._phase = (words, time.monotonic())
+        return words
+
+    def _phase_now(self) -> str:
+        """By the log; where it does not tell, by SQL, the processes and pg_control."""
+        follower = self._follower
+        attempt, reading = follower.restore.attempt, follower.look.reading
+        if attempt.phase is not Phase.NONE:
+            return str(attempt.phase.value)
+        if reading.in_recovery:
+            state = " and paused" if reading.pause_state == "paused" else ""
+            return f"recovering{state} (by SQL; the log does not tell)"
+        if reading.running is False:
+            return "the server has not started yet"
+        if reading.segment is not None:
+            return f"{reading.doing} WAL (by the process title; the log does not tell)"
+        if follower.tail is None:
+            state = f" (pg_control: {reading.control.state.text})" if reading.control else ""
+            return f"running{state}; its log was not found: give --log"
+        return "running" if reading.running else "waiting for the log to tell"
+
+    def _target_words(self) -> str:
+        follower = self._follower
+        attempt, settings = follower.restore.attempt, follower.look.sources.settings
+        configured = target_in(settings)
+        has_target = configured.type != "none"
+        suffix = f"  (then {configured.action})" if has_target else ""
+        if attempt.target_type is not None:
+            return describe_target(attempt) + (suffix if attempt.target_type != "none" else "")
+        if has_target:
+            return (
+                f"{configured.type} {configured.value or ''}".rstrip() + f"{suffix}  (configured)"
+            )
+        return "not known yet" if not settings else "none configured: the end of WAL"
+
+    # -- prediction and progress -----------------------------------------------------------------
+
+    def _predicted(self) -> str | None:
+        follower = self._follower
+        forecast = follower.forecast
+        if forecast is None:
+            if follower.foretelling is not None and follower.replays:
+                return f"being worked out: reading {follower.foretelling}"
+            return None
+        said = {True: "  (it did)", False: "  (it did NOT)", None: ""}
+        return forecast_words(forecast) + said[agrees(forecast, follower.summary)]
+
+    def _progress(self, replays: bool) -> Progress:
+        follower = self._follower
+        goal_lsn, goal = self._goal() if replays else (None, None)
+        slowest, fastest = follower.pace.range
+        reading = follower.look.reading
+        return Progress(
+            start_lsn=follower.restore.attempt.redo_start_lsn,
+            replayed_lsn=reading.position_lsn if replays else reading.replay_lsn,
+            goal_lsn=goal_lsn,
+            goal=goal,
+            bytes_per_second=follower.pace.bytes_per_second,
+            slowest=slowest,
+            fastest=fastest,
+        )
+
+    def _goal(self) -> tuple[int | None, str | None]:
+        """Where replay goes to: the predicted stop, the target's LSN, or the archive's end."""
+        follower = self._follower
+        forecast, attempt = follower.forecast, follower.restore.attempt
+        if forecast is not None and forecast.goal_lsn is not None:
+            return forecast.goal_lsn, forecast.goal
+        receiver = follower.look.reading.receiver
+        if receiver is not None and receiver.sent_lsn is not None:
+            return receiver.sent_lsn, "what the sender has"
+        if attempt.target_type == "lsn" and isinstance(attempt.target_value, int):
+            return attempt.target_value, "the target"
+        return self._archive_end(), "the end of the archive"
+
+    def _archive_end(self) -> int | None:
+        archived = self._follower.archived
+        if archived is None or not archived.names or archived.segment_size is None:
+            return None
+        newest = max(archived.names, key=lambda name: name[8:])
+        try:
+            _, number = parse_segment_name(newest, archived.segment_size)
+        except ParseError:
+            return None
+        return (number + 1) * archived.segment_size
+
+    def _notes(self) -> list[str]:
+        """What is not known, and why."""
+        follower = self._follower
+        attempt, reading = follower.restore.attempt, follower.look.reading
+        notes: list[str] = []
+        archived = follower.archived
+        if archived is not None and archived.complaint:
+            notes.append(f"the archive cannot be listed: {archived.complaint}")
+        if follower.no_forecast and follower.replays:
+            notes.append(f"no prediction: {follower.no_forecast}")
+        if follower.gone_at is not None and not follower.ended:
+            notes.append("the server's process is gone")
+        if reading.sql_error and attempt.phase in (Phase.READ_ONLY, Phase.PAUSED_AT_TARGET):
+            notes.append(f"SQL cannot be asked: {reading.sql_error}")
+        age = time.monotonic() - follower.look.at
+        if age > _OLD_LOOK_SECONDS:
+            notes.append(f"looking at the server hangs since {age:.0f} s")
+        return notes
+
+
+_OLD_LOOK_SECONDS = 10.0
+
+
+def _doing(follower: Follower) -> str | None:
+    """What goes on with the current segment, in a word."""
+    reading = follower.look.reading
+    if reading.command is not None:
+        return "fetching"
+    return {"recovering": "applying", "waiting for": "waiting for"}.get(reading.doing or "")

@@ -1,0 +1,25 @@
+"""Recovery reaches the target only with settings that the backup does not have.
+
+Why it matters
+    A restore that is configured as the backup is pauses or dies on the way. Where max_connections
+    and its like were raised behind the backup, the server pauses at that record with "hot standby
+    is not possible because of insufficient parameter settings" (13 dies there) and dies when it is
+    resumed; directories in pg_tblspc make it panic; reading ahead finds damage too early.
+What to do
+    Put these settings into postgresql.auto.conf before the restore: the block to paste has them.
+    allow_in_place_tablespaces and recovery_prefetch may go once it is over.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.target import TargetFacts
+
+
+@check(severity=Severity.WARNING)
+def recovery_needs_settings(target: TargetFacts) -> Iterator[Found]:
+    needs = target.prediction.needs if target.prediction else {}
+    if needs:
+        said = ", ".join(f"{name} = {value}" for name, value in sorted(needs.items()))
+        yield Found(f"recovery needs {said}: the backup is not configured so", settings=said)

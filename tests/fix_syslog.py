@@ -1,0 +1,80 @@
+"""A syslog daemon of the test's own: rsyslogd on /dev/log, where this machine has none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fix_postgres import IN_CI
+
+_SOCKET = Path("/dev/log")  # the C library's syslog() knows no other
+# rsyslog's own templates: RFC 3164 with either time, and RFC 5424.
+TEMPLATES = {
+    "traditional": "RSYSLOG_TraditionalFileFormat",
+    "file": "RSYSLOG_FileFormat",
+    "protocol": "RSYSLOG_SyslogProtocol23Format",
+}
+_CONFIGURATION = """
+module(load="imuxsock" SysSock.Use="off")
+input(type="imuxsock" Socket="{socket}" RateLimit.Interval="0" CreatePath="off")
+{actions}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Syslog:
+    """Where the daemon writes: one file a template."""
+
+    directory: Path
+
+    def file(self, template: str) -> Path:
+        return self.directory / f"{template}.log"
+
+    def wait_for(self, text: str, *, seconds: float = 20) -> None:
+        """Wait until every file holds the text."""
+        deadline = time.monotonic() + seconds
+        while not all(text in self._read(template) for template in TEMPLATES):
+            assert time.monotonic() < deadline, f"syslog did not write {text!r}"
+            time.sleep(0.05)
+
+    def _read(self, template: str) -> str:
+        path = self.file(template)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+
+@pytest.fixture
+def syslog(tmp_path: Path) -> Iterator[Syslog]:
+    program = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin")
+    if program is None:
+        assert not IN_CI, "rsyslogd (Debian package rsyslog) must be there in CI"
+        pytest.skip("rsyslogd is not installed")
+    if _SOCKET.exists() or not os.access(_SOCKET.parent, os.W_OK):
+        pytest.skip("this machine has a syslog of its own, or /dev is not ours to write")
+    configuration = tmp_path / "rsyslog.conf"
+    actions = (
+        f'action(type="omfile" file="{tmp_path / name}.log" template="{template}")'
+        for name, template in TEMPLATES.items()
+    )
+    configuration.write_text(_CONFIGURATION.format(socket=_SOCKET, actions="\n".join(actions)))
+    daemon = subprocess.Popen(
+        [program, "-n", "-f", str(configuration), "-i", str(tmp_path / "rsyslogd.pid")],
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(200):
+            if _SOCKET.exists():
+                break
+            time.sleep(0.05)
+        _SOCKET.chmod(0o666)
+        yield Syslog(tmp_path)
+    finally:
+        daemon.terminate()
+        daemon.wait(20)
+        _SOCKET.unlink(missing_ok=True)

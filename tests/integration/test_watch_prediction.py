@@ -1,0 +1,149 @@
+"""What pitr-watch predicts of a restore before it happens, and that the server then does it."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.postgres.cluster import ServerFailed
+from tests.integration.restores import (
+    Story,
+    copy_archive,
+    paused,
+    segment_of_the_fourth_commit,
+    wait_until,
+)
+from tests.watching import Job, Screen, prepared
+
+pytestmark = pytest.mark.pg("== 16")
+
+
+def test_the_stop_is_predicted_before_the_start(restore_story: Story) -> None:
+    story = restore_story
+    target = (story.commits[2].time + timedelta(milliseconds=1)).isoformat()
+    with prepared(story, recovery_target_time=target, recovery_target_action="promote") as cluster:
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        predicted = job.wait_for("prediction")
+        cluster.start()
+        assert job.end() == 0
+        assert (predicted["outcome"], predicted["ending"]) == ("opens", "promoted")
+        assert predicted["stop"]["xid"] == story.commits[3].xid
+        summary = job.lines[-1][1]
+        assert summary["stop"] == predicted["stop"]
+        assert summary["new_timeline"] == predicted["new_timeline"]
+        assert job.of("foreseen") == []
+
+
+def test_a_target_that_the_archive_does_not_reach_is_told_before(restore_story: Story) -> None:
+    story = restore_story
+    archive = copy_archive(story, "gap")
+    segment = segment_of_the_fourth_commit(story)
+    (archive / segment).unlink()
+    with prepared(story, archive=archive, recovery_target_xid=str(story.commits[4].xid)) as cluster:
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        foreseen = job.wait_for("foreseen")
+        assert foreseen["fails"] is True
+        assert foreseen["source"] == "prediction"
+        assert segment in foreseen["text"]
+        with contextlib.suppress(ServerFailed):
+            cluster.start()
+        assert job.end() == 2
+        summary = job.lines[-1][1]
+        assert summary["fatal_message"] in foreseen["text"]
+        assert segment in summary["cause"]
+
+
+def test_a_gap_that_the_server_will_take_for_the_end_is_told_before(restore_story: Story) -> None:
+    story = restore_story
+    archive = copy_archive(story, "silent")
+    segment = segment_of_the_fourth_commit(story)
+    (archive / segment).unlink()
+    with prepared(story, archive=archive) as cluster:
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        foreseen = job.wait_for("foreseen")
+        assert foreseen["fails"] is False
+        assert segment in foreseen["text"]
+        cluster.start()
+        assert job.end() == 2
+        summary = job.lines[-1][1]
+        assert summary["outcome"] == "promoted"
+        assert "gap" in summary["cause"] and segment in summary["cause"]
+
+
+def test_damage_in_the_middle_is_told_before_and_after(restore_story: Story) -> None:
+    story = restore_story
+    archive = copy_archive(story, "damage")
+    segment = segment_of_the_fourth_commit(story)
+    data = bytearray((archive / segment).read_bytes())
+    data[0x60] ^= 0xFF
+    (archive / segment).write_bytes(data)
+    with prepared(story, archive=archive) as cluster:
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        foreseen = job.wait_for("foreseen")
+        assert segment in foreseen["text"] or "checksum" in foreseen["text"]
+        cluster.start()
+        assert job.end() == 2
+        summary = job.lines[-1][1]
+        assert summary["outcome"] == "promoted"
+        assert f"damage in {segment}" in summary["cause"]
+
+
+def test_who_comes_late_is_told_the_same(restore_story: Story) -> None:
+    """The server has renamed backup_label already."""
+    story = restore_story
+    name = story.restore_point
+    with prepared(
+        story, recovery_target_name=name, recovery_target_action="promote", pause=1.0
+    ) as cluster:
+        cluster.run("pg_ctl", "start", "-W", "-D", str(cluster.data), "-l", str(cluster.log), "-s")
+        wait_until(lambda: (cluster.data / "backup_label.old").exists())
+        screen = Screen("--pgdata", str(cluster.data), columns=120)
+        shown = screen.wait_for("the predicted stop)")
+        assert f'stops at restore point "{name}"' in shown
+        assert "[" in shown and "%" in shown
+        end = screen.wait_for("verdict: PROMOTED, the target was reached")
+        assert "(it did)" in end
+
+
+def test_a_standby_with_a_target_is_predicted(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, recovery_target_xid=str(story.commits[3].xid)) as cluster:
+        (cluster.data / "recovery.signal").unlink()
+        cluster.signal("standby.signal")
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        predicted = job.wait_for("prediction")
+        assert predicted["stop"]["xid"] == story.commits[3].xid
+        cluster.start()
+        wait_until(lambda: paused(cluster))
+        assert job.end() == 0
+        summary = job.lines[-1][1]
+        assert (summary["outcome"], summary["reached_target"]) == ("paused", True)
+        assert summary["stop"]["xid"] == story.commits[3].xid
+
+
+def test_what_was_predicted_of_an_archive_that_grows(restore_story: Story, tmp_path: Path) -> None:
+    """A target beyond a segment that is still to come: the prediction follows the archive."""
+    from agent.watch.foretell import Question, foretell, list_archives
+    from rules.target import Target
+
+    story = restore_story
+    archive = copy_archive(story, "grows")
+    held = segment_of_the_fourth_commit(story)
+    content = (archive / held).read_bytes()
+    (archive / held).unlink()
+    question = Question(
+        archives=(str(archive),),
+        pgdata=story.backup,
+        label=(story.backup / "backup_label").read_bytes(),
+        target=Target(type="xid", value=str(story.commits[4].xid)),
+    )
+    before = foretell(question, list_archives(question.archives))
+    assert before.outcome.outcome == "fails" and before.depends_on_the_end
+    (archive / held).write_bytes(content)
+    after = foretell(question, list_archives(question.archives))
+    assert after.outcome.stop is not None
+    assert after.outcome.stop.xid == story.commits[4].xid
+    assert not after.depends_on_the_end

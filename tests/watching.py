@@ -1,0 +1,121 @@
+"""pitr-watch as its users have it: a job that reads its JSON, a person before its screen."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyte
+
+from agent.postgres.cluster import Cluster
+from tests.integration.restores import Story
+
+PROGRAM = (sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())")
+
+
+@contextlib.contextmanager
+def prepared(
+    story: Story, *, archive: Path | None = None, pause: float = 0.2, **settings: str | int | bool
+) -> Iterator[Cluster]:
+    """A restore that is ready to be started; each segment takes `pause` seconds to come."""
+    home = story.primary.home.parent / f"l{next(story.restores)}"
+    cluster = Cluster(story.primary.installation, home, story.primary.account)
+    cluster.restore_from(
+        story.backup,
+        **{
+            "restore_command": f"sleep {pause}; cp {archive or story.archive}/%f %p",
+            "fsync": False,
+            **settings,
+        },
+    )
+    try:
+        yield cluster
+    finally:
+        cluster.stop("immediate")
+
+
+class Job:
+    """pitr-watch --format json, read line by line as it prints."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments, "--format", "json"], stdout=subprocess.PIPE, text=True
+        )
+        self.lines: list[tuple[datetime, dict[str, Any]]] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append((datetime.now(UTC), json.loads(line)))
+
+    def end(self, seconds: float = 40) -> int:
+        try:
+            return self.process.wait(seconds)
+        finally:
+            self.process.kill()
+            self._reader.join()
+
+    def names(self) -> list[str]:
+        return [line["event"] for _, line in self.lines]
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        """The events of this name so far."""
+        return [line for _, line in self.lines if line["event"] == name]
+
+    def wait_for(self, name: str, seconds: float = 30) -> dict[str, Any]:
+        """The first event of this name, which may be still to come."""
+        deadline = time.monotonic() + seconds
+        while not self.of(name):
+            assert time.monotonic() < deadline, self.lines
+            time.sleep(0.05)
+        return self.of(name)[0]
+
+
+class Screen:
+    """pitr-watch in a terminal of 100 by 30, its screen as text."""
+
+    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30) -> None:
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.ByteStream(self._screen)
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(rows)}
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
+        )
+        os.close(slave)
+
+    @property
+    def text(self) -> str:
+        while select.select([self._master], [], [], 0)[0]:
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self._stream.feed(data)
+        return "\n".join(line.rstrip() for line in self._screen.display)
+
+    def wait_for(self, words: str, seconds: float = 30) -> str:
+        deadline = time.monotonic() + seconds
+        while words not in self.text:
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.05)
+        return self.text
