@@ -194,6 +194,10 @@ class WatchedCluster:
         await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
         self.judge()
 
+    def mute(self) -> None:
+        """Say nothing more: another takes its place, or nobody watches it."""
+        self._on_alerts = lambda name, before, after: None
+
     def close(self) -> None:
         for connection, worker in self._lanes.values():
             if not worker.hangs:

@@ -7,6 +7,7 @@ import asyncio
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,7 @@ def _fetch_wal(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from agent.config_file import load_config
     from agent.service import Service
 
     config = _load(arguments.config)
@@ -103,6 +105,7 @@ def _run(arguments: argparse.Namespace) -> int:
     configure_logging(arguments.log_level, arguments.log_format)
     service = Service(
         config,
+        partial(load_config, arguments.config),
         listen_address=arguments.listen_address,
         telemetry_path=arguments.telemetry_path,
     )
@@ -147,7 +150,7 @@ def _rules(arguments: argparse.Namespace) -> int:
 
 
 def _load(path: Path) -> Config:
-    from agent.config import ConfigError, load_config
+    from agent.config_file import ConfigError, load_config
 
     try:
         return load_config(path)

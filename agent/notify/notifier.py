@@ -9,9 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+from agent.config_alerts import AlertsConfig
 from agent.notify.delivery import Delivery
 from agent.notify.memory import AlertMemory
-from agent.notify.receiver import Receiver
+from agent.notify.registry import make_receivers
 from rules.alert_state import Alert, Alerts, AlertState
 from rules.check import Check
 from rules.notifications import Notification, firing, newly_told, notify_of
@@ -24,25 +25,33 @@ _SAVE_SECONDS: Final = 10.0  # how often what could not be written is tried agai
 class Notifier:
     """Remembers what alerts do, and has each receiver told. Belongs to the event loop."""
 
-    def __init__(
-        self,
-        memory: AlertMemory,
-        checks: Mapping[str, Check],
-        receivers: Mapping[str, Receiver],
-        runbooks_url: str,
-    ) -> None:
+    def __init__(self, memory: AlertMemory) -> None:
         self._memory = memory
+        self._checks: Mapping[str, Check] = {}
+        self._config = AlertsConfig()
+        self.deliveries: list[Delivery] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def configure(self, config: AlertsConfig, checks: Mapping[str, Check]) -> None:
+        """Tell these receivers from now on; one that is new hears what fires already."""
         self._checks = checks
-        self._runbooks_url = runbooks_url
+        unchanged = config.notify == self._config.notify and self.deliveries
+        self._config = config
+        if unchanged:
+            return
+        self._stop()
+        receivers = make_receivers(config.notify)
         self.deliveries = [
-            Delivery(receiver, name, memory, self._standing) for name, receiver in receivers.items()
+            Delivery(receiver, name, self._memory, self._standing)
+            for name, receiver in receivers.items()
         ]
         identities = [receiver.identity for receiver in receivers.values()]
-        memory.forget_receivers_but(identities)
+        self._memory.forget_receivers_but(identities)
         for identity in identities:
-            if not memory.knows(identity):
-                memory.add(identity, self._firing())
-        memory.save()
+            if not self._memory.knows(identity):
+                self._memory.add(identity, self._firing())
+        self._memory.save()
+        self._tasks = [asyncio.ensure_future(delivery.run()) for delivery in self.deliveries]
 
     def advanced(self, cluster: str, before: Alerts, after: Alerts) -> None:
         """A cluster was judged."""
@@ -63,13 +72,22 @@ class Notifier:
             self._tell([self._notification(cluster, a) for a in over if a.id in self._checks])
 
     async def run(self) -> None:
-        """Tell everybody, until cancelled."""
-        await asyncio.gather(self._save(), *(delivery.run() for delivery in self.deliveries))
+        """Write what could not be written at once, until cancelled."""
+        while True:
+            await asyncio.sleep(_SAVE_SECONDS)
+            self._memory.save()
 
     def close(self) -> None:
+        """Tell nobody any more; what was not told is remembered, if there is a file."""
         for delivery in self.deliveries:
             if delivery.waiting_count and not self._memory.lasts:
                 log.warning("%s: %d not told, and lost", delivery.name, delivery.waiting_count)
+        self._stop()
+
+    def _stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for delivery in self.deliveries:
             delivery.close()
 
     def _tell(self, notifications: list[Notification]) -> None:
@@ -80,11 +98,6 @@ class Notifier:
         if notifications:
             for delivery in self.deliveries:
                 delivery.wake()
-
-    async def _save(self) -> None:
-        while True:
-            await asyncio.sleep(_SAVE_SECONDS)
-            self._memory.save()
 
     def _standing(self) -> list[Notification]:
         """What fires, and what ended a short while ago, of all clusters."""
@@ -99,7 +112,7 @@ class Notifier:
         return [notification for notification in self._standing() if not notification.resolved]
 
     def _notification(self, cluster: str, alert: Alert) -> Notification:
-        return notify_of(cluster, alert, self._checks[alert.id], self._runbooks_url)
+        return notify_of(cluster, alert, self._checks[alert.id], self._config.runbooks_url)
 
 
 _NO_MORE: Final = "The cluster is watched no more."
