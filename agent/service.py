@@ -18,6 +18,7 @@ from agent.notify.notifier import Notifier
 from agent.own_metrics import OwnCollector, Reloads
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
+from agent.web.config import WebConfig
 from agent.web.server import WebServer
 from rules.alert_state import Alerts
 from rules.check import Check, hold_for, load_catalogue
@@ -35,7 +36,8 @@ class Service:
     def __init__(
         self,
         config: Config,
-        load: Callable[[], Config],
+        load: Callable[[], tuple[Config, WebConfig]],
+        web: WebConfig,
         *,
         listen_address: str,
         telemetry_path: str,
@@ -48,7 +50,7 @@ class Service:
         self._notifier = Notifier(self._memory)
         self._reloads = Reloads()
         own = OwnCollector(self._notifier, self._reloads)
-        self._web = WebServer(self._clusters.all, listen_address, telemetry_path, (own,))
+        self._web = WebServer(self._clusters.all, listen_address, telemetry_path, (own,), web)
 
     async def run(self, on_ready: Callable[[str], None] = lambda url: None) -> None:
         """Serve until told to stop. `on_ready` gets the base URL once it is served.
@@ -68,7 +70,10 @@ class Service:
             running = asyncio.gather(
                 self._schedule.run(), self._notifier.run(), self._reload_when(reload)
             )
+            running.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
+            if running.done():  # it never ends by itself but with what nobody foresaw
+                running.result()
             log.info("stopping")
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -82,8 +87,9 @@ class Service:
             await asked.wait()
             asked.clear()
             try:
-                config = await asyncio.to_thread(self._load)
-            except ConfigError as error:
+                config, web = await asyncio.to_thread(self._load)
+                self._web.use(web)
+            except (ConfigError, OSError) as error:
                 for line in str(error).splitlines():
                     log.error("the configuration is not reloaded: %s", line)
                 self._reloads.failed()
