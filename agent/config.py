@@ -7,16 +7,28 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
+    BeforeValidator,
     Field,
     field_validator,
     model_validator,
 )
 
+from agent.archive.limits import REVERIFY_SECONDS
 from agent.config_alerts import AlertsConfig
 from agent.config_values import Seconds, Strict
+from agent.rates import parse_rate
 from parsers.segment import parse_wal_name
 from rules.facts import Objectives
 from rules.sequence import AcknowledgedGap
+
+
+def _bytes_per_second(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a rate: write 50MB/s")
+    return parse_rate(value)
+
+
+BytesPerSecond = Annotated[float, BeforeValidator(_bytes_per_second), Field(gt=0)]
 
 
 class ArchiveConfig(Strict):
@@ -96,6 +108,8 @@ class ClusterConfig(Strict):
     poll: Seconds | None = None
     scan: Seconds | None = None
     timeout: Seconds | None = None
+    reverify: Seconds | None = None
+    io_limit: BytesPerSecond | None = None
     depth: Literal["names", "headers", "records"] | None = None
 
     @field_validator("log_timezone")
@@ -123,6 +137,8 @@ class DefaultsConfig(Strict):
     scan: Seconds = 300.0
     depth: Literal["names", "headers", "records"] = "records"
     timeout: Seconds = 10.0
+    reverify: Seconds = REVERIFY_SECONDS
+    io_limit: BytesPerSecond | None = None
 
 
 class IncludedConfig(Strict):
@@ -142,7 +158,7 @@ class Config(Strict):
 
     def resolved(self) -> tuple[ClusterConfig, ...]:
         """The clusters with the defaults filled in."""
-        fields = ("poll", "scan", "depth", "timeout")
+        fields = ("poll", "scan", "depth", "timeout", "reverify", "io_limit")
         return tuple(
             cluster.model_copy(
                 update={

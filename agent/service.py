@@ -13,6 +13,7 @@ from typing import Final
 from agent.clusters import Clusters
 from agent.config import ClusterConfig, Config
 from agent.config_file import ConfigError
+from agent.ledger.store import Ledger
 from agent.notify.memory import AlertMemory
 from agent.notify.notifier import Notifier
 from agent.own_metrics import OwnCollector, Reloads
@@ -44,7 +45,8 @@ class Service:
     ) -> None:
         self._config = config
         self._load = load
-        self._memory = AlertMemory(alerts_file(self._config))
+        self._memory = AlertMemory(alerts_file(config))
+        self._ledger = Ledger(str(config.ledger), log.warning) if config.ledger else None
         self._schedule = Schedule()
         self._clusters = Clusters(self._schedule, self._make_cluster)
         self._notifier = Notifier(self._memory)
@@ -81,6 +83,8 @@ class Service:
         self._clusters.close()
         self._notifier.close()
         self._memory.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
     async def _reload_when(self, asked: asyncio.Event) -> None:
         while True:
@@ -111,7 +115,13 @@ class Service:
 
     def _make_cluster(self, config: ClusterConfig, checks: Mapping[str, Check]) -> WatchedCluster:
         alerts: Alerts = self._memory.alerts_of(config.name)
-        return WatchedCluster(config, checks, alerts=alerts, on_alerts=self._notifier.advanced)
+        return WatchedCluster(
+            config,
+            checks,
+            alerts=alerts,
+            on_alerts=self._notifier.advanced,
+            ledger=self._ledger,
+        )
 
 
 def alerts_file(config: Config) -> Path | None:

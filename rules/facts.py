@@ -199,6 +199,15 @@ class SegmentCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file that holds something else than when it was read before, and was sound."""
+
+    segment: str
+    url: str
+    verified_at: datetime  # when what it held before was read last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFacts:
     """What reading the archived segments said, and how far the reading got."""
 
@@ -208,6 +217,8 @@ class ScanFacts:
     damaged: tuple[DamagedSegment, ...]
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
     copies: tuple[SegmentCopy, ...] = ()
+    changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
+    read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
 
 
 class WalNeed(NamedTuple):
