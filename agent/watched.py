@@ -11,12 +11,14 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from agent.archive.directory import list_archive
-from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.archive.limits import Limits
+from agent.archive.scanner import SegmentReader, files_of, scan_facts, segments_to_read
 from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
+from agent.ledger.store import Ledger
 from agent.over_time import OverTime
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
@@ -63,6 +65,7 @@ class WatchedCluster:
         checks: Mapping[str, Check],
         *,
         alerts: Alerts | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -74,7 +77,8 @@ class WatchedCluster:
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
         self.alerts: Alerts = alerts or {}
-        self._reader = SegmentReader()
+        limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
+        self._reader = SegmentReader(ledger=ledger, limits=limits)
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
         self._timeout_seconds = timeout
@@ -276,14 +280,19 @@ class WatchedCluster:
         found = self.fact(BackupsFacts)
         backups = found.backups if found else ()
         files = segments_to_read(archive, backups)
-        self._reader.forget_all_but(files.values())
         readings = await self._reader.read(
             archive, files, size, depth, budget_seconds=self.config.scan
         )
+        await self._reader.forget_all_but(files_of(archive))
         control = self.fact(ControlFacts)
         tree = timeline_tree(archive, backups)
-        self.facts[ScanFacts] = scan_facts(
-            readings, depth, tree, size, control.system_identifier if control else None
+        identifier = control.system_identifier if control else None
+        await self._take(
+            "segments",
+            ScanFacts,
+            self._workers["windows"],
+            partial(scan_facts, readings, depth, tree, size, identifier),
+            deadline_seconds=self.config.scan,
         )
         if depth == "records" and not backups and found is not None:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from parsers.wal_damage import DamageKind
@@ -11,6 +11,7 @@ from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
+from rules.drill import DrillFacts
 from rules.evidence import (
     ElsewhereFacts,
     Evidence,
@@ -93,6 +94,7 @@ class Report:
     restore_points: tuple[PlacedRestorePoint, ...]
     target: TargetFacts
     findings: tuple[Finding, ...]
+    drill: DrillFacts | None = None  # None: none was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,14 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target=target,
         findings=findings,
     )
+
+
+def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -> Report:
+    """The report with what a drill adds to it."""
+    facts: dict[type, object] = {DrillFacts: drill}
+    evidence = Evidence(now=report.question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    findings = _ranked((*report.findings, *judge(evidence, checks).findings))
+    return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))
 
 
 def find_gain(

@@ -45,6 +45,11 @@ class Memory:
         kept = set(files)
         self._known = {key: scan for key, scan in self._known.items() if key[0].file in kept}
 
+    @property
+    def is_due(self) -> bool:
+        """True when there is enough to write down."""
+        return False
+
     def flush(self) -> None:
         """Write down what is not written down yet."""
 
@@ -114,7 +119,8 @@ class LedgerMemory(Memory):
             scanned.sound, digest, at,
         )  # fmt: skip
         self._pending.append((known, packed))
-        self._flush_when_due()
+        if len(self._pending) == 1:
+            self._pending_since = monotonic()
         return super().keep(job, scanned)
 
     def forget_all_but(self, files: Iterable[ArchivedFile]) -> None:
@@ -127,12 +133,10 @@ class LedgerMemory(Memory):
         if pending:
             self._ledger.write(pending)
 
-    def _flush_when_due(self) -> None:
-        if len(self._pending) == 1:
-            self._pending_since = monotonic()
+    @property
+    def is_due(self) -> bool:
         late = monotonic() - self._pending_since >= _BATCH_SECONDS
-        if late or len(self._pending) >= _BATCH_FILES:
-            self.flush()
+        return bool(self._pending) and (late or len(self._pending) >= _BATCH_FILES)
 
 
 def _sound_content(row: FileRow) -> tuple[bytes, datetime] | None:

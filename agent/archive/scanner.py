@@ -12,7 +12,9 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from threading import Thread
 from typing import Final
 
@@ -28,6 +30,7 @@ from agent.archive.readings import (
     scan_facts,
 )
 from agent.archive.round import Round
+from agent.deadline import DeadlinePassed, Worker
 from agent.ledger.store import Ledger
 from parsers.segment import ENCRYPTION_SUFFIXES
 from parsers.wal_damage import DamageKind
@@ -37,11 +40,13 @@ from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 __all__ = [
     "SegmentReader",
     "SegmentReadings",
+    "files_of",
     "read_segment",
     "scan_facts",
     "segments_to_read",
 ]
 
+_LEDGER_SECONDS: Final = 30.0  # how long to wait for the ledger, which is a file
 _FAREWELL_SECONDS: Final = 2.0  # how long the thread that minds ended workers gets to end itself
 _BUDGET: Final = "not read yet: the time for this round was used up"
 
@@ -69,6 +74,7 @@ class SegmentReader:
         self._limits = limits
         self._packs = ledger is not None
         self._memory = LedgerMemory(ledger) if ledger else Memory()
+        self._thread = Worker("ledger")
 
     async def read(
         self,
@@ -83,7 +89,8 @@ class SegmentReader:
         """Read what is not known yet, newest first, until the budget (None: unlimited) is over."""
         readings = SegmentReadings()
         wanted = list(_jobs(archive, files))
-        self._memory.begin((job.file for job in wanted), segment_size, depth)
+        begin = partial(self._memory.begin, [job.file for job in wanted], segment_size, depth)
+        await self._ask_ledger(begin)
         jobs = list(self._sort_out(wanted, readings))
         old = self._grown_old(wanted)
         task = Round(readings, segment_size, depth, budget_seconds, archive.listed_at, self._limits)
@@ -92,7 +99,7 @@ class SegmentReader:
                 await self._read_all(jobs, old, task, on_progress)
             finally:
                 self.close()
-                self._memory.flush()
+                await self._ask_ledger(self._memory.flush)
         readings.arrange({job.file: place for place, job in enumerate(wanted) if job.compare})
         return readings
 
@@ -108,6 +115,7 @@ class SegmentReader:
         while jobs and not task.is_over:
             batch, jobs = jobs[: 4 * self._workers], jobs[4 * self._workers :]
             await self._read_batch(batch, task)
+            await self._flush_when_due()
             done += len(batch)
             on_progress(done, total)
         for job in jobs:
@@ -116,12 +124,13 @@ class SegmentReader:
         while old and not task.is_over:
             batch, old = old[: 4 * self._workers], old[4 * self._workers :]
             await self._read_again(batch, task)
+            await self._flush_when_due()
             done += len(batch)
             on_progress(done, total)
 
-    def forget_all_but(self, files: Iterable[ArchivedFile]) -> None:
+    async def forget_all_but(self, files: Iterable[ArchivedFile]) -> None:
         """Drop what is remembered of files that are no more."""
-        self._memory.forget_all_but(files)
+        await self._ask_ledger(partial(self._memory.forget_all_but, list(files)))
 
     def close(self) -> None:
         """End the workers, busy or not, and wait a moment for the thread that minds them.
@@ -140,6 +149,15 @@ class SegmentReader:
             minder.join(_FAREWELL_SECONDS)
 
     # -- how -------------------------------------------------------------------------------------
+
+    async def _ask_ledger(self, call: Callable[[], None]) -> None:
+        """Let nothing that a disk or another process holds up stop the loop."""
+        with suppress(DeadlinePassed):
+            await self._thread.run(_LEDGER_SECONDS, call)
+
+    async def _flush_when_due(self) -> None:
+        if self._memory.is_due:
+            await self._ask_ledger(self._memory.flush)
 
     def _sort_out(self, jobs: Iterable[Job], readings: SegmentReadings) -> Iterator[Job]:
         """Put aside what is known, and what no library here can read."""
@@ -218,6 +236,13 @@ class SegmentReader:
             context.set_forkserver_preload([__name__])  # imported once, not in every worker
             self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
         return self._pool
+
+
+def files_of(archive: ArchiveFacts) -> Iterator[ArchivedFile]:
+    """Every file of a segment, copies too."""
+    yield from archive.segments.values()
+    for copies in archive.copies.values():
+        yield from copies
 
 
 def _jobs(archive: ArchiveFacts, files: Mapping[str, ArchivedFile]) -> Iterator[Job]:

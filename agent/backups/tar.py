@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES
 from agent.archive.directory import NotAnArchive, parse_header
@@ -69,7 +69,7 @@ def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     manifest, _ = read_manifest(pieces)
     if depth == "label":
         return _without_verdict_on_control(describe(str(path), pieces, None, depth))
-    tablespaces = [p for p in sorted(base.parent.iterdir()) if _TABLESPACE.match(p.name)]
+    tablespaces = _tablespace_tars(base.parent)
     for tar in tablespaces:
         found.read(tar, f"pg_tblspc/{tar.name.partition('.')[0]}/")
     bad = [*found.broken, *_absent_tablespaces(found, tablespaces, pieces)]
@@ -78,6 +78,34 @@ def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
         if depth == "checksums":
             bad += _checksums(manifest, found.sizes, [(base, ""), *_prefixed(tablespaces)], found)
     return describe(str(path), pieces, bad, depth)
+
+
+class BackupTar(NamedTuple):
+    """One tar of a backup, and where in the data directory its files belong."""
+
+    path: Path
+    prefix: str  # pg_tblspc/<oid>/ or pg_wal/; empty for the base
+    folder: str = ""  # that a person packed the base under: not a part of the names
+
+
+def tars_of(path: Path) -> list[BackupTar]:
+    """The tars of one backup: base, tablespaces, WAL. Raises NotABackup."""
+    base = path if path.is_file() else base_tar(path)
+    if base is None:
+        raise NotABackup(f"{path}: no base.tar in it")
+    found = _Found(base)
+    found.read(base, "", stop_at_label=True)
+    found.strip_folder()
+    wal = _wal_tar(base.parent)
+    return [
+        BackupTar(base, "", found.folder),
+        *(BackupTar(tar, prefix) for tar, prefix in _prefixed(_tablespace_tars(base.parent))),
+        *([BackupTar(wal, "pg_wal/")] if wal else ()),
+    ]
+
+
+def _tablespace_tars(directory: Path) -> list[Path]:
+    return [path for path in sorted(directory.iterdir()) if _TABLESPACE.match(path.name)]
 
 
 def base_tar(directory: Path) -> Path | None:

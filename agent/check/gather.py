@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from agent.archive.pg_wal import list_pg_wal, still_written
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
+    files_of,
     scan_facts,
     segments_to_read,
 )
@@ -27,7 +28,7 @@ from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
 from rules.backups import close_backups
 from rules.damage import system_identifier_of
-from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts, BackupsFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts
 from rules.report import Gathered
 
 Progress = Callable[[int, int], None]
@@ -134,8 +135,7 @@ async def _read(
     assert archive.segment_size_bytes is not None
     files = segments_to_read(archive, backups)
     reader = SegmentReader(reading.workers, ledger=reading.ledger, limits=reading.limits)
-    reader.forget_all_but(_all_files(archive))
-    return await reader.read(
+    readings = await reader.read(
         archive,
         files,
         archive.segment_size_bytes,
@@ -143,12 +143,8 @@ async def _read(
         budget_seconds=reading.budget_seconds,
         on_progress=on_progress,
     )
-
-
-def _all_files(archive: ArchiveFacts) -> Iterator[ArchivedFile]:
-    yield from archive.segments.values()
-    for copies in archive.copies.values():
-        yield from copies
+    await reader.forget_all_but(files_of(archive))
+    return readings
 
 
 def _with_readings(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent import __version__
-from agent.cli import entry
+from agent.cli import cost, entry
+from agent.cli.drill_options import add_drill_options, drill_asked_for
 
 if TYPE_CHECKING:
-    from agent.check.gather import Reading
     from rules.goal import Goal
     from rules.report import Question, Report
     from rules.target import Target
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Says whether backups can be restored with the WAL that an archive holds, and to where. It reads
 files and nothing else: no server is needed, nothing is written. Only --try-restore-command runs a
-command, the one that a restore would run.
+command, the one that a restore would run, and --drill restores for real, in a place of its own.
 """
 
 _EPILOG = """\
@@ -31,6 +30,7 @@ examples:
   pitr-check --archive /backup/wal --backup /backup/base
   pitr-check --archive /backup/wal --backups /backup --depth headers --format nagios
   pitr-check --config pitr.yaml --cluster laboratorio --format json
+  pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
   pitr-check explain wal_gap
 """
 
@@ -59,7 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     add_sources(parser.add_argument_group("what to look at"))
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
-    _add_cost(parser.add_argument_group("at what cost"))
+    cost.add_options(parser.add_argument_group("at what cost"))
+    add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
         "--format", default="text", choices=("text", "json", "nagios", "prometheus")
     )
@@ -153,48 +154,6 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
     )
 
 
-def _add_cost(cost: argparse._ArgumentGroup) -> None:
-    cost.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes that read segments (default: %(default)s)",
-    )
-    cost.add_argument(
-        "--ledger",
-        metavar="FILE",
-        help="remember there what was read (SQLite); what has not changed since is not read again",
-    )
-    cost.add_argument(
-        "--budget",
-        type=entry.duration,
-        metavar="DURATION",
-        help="how long to read segments, newest first; with a ledger the next run goes on",
-    )
-    cost.add_argument(
-        "--io-limit",
-        type=_rate,
-        metavar="RATE",
-        help="how fast to read segments, all processes together, as 50MB/s",
-    )
-    cost.add_argument(
-        "--reverify",
-        type=entry.duration,
-        metavar="AGE",
-        help="read again what the ledger knows from longer ago (default: 7d)",
-    )
-
-
-def _rate(text: str) -> float:
-    from agent.rates import parse_rate
-
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
 def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
@@ -228,8 +187,7 @@ def complete_sources(arguments: argparse.Namespace) -> None:
         setattr(arguments, name, [_path(url) for url in getattr(arguments, name)])
     if arguments.backups_below:
         arguments.backups_below = _path(arguments.backups_below)
-    if arguments.workers < 1:
-        raise entry.UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+    cost.check(arguments)
 
 
 def _path(url: str) -> str:
@@ -256,10 +214,7 @@ def _take_from_config(arguments: argparse.Namespace) -> None:
     arguments.archives = arguments.archives or [archive.url for archive in cluster.archives]
     if not arguments.backups and not arguments.backups_below and cluster.backups:
         arguments.backups_below = cluster.backups.url
-    if arguments.ledger is None and config.ledger:
-        arguments.ledger = str(config.ledger)
-    arguments.reverify = arguments.reverify or cluster.reverify
-    arguments.io_limit = arguments.io_limit or cluster.io_limit
+    cost.take_from(config, cluster, arguments)
 
 
 def _target(arguments: argparse.Namespace) -> Target:
@@ -307,26 +262,6 @@ def _question(arguments: argparse.Namespace) -> Question:
     return Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
 
 
-def _reading(arguments: argparse.Namespace) -> Reading:
-    from agent.archive.limits import REVERIFY_SECONDS, Limits
-    from agent.check.gather import Reading
-    from agent.ledger.store import Ledger
-
-    def complain(line: str) -> None:
-        print(f"pitr-check: {line}", file=sys.stderr)
-
-    reads = arguments.depth != "names"
-    return Reading(
-        workers=arguments.workers,
-        ledger=Ledger(arguments.ledger, complain) if arguments.ledger and reads else None,
-        limits=Limits(
-            bytes_per_second=arguments.io_limit,
-            reverify_seconds=arguments.reverify or REVERIFY_SECONDS,
-        ),
-        budget_seconds=arguments.budget,
-    )
-
-
 def _check(arguments: argparse.Namespace, question: Question) -> Report:
     from agent.check.progress import progress_bar
     from agent.check.run import Sources, check
@@ -338,9 +273,10 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         backups_below=arguments.backups_below,
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
-        reading=_reading(arguments),
+        reading=cost.reading(arguments),
         on_this_machine=not arguments.other_machine,
     )
+    drill = drill_asked_for(arguments)
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
             question,
@@ -348,6 +284,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
             wait_seconds=arguments.wait,
             on_progress=on_progress,
             try_seconds=arguments.try_timeout if arguments.try_restore_command else None,
+            drill=drill,
         )
 
 

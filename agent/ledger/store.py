@@ -49,7 +49,10 @@ class FileRow(NamedTuple):
 
 
 class Ledger:
-    """A ledger file, open. Its methods never raise for what the file is; one thread at a time."""
+    """A ledger file, closed until `open`. Its methods never raise for what the file is.
+
+    Any thread may call them, one at a time.
+    """
 
     def __init__(self, path: str, complain: Callable[[str], None]) -> None:
         self.path = path
@@ -57,7 +60,7 @@ class Ledger:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._writes = True
-        self.open()
+        self._said = ""
 
     def open(self) -> None:
         """Open the file, if it is not, for a round of reading: what failed may work again."""
@@ -67,6 +70,7 @@ class Ledger:
                 return
             try:
                 self._connection = _open(self.path)
+                self._said = ""
             except (NotALedger, sqlite3.Error, OSError) as error:
                 self._give_up(error)
 
@@ -198,15 +202,18 @@ class Ledger:
             self._writes = False
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            self._complain(
-                f"ledger {self.path}: {_in_words(error)}; what is read now is not written down"
-            )
+            self._say(f"{_in_words(error)}; what is read now is not written down")
         else:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         self._disconnect()
-        self._complain(f"ledger {self.path}: {_in_words(error)}; going on without it")
+        self._say(f"{_in_words(error)}; going on without it")
+
+    def _say(self, line: str) -> None:
+        if line != self._said:  # and not at every round again
+            self._complain(f"ledger {self.path}: {line}")
+        self._said = line
 
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
@@ -245,6 +252,7 @@ _WORDS: Final[Mapping[str, str]] = {
     "database is locked": "somebody else keeps it locked",
     "file is not a database": "not a ledger",
     "database disk image is malformed": "damaged; remove it, it is a cache",
+    "unable to open database file": "cannot be opened or made",
     "attempt to write a readonly database": "it cannot be written",
 }
 
@@ -252,7 +260,8 @@ _WORDS: Final[Mapping[str, str]] = {
 def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be opened: {error.strerror}"
-    return _WORDS.get(str(error), str(error))
+    said = " ".join(str(error).split())
+    return _WORDS.get(said, said[:200])
 
 
 def _checksum(row: FileRow, packed: PackedScan) -> int:
