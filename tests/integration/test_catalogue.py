@@ -332,11 +332,12 @@ def _with_early_control(it: OddBackups) -> Arguments:
     return ["--archive", it.archive, "--backup", it.home / "standby"]
 
 
-# Checks that need a living server, or a restore: the file of their cases.
+# Checks that need a living server, a restore or a story of their own: the file of their cases.
 ELSEWHERE = {
     "archiver_falling_behind": "test_live_settings.py",
     "archiver_never_succeeded": "test_live_settings.py",
     "backup_stale": "test_live_settings.py",
+    "backup_without_label": "test_recovery_unlabelled.py",
     "collector_failing": "test_live_settings.py",
     "drill_damage": "test_drill.py",
     "drill_disagreed": "test_drill.py",
@@ -351,6 +352,7 @@ ELSEWHERE = {
     "restore_stalled": "test_agent_restore.py",
     "tablespace_directory_in_use": "test_recovery_tablespaces.py",
     "tablespace_directory_needed": "test_recovery_tablespaces.py",
+    "wal_arriving": "test_layouts.py",
     "wal_changed": "test_ledger.py",
     "wal_directory_filling": "test_agent.py",
     "window_too_short": "test_live_settings.py",
