@@ -19,23 +19,21 @@ from parsers.wal_facts import (
     Transactions,
 )
 from parsers.wal_page import first_record_lsn
-from parsers.wal_scan import SegmentScan
 from rules.evidence import Branch, Place, PlacesFacts, TimelineBegin, WalEventsFacts
 from rules.goal import Goal
-from rules.restore_points import begin_of, walk_facts
+from rules.restore_points import Walked, begin_of
 from rules.timelines import TimelineTree
 
-Scans = Mapping[str, SegmentScan]
 Written = Mapping[int, Sequence[Transactions]]  # by timeline
 
 
-def collect_events(scans: Scans, tree: TimelineTree, segment_size: int) -> WalEventsFacts:
+def collect_events(walked: Walked, tree: TimelineTree, segment_size: int) -> WalEventsFacts:
     """Walk through everything that was read, once."""
     changes: list[tuple[int, ParameterChange]] = []
     full_pages_off: list[tuple[int, int]] = []
     begins: set[TimelineBegin] = set()
     written: dict[int, list[Transactions]] = defaultdict(list)
-    for timeline, facts in walk_facts(scans, tree, segment_size):
+    for timeline, facts in walked:
         begins.update(_begins(timeline, facts))
         begin = begin_of(tree, timeline)
         written[timeline].append(facts.transactions)
@@ -52,11 +50,11 @@ def collect_events(scans: Scans, tree: TimelineTree, segment_size: int) -> WalEv
     )
 
 
-def find_places(scans: Scans, tree: TimelineTree, segment_size: int, goal: Goal) -> PlacesFacts:
+def find_places(walked: Walked, tree: TimelineTree, goal: Goal) -> PlacesFacts:
     """Where else the WAL has the transaction or restore point of a goal."""
     places = (
         place
-        for timeline, facts in walk_facts(scans, tree, segment_size)
+        for timeline, facts in walked
         for place in _matches(timeline, facts, goal)
         if place.lsn >= begin_of(tree, timeline)
     )
@@ -90,7 +88,8 @@ def _begins(timeline: int, facts: Facts) -> Iterator[TimelineBegin]:
         if isinstance(event, EndOfRecovery):
             at = event.time_us
         elif isinstance(event, CheckpointRecord) and event.shutdown:
-            at = (event.time - int(POSTGRES_EPOCH.timestamp())) * 1_000_000
+            # Cut to the second: what may still be earlier is not called later.
+            at = (event.time + 1 - int(POSTGRES_EPOCH.timestamp())) * 1_000_000 - 1
         else:
             continue
         if event.timeline == timeline and event.previous_timeline != timeline:
