@@ -36,7 +36,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield f"{_WORDS[report.verdict]}: {_answer(report)}"
     yield f"looked at: {_LOOKED[report.question.depth]}"
     for finding in report.findings:
-        yield from _finding(finding)
+        if finding.severity is not Severity.INFO:
+            yield from _finding(finding)
     for archive in report.archives:
         yield ""
         yield from _archive(report, archive)
@@ -51,6 +52,11 @@ def _lines(report: Report) -> Iterator[str]:
     if report.drill is not None:
         yield ""
         yield from drill_lines(report.drill)
+    infos = [finding for finding in report.findings if finding.severity is Severity.INFO]
+    if infos:
+        yield ""
+        yield "worth knowing (pitr-check explain NAME says more)"
+        yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
 
 
 def _answer(report: Report) -> str:
@@ -72,8 +78,7 @@ def _point(lsn: int, at: datetime | None) -> str:
 def _finding(finding: Finding) -> Iterator[str]:
     yield ""
     yield f"{finding.severity.value.upper()} {finding.id}: {finding.summary}"
-    if finding.severity is not Severity.INFO:
-        yield f"  what to do: {finding.remedy}"
+    yield f"  what to do: {finding.remedy}"
 
 
 def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
