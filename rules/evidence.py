@@ -94,6 +94,7 @@ class PlacesFacts:
     """Every place of a transaction or restore point that recovery would not come by."""
 
     places: tuple[Place, ...]
+    near: tuple[str, ...] = ()  # restore points with a name much like the one that is nowhere
 
 
 class TimelineBegin(NamedTuple):
