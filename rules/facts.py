@@ -176,6 +176,7 @@ class ArchiveFacts:
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
     disputed_histories: frozenset[int] = frozenset()  # of which several archives hold another
+    recycled: tuple[str, ...] = ()  # of a pg_wal: names of segments that hold others, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
