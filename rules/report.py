@@ -10,9 +10,11 @@ from parsers.wal_damage import DamageKind
 from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
+from rules.carried_wal import find_carried_damage
 from rules.check import Check, judge
 from rules.drill import DrillFacts
 from rules.evidence import (
+    CarriedWalFacts,
     ElsewhereFacts,
     Evidence,
     PlacesFacts,
@@ -284,7 +286,11 @@ def _read_facts(
     """What the records say, where they were read."""
     if size is None or question.depth != "records":
         return {}
-    facts: dict[type, object] = {WalEventsFacts: collect_events(walked, tree, size)}
+    carried = find_carried_damage(gathered.restores.values(), tree)
+    facts: dict[type, object] = {
+        WalEventsFacts: collect_events(walked, tree, size),
+        CarriedWalFacts: CarriedWalFacts(damaged=tuple(carried)),
+    }
     if target.cause is Cause.NOT_IN_WAL:
         facts[PlacesFacts] = find_places(walked, tree, question.goal)
     return facts

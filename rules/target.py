@@ -12,7 +12,7 @@ from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
-from rules.outcome import Cause, NeededDirectory, Obstacle, Outcome
+from rules.outcome import Cause, LeftOut, NeededDirectory, Obstacle, Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -42,6 +42,7 @@ class TargetFacts:
     reason: str
     cause: Cause | None = None  # None unless it is proven that it cannot be reached
     prediction: Outcome | None = None  # None where the records were not read
+    left_out: LeftOut | None = None  # by a clock that was set back
 
     @property
     def is_proven(self) -> bool:

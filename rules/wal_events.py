@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import combinations
 from typing import Final
 
@@ -67,7 +68,19 @@ def find_places(walked: Walked, tree: TimelineTree, goal: Goal) -> PlacesFacts:
         for place in _matches(timeline, facts, goal)
         if place.lsn >= begin_of(tree, timeline)
     )
-    return PlacesFacts(places=tuple(sorted(set(places))))
+    found = tuple(sorted(set(places)))
+    near = () if found or goal.name is None else _near(goal.name, scans, tree, segment_size)
+    return PlacesFacts(places=found, near=near)
+
+
+def _near(wanted: str, scans: Scans, tree: TimelineTree, segment_size: int) -> tuple[str, ...]:
+    """The names most like one that no restore point has, whatever their case."""
+    names = {
+        point.name.casefold(): point.name
+        for _, facts in walk_facts(scans, tree, segment_size)
+        for point in facts.restore_points
+    }
+    return tuple(names[name] for name in get_close_matches(wanted.casefold(), names, 3))
 
 
 def _matches(timeline: int, facts: Facts, goal: Goal) -> Iterator[Place]:
