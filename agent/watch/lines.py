@@ -34,7 +34,7 @@ class View:
     progress: Progress
     replayed_at: datetime | None
     segment: str | None
-    segment_doing: str | None  # "fetching", "waiting for", "applying"
+    segment_doing: str | None  # "fetching", "waiting for", "applying", "applying, then"
     timeline: int | None
     receiver: Receiver | None
     prefetch: Prefetch | None
