@@ -11,17 +11,20 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from agent.archive.directory import list_archive
-from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.archive.limits import Limits
+from agent.archive.scanner import SegmentReader, files_of, scan_facts, segments_to_read
 from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
+from agent.ledger.store import Ledger
 from agent.over_time import OverTime
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
 from agent.recovery_log import RecoveryLog
+from agent.restored import RestoredAlerts
 from agent.watch.progress import Progress
 from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
@@ -48,6 +51,9 @@ log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
 
+# Called with the cluster's name and its alerts before and after a judgement.
+OnAlerts = Callable[[str, Alerts, Alerts], None]
+
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
     ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
@@ -63,6 +69,8 @@ class WatchedCluster:
         checks: Mapping[str, Check],
         *,
         alerts: Alerts | None = None,
+        on_alerts: OnAlerts = lambda name, before, after: None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -74,7 +82,10 @@ class WatchedCluster:
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
         self.alerts: Alerts = alerts or {}
-        self._reader = SegmentReader()
+        self._restored = RestoredAlerts(self.alerts, checks, config)
+        self._on_alerts = on_alerts
+        limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
+        self._reader = SegmentReader(ledger=ledger, limits=limits)
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
         self._timeout_seconds = timeout
@@ -187,6 +198,10 @@ class WatchedCluster:
         await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
         self.judge()
 
+    def mute(self) -> None:
+        """Say nothing more: another takes its place, or nobody watches it."""
+        self._on_alerts = lambda name, before, after: None
+
     def close(self) -> None:
         for connection, worker in self._lanes.values():
             if not worker.hangs:
@@ -276,14 +291,19 @@ class WatchedCluster:
         found = self.fact(BackupsFacts)
         backups = found.backups if found else ()
         files = segments_to_read(archive, backups)
-        self._reader.forget_all_but(files.values())
         readings = await self._reader.read(
             archive, files, size, depth, budget_seconds=self.config.scan
         )
+        await self._reader.forget_all_but(files_of(archive))
         control = self.fact(ControlFacts)
         tree = timeline_tree(archive, backups)
-        self.facts[ScanFacts] = scan_facts(
-            readings, depth, tree, size, control.system_identifier if control else None
+        identifier = control.system_identifier if control else None
+        await self._take(
+            "segments",
+            ScanFacts,
+            self._workers["windows"],
+            partial(scan_facts, readings, depth, tree, size, identifier),
+            deadline_seconds=self.config.scan,
         )
         if depth == "records" and not backups and found is not None:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
@@ -317,7 +337,9 @@ class WatchedCluster:
         )
         self.known = judgement.known
         self.judged_at = now
-        self.alerts = advance(self.alerts, judgement, self.checks, now)
+        before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
+        self.alerts = advance(before, heard, self.checks, now)
+        self._on_alerts(self.name, before, self.alerts)
         for check in self.findings.keys() - judgement.known.keys():
             self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():

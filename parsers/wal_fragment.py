@@ -24,6 +24,8 @@ from parsers.wal_record import (
 _HEADER_REST: Final = 16
 # A commit of four million subtransactions: beyond it a piece is checked, not decoded.
 MAX_KEPT_BYTES: Final = 16 << 20
+# A row's change with the pages that it may carry: kept whole, whatever it holds.
+_SMALL_BYTES: Final = 32 << 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ def with_total(record: PartialRecord, total: int) -> PartialRecord:
 def _kept(record: PartialRecord, opening: bytes, data: bytes) -> bytes | None:
     if record.kept is None or record.length + len(data) > MAX_KEPT_BYTES:
         return None
-    if len(opening) == RECORD_HEADER_BYTES:
+    if len(opening) == RECORD_HEADER_BYTES and record.total > _SMALL_BYTES:
         header = parse_record_header(opening)
         if not holds_facts(header.rmgr, header.info, record.major):
             return None

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from parsers.errors import ParseError
-from parsers.wal_engine import Batch, open_records
+from parsers.wal_engine import Batch, RecordReader, open_records
 from parsers.wal_page import parse_segment_header
 from parsers.wal_pages import read_pages
 from parsers.wal_record import SWITCH, Rmgr, parse_record_header
@@ -41,19 +41,31 @@ def find_record(
     Records behind damage do not count. Raises ParseError for a buffer that is no segment.
     """
     with memoryview(buffer) as view:
-        header = parse_segment_header(view)
-        size = header.segment_size
-        if len(view) < header.page_size:
-            raise ParseError("segment cut short")
-        pages = min(len(view), size) // header.page_size
-        geometry = Geometry(segment_number * size, size, header.page_size, pages)
-        table = read_pages(view, geometry, header, name_timeline)
-        reader = open_records(view, geometry, header, table)
+        reader = open_segment(view, name_timeline, segment_number)
         for batch in reader.read_all():
-            found = _find(batch, lsn, geometry.end_lsn)
+            found = _find(batch, lsn, reader.geometry.end_lsn)
             if found:
                 return found
         return None
+
+
+def open_segment(
+    view: memoryview, name_timeline: int, segment_number: int, *, verify: bool = True
+) -> RecordReader:
+    """A reader before the first record of a segment. Raises ParseError for what is none.
+
+    `verify=False` is for a segment that was scanned before: see RecordReader.
+    """
+    header = parse_segment_header(view)
+    size = header.segment_size
+    if len(view) < header.page_size:
+        raise ParseError("segment cut short")
+    pages = min(len(view), size) // header.page_size
+    geometry = Geometry(segment_number * size, size, header.page_size, pages)
+    table = read_pages(view, geometry, header, name_timeline)
+    reader = open_records(view, geometry, header, table)
+    reader.verify = verify
+    return reader
 
 
 def _find(batch: Batch, lsn: int, segment_end: int) -> RecordPlace | None:

@@ -42,6 +42,26 @@ def label_time(text: str | None) -> datetime | None:
     return parse_log_time(text, Zone()) if text else None
 
 
+def chain_of(backup: BackupFacts, backups: Sequence[BackupFacts]) -> tuple[BackupFacts, ...] | None:
+    """A full backup and the increments on it up to `backup`; None where one is not there.
+
+    Follows check_backup_label_files in pg_combinebackup.c: each must start where the label of the
+    next says, on that timeline.
+    """
+    chain = [backup]
+    while chain[0].label.incremental_from_lsn is not None and len(chain) <= len(backups):
+        label = chain[0].label
+        wanted = (label.incremental_from_lsn, label.incremental_from_timeline)
+        before = next(
+            (each for each in backups if (each.label.start_lsn, each.label.timeline) == wanted),
+            None,
+        )
+        if before is None or before.bad_files:
+            return None
+        chain.insert(0, before)
+    return tuple(chain) if chain[0].label.incremental_from_lsn is None else None
+
+
 class BackupState(enum.Enum):
     """What is proven of a backup, to the depth at which the archive was looked at."""
 
@@ -101,6 +121,8 @@ def backup_state(
     """Judge one backup by names: a bad file is proof, and so is an increment without its chain."""
     if backup.bad_files or backup.label.incremental_from_lsn is not None:
         return BackupState.NOT_RESTORABLE
+    if backup.unlabelled is not None:
+        return BackupState.UNKNOWN
     size = backup.segment_size_bytes or (sequence.segment_size_bytes if sequence else None)
     missing = missing_segments(backup, archive, size) if size else None
     if missing is None:

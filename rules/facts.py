@@ -94,18 +94,29 @@ class Setting:
     context: str
     source: str
     pending_restart: bool
+    read_from: str = "pg_settings"  # or the file and line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsFacts:
-    """The settings of recovery, archiving and WAL."""
+    """The settings of recovery, archiving and WAL, in the units of pg_settings.
+
+    From a server they are complete. From configuration files only those are known that are written
+    there: a server may be given others on its command line.
+    """
 
     settings: Mapping[str, Setting]
+    of_backup: str | None = None  # whose files they come from; None: a server gave them
 
     def value(self, name: str) -> str | None:
         """A setting's value, None when this major does not have it."""
         setting = self.settings.get(name)
         return setting.setting if setting else None
+
+    def read_from(self, name: str) -> str:
+        """Where a setting was read; empty for one that was not."""
+        setting = self.settings.get(name)
+        return setting.read_from if setting else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +176,7 @@ class ArchiveFacts:
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
     disputed_histories: frozenset[int] = frozenset()  # of which several archives hold another
+    recycled: tuple[str, ...] = ()  # of a pg_wal: names of segments that hold others, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +200,15 @@ class SegmentCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file that holds something else than when it was read before, and was sound."""
+
+    segment: str
+    url: str
+    verified_at: datetime  # when what it held before was read last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFacts:
     """What reading the archived segments said, and how far the reading got."""
 
@@ -197,6 +218,17 @@ class ScanFacts:
     damaged: tuple[DamagedSegment, ...]
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
     copies: tuple[SegmentCopy, ...] = ()
+    changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
+    read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
+    growing: frozenset[str] = frozenset()  # unread, because they may still be written to
+
+    @property
+    def arriving(self) -> frozenset[str]:
+        """Those of `growing` that are the newest of their timeline."""
+        newest: dict[str, str] = {}
+        for name in (*self.read, *self.unread):
+            newest[name[:8]] = max(name, newest.get(name[:8], ""))
+        return self.growing & frozenset(newest.values())
 
 
 class WalNeed(NamedTuple):
@@ -216,12 +248,19 @@ class BackupTablespace(NamedTuple):
     filled: bool = False  # pg_tblspc has a directory with files in the place of the link
 
 
+class Unlabelled(NamedTuple):
+    """What is known of a backup that has no backup_label."""
+
+    started: bool  # a server renamed it to backup_label.old: it was started from this copy
+    cold: bool  # the server was shut down when it was copied, and none is needed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupFacts:
     """One base backup, as far as its own files tell."""
 
     url: str
-    label: BackupLabel
+    label: BackupLabel  # of an unlabelled one: what pg_control says instead
     stop_lsn: int | None  # from the manifest or the archive's .backup; None: neither told
     stop_timeline: int | None
     needs: tuple[WalNeed, ...]  # from the manifest, oldest first; empty: it did not tell
@@ -238,6 +277,9 @@ class BackupFacts:
     manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
     depth: str  # label, files or checksums: how far it was looked at
     tablespaces: tuple[BackupTablespace, ...] = ()
+    unlabelled: Unlabelled | None = None  # None: it has its backup_label
+    settings: SettingsFacts | None = None  # of its configuration files; None: not read
+    unlogged_count: int | None = None  # its unlogged relations: lost by a restore; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from parsers.wal_damage import DamageKind
@@ -11,10 +11,10 @@ from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
+from rules.drill import DrillFacts
 from rules.evidence import (
     ElsewhereFacts,
     Evidence,
-    Gain,
     PlacesFacts,
     SequenceFacts,
     WalEventsFacts,
@@ -25,13 +25,16 @@ from rules.facts import (
     BackupsFacts,
     Objectives,
     ScanFacts,
+    SettingsFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.goal import Goal
 from rules.outcome import Cause
+from rules.outside import Reached, find_gain
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
 from rules.restore_points import PlacedRestorePoint, list_restore_points
+from rules.restore_trial import TrialFacts
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
 from rules.wal_events import collect_events, find_places
@@ -91,6 +94,7 @@ class Report:
     restore_points: tuple[PlacedRestorePoint, ...]
     target: TargetFacts
     findings: tuple[Finding, ...]
+    drill: DrillFacts | None = None  # None: none was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +109,7 @@ class Gathered:
     scan: ScanFacts | None = None  # None at depth names
     scans: Mapping[str, SegmentScan] = field(default_factory=dict)
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by backup, at depth records
+    trial: TrialFacts | None = None  # of the restore_command; None: it was not tried
 
 
 def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
@@ -133,8 +138,10 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
             ArchiveFacts: archive,
             SequenceFacts: whole,
             BackupsFacts: gathered.backups,
+            SettingsFacts: _settings(target, backups),
+            TrialFacts: gathered.trial,
             ScanFacts: gathered.scan,
-            ElsewhereFacts: find_gain(gathered, reports, tree, size)
+            ElsewhereFacts: _find_gain(gathered, reports, tree, size)
             if gathered.elsewhere
             else None,
             **_read_facts(question, gathered, target, tree, size),
@@ -165,33 +172,26 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
     )
 
 
-def find_gain(
+def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -> Report:
+    """The report with what a drill adds to it."""
+    facts: dict[type, object] = {DrillFacts: drill}
+    evidence = Evidence(now=report.question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    findings = _ranked((*report.findings, *judge(evidence, checks).findings))
+    return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))
+
+
+def _find_gain(
     gathered: Gathered, reports: Sequence[BackupReport], tree: TimelineTree, size: int | None
 ) -> ElsewhereFacts:
-    """What the WAL outside the archives adds to what these hold, by the names of both."""
-    archived = {name for archive in gathered.archives for name in archive.segments}
-    further = {name for wal in gathered.elsewhere for name in wal.segments}
-    only = further - archived
-    broken = {copy.segment for copy in (gathered.scan.copies if gathered.scan else ()) if copy.kind}
-    gains: list[Gain] = []
-    for report in reports if size else ():
-        assert size is not None
-        usable = (archived - (broken & further)) | report.facts.wal
-        without = {r.timeline: r for r in find_reaches(report.facts, tree, usable, size)}
-        for window in report.windows:
-            before = without.get(window.timeline)
-            was = window_of(report.facts, before) if before else None
-            if was is None or was.to_lsn < window.to_lsn:
-                gains.append(
-                    Gain(
-                        backup=report.facts.url,
-                        timeline=window.timeline,
-                        from_lsn=was.to_lsn if was else None,
-                        to_lsn=window.to_lsn,
-                    )
-                )
-    urls = tuple(wal.url for wal in gathered.elsewhere)
-    return ElsewhereFacts(urls=urls, segments=tuple(sorted(only)), gains=tuple(gains))
+    reached = [
+        Reached(
+            facts=report.facts,
+            windows=report.windows,
+            restore=gathered.restores.get(report.facts.url),
+        )
+        for report in reports
+    ]
+    return find_gain(gathered.archives, gathered.elsewhere, gathered.scan, reached, tree, size)
 
 
 def _segment_size(archive: ArchiveFacts | None, backups: Sequence[BackupFacts]) -> int | None:
@@ -221,7 +221,8 @@ def _report_backup(
     state = backup_state(backup, archive, sequence)
     reaches: tuple[Reach, ...] = ()
     windows: tuple[Window, ...] | None = ()
-    if state is BackupState.NOT_RESTORABLE:
+    names_alone = backup.url not in gathered.restores
+    if state is BackupState.NOT_RESTORABLE or (names_alone and backup.unlabelled is not None):
         windows = ()
     elif backup.url in gathered.restores:
         windows = predict_windows(gathered.restores[backup.url], tree)
@@ -265,6 +266,12 @@ def _judge_target(
         )
     order = {True: 0, None: 1, False: 2}
     return min(answers, key=lambda answer: order[answer.reachable])
+
+
+def _settings(target: TargetFacts, backups: Sequence[BackupFacts]) -> SettingsFacts | None:
+    """The configuration that a restore would start with: that of the backup chosen."""
+    chosen = target.backup or (backups[-1] if backups else None)
+    return chosen.settings if chosen else None
 
 
 def _read_facts(

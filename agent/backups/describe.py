@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -11,15 +12,21 @@ from agent.backups.tablespaces import TABLESPACE_MAP, read_map, with_map
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.backup_manifest import BackupManifest, parse_backup_manifest
 from parsers.errors import ParseError
+from parsers.lsn import format_lsn
 from parsers.pg_control import ControlFile, parse_control_file
+from parsers.segment import segment_name
+from parsers.server_conf import Setting
 from parsers.tablespace_map import Tablespace
 from rules.backups import label_time
+from rules.configuration import settings_of_files
 from rules.facts import ArchivedFile, BackupFacts, BackupTablespace, WalNeed
 
 LABEL: Final = "backup_label"
 MANIFEST: Final = "backup_manifest"
 CONTROL: Final = "global/pg_control"
 VERSION: Final = "PG_VERSION"
+# An unlogged relation is its init fork alone: reinit.c.
+_INIT_FORK: Final = re.compile(r"(base/\d+|pg_tblspc/\d+/[^/]+/\d+)/\d+_init\Z")
 
 BackupDepth = Literal["label", "files", "checksums"]
 
@@ -42,6 +49,8 @@ class Pieces:
     wal_segment_size: int | None = None
     tablespace_map: bytes | None = None
     links: Sequence[BackupTablespace] = ()  # what pg_tblspc holds
+    settings: Mapping[str, Setting] | None = None  # of its configuration files
+    paths: Iterable[str] = ()  # of its files, where no manifest lists them
 
 
 def read_file(path: Path) -> tuple[bytes | None, str | None]:
@@ -129,7 +138,16 @@ def describe(
         manifest_error=manifest_error,
         depth=depth if counted else "label",
         tablespaces=with_map(pieces.links, mapped),
+        settings=None if pieces.settings is None else settings_of_files(pieces.settings, url),
+        unlogged_count=_count_unlogged(manifest, pieces),
     )
+
+
+def _count_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> int | None:
+    """How many relations restoring empties; None where the files were not listed."""
+    paths = (file.path for file in manifest.files) if manifest else iter(pieces.paths)
+    listed = manifest is not None or bool(pieces.paths)
+    return sum(1 for path in paths if _INIT_FORK.match(path)) if listed else None
 
 
 def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:
@@ -151,3 +169,21 @@ def _major(version: bytes | None) -> int | None:
         return int(version.strip()) if version is not None else None
     except ValueError:
         return None
+
+
+def label_from(control: ControlFile) -> bytes:
+    """Write a backup_label that begins recovery where pg_control says that the server would.
+
+    It is a standby's: pg_control's minimum recovery point counts, no end of a backup is awaited.
+    """
+    checkpoint = control.checkpoint
+    size = control.wal_segment_size
+    name = segment_name(checkpoint.timeline, checkpoint.redo_lsn // size, size)
+    source = "primary" if control.backup_start_lsn else "standby"
+    return (
+        f"START WAL LOCATION: {format_lsn(checkpoint.redo_lsn)} (file {name})\n"
+        f"CHECKPOINT LOCATION: {format_lsn(control.checkpoint_lsn)}\n"
+        "BACKUP METHOD: streamed\n"
+        f"BACKUP FROM: {source}\n"
+        f"START TIMELINE: {checkpoint.timeline}\n"
+    ).encode()

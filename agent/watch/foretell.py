@@ -16,13 +16,12 @@ from zoneinfo import ZoneInfo
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReadings
 from agent.archive.wal import make_wal
-from agent.backups.describe import LABEL
+from agent.backups.describe import LABEL, label_from
 from agent.backups.plain import read_data_directory
 from agent.backups.settings import find_zone
 from agent.backups.tablespaces import find_location
 from parsers.lsn import format_lsn
-from parsers.pg_control import ClusterState, ControlFile
-from parsers.segment import segment_name
+from parsers.pg_control import ClusterState
 from parsers.wal_scan import SegmentScan
 from rules.archive import merge_archives
 from rules.backups import close_backups
@@ -154,24 +153,3 @@ def _watched(wal: Wal, on_segment: Callable[[str], Any]) -> Wal:
         return wal.archived(name)
 
     return replace(wal, archived=archived)
-
-
-# -- a backup_label for a server that has renamed its own ------------------------------------------
-
-
-def label_from(control: ControlFile) -> bytes:
-    """Write a backup_label that begins recovery where pg_control says that the server would.
-
-    It is a standby's: pg_control's minimum recovery point counts, no end of a backup is awaited.
-    """
-    checkpoint = control.checkpoint
-    size = control.wal_segment_size
-    name = segment_name(checkpoint.timeline, checkpoint.redo_lsn // size, size)
-    source = "primary" if control.backup_start_lsn else "standby"
-    return (
-        f"START WAL LOCATION: {format_lsn(checkpoint.redo_lsn)} (file {name})\n"
-        f"CHECKPOINT LOCATION: {format_lsn(control.checkpoint_lsn)}\n"
-        "BACKUP METHOD: streamed\n"
-        f"BACKUP FROM: {source}\n"
-        f"START TIMELINE: {checkpoint.timeline}\n"
-    ).encode()

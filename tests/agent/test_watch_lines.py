@@ -122,7 +122,7 @@ def test_a_busy_screen_of_40_columns() -> None:
         "             (the predicted stop)",
         "             [###.......]  33%  8.0",
     ]
-    assert " 19:04:16 got 000000010000000000000004 f…" in lines
+    assert " 19:04:16 got 000000010000000000000004 …" in lines
     assert lines[-2:] == ["next         ps -o pid,etime,stat,args", "             -p 4711"]
 
 

@@ -1,0 +1,151 @@
+"""One run of `pitr-check find`: what was asked, what was found, and what that is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from agent.check.restore_command import restore_command
+from agent.find.look import Look
+from rules.coverage import Coverage, find_coverage
+from rules.findings import Verdict
+from rules.happenings import Found, Happening, Wanted, find
+from rules.moment import Moment, find_moment
+from rules.relation_names import matcher
+from rules.settings_block import settings_block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a person typed, read."""
+
+    wanted: Wanted
+    dropped: str | None  # a name or number; "": whatever it was; None: not asked
+    covers_us: int | None
+    notes: tuple[str, ...]  # what had to be assumed
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether one thing was asked for, to restore to just before it."""
+        return bool(self.dropped) or self.wanted.xid is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Everything that is printed."""
+
+    asked: Asked
+    look: Look
+    found: Found | None  # None: only --covers was asked
+    coverage: Coverage | None
+    chosen: Happening | None  # the one that `moment` lies before
+    moment: Moment | None
+    settings: str | None
+    notes: tuple[str, ...]
+    verdict: Verdict
+
+
+def answer(asked: Asked, look: Look) -> Answer:
+    """Search the story, and prove the target when one thing was found."""
+    coverage = None
+    if asked.covers_us is not None:
+        coverage = find_coverage(asked.covers_us, look.story.chapters, look.holes, look.wal)
+    found, chosen, moment = _find(asked, look) if _asks_to_find(asked) else (None, None, None)
+    incomplete = bool(look.holes) or any(chapter.flaw for chapter in look.story.chapters)
+    return Answer(
+        asked=asked,
+        look=look,
+        found=found,
+        coverage=coverage,
+        chosen=chosen,
+        moment=moment,
+        settings=_settings(look, moment),
+        notes=(*asked.notes, *_notes(asked, look, found)),
+        verdict=_verdict(asked, found, coverage, moment, is_incomplete=incomplete),
+    )
+
+
+def _asks_to_find(asked: Asked) -> bool:
+    wanted = asked.wanted
+    period = (wanted.from_us, wanted.to_us, wanted.around_us)
+    return asked.covers_us is None or asked.is_choice or any(each is not None for each in period)
+
+
+def _find(asked: Asked, look: Look) -> tuple[Found, Happening | None, Moment | None]:
+    wanted = asked.wanted
+    if asked.dropped is not None:
+        named = matcher(asked.dropped) if asked.dropped else None
+        wanted = replace(wanted, takes_away=True, is_named=named or _takes_away)
+    found = find(look.story, wanted)
+    chosen = found.happenings[0] if found.total == 1 else None
+    if chosen is None:
+        return found, None, None
+    return found, chosen, find_moment(chosen, look.restores, look.timeline, look.story)
+
+
+def _takes_away(happening: Happening) -> bool:
+    return happening.takes_away
+
+
+def _settings(look: Look, moment: Moment | None) -> str | None:
+    if moment is None or moment.outcome is None or not moment.reachable:
+        return None
+    sources = (*look.gathered.archives, *look.gathered.elsewhere)
+    command = restore_command(sources, moment.outcome.segments_needed)
+    return settings_block(moment.goal, command, moment.outcome.needs)
+
+
+def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
+    notes: list[str] = []
+    if look.holes:
+        names = [hole.segment for hole in look.holes]
+        span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        notes.append(
+            f"{len(names)} segment(s) are missing ({span}): what happened there is not known"
+        )
+    notes += [
+        f"{chapter.segment} is damaged ({chapter.flaw}): what follows in it is not known"
+        for chapter in look.story.chapters
+        if chapter.flaw
+    ]
+    if asked.dropped and found is not None and not found.total:
+        notes.append(_not_found(asked.dropped, look))
+    return notes
+
+
+def _not_found(name: str, look: Look) -> str:
+    nameless = find(look.story, Wanted(takes_away=True, is_named=_has_nameless, limit=1)).total
+    also = (
+        f"; {nameless} commit(s) removed files that no catalog here names: type --dropped alone to"
+        " list them"
+        if nameless
+        else ""
+    )
+    return f"nothing called {name!r} was dropped or truncated in what was read{also}"
+
+
+def _has_nameless(happening: Happening) -> bool:
+    return any(event.row is None for event in happening.relations)
+
+
+def _verdict(
+    asked: Asked,
+    found: Found | None,
+    coverage: Coverage | None,
+    moment: Moment | None,
+    *,
+    is_incomplete: bool,
+) -> Verdict:
+    """A choice is as good as its proof; a list is good when there is something in it."""
+    states: set[Verdict] = set()
+    if coverage is not None:
+        whole = coverage.is_known and all(s.is_held and not s.flaw for s in coverage.segments)
+        states.add(Verdict.OK if whole else Verdict.CRITICAL)
+    if found is not None:
+        nothing = Verdict.UNKNOWN if is_incomplete else Verdict.WARNING
+        states.add(Verdict.OK if found.total else nothing)
+    if moment is not None and asked.is_choice:
+        proof = {True: Verdict.OK, False: Verdict.CRITICAL, None: Verdict.UNKNOWN}
+        states.add(proof[moment.reachable])
+    worst = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING)
+    return next((verdict for verdict in worst if verdict in states), Verdict.OK)

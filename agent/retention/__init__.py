@@ -1,0 +1,1 @@
+"""`pitr-check retention`: what an archive must keep. It deletes nothing."""

@@ -1,0 +1,384 @@
+"""What happened on a path of timelines, and which of it a person asked for.
+
+Commits and aborts stay columns until they are chosen: a busy archive has millions of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from parsers.wal_facts import (
+    DatabaseDrop,
+    Event,
+    Facts,
+    RelationTruncate,
+    RestorePoint,
+    Transaction,
+    Transactions,
+)
+from parsers.wal_journal import (
+    CatalogChange,
+    Journal,
+    RowChange,
+    Usage,
+    crossing_journal,
+    join_usage,
+)
+from rules.catalog_rows import Action, CatalogRows, RelationEvent
+from rules.chronicle import Chapter
+
+Kind = Literal["commit", "abort", "restore_point"]
+_AWAY: Final = ("dropped", "truncated", "removed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happening:
+    """One thing that happened."""
+
+    kind: Kind
+    lsn: int  # of the record that makes it so
+    end_lsn: int
+    time_us: int | None  # TimestampTz; None: its record has none
+    xid: int  # 0: of no transaction
+    segment: str
+    timeline: int
+    subxids: tuple[int, ...] = ()
+    name: str | None = None  # of a restore point
+    gid: str | None = None  # of a prepared transaction
+    database: int | None = None  # that it dropped: gone before the commit, at `database_lsn`
+    database_name: str | None = None
+    database_lsn: int | None = None  # the first record that spoils it
+    relations: tuple[RelationEvent, ...] = ()
+    records: int | None = None  # that the transaction wrote; None: not counted
+    bytes: int | None = None
+    first_lsn: int | None = None  # of the first of them
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether something was dropped or emptied; a toast table goes with its table only."""
+        away = (event.row for event in self.relations if event.action in _AWAY)
+        named = any(row is None or not row.name.startswith("pg_toast_") for row in away)
+        return self.database is not None or named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which happenings are asked for. What is None asks nothing."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+    around_us: int | None = None
+    xid: int | None = None  # also a subtransaction's
+    takes_away: bool = False  # only what dropped or emptied something
+    is_named: Callable[[Happening], bool] | None = None  # only what did it to this
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found, oldest first."""
+
+    happenings: tuple[Happening, ...]
+    total: int  # that it would have been without the limit
+
+
+# -- the story -----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Story:
+    """Chapters, what each transaction wrote, and what commits did to relations."""
+
+    chapters: list[Chapter]
+    usage: Usage
+    touched: dict[int, list[RelationEvent]] = field(default_factory=dict)  # by LSN of the commit
+    databases: dict[int, DatabaseDrop] = field(default_factory=dict)  # dropped, by xid
+    rows: CatalogRows | None = None
+
+
+def tell_story(
+    chapters: list[Chapter],
+    journals: Mapping[str, Journal],
+    rows: CatalogRows | None,
+    rows_from_lsn: int = 0,
+) -> Story:
+    """Join chapters and their journals.
+
+    `rows` are the catalogs as of `rows_from_lsn`, and are changed: they end as the path does.
+    """
+    catalogs = rows.files if rows is not None else frozenset[int]()
+    story = Story(chapters=chapters, usage=join_usage([]), rows=rows)
+    parts: list[Usage] = []
+    for chapter in chapters:
+        changes: list[CatalogChange] = []
+        if chapter.completed:
+            crossed = crossing_journal(chapter.completed, catalogs)
+            parts.append(crossed.usage)
+            changes += crossed.changes
+        journal = journals.get(chapter.segment)
+        if journal is not None:
+            parts.append(journal.usage)
+            changes += journal.changes
+        for facts in (chapter.crossing, chapter.inside):
+            drops = (event for event in facts.events if isinstance(event, DatabaseDrop))
+            story.databases.update({drop.xid: drop for drop in drops})
+        changes = [change for change in changes if change.lsn >= rows_from_lsn]
+        if rows is not None and (changes or rows.open_xids):
+            _follow(story, chapter, changes, rows)
+    story.usage = join_usage(parts)
+    return story
+
+
+def _follow(
+    story: Story, chapter: Chapter, changes: list[CatalogChange], rows: CatalogRows
+) -> None:
+    """Apply the changes up to the end of each transaction that made some, and ask what it did."""
+    xids = rows.open_xids | {each.xid for each in changes if isinstance(each, RowChange)}
+    at = 0
+    for end in (*_ends(chapter.crossing, xids), *_ends(chapter.inside, xids)):
+        while at < len(changes) and changes[at].lsn < end.lsn:
+            rows.apply(changes[at])
+            at += 1
+        events = rows.end((end.xid, *end.subxids), committed=end.kind.is_commit)
+        if events:
+            story.touched[end.lsn] = events
+    for change in changes[at:]:
+        rows.apply(change)
+
+
+def _ends(facts: Facts, xids: set[int]) -> Iterator[Transaction]:
+    """The ends of these transactions, or of those that they are part of, in order."""
+    transactions = facts.transactions
+    rows = set(np.flatnonzero(np.isin(_column(transactions.xids), list(xids))).tolist())
+    rows |= {row for row, d in transactions.details.items() if xids.intersection(d.subxids)}
+    return (transactions[row] for row in sorted(rows))
+
+
+def _column(packed: object) -> npt.NDArray[np.int64]:
+    """An array.array as a column."""
+    return np.array(packed, copy=False)
+
+
+# -- what is asked for ---------------------------------------------------------------------------
+
+
+class _Candidate(NamedTuple):
+    """A transaction by its place, or another event."""
+
+    chapter: int
+    facts: Facts
+    row: int  # of its transaction; -1: `event`
+    event: Event | None
+
+
+@dataclass(slots=True)
+class _Candidates:
+    """Columns of what may be wanted, in order of the path."""
+
+    times: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    places: list[tuple[int, Facts, npt.NDArray[np.intp], Event | None]] = field(
+        default_factory=list
+    )
+
+    def add(
+        self, chapter: int, facts: Facts, rows: npt.NDArray[np.intp], event: Event | None = None
+    ) -> None:
+        if event is not None:
+            self.times.append(np.array([getattr(event, "time_us", 0)], np.int64))
+        else:
+            self.times.append(_column(facts.transactions.times_us)[rows])
+        self.places.append((chapter, facts, rows, event))
+
+    def __iter__(self) -> Iterator[_Candidate]:
+        for chapter, facts, rows, event in self.places:
+            for row in rows.tolist():
+                yield _Candidate(chapter, facts, row, event)
+
+
+def find(story: Story, wanted: Wanted) -> Found:
+    """Choose from a story. With `around_us` the nearest in time, with `from_us` the first, else the
+    last of them are kept when there are more than the limit."""
+    candidates = _Candidates()
+    for number, chapter in enumerate(story.chapters):
+        for facts in (chapter.crossing, chapter.inside):
+            rows = _wanted_rows(facts, story, wanted)
+            if len(rows):
+                candidates.add(number, facts, rows)
+            for event in facts.events:
+                if _is_wanted(event, wanted):
+                    candidates.add(number, facts, _EVENT, event)
+    if wanted.is_named is not None:
+        named = [h for h in _build_all(story, candidates) if wanted.is_named(h)]
+        return _limited(named, wanted)
+    times = np.concatenate(candidates.times) if candidates.times else np.empty(0, np.int64)
+    chosen = set(_choose(times, wanted).tolist())
+    kept = (each for index, each in enumerate(candidates) if index in chosen)
+    happenings = tuple(_sorted(_build(story, each) for each in kept))
+    return Found(happenings=happenings, total=len(times))
+
+
+_EVENT: Final = np.array([-1])
+
+
+def _wanted_rows(facts: Facts, story: Story, wanted: Wanted) -> npt.NDArray[np.intp]:
+    transactions = facts.transactions
+    if not len(transactions):
+        return np.empty(0, np.intp)
+    mask = _in_period(_column(transactions.times_us), wanted)
+    if wanted.xid is not None:
+        mask &= _column(transactions.xids) == wanted.xid
+        for row, details in transactions.details.items():
+            mask[row] |= wanted.xid in details.subxids
+    if wanted.takes_away:
+        mask &= _taking_away(transactions, facts, story)
+    return np.flatnonzero(mask)
+
+
+def _taking_away(transactions: Transactions, facts: Facts, story: Story) -> npt.NDArray[np.bool_]:
+    """The commits that may have dropped or emptied something."""
+    mask = np.zeros(len(transactions), np.bool_)
+    for row, details in transactions.details.items():
+        mask[row] = bool(details.relations)
+    emptied = [e.xid for e in facts.events if isinstance(e, RelationTruncate) and not e.blocks]
+    mask |= np.isin(_column(transactions.xids), [*emptied, *story.databases])
+    mask |= np.isin(_column(transactions.lsns), list(story.touched))
+    return mask & np.isin(_column(transactions.kinds), (0, 2))
+
+
+def _in_period(times: npt.NDArray[np.int64], wanted: Wanted) -> npt.NDArray[np.bool_]:
+    mask = np.ones(len(times), np.bool_)
+    if wanted.from_us is not None:
+        mask &= times >= wanted.from_us
+    if wanted.to_us is not None:
+        mask &= times <= wanted.to_us
+    return mask
+
+
+def _is_wanted(event: Event, wanted: Wanted) -> bool:
+    if not isinstance(event, RestorePoint) or wanted.takes_away or wanted.xid is not None:
+        return False
+    return bool(_in_period(np.array([event.time_us], np.int64), wanted)[0])
+
+
+def _choose(times: npt.NDArray[np.int64], wanted: Wanted) -> npt.NDArray[np.intp]:
+    """Which of the candidates are kept."""
+    everything = np.arange(len(times))
+    if len(times) <= wanted.limit:
+        return everything
+    if wanted.around_us is not None:
+        return np.argsort(np.abs(times - wanted.around_us), kind="stable")[: wanted.limit]
+    if wanted.from_us is not None:
+        return everything[: wanted.limit]
+    return everything[len(times) - wanted.limit :]
+
+
+def _limited(happenings: list[Happening], wanted: Wanted) -> Found:
+    times = np.array([each.time_us or 0 for each in happenings], np.int64)
+    chosen = sorted(_choose(times, wanted).tolist())
+    kept = _sorted(happenings[index] for index in chosen)
+    return Found(happenings=tuple(kept), total=len(happenings))
+
+
+def _sorted(happenings: Iterator[Happening]) -> list[Happening]:
+    return sorted(happenings, key=lambda each: each.lsn)
+
+
+# -- values for a person -------------------------------------------------------------------------
+
+
+def _build_all(story: Story, candidates: _Candidates) -> list[Happening]:
+    return _sorted(_build(story, each) for each in candidates)
+
+
+def _build(story: Story, candidate: _Candidate) -> Happening:
+    chapter, event = story.chapters[candidate.chapter], candidate.event
+    if event is None:
+        return _of_transaction(story, chapter, candidate.facts, candidate.row)
+    assert isinstance(event, RestorePoint)
+    return Happening(
+        kind="restore_point", lsn=event.lsn, end_lsn=event.end_lsn, time_us=event.time_us,
+        xid=0, segment=chapter.segment, timeline=chapter.timeline, name=event.name,
+    )  # fmt: skip
+
+
+def _of_transaction(story: Story, chapter: Chapter, facts: Facts, row: int) -> Happening:
+    ended = facts.transactions[row]
+    commits = ended.kind.is_commit
+    records, size, first_lsn = _written(story.usage, (ended.xid, *ended.subxids))
+    database = story.databases.get(ended.xid) if commits else None
+    return Happening(
+        kind="commit" if commits else "abort",
+        lsn=ended.lsn,
+        end_lsn=ended.end_lsn,
+        time_us=ended.time_us,
+        xid=ended.xid,
+        segment=chapter.segment,
+        timeline=chapter.timeline,
+        subxids=ended.subxids,
+        gid=ended.gid,
+        database=database.database if database else None,
+        database_name=_database_name(story, database),
+        database_lsn=_spoilt_from(story, database, first_lsn),
+        relations=tuple(_relations(story, facts, ended)) if commits else (),
+        records=records,
+        bytes=size,
+        first_lsn=first_lsn,
+    )
+
+
+def _relations(story: Story, facts: Facts, ended: Transaction) -> Iterator[RelationEvent]:
+    """What the catalogs' rows tell, then the files that went away and that they do not explain."""
+    events = story.touched.get(ended.lsn, ())
+    yield from events
+    explained = {(event.database, event.filenode) for event in events}
+    for relation in ended.relations:
+        place = (relation.database, relation.number)
+        if place not in explained:
+            yield _nameless(story, "removed", place)
+    own = {ended.xid, *ended.subxids}
+    for event in facts.events:
+        if isinstance(event, RelationTruncate) and event.xid in own and not event.blocks:
+            place = (event.relation.database, event.relation.number)
+            yield _nameless(story, "truncated", place)
+
+
+def _nameless(story: Story, action: Action, place: tuple[int, int]) -> RelationEvent:
+    """What is known of a file only."""
+    row = story.rows.row_of_file(*place) if story.rows else None
+    event = RelationEvent(action, *place, row)
+    return story.rows.name(event) if story.rows else event
+
+
+def _database_name(story: Story, drop: DatabaseDrop | None) -> str | None:
+    return story.rows.database_name(drop.database) if drop and story.rows else None
+
+
+def _spoilt_from(story: Story, drop: DatabaseDrop | None, first_lsn: int | None) -> int | None:
+    """DROP DATABASE marks the database as invalid, in place and for ever, then begins in earnest.
+
+    The mark is of no transaction; without it (before the minor releases of August 2023) the first
+    record of the transaction counts.
+    """
+    if drop is None:
+        return None
+    marked = story.rows.invalid_from.get(drop.database) if story.rows else None
+    return min(lsn for lsn in (drop.lsn, first_lsn, marked) if lsn is not None)
+
+
+def _written(usage: Usage, xids: tuple[int, ...]) -> tuple[int, int, int] | tuple[None, None, None]:
+    """Records, bytes and first LSN of a transaction and its subtransactions."""
+    at = np.searchsorted(usage.xids, np.array(xids, np.uint32))
+    at = at[at < len(usage.xids)]
+    at = at[np.isin(usage.xids[at], np.array(xids, np.uint32))]
+    if not len(at):
+        return None, None, None
+    return (
+        int(usage.records[at].sum()),
+        int(usage.bytes[at].sum()),
+        int(usage.first_lsns[at].min()),
+    )
