@@ -22,6 +22,7 @@ from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
 from parsers.log_stream import LogStream, StreamItem
 from tests.parsers.catalogues import installed_languages
+from tests.watch_schema import check_lines
 
 _SECONDS = 30.0
 _BYTE_BY_BYTE = 8000  # bytes of a log that is also fed byte by byte
@@ -147,7 +148,9 @@ def watch(*arguments: str) -> tuple[list[dict[str, Any]], int]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         status = main([*arguments, "--format", "json"])
-    return [json.loads(line) for line in printed.getvalue().splitlines()], status
+    lines = [json.loads(line) for line in printed.getvalue().splitlines()]
+    check_lines(lines)
+    return lines, status
 
 
 @contextlib.contextmanager
