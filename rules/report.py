@@ -149,7 +149,7 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         TrialFacts: gathered.trial,
         ScanFacts: gathered.scan,
         ElsewhereFacts: gain,
-        **_read_facts(question, walked, target, tree, size),
+        **_read_facts(question, gathered, walked, target, tree, size),
     }
     findings = _findings(question, found, checks)
     return Report(
@@ -278,6 +278,7 @@ def _settings(target: TargetFacts, backups: Sequence[BackupFacts]) -> SettingsFa
 
 def _read_facts(
     question: Question,
+    gathered: Gathered,
     walked: Walked,
     target: TargetFacts,
     tree: TimelineTree,

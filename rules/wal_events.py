@@ -69,16 +69,14 @@ def find_places(walked: Walked, tree: TimelineTree, goal: Goal) -> PlacesFacts:
         if place.lsn >= begin_of(tree, timeline)
     )
     found = tuple(sorted(set(places)))
-    near = () if found or goal.name is None else _near(goal.name, scans, tree, segment_size)
+    near = () if found or goal.name is None else _near(goal.name, walked)
     return PlacesFacts(places=found, near=near)
 
 
-def _near(wanted: str, scans: Scans, tree: TimelineTree, segment_size: int) -> tuple[str, ...]:
+def _near(wanted: str, walked: Walked) -> tuple[str, ...]:
     """The names most like one that no restore point has, whatever their case."""
     names = {
-        point.name.casefold(): point.name
-        for _, facts in walk_facts(scans, tree, segment_size)
-        for point in facts.restore_points
+        point.name.casefold(): point.name for _, facts in walked for point in facts.restore_points
     }
     return tuple(names[name] for name in get_close_matches(wanted.casefold(), names, 3))
 
