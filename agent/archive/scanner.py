@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -100,6 +100,7 @@ class SegmentReader:
             finally:
                 self.close()
                 await self._ask_ledger(self._memory.flush)
+        await self._ask_ledger(partial(self._find_stretches, wanted, readings))
         readings.arrange({job.file: place for place, job in enumerate(wanted) if job.compare})
         return readings
 
@@ -154,6 +155,9 @@ class SegmentReader:
         """Let nothing that a disk or another process holds up stop the loop."""
         with suppress(DeadlinePassed):
             await self._thread.run(_LEDGER_SECONDS, call)
+
+    def _find_stretches(self, wanted: Sequence[Job], readings: SegmentReadings) -> None:
+        readings.joined = self._memory.stretches(wanted)
 
     async def _flush_when_due(self) -> None:
         if self._memory.is_due:

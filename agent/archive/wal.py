@@ -83,6 +83,7 @@ def make_wal(
         names=archive.segments.keys(),
         archived=archived,
         carried=carried,
+        joined=readings.joined.get,
         find_record=locate,
         scan_from=scan_from,
         newest=newest,
