@@ -70,6 +70,19 @@ class Gain:
     timeline: int
     from_lsn: int | None  # where the window would end without it; None: there would be none
     to_lsn: int
+    from_time: datetime | None = None  # of the last commit then; None: not known, or there is none
+    to_time: datetime | None = None
+    commits: int | None = None  # that it adds; None where records were not read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStep:
+    """One file to copy into the archive."""
+
+    directory: str  # where it lies, or the tar that it is a member of
+    stored: str  # its name there: of an unfinished segment with .partial
+    name: str  # the name that recovery asks for
+    replaces: bool  # the archive has a file of that name, which cannot be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +92,9 @@ class ElsewhereFacts:
     urls: tuple[str, ...]
     segments: tuple[str, ...]  # that no archive has
     gains: tuple[Gain, ...]
+    copies: tuple[CopyStep, ...] = ()  # what the gains need
+    recycled: tuple[str, ...] = ()  # future names, older content: not to be copied
+    destination: str | None = None  # the archive to copy to; None: none was named
 
 
 class Place(NamedTuple):

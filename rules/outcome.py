@@ -37,7 +37,6 @@ class Cause(enum.StrEnum):
     OTHER_TIMELINE = "other_timeline"
     FORK_BEFORE_BACKUP = "fork_before_backup"
     TIMELINE_MISSING = "timeline_missing"
-    SETTINGS_LOW = "settings_low"
     WAL_MINIMAL = "wal_minimal"
     OTHER = "other"
 

@@ -32,7 +32,7 @@ from agent.archive.readings import (
 from agent.archive.round import Round
 from agent.deadline import DeadlinePassed, Worker
 from agent.ledger.store import Ledger
-from parsers.segment import ENCRYPTION_SUFFIXES
+from parsers.segment import ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX
 from parsers.wal_damage import DamageKind
 from parsers.wal_scan import Depth
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
@@ -233,6 +233,7 @@ class SegmentReader:
                 readings.take(job, self._memory.keep(job, scanned))
             elif job.name not in readings.scans:
                 readings.unread[job.name] = growing
+                readings.growing.add(job.name)
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -258,7 +259,8 @@ def _jobs(archive: ArchiveFacts, files: Mapping[str, ArchivedFile]) -> Iterator[
 
 
 def _is_foreign_codec(stored: str) -> bool:
-    return "." in stored and not stored.endswith(READABLE_SUFFIXES + ENCRYPTION_SUFFIXES)
+    readable = (*READABLE_SUFFIXES, *ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX)
+    return "." in stored and not stored.endswith(readable)
 
 
 def _still_growing(

@@ -11,7 +11,7 @@ from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
 from agent.archive.limits import NO_LIMITS, Limits
-from agent.archive.pg_wal import list_pg_wal, still_written
+from agent.archive.pg_wal import list_pg_wal, still_written, with_partials
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
@@ -100,7 +100,7 @@ def _list(url: str) -> ArchiveFacts:
 
 def _list_elsewhere(url: str) -> ArchiveFacts:
     try:
-        return list_pg_wal(url)
+        return with_partials(list_pg_wal(url))
     except NotAnArchive as error:
         raise CannotCheck(f"--wal {error}") from None
 

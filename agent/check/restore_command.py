@@ -6,10 +6,12 @@ import os
 import shlex
 import shutil
 import sysconfig
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from agent.archive.pg_wal import LAYOUT as PG_WAL
+from parsers.segment import PARTIAL_SUFFIX
 from rules.facts import ArchiveFacts
 from rules.report import Report
 from rules.settings_block import settings_block
@@ -27,12 +29,24 @@ def block_to_paste(report: Report) -> str | None:
     return settings_block(report.question.goal, command, outcome.needs)
 
 
-def restore_command(archives: Sequence[ArchiveFacts], needed: Collection[str]) -> str:
-    """`cp` where every segment needed is a plain file of one directory, else our own fetch-wal."""
+def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> str:
+    """`cp` where every segment needed is a plain file of one directory, else our own fetch-wal.
+
+    An unfinished segment (`.partial`) can be given to no server under that name: the command is
+    then for the archives after it was copied there.
+    """
+    needed = tuple(needed)
+    if _has_partial(archives, needed):
+        archives = [archive for archive in archives if archive.layout != PG_WAL] or archives
     if len(archives) == 1 and _is_flat(archives[0], needed):
         return f"cp {_place(archives[0])}/%f %p"
     named = " ".join(f"--archive {_place(archive)}" for archive in archives)
     return f"{_fetch_wal()} {named} %f %p"
+
+
+def _has_partial(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> bool:
+    files = (archive.segments.get(name) for name in needed for archive in archives)
+    return any(file is not None and file.name.endswith(PARTIAL_SUFFIX) for file in files)
 
 
 def _fetch_wal() -> str:

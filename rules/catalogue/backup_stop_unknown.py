@@ -17,7 +17,7 @@ from rules.findings import Severity
 @check(severity=Severity.UNKNOWN)
 def backup_stop_unknown(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
-        if backup.stop_lsn is None:
+        if backup.stop_lsn is None and backup.unlabelled is None:
             yield Found(
                 f"{backup.url}: neither a manifest nor a .backup file says where it stopped",
                 backup=backup.url,

@@ -14,7 +14,7 @@ from rules.facts import SettingsFacts
 from rules.findings import Severity
 
 
-@check(severity=Severity.CRITICAL, hold_seconds=60)
+@check(severity=Severity.WARNING, hold_seconds=60)
 def wal_level_minimal(settings: SettingsFacts) -> Iterator[Found]:
     if settings.value("wal_level") == "minimal":
         yield Found("wal_level is minimal", read_from=settings.read_from("wal_level"))

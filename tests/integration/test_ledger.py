@@ -69,6 +69,8 @@ def test_a_second_run_reads_nothing_and_says_when_it_was_read(
     assert timeless(bare) == timeless(first) == timeless(second)
     assert first.err == second.err == ""
     assert first.json["verified_at"] <= second.json["verified_at"] < first_ended
+    (backup,) = second.json["backups"]
+    assert backup["windows"][0]["verified_at"] < first_ended
     again, again_ended = pristine.check("--ledger", ledger, "--reverify", "1ms"), now()
     assert again.json["verified_at"] > first_ended
     assert pristine.check("--ledger", ledger).json["verified_at"] < again_ended
