@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Final
@@ -69,12 +69,14 @@ class LedgerMemory(Memory):
         self._rows: dict[Place, FileRow] = {}
         self._pending: list[tuple[FileRow, PackedScan]] = []
         self._pending_since = 0.0
+        self._now = datetime.now(UTC)
         self._wrote = False
 
     def begin(self, files: Iterable[ArchivedFile], segment_size: int, depth: Depth) -> None:
         super().begin(files, segment_size, depth)
         self._known = {}  # the rows say it all, and another process may know better
         self._wrote = False
+        self._now = datetime.now(UTC)
         self._ledger.open()
         self._rows = self._ledger.rows({file.directory for file in files}, depth)
 
@@ -101,6 +103,8 @@ class LedgerMemory(Memory):
         row = self._rows.get((job.file.directory, job.file.name))
         if row is None or not row.same_format or row.file != job.file:
             return None
+        if row.read_at > self._now:
+            return None  # no reading of ours, or by a clock that was wrong
         return row if row.segment_size == self._segment_size else None
 
     def _recall(self, row: FileRow, job: Job, depth: Depth) -> SegmentScan:
@@ -151,6 +155,7 @@ class LedgerMemory(Memory):
         if self._depth != "records":
             return {}
         if self._wrote:  # what was written down has its number now
+            self._now = datetime.now(UTC)
             self._rows = self._ledger.rows({job.file.directory for job in wanted}, self._depth)
         known = [
             Known(job, row, partial(self._recall, row, job, self._depth))
