@@ -236,7 +236,17 @@ def _report_backup(
         reaches = tuple(find_reaches(backup, tree, usable, size))
         windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
         state = state_by(windows, state) if state is BackupState.RESTORABLE else state
-    return BackupReport(facts=backup, state=state, windows=windows or (), reaches=reaches)
+    dated = tuple(
+        replace(window, verified_at=_oldest_reading(window, gathered)) for window in windows or ()
+    )
+    return BackupReport(facts=backup, state=state, windows=dated, reaches=reaches)
+
+
+def _oldest_reading(window: Window, gathered: Gathered) -> datetime | None:
+    """When the oldest of a window's segments was read, or where none was, when they were listed."""
+    read_at = gathered.scan.read_at if gathered.scan else {}
+    times = [read_at[name] for name in window.segments if name in read_at]
+    return min(times, default=min((each.listed_at for each in gathered.archives), default=None))
 
 
 def _judge_target(

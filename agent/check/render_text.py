@@ -35,6 +35,7 @@ def render_text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"{_WORDS[report.verdict]}: {_answer(report)}"
     yield f"looked at: {_LOOKED[report.question.depth]}"
+    yield from _reading_time(report)
     for finding in report.findings:
         if finding.severity is not Severity.INFO:
             yield from _finding(finding)
@@ -57,6 +58,13 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield "worth knowing (pitr-check explain NAME says more)"
         yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
+
+
+def _reading_time(report: Report) -> Iterator[str]:
+    """When the segments were read: with a ledger, some of them by an earlier run."""
+    times = report.scan.read_at.values() if report.scan else ()
+    if times:
+        yield f"  read between {min(times):%Y-%m-%d %H:%M:%S} and {max(times):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _answer(report: Report) -> str:
