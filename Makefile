@@ -46,6 +46,7 @@ bench: $(VENV)/.test ## what reading WAL, logs and archives costs, beside pg_wal
 	$(BIN)/python -m tests.bench.bench_wal $(ARGS)
 	$(BIN)/python -m tests.bench.bench_log
 	$(BIN)/python -m tests.bench.bench_check
+	$(BIN)/python -m tests.bench.bench_find
 
 truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR=13,17 SEEDS=1,2 RESTORES=40
 	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))

@@ -55,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_question(parser.add_argument_group("what to find"))
     how = parser.add_argument_group("how")
     how.add_argument("--timeline", default="latest", help="latest (default), current or a number")
+    how.add_argument("--log", metavar="FILE|DIR", help="the server's log: who did it")
+    how.add_argument("--log-line-prefix", metavar="P", help="of that log (default: the backup's)")
     how.add_argument("--dsn", help="a running server, to name what its catalogs still hold")
     how.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N",
                      help="processes that read segments (default: %(default)s)")  # fmt: skip
@@ -97,7 +99,14 @@ def _read_question(arguments: argparse.Namespace) -> Asked:
     )
     covers = read("--covers", arguments.covers)
     notes = tuple(dict.fromkeys(read.notes))
-    return Asked(wanted=wanted, dropped=arguments.dropped, covers_us=covers, notes=notes)
+    return Asked(
+        wanted=wanted,
+        dropped=arguments.dropped,
+        covers_us=covers,
+        log=arguments.log,
+        log_line_prefix=arguments.log_line_prefix,
+        notes=notes,
+    )
 
 
 class TimeReader:

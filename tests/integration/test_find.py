@@ -176,6 +176,7 @@ def test_dropped_finds_the_transaction_by_any_of_its_names(story: DropStory) -> 
     assert story.rolled_back_xid not in everything
 
 
+@pytest.mark.pg("== 18")
 def test_what_nobody_dropped_is_said_to_be_unknown(story: DropStory) -> None:
     checked = run(story, "--dropped", "nowhere")
     assert (checked.status, document(checked)["total"]) == (1, 0)
@@ -190,6 +191,7 @@ def test_what_nobody_dropped_is_said_to_be_unknown(story: DropStory) -> None:
         hidden.rename(victim)
 
 
+@pytest.mark.pg("== 18")
 def test_without_a_backup_the_target_is_not_proven(story: DropStory) -> None:
     deed = story.deed("dropped", "application.later")
     checked = run(story, "--xid", deed.xid, backup=False)
@@ -199,6 +201,7 @@ def test_without_a_backup_the_target_is_not_proven(story: DropStory) -> None:
     assert found["target"]["settings"] is None
 
 
+@pytest.mark.pg("== 18")
 def test_a_period_and_a_limit(story: DropStory) -> None:
     everything = find(story, *_ALL)["happenings"]
     middle = everything[len(everything) // 2]
@@ -215,9 +218,41 @@ def test_a_period_and_a_limit(story: DropStory) -> None:
     assert all(datetime.fromisoformat(each["time"]) < at for each in earlier)
 
 
+# -- who did it ----------------------------------------------------------------------------------
+
+
+@pytest.mark.pg("== 18")
+@pytest.mark.parametrize("name", ["server.log", "server.csv", "server.json"])
+def test_the_log_tells_who_did_it(story: DropStory, name: str) -> None:
+    deed = story.deed("dropped", "application.later")
+    found = find(story, "--dropped", "application.later", "--log", story.log / name)
+    witnesses = found["happenings"][0]["who"]
+    assert {each["by"] for each in witnesses} == {"transaction"}
+    assert {(each["user"], each["database"]) for each in witnesses} == {("postgres", "postgres")}
+    texts = [each["text"] for each in witnesses]
+    assert any("DROP TABLE application.later" in text for text in texts), deed
+    assert any("COMMIT" in text for text in texts)
+    alone = find(story, "--dropped", "shop", "--log", story.log / name)  # its own transaction
+    (likely,) = alone["happenings"][0]["who"]
+    assert (likely["by"], likely["user"]) == ("statement", "postgres")
+    assert likely["text"].endswith("DROP DATABASE shop")
+    at = datetime.fromisoformat(alone["happenings"][0]["time"])
+    assert timedelta() <= at - datetime.fromisoformat(likely["at"]) < timedelta(minutes=1)
+
+
+@pytest.mark.pg("== 18")
+def test_a_log_that_does_not_tell_is_said_to_be_silent(story: DropStory) -> None:
+    options = ("--dropped", "shop", "--log", story.log / "server.log")
+    found = find(story, *options, "--log-line-prefix", "%m [%p] ")
+    assert found["happenings"][0]["who"] is None
+    assert any("has no %u" in note for note in found["notes"])
+    assert find(story, "--dropped", "shop")["happenings"][0]["who"] is None
+
+
 # -- which segments hold an instant --------------------------------------------------------------
 
 
+@pytest.mark.pg("== 18")
 def test_covers_names_the_segments_and_says_what_is_missing(story: DropStory) -> None:
     times = {lsn: at for lsn, (_, _, at, _) in described(story).items()}
     lsn, at = sorted(times.items(), key=lambda item: parse_lsn(item[0]))[len(times) // 2]
@@ -290,7 +325,7 @@ def test_a_dropped_database_is_whole_again(story: DropStory, new_cluster: NewClu
 
 def restore(cluster: Any, story: DropStory, settings: str) -> str:
     """Restore the story's backup with the settings pasted; the log, once it is promoted."""
-    cluster.restore_from(story.backup)
+    cluster.restore_from(story.backup, logging_collector=False, log_destination="stderr")
     with (cluster.data / "postgresql.auto.conf").open("a") as file:
         file.write(settings)
     cluster.start()
