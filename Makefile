@@ -10,7 +10,7 @@ RESTORES ?= 12
 comma    := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo rules test truth npm-servers bench lint format clean
+.PHONY: help env demo docs rules test truth npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR
 	TRUTH_MAJORS=$(MAJOR) TRUTH_SEEDS=$(SEEDS) TRUTH_RESTORES=$(RESTORES) \
 	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
 	  tests/integration/test_recovery_*.py $(ARGS)
+
+docs: env ## write docs/findings.md from the catalogue
+	$(BIN)/pitr-check explain --markdown > docs/findings.md
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .

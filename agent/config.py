@@ -19,7 +19,9 @@ from pydantic import (
     model_validator,
 )
 
+from agent.archive.limits import REVERIFY_SECONDS
 from agent.durations import parse_duration
+from agent.rates import parse_rate
 from parsers.segment import parse_wal_name
 from rules.facts import Objectives
 from rules.sequence import AcknowledgedGap
@@ -33,7 +35,14 @@ def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+def _bytes_per_second(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a rate: write 50MB/s")
+    return parse_rate(value)
+
+
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+BytesPerSecond = Annotated[float, BeforeValidator(_bytes_per_second), Field(gt=0)]
 
 
 class _Strict(BaseModel):
@@ -117,6 +126,8 @@ class ClusterConfig(_Strict):
     poll: Seconds | None = None
     scan: Seconds | None = None
     timeout: Seconds | None = None
+    reverify: Seconds | None = None
+    io_limit: BytesPerSecond | None = None
     depth: Literal["names", "headers", "records"] | None = None
 
     @field_validator("log_timezone")
@@ -144,6 +155,8 @@ class DefaultsConfig(_Strict):
     scan: Seconds = 300.0
     depth: Literal["names", "headers", "records"] = "records"
     timeout: Seconds = 10.0
+    reverify: Seconds = REVERIFY_SECONDS
+    io_limit: BytesPerSecond | None = None
 
 
 class AlertsConfig(_Strict):
@@ -169,7 +182,7 @@ class Config(_Strict):
 
     def resolved(self) -> tuple[ClusterConfig, ...]:
         """The clusters with the defaults filled in."""
-        fields = ("poll", "scan", "depth", "timeout")
+        fields = ("poll", "scan", "depth", "timeout", "reverify", "io_limit")
         return tuple(
             cluster.model_copy(
                 update={

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from agent.config import ClusterConfig, Config
+from agent.ledger.store import Ledger
 from agent.pollers.registry import Lane
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
@@ -27,7 +28,10 @@ class Service:
         checks = load_catalogue()
         if config.alerts.hold is not None:
             checks = hold_for(checks, config.alerts.hold)
-        self.clusters = [WatchedCluster(cluster, checks) for cluster in config.resolved()]
+        self._ledger = Ledger(str(config.ledger), log.warning) if config.ledger else None
+        self.clusters = [
+            WatchedCluster(cluster, checks, ledger=self._ledger) for cluster in config.resolved()
+        ]
         self._web = WebServer(self.clusters, listen_address, telemetry_path)
 
     async def run(self, on_ready: Callable[[str], None] = lambda url: None) -> None:
@@ -52,6 +56,8 @@ class Service:
                 await running
         for cluster in self.clusters:
             cluster.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
 
 def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:

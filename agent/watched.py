@@ -11,12 +11,14 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from agent.archive.directory import list_archive
-from agent.archive.scanner import SegmentReader, scan_facts, segments_to_read
+from agent.archive.limits import Limits
+from agent.archive.scanner import SegmentReader, files_of, scan_facts, segments_to_read
 from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.explain import explain
+from agent.ledger.store import Ledger
 from agent.over_time import OverTime
 from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
@@ -27,12 +29,7 @@ from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
-from rules.evidence import (
-    AbsentFacts,
-    Evidence,
-    SequenceFacts,
-    WindowsFacts,
-)
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -47,6 +44,7 @@ from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
@@ -54,7 +52,7 @@ T = TypeVar("T")
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
 }
 
 
@@ -67,6 +65,7 @@ class WatchedCluster:
         checks: Mapping[str, Check],
         *,
         alerts: Alerts | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.config = config
         self.name = config.name
@@ -78,7 +77,8 @@ class WatchedCluster:
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
         self.alerts: Alerts = alerts or {}
-        self._reader = SegmentReader()
+        limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
+        self._reader = SegmentReader(ledger=ledger, limits=limits)
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
         timeout = config.timeout or 10.0
         self._timeout_seconds = timeout
@@ -280,17 +280,25 @@ class WatchedCluster:
         found = self.fact(BackupsFacts)
         backups = found.backups if found else ()
         files = segments_to_read(archive, backups)
-        self._reader.forget_all_but(files.values())
         readings = await self._reader.read(
             archive, files, size, depth, budget_seconds=self.config.scan
         )
+        await self._reader.forget_all_but(files_of(archive))
         control = self.fact(ControlFacts)
         tree = timeline_tree(archive, backups)
-        self.facts[ScanFacts] = scan_facts(
-            readings, depth, tree, size, control.system_identifier if control else None
+        identifier = control.system_identifier if control else None
+        await self._take(
+            "segments",
+            ScanFacts,
+            self._workers["windows"],
+            partial(scan_facts, readings, depth, tree, size, identifier),
+            deadline_seconds=self.config.scan,
         )
         if depth == "records" and not backups and found is not None:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
+        if depth == "records":
+            scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
@@ -345,6 +353,8 @@ class WatchedCluster:
                 expected.add(AbsentFacts)
             if self.config.depth != "names":
                 expected.add(ScanFacts)
+            if self.config.depth == "records":
+                expected.add(WalEventsFacts)
         if self.config.backups:
             expected.add(BackupsFacts)
             if self.config.archives and self.config.depth == "records":

@@ -12,9 +12,10 @@ at the speed of memory, and alternatives share their first letters.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from parsers.log_encoding import encode_in_each
 from parsers.log_prefix import Prefix
 from parsers.message_catalogue import Language
 from parsers.messages.message import PRIMARY
@@ -30,7 +31,11 @@ class LineFilter:
     """Finds the lines of a block that must be read."""
 
     def __init__(
-        self, format_name: str, languages: Iterable[Language], encoding: str, prefix: Prefix | None
+        self,
+        format_name: str,
+        languages: Iterable[Language],
+        encodings: Sequence[str],  # that lines may be in
+        prefix: Prefix | None,
     ) -> None:
         self._patterns: list[re.Pattern[bytes]] = []
         self._needles: list[bytes] = [_STARTS]
@@ -40,13 +45,11 @@ class LineFilter:
         for language in languages:
             for head, needle in _beginnings(language):
                 if needle is not None:
-                    self._needles.append(_encoded(needle, format_name, encoding))
-                heads |= _variants(head, format_name, encoding) if head else set()
-            fatal += [
-                _label(severity, format_name).encode(encoding, "replace")
-                for severity, english in language.severities.items()
-                if english in _FATAL
-            ]
+                    self._needles += sorted(_encoded(needle, format_name, encodings))
+                heads |= _variants(head, format_name, encodings) if head else set()
+            for severity, english in language.severities.items():
+                if english in _FATAL:
+                    fatal += encode_in_each(_label(severity, format_name), encodings)
         opening, begins = _OPENING[format_name], trie_pattern(heads)
         if format_name == "stderr":  # the label's end is the opening: look back for a FATAL
             behind = b"|".join(b"(?<=" + re.escape(label) + b")" for label in sorted(set(fatal)))
@@ -58,7 +61,7 @@ class LineFilter:
             self._patterns.append(re.compile(trie_pattern(self._needles)))
             self._needles = []
         if format_name == "stderr" and prefix is not None:
-            start = prefix.start.encode(encoding, "replace") if prefix.start else b"(?!)"
+            start = prefix.start.encode(encodings[0], "replace") if prefix.start else b"(?!)"
             self._foreign = re.compile(rb"\n(?!\t|" + start + rb")")
 
     def interesting(self, block: bytes, position: int) -> list[int]:
@@ -115,19 +118,19 @@ def _beginnings(language: Language) -> Iterator[tuple[str, str | None]]:
             yield "", max(literals, key=len)
 
 
-def _variants(head: str, format_name: str, encoding: str) -> set[bytes]:
+def _variants(head: str, format_name: str, encodings: Sequence[str]) -> set[bytes]:
     """The head as it is, and as an ASCII locale begins it."""
-    variants = {_encoded(head, format_name, encoding)}
+    variants = _encoded(head, format_name, encodings)
     if not head.isascii():
         plain = next(head[:at] for at in range(len(head)) if not head[at].isascii())
         variants |= {plain.encode()} if plain else set(_STAND_INS)
     return variants
 
 
-def _encoded(text: str, format_name: str, encoding: str) -> bytes:
+def _encoded(text: str, format_name: str, encodings: Sequence[str]) -> set[bytes]:
     if format_name != "stderr":
         text = text.replace('"', '""' if format_name == "csv" else '\\"')
-    return text.encode(encoding, "replace")
+    return encode_in_each(text, encodings)
 
 
 def trie_pattern(texts: Iterable[bytes]) -> bytes:

@@ -12,13 +12,14 @@ languages than English are asked for when the first line that needs one comes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from parsers.command_output import read_command_output
 from parsers.errors import Unparsed
+from parsers.log_encoding import UTF8
 from parsers.log_filter import LineFilter
 from parsers.log_format import (
     PLAIN,
@@ -33,11 +34,12 @@ from parsers.log_format import (
     looks_like_csv,
     looks_like_json,
 )
+from parsers.log_locale import FindLanguages, LogLocale
 from parsers.log_origin import Roles
 from parsers.log_prefix import infer_prefix, parse_prefix
 from parsers.log_syslog import SyslogReader, read_envelope
 from parsers.log_time import Zone, parse_log_time
-from parsers.message_catalogue import ENGLISH, Fields, Language
+from parsers.message_catalogue import Fields, Language
 from parsers.messages.message import CONTEXT, DETAIL, PRIMARY, Message
 from parsers.recovery_events import (
     LANGUAGE_UNREADABLE,
@@ -46,8 +48,6 @@ from parsers.recovery_events import (
     RecoveryEvent,
 )
 
-# Asked with the server's major version, None when the line does not show it.
-FindLanguages = Callable[[int | None], Iterable[Language]]
 StreamItem = RecoveryEvent | Unparsed
 
 _DEADLY: Final = frozenset({"FATAL", "PANIC"})
@@ -56,11 +56,6 @@ _MAX_LINE: Final = 1 << 20  # bytes; a longer line is cut
 _MAX_PUZZLING: Final = 100
 _UNFILTERED: Final = 2000  # lines read in full, unless a message of ours comes before
 _MAX_UNDECIDED: Final = 1000  # lines looked at before the format is given up
-_VERSION: Final = re.compile(
-    r".{0,60}?\b(?:PostgreSQL|EnterpriseDB)\b\D* (?P<major>\d+)[\w.]*.* on \S+, compiled by "
-)
-# What a record of a recovery holds in any language.
-_WAL_WORDS: Final = re.compile(r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b|\b[0-9A-F]{24}\b|\.history\b")
 
 
 @dataclass(slots=True)
@@ -86,14 +81,12 @@ class LogStream:
         zone: Zone | None = None,
         languages: Sequence[Language] = (),  # besides English
         find_languages: FindLanguages | None = None,  # asked once, when a line needs another
-        encoding: str = "utf-8",
+        encoding: str = UTF8,  # tried first
     ) -> None:
         self.counts = Counts()
-        self.languages: list[Language] = [ENGLISH, *languages]
+        self._locale = LogLocale(languages, find_languages, zone or Zone(), encoding)
         self._format, self._prefix = format, prefix
         self._zone = zone or Zone()
-        self._find_languages = find_languages
-        self._encoding = encoding
         self._tail = b""
         self._cut = False
         self._undecided: list[str] = []
@@ -105,6 +98,11 @@ class LogStream:
         self._filter: LineFilter | None = None
         self._quoted = False  # csvlog: the next line is inside a quoted field
         self._open = False  # the record that is held was wanted: its other lines are too
+
+    @property
+    def languages(self) -> list[Language]:
+        """The languages that the log was found to be in, English first."""
+        return self._locale.languages
 
     # -- what a caller does ----------------------------------------------------------------------
 
@@ -186,7 +184,7 @@ class LogStream:
             self._cut = False  # the rest of a line that was too long
             return
         self.counts.lines += 1
-        line = self._decode(raw[:-1] if raw.endswith(b"\r") else raw)
+        line = self._locale.decoder.decode(raw.removesuffix(b"\r"))
         if self._reader is None:
             self._undecided.append(line)
             yield from self._decide(force=len(self._undecided) >= _MAX_UNDECIDED)
@@ -204,21 +202,15 @@ class LogStream:
             self._open = False
 
     def _new_filter(self) -> LineFilter | None:
-        reader = self._reader
+        reader, encodings = self._reader, self._locale.decoder.possible()
         if isinstance(reader, StderrReader):
-            return LineFilter("stderr", self.languages, self._encoding, reader.prefix)
+            return LineFilter("stderr", self.languages, encodings, reader.prefix)
         if isinstance(reader, CsvReader):
             self._open = reader.holds
-            return LineFilter("csv", self.languages, self._encoding, None)
+            return LineFilter("csv", self.languages, encodings, None)
         if isinstance(reader, JsonReader):
-            return LineFilter("json", self.languages, self._encoding, None)
+            return LineFilter("json", self.languages, encodings, None)
         return None
-
-    def _decode(self, raw: bytes) -> str:
-        try:
-            return raw.decode(self._encoding)
-        except UnicodeDecodeError:
-            return raw.decode("latin-1")
 
     def _decide(self, *, force: bool) -> Iterator[StreamItem]:
         """Choose the reader by the newest line; then read all that waited."""
@@ -282,10 +274,11 @@ class LogStream:
         )
 
     def _interpret_record(self, record: LogRecord) -> Iterator[StreamItem]:
-        found = self._recognise(record.message, PRIMARY)
+        found = self._locale.recognise(record.message, PRIMARY)
         if found is None:
-            yield from self._look_for_language(record)
-            found = self._recognise(record.message, PRIMARY)
+            yield from self._learn_locale(record)
+            record = self._locale.read_anew(record)
+            found = self._locale.recognise(record.message, PRIMARY)
         if found is None:
             if not self._understood and len(self._puzzling) < _MAX_PUZZLING:
                 self._puzzling.append(record)
@@ -314,34 +307,20 @@ class LogStream:
     ) -> RecoveryEvent:
         values = dict(fields)
         for text, part in ((record.detail, DETAIL), (record.context, CONTEXT)):
-            more = self._recognise(text, part) if text else None
+            more = self._locale.recognise(text, part) if text else None
             if more is not None:
                 values |= {name: value for name, value in more[1].items() if name not in values}
         process = values.get("process")
         if isinstance(process, str):
-            values["process"] = self._english_process(process)
+            values["process"] = self._locale.english_process(process)
         return RecoveryEvent(
             name=message.event, at=at, fields=values, severity=record.severity,
             message=record.message, detail=record.detail, hint=record.hint,
             process=message.process, pid=record.pid, proven=proven,
         )  # fmt: skip
 
-    def _recognise(self, text: str, part: str) -> tuple[Message, Fields] | None:
-        for language in self.languages:
-            found = language.recogniser.recognise(text, part, self._zone)
-            if found is not None:
-                return found
-        return None
-
     def _is_redo_context(self, context: str | None) -> bool:
-        return context is not None and self._recognise(context, CONTEXT) is not None
-
-    def _english_process(self, noun: str) -> str:
-        for language in self.languages:
-            english = language.process(noun)
-            if english != noun:
-                return english
-        return noun
+        return context is not None and self._locale.recognise(context, CONTEXT) is not None
 
     def _instant(self, record: LogRecord) -> datetime | None:
         if record.epoch is not None:
@@ -361,39 +340,22 @@ class LogStream:
                 fields={"abbreviation": stamp.rsplit(" ", 1)[-1]}, message=stamp,
             )  # fmt: skip
 
-    def _look_for_language(self, record: LogRecord) -> Iterator[StreamItem]:
-        """At a line that is surely of another language, find which; say so when nobody knows."""
-        version = _VERSION.match(record.message)
-        starts = version is not None
-        sign = starts or (not self._understood and _WAL_WORDS.search(record.message))
-        from_client = record.session or record.statement is not None or record.context is not None
-        if not sign or from_client or self._complained[LANGUAGE_UNREADABLE]:
-            return
-        major = int(version["major"]) if version else None
-        for language in self._find_languages(major) if self._find_languages else ():
-            if language.name in {known.name for known in self.languages}:
-                continue
-            if self._fits(language, record.message, starts=starts):
-                self.languages.append(language)
-                if self._reader is not None:
-                    self._reader.use(self.languages)
-                self._filter = None
-                yield from self._read_again()
-                return
-        if starts:
-            self._complained[LANGUAGE_UNREADABLE] = True
-            yield RecoveryEvent(
-                name=LANGUAGE_UNREADABLE, at=self._instant(record), severity="",
-                message=record.message,
-            )  # fmt: skip
-
-    def _read_again(self) -> Iterator[StreamItem]:
-        """Read the records that came before their language was known."""
-        puzzling, self._puzzling = self._puzzling, []
-        for record in puzzling:
-            yield from self._interpret_record(record)
-
-    def _fits(self, language: Language, text: str, *, starts: bool) -> bool:
-        if starts:
-            return language.speaks(text)
-        return language.recogniser.recognise(text, PRIMARY, self._zone) is not None
+    def _learn_locale(self, record: LogRecord) -> Iterator[StreamItem]:
+        """At a record that says nothing, see whether it is another language's or encoding's."""
+        found = self._locale.find_encoding(record)
+        if not found and not self._complained[LANGUAGE_UNREADABLE]:
+            known = self._locale.find_language(record, puzzled=not self._understood)
+            if known is False:
+                self._complained[LANGUAGE_UNREADABLE] = True
+                yield RecoveryEvent(
+                    name=LANGUAGE_UNREADABLE, at=self._instant(record), severity="",
+                    message=record.message,
+                )  # fmt: skip
+            found = bool(known)
+        if found:
+            if self._reader is not None:
+                self._reader.use(self.languages)
+            self._filter = None
+            puzzling, self._puzzling = self._puzzling, []
+            for before in puzzling:
+                yield from self._interpret_record(self._locale.read_anew(before))

@@ -15,8 +15,9 @@ import gettext
 import io
 import re
 import struct
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -148,9 +149,12 @@ class Matcher:
     message: Message
     pattern: re.Pattern[str]  # what `element` is made of: says no at a tenth of its cost
     element: pp.ParserElement
+    in_ascii: Matcher | None = None  # for a text that an ASCII locale has spoilt
 
     def match(self, text: str, zone: Zone) -> Fields | None:
         """The fields of `text`, or None when it is another message."""
+        if self.in_ascii is not None and text.isascii():
+            return self.in_ascii.match(text, zone)
         if self.pattern.match(text) is None:
             return None
         try:
@@ -186,14 +190,22 @@ _TEXT_FIELDS: Final = frozenset(
 
 def compile_matcher(message: Message, text: str | None = None) -> Matcher:
     """Make the matcher of `message`, or of its translation `text`. Raises ParseError."""
+    wording = message.id if text is None else text
+    exact = _compile(message, wording, re.escape)
+    if wording.isascii():
+        return exact
+    return replace(exact, in_ascii=_compile(message, wording, _loose))
+
+
+def _compile(message: Message, text: str, literal: Callable[[str], str]) -> Matcher:
     names = _names_by_argument(message)
-    pieces = parse_format(message.id if text is None else text)
+    pieces = parse_format(text)
     pattern: list[str] = []
     seen: set[str] = set()
     argument = 1
     for piece in pieces:
         if isinstance(piece, str):
-            pattern.append(_loose(piece))
+            pattern.append(literal(piece))
             continue
         start = piece.argument or argument
         argument = start + piece.arguments
@@ -222,18 +234,24 @@ _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]+")
 
 
 def _loose(literal: str) -> str:
-    """A pattern for a literal, also as a server in an ASCII locale transliterates it.
+    """A pattern for a literal as a server in an ASCII locale transliterates it.
 
     The C library then writes ``?`` or a stand-in for each foreign character: ``>>`` for ``»``.
     """
     parts: list[str] = []
     end = 0
     for run in _NOT_ASCII.finditer(literal):
-        stand_in = r"[A-Za-z?]" if run[0].isalpha() else r"[?<>\"'`,.-]"
         parts.append(re.escape(literal[end : run.start()]))
-        parts.append(f"(?:{re.escape(run[0])}|{stand_in}{{1,{3 * len(run[0])}}})")
+        parts.append(f"{_stand_in(run[0])}{{1,{3 * len(run[0])}}}")
         end = run.end()
     return "".join(parts) + re.escape(literal[end:])
+
+
+def _stand_in(run: str) -> str:
+    """Letters stand for Latin letters only: a whole word of another script becomes ``???``."""
+    if not run.isalpha():
+        return r"[?<>\"'`,.-]"
+    return r"[A-Za-z?]" if unicodedata.name(run[0], "").startswith("LATIN") else r"\?"
 
 
 class Recogniser:

@@ -1,19 +1,27 @@
 """Timeline history files: `0000000N.history`, the ancestors of timeline N and where each ended.
 
 Follows readTimeLineHistory in src/backend/access/transam/timeline.c: blank lines and `#` are
-skipped, timelines must increase and stay below the file's own, the reason is free text.
+skipped, timelines must increase and stay below the file's own, the reason is free text. A file of
+zeros is an empty one: no ancestors.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
-from parsers.lsn import parse_lsn
 
-_ENTRY: Final = re.compile(r"\s*(\d{1,10})\s+([0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8})\s*(.*)", re.DOTALL)
+# sscanf's "%u\\t%X/%X": white space may be any, none included, but for that before the slash.
+_ENTRY: Final = re.compile(
+    r"\s*+([0-9]{1,10}+)\s*+([0-9A-F]{1,8}+)/\s*+([0-9A-F]{1,8}+)\s*+(.*)",
+    re.DOTALL | re.IGNORECASE | re.ASCII,
+)
+_SPACE: Final = " \t\n\v\f\r"  # isspace() in the C locale
+_LINE_BYTES: Final = 1023  # MAXPGPATH, less its NUL
+_RESTORED: Final = "pg_wal/RECOVERYHISTORY"  # under which name a file from the archive is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,32 +45,55 @@ class TimelineHistory:
         return self.entries[-1] if self.entries else None
 
 
+class HistoryError(ParseError):
+    """What the server refuses. `fatal` is its message, without the line end that it copies."""
+
+    def __init__(self, message: str, fatal: str, *, line: int | None = None) -> None:
+        super().__init__(message, line=line)
+        self.fatal = fatal
+
+
 def parse_timeline_history(data: bytes, timeline: int) -> TimelineHistory:
     """Read a history file. `timeline` is the number in its name.
 
-    Raises ParseError, with the line, for what the server refuses with a FATAL.
+    Raises HistoryError, with the line, for what the server refuses with a FATAL.
     """
     entries: list[HistoryEntry] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        entries.append(_parse_entry(line, number, entries))
+    for number, line in _lines(data):
+        if line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#"):
+            entries.append(_parse_entry(line, number, entries))
     if entries and entries[-1].timeline >= timeline:
-        raise ParseError(
-            f"timeline {entries[-1].timeline} cannot be an ancestor of timeline {timeline}"
+        raise HistoryError(
+            f"timeline {entries[-1].timeline} cannot be an ancestor of timeline {timeline}",
+            f'invalid data in history file "{_RESTORED}"',
         )
     return TimelineHistory(timeline=timeline, entries=tuple(entries))
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, str]]:
+    """(number, text) as fgets gives them: a long line in parts, each up to its first NUL."""
+    for number, line in enumerate(data.split(b"\n"), start=1):
+        parts = [line[at : at + _LINE_BYTES] for at in range(0, len(line), _LINE_BYTES)]
+        for part in parts:
+            yield number, part.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
 def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryEntry:
     match = _ENTRY.match(line)
     if match is None:
-        raise ParseError(f"expected a timeline and a switch LSN, found {line!r}", line=number)
+        raise HistoryError(
+            f"expected a timeline and a switch LSN, found {line!r}",
+            f"syntax error in history file: {line}",
+            line=number,
+        )
+    high, low = (int(digits, 16) & 0xFFFFFFFF for digits in match.group(2, 3))
     entry = HistoryEntry(
-        timeline=int(match[1]), switch_lsn=parse_lsn(match[2]), reason=match[3].strip()
+        timeline=int(match[1]), switch_lsn=high << 32 | low, reason=match[4].strip()
     )
     if before and entry.timeline <= before[-1].timeline:
-        raise ParseError(
-            f"timeline {entry.timeline} follows {before[-1].timeline}: must increase", line=number
+        raise HistoryError(
+            f"timeline {entry.timeline} follows {before[-1].timeline}: must increase",
+            f"invalid data in history file: {line}",
+            line=number,
         )
     return entry

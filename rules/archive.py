@@ -45,9 +45,16 @@ def _over(first: ArchiveFacts, second: ArchiveFacts) -> ArchiveFacts:
         compressed=first.compressed | hidden,
         histories=histories,
         broken_histories={t: why for t, why in broken.items() if t not in histories},
+        disputed_histories=_disputed(first, second),
         backup_labels={**second.backup_labels, **first.backup_labels},
         other_count=first.other_count + second.other_count,
     )
+
+
+def _disputed(first: ArchiveFacts, second: ArchiveFacts) -> frozenset[int]:
+    both = first.histories.keys() & second.histories.keys()
+    differ = {t for t in both if first.histories[t].entries != second.histories[t].entries}
+    return frozenset(differ) | first.disputed_histories | second.disputed_histories
 
 
 def _copies(first: ArchiveFacts, second: ArchiveFacts) -> dict[str, tuple[ArchivedFile, ...]]:
@@ -91,7 +98,8 @@ def judge_sequence(
         for part in _split(gap, held.get(gap.timeline, frozenset())):
             cause = ACKNOWLEDGED if _is_acknowledged(part, acknowledged) else part.cause
             harmless = backups is not None and not is_needed(part, tree, backups)
-            gaps.append(replace(part, cause=cause, harmless=harmless))
+            at_fork = gap.at_fork and part.first == gap.first
+            gaps.append(replace(part, cause=cause, harmless=harmless, at_fork=at_fork))
     return SequenceFacts(gaps=tuple(gaps), segment_size_bytes=segment_size_bytes)
 
 

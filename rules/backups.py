@@ -7,7 +7,7 @@ must be had, all of it. What the backup carries in its own pg_wal counts.
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,6 +40,26 @@ def _close(backup: BackupFacts, labels: Mapping[str, BackupLabel]) -> BackupFact
 def label_time(text: str | None) -> datetime | None:
     """The instant of a label's time; None when its zone is an abbreviation of several."""
     return parse_log_time(text, Zone()) if text else None
+
+
+def chain_of(backup: BackupFacts, backups: Sequence[BackupFacts]) -> tuple[BackupFacts, ...] | None:
+    """A full backup and the increments on it up to `backup`; None where one is not there.
+
+    Follows check_backup_label_files in pg_combinebackup.c: each must start where the label of the
+    next says, on that timeline.
+    """
+    chain = [backup]
+    while chain[0].label.incremental_from_lsn is not None and len(chain) <= len(backups):
+        label = chain[0].label
+        wanted = (label.incremental_from_lsn, label.incremental_from_timeline)
+        before = next(
+            (each for each in backups if (each.label.start_lsn, each.label.timeline) == wanted),
+            None,
+        )
+        if before is None or before.bad_files:
+            return None
+        chain.insert(0, before)
+    return tuple(chain) if chain[0].label.incremental_from_lsn is None else None
 
 
 class BackupState(enum.Enum):
@@ -83,6 +103,16 @@ def missing_segments(
     if archive is None:
         return None if absent else []
     return [name for name in absent if name not in archive.segments]
+
+
+def lacks_only_its_end(backup: BackupFacts, missing: Sequence[str], archive: ArchiveFacts) -> bool:
+    """Whether what is missing may still come: it ends the backup, and nothing newer is archived.
+
+    A backup of one segment tells nothing of that kind unless WAL before it is there.
+    """
+    timeline = missing[0][:8]
+    newest = max((name for name in archive.segments if name[:8] == timeline), default="")
+    return bool(newest) and newest < missing[0]
 
 
 def backup_state(

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+from parsers.wal_facts import ParameterChange
 from rules.facts import Objectives
 from rules.sequence import Gap
 from rules.windows import Window
@@ -94,6 +95,49 @@ class ElsewhereFacts:
     copies: tuple[CopyStep, ...] = ()  # what the gains need
     recycled: tuple[str, ...] = ()  # future names, older content: not to be copied
     destination: str | None = None  # the archive to copy to; None: none was named
+
+
+class Place(NamedTuple):
+    """Where the WAL has what a target asks for."""
+
+    timeline: int
+    lsn: int
+    time_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacesFacts:
+    """Every place of a transaction or restore point that recovery would not come by."""
+
+    places: tuple[Place, ...]
+
+
+class TimelineBegin(NamedTuple):
+    """The record with which a server began a timeline."""
+
+    timeline: int  # that the file is of
+    lsn: int
+    time_us: int
+
+
+class Branch(NamedTuple):
+    """When a timeline was written to where no other continues it: TimestampTz."""
+
+    timeline: int
+    other: int
+    first_us: int
+    last_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalEventsFacts:
+    """What the WAL that was read says of the servers that wrote it, each with its timeline."""
+
+    parameter_changes: tuple[tuple[int, ParameterChange], ...] = ()
+    full_pages_off: tuple[tuple[int, int], ...] = ()  # (timeline, LSN): from here on
+    begins: tuple[TimelineBegin, ...] = ()
+    reused: tuple[TimelineBegin, ...] = ()  # that do not begin where the history says
+    at_once: tuple[Branch, ...] = ()  # timelines that were written to while others were
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

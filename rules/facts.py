@@ -94,18 +94,29 @@ class Setting:
     context: str
     source: str
     pending_restart: bool
+    read_from: str = "pg_settings"  # or the file and line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingsFacts:
-    """The settings of recovery, archiving and WAL."""
+    """The settings of recovery, archiving and WAL, in the units of pg_settings.
+
+    From a server they are complete. From configuration files only those are known that are written
+    there: a server may be given others on its command line.
+    """
 
     settings: Mapping[str, Setting]
+    of_backup: str | None = None  # whose files they come from; None: a server gave them
 
     def value(self, name: str) -> str | None:
         """A setting's value, None when this major does not have it."""
         setting = self.settings.get(name)
         return setting.setting if setting else None
+
+    def read_from(self, name: str) -> str:
+        """Where a setting was read; empty for one that was not."""
+        setting = self.settings.get(name)
+        return setting.read_from if setting else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +152,13 @@ class ArchivedFile(NamedTuple):
         return f"{self.directory}/{self.name}"
 
 
+class BrokenHistory(NamedTuple):
+    """A timeline history file that is there and cannot be used."""
+
+    reason: str
+    fatal: str | None  # the server's words; None: it is not the file's content that is wrong
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveFacts:
     """What one listing of one archive found."""
@@ -153,10 +171,11 @@ class ArchiveFacts:
     partials: Mapping[str, ArchivedFile]  # 24 digits -> its .partial
     compressed: frozenset[str]  # segments stored in a codec's format
     histories: Mapping[int, TimelineHistory]
-    broken_histories: Mapping[int, str]  # timeline -> why it cannot be read
+    broken_histories: Mapping[int, BrokenHistory]  # by timeline
     backup_labels: Mapping[str, BackupLabel]  # plain name of the .backup -> its content
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
+    disputed_histories: frozenset[int] = frozenset()  # of which several archives hold another
     recycled: tuple[str, ...] = ()  # of a pg_wal: names of segments that hold others, or nothing
 
 
@@ -181,6 +200,15 @@ class SegmentCopy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangedFile:
+    """A file that holds something else than when it was read before, and was sound."""
+
+    segment: str
+    url: str
+    verified_at: datetime  # when what it held before was read last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScanFacts:
     """What reading the archived segments said, and how far the reading got."""
 
@@ -190,6 +218,8 @@ class ScanFacts:
     damaged: tuple[DamagedSegment, ...]
     oldest_read_at: datetime | None  # when the oldest of these readings was taken
     copies: tuple[SegmentCopy, ...] = ()
+    changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
+    read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
 
 
 class WalNeed(NamedTuple):
@@ -231,6 +261,8 @@ class BackupFacts:
     manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
     depth: str  # label, files or checksums: how far it was looked at
     tablespaces: tuple[BackupTablespace, ...] = ()
+    settings: SettingsFacts | None = None  # of its configuration files; None: not read
+    unlogged_count: int | None = None  # its unlogged relations: lost by a restore; None: not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

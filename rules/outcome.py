@@ -23,6 +23,24 @@ class Ending(enum.StrEnum):
     SHUT_DOWN = "shut_down"  # stopped at the target: the next start goes on from there
 
 
+class Cause(enum.StrEnum):
+    """Why a restore does not give the state asked for: each is a finding of its own."""
+
+    BACKUP_NOT_WHOLE = "backup_not_whole"
+    INCREMENTAL = "incremental"
+    BACKUP_WAL = "backup_wal"  # the WAL ends before the backup is consistent
+    BEFORE_BACKUP_END = "before_backup_end"
+    AFTER_LAST_COMMIT = "after_last_commit"
+    NOT_IN_WAL = "not_in_wal"  # no such transaction, no such restore point
+    BEHIND_GAP = "behind_gap"  # the WAL ends before the target, though more exists
+    ENDS_SHORT = "ends_short"  # the same without a target: in silence
+    OTHER_TIMELINE = "other_timeline"
+    FORK_BEFORE_BACKUP = "fork_before_backup"
+    TIMELINE_MISSING = "timeline_missing"
+    WAL_MINIMAL = "wal_minimal"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """Where replay ends."""
@@ -102,6 +120,7 @@ class Outcome:
     reachable: bool | None  # opens with the state of the instant asked for; None: cannot be said
     reason: str  # one sentence for a person
     fatal: str | None = None  # the server's own words when it fails; None also if not known
+    misses: Cause | None = None  # opens, with another state: in what way
     ending: Ending | None = None  # None unless it opens
     timeline: int | None = None  # the one that recovery_target_timeline means here
     stop: Stop | None = None  # also of a stop that is refused; None: recovery never gets there

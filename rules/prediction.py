@@ -11,6 +11,7 @@ from rules.recovery import simulate
 from rules.restorable import RestorableWindow, best_restore, find_window
 from rules.restore import Restore
 from rules.target import Target, TargetFacts
+from rules.target_cause import cause_of
 from rules.timelines import TimelineTree
 from rules.windows import Window
 
@@ -61,6 +62,7 @@ def predict_target(
         outcome=outcome.outcome,
         reachable=outcome.reachable,
         reason=f"{outcome.reason}{note}",
+        cause=cause_of(target.type, outcome),
         prediction=outcome,
     )
 

@@ -9,22 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from parsers.lsn import format_lsn
 from parsers.segment import segment_of
 from parsers.wal_damage import DamageKind
 from parsers.wal_facts import POSTGRES_EPOCH, Transactions, instant
 from rules.goal import Goal
-from rules.outcome import Obstacle, Stop
+from rules.outcome import Cause, Obstacle, Stop
 from rules.recovery_start import Start, known_histories
 from rules.replay import Piece, replay, serve
 from rules.restore import Restore
 from rules.timelines import Fork, Stretch, path_of
 
-Judgement = tuple[bool | None, str]  # reachable, and a sentence
 _SECOND_US: Final = 1_000_000
 _SEGMENTS_BACK: Final = 64  # how far before the backup the last transaction is looked for
+
+
+class Judgement(NamedTuple):
+    """Whether the state is the one asked for."""
+
+    reachable: bool | None
+    reason: str  # a sentence
+    misses: Cause | None = None  # how it is another, where that is known
 
 
 def judge_stop(
@@ -37,24 +44,23 @@ def judge_stop(
             restore, goal.time_us, start, forks
         )
         if judged:
-            return judged[0], f"{said}, but {judged[1]}"
+            return judged._replace(reason=f"{said}, but {judged.reason}")
     other = _other_timeline(restore, goal, start, stop.lsn)
-    return other or (True, said)
+    return other or Judgement(True, said)
 
 
 def judge_end_of_wal(restore: Restore, goal: Goal, start: Start, obstacle: Obstacle) -> Judgement:
     """Judge an opening at the end of WAL, when no target was set."""
     where = f"recovery runs to the end of WAL at {format_lsn(obstacle.lsn)}"
     if obstacle.newer_wal:
-        return False, (
-            f"recovery opens at {format_lsn(obstacle.lsn)} without a word, though newer WAL"
-            f" exists: {obstacle.detail}"
+        said = (
+            f"recovery opens at {format_lsn(obstacle.lsn)} without a word, though newer WAL exists"
         )
+        return Judgement(False, f"{said}: {obstacle.detail}", Cause.ENDS_SHORT)
     if obstacle.kind in set(DamageKind):
-        return False, (
-            f"recovery opens at {format_lsn(obstacle.lsn)} without a word: {obstacle.detail}"
-        )
-    return _other_timeline(restore, goal, start, None) or (True, where)
+        said = f"recovery opens at {format_lsn(obstacle.lsn)} without a word"
+        return Judgement(False, f"{said}: {obstacle.detail}", Cause.ENDS_SHORT)
+    return _other_timeline(restore, goal, start, None) or Judgement(True, where)
 
 
 def describe_stop(stop: Stop) -> str:
@@ -91,14 +97,16 @@ def _before_backup(restore: Restore, time_us: int, start: Start) -> Judgement | 
         "the backup is newer than the time asked for: the server opens with the state of"
         f" {instant(finished_us).isoformat(sep=' ')} or later"
     )
+    newer = Judgement(False, reason, Cause.BEFORE_BACKUP_END)
     if time_us < finished_us:
-        return False, reason
+        return newer
     if time_us >= finished_us + _SECOND_US:
         return None
     before = _transactions_before(restore, start)
     if before is None:
-        return None, "whether the backup is newer than the time asked for cannot be said"
-    return (False, reason) if max(before.times_us) > time_us else None
+        reason = "whether the backup is newer than the time asked for cannot be said"
+        return Judgement(None, reason)
+    return newer if max(before.times_us) > time_us else None
 
 
 def backup_end_us(restore: Restore, start: Start) -> int:
@@ -134,11 +142,12 @@ def _other_branch(
         parent = _path_up_to(start.path, fork.parent)
         later = _first_transactions(restore, parent, fork.lsn)
         if later is not None and min(later.times_us) <= time_us:
-            return False, (
+            reason = (
                 f"at the time asked for the cluster was on timeline {fork.parent}, past"
                 f" {format_lsn(fork.lsn)}, where timeline {fork.timeline} left it: set"
                 f" recovery_target_timeline = '{fork.parent}'"
             )
+            return Judgement(False, reason, Cause.OTHER_TIMELINE)
     return None
 
 
@@ -183,10 +192,12 @@ def _other_timeline(
         said = f"timeline {timeline} exists, but recovery stays on timeline {start.timeline}"
         if history is None:
             reason = f"{said}: its history file is missing"
-            return (False if stop_lsn is None else None), reason
+            known = False if stop_lsn is None else None
+            return Judgement(known, reason, Cause.OTHER_TIMELINE)
         left = _leaves_at(start, path_of(timeline, history))
         if stop_lsn is None or left is None or stop_lsn > left:
-            return False, f"{said}: a history file between the two is missing"
+            reason = f"{said}: a history file between the two is missing"
+            return Judgement(False, reason, Cause.OTHER_TIMELINE)
     return None
 
 

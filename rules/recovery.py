@@ -172,7 +172,8 @@ def _stopped(
         if hazard:
             return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
-    reachable, reason = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    judged = judge_stop(restore, goal, progress.start, stop, progress.forks)
+    reason = judged.reason
     if found.left_out:
         reason += _LEFT_OUT.format(found.left_out)
     if goal.action == "pause" and ending is Ending.PROMOTED:
@@ -180,8 +181,9 @@ def _stopped(
     return replace(
         outcome,
         outcome="opens",
-        reachable=reachable,
+        reachable=judged.reachable,
         reason=reason,
+        misses=judged.misses,
         ending=ending,
     )
 
@@ -230,12 +232,13 @@ def _opened_at_end(
     hazard = watch.at_promotion(obstacle.lsn)
     if hazard:
         return replace(outcome, reason=hazard.reason, fatal=hazard.fatal)
-    reachable, reason = judge_end_of_wal(restore, goal, progress.start, obstacle)
+    judged = judge_end_of_wal(restore, goal, progress.start, obstacle)
     return replace(
         outcome,
         outcome="opens",
-        reachable=reachable,
-        reason=reason,
+        reachable=judged.reachable,
+        reason=judged.reason,
+        misses=judged.misses,
         ending=Ending.PROMOTED,
         new_timeline=_new_timeline(restore, progress),
     )

@@ -14,6 +14,7 @@ from parsers.pg_control import ClusterState
 from parsers.wal_facts import CheckpointRecord, CheckpointRedo, Facts
 from parsers.wal_page import first_record_lsn
 from rules import server_messages as messages
+from rules.facts import BrokenHistory
 from rules.goal import Goal
 from rules.outcome import Obstacle
 from rules.recovery_tablespaces import directory_in_the_way
@@ -59,11 +60,9 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
     if restore.backup.label.incremental_from_lsn is not None and restore.server.major >= 17:
         reason = "this is an incremental backup: combine it with pg_combinebackup first"
         return NoStart(reason=reason, fatal=messages.INCREMENTAL, timeline=timeline)
-    if timeline in restore.broken_histories:
-        return NoStart(
-            reason=f"the history file of timeline {timeline} is not one: the server refuses it",
-            timeline=timeline,
-        )
+    broken = restore.broken_histories.get(timeline)
+    if broken is not None:
+        return _unusable(timeline, broken)
     path = path_of(timeline, restore.histories.get(timeline))
     checkpoint = _find_checkpoint(restore, timeline, path)
     if isinstance(checkpoint, NoStart):
@@ -72,6 +71,13 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
     problem = problem or _check_links(restore, timeline)
     problem = problem or _check_timeline(restore, timeline, path)
     return problem or _start(restore, timeline, path, checkpoint)
+
+
+def _unusable(timeline: int, broken: BrokenHistory) -> NoStart:
+    """The server refuses a history for its content; what else is wrong it may not mind."""
+    reason = f"the history file of timeline {timeline} cannot be used: {broken.reason}"
+    known = broken.fatal is not None
+    return NoStart(reason=reason, fatal=broken.fatal, known=known, timeline=timeline)
 
 
 def base_timeline(restore: Restore) -> int:

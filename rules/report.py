@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from parsers.wal_damage import DamageKind
@@ -11,22 +11,33 @@ from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.check import Check, judge
-from rules.evidence import ElsewhereFacts, Evidence, SequenceFacts
+from rules.drill import DrillFacts
+from rules.evidence import (
+    ElsewhereFacts,
+    Evidence,
+    PlacesFacts,
+    SequenceFacts,
+    WalEventsFacts,
+)
 from rules.facts import (
     ArchiveFacts,
     BackupFacts,
     BackupsFacts,
     Objectives,
     ScanFacts,
+    SettingsFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.goal import Goal
+from rules.outcome import Cause
 from rules.outside import Reached, find_gain
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
 from rules.restore_points import PlacedRestorePoint, list_restore_points
+from rules.restore_trial import TrialFacts
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
+from rules.wal_events import collect_events, find_places
 from rules.windows import Reach, Window, find_reaches, window_of
 
 # What nobody could look into may be good: it ends no window.
@@ -83,6 +94,7 @@ class Report:
     restore_points: tuple[PlacedRestorePoint, ...]
     target: TargetFacts
     findings: tuple[Finding, ...]
+    drill: DrillFacts | None = None  # None: none was asked for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +109,7 @@ class Gathered:
     scan: ScanFacts | None = None  # None at depth names
     scans: Mapping[str, SegmentScan] = field(default_factory=dict)
     restores: Mapping[str, Restore] = field(default_factory=dict)  # by backup, at depth records
+    trial: TrialFacts | None = None  # of the restore_command; None: it was not tried
 
 
 def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Check]) -> Report:
@@ -118,8 +131,23 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target = predict_target(question.target, question.goal, restores, question.note)
     else:
         target = _judge_target(question.target, reports, archive, tree)
-    gain = _find_gain(gathered, reports, tree, size) if gathered.elsewhere else None
-    findings = _findings(question, gathered, archive, whole, target, gain, checks)
+    findings = _findings(
+        question,
+        {
+            TargetFacts: target,
+            ArchiveFacts: archive,
+            SequenceFacts: whole,
+            BackupsFacts: gathered.backups,
+            SettingsFacts: _settings(target, backups),
+            TrialFacts: gathered.trial,
+            ScanFacts: gathered.scan,
+            ElsewhereFacts: _find_gain(gathered, reports, tree, size)
+            if gathered.elsewhere
+            else None,
+            **_read_facts(question, gathered, target, tree, size),
+        },
+        checks,
+    )
     return Report(
         question=question,
         verdict=verdict_of(findings),
@@ -142,6 +170,14 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target=target,
         findings=findings,
     )
+
+
+def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -> Report:
+    """The report with what a drill adds to it."""
+    facts: dict[type, object] = {DrillFacts: drill}
+    evidence = Evidence(now=report.question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    findings = _ranked((*report.findings, *judge(evidence, checks).findings))
+    return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))
 
 
 def _find_gain(
@@ -225,28 +261,37 @@ def _judge_target(
             outcome="unknown" if not reports else "fails",
             reachable=None if not reports else False,
             reason=reason,
+            cause=Cause.TIMELINE_MISSING if reports else None,
         )
     order = {True: 0, None: 1, False: 2}
     return min(answers, key=lambda answer: order[answer.reachable])
 
 
-def _findings(
+def _settings(target: TargetFacts, backups: Sequence[BackupFacts]) -> SettingsFacts | None:
+    """The configuration that a restore would start with: that of the backup chosen."""
+    chosen = target.backup or (backups[-1] if backups else None)
+    return chosen.settings if chosen else None
+
+
+def _read_facts(
     question: Question,
     gathered: Gathered,
-    archive: ArchiveFacts | None,
-    sequence: SequenceFacts | None,
     target: TargetFacts,
-    gain: ElsewhereFacts | None,
-    checks: Mapping[str, Check],
+    tree: TimelineTree,
+    size: int | None,
+) -> dict[type, object]:
+    """What the records say, where they were read."""
+    if size is None or question.depth != "records":
+        return {}
+    facts: dict[type, object] = {WalEventsFacts: collect_events(gathered.scans, tree, size)}
+    if target.cause is Cause.NOT_IN_WAL:
+        facts[PlacesFacts] = find_places(gathered.scans, tree, size, question.goal)
+    return facts
+
+
+def _findings(
+    question: Question, found: Mapping[type, object], checks: Mapping[str, Check]
 ) -> tuple[Finding, ...]:
-    found = {
-        TargetFacts: target,
-        ArchiveFacts: archive,
-        SequenceFacts: sequence,
-        BackupsFacts: gathered.backups,
-        ScanFacts: gathered.scan,
-        ElsewhereFacts: gain,
-    }
     facts = {kind: value for kind, value in found.items() if value is not None}
     evidence = Evidence(now=question.now, objectives=_NO_OBJECTIVES, facts=facts)
     return _ranked(judge(evidence, checks).findings)

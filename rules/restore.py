@@ -15,7 +15,7 @@ from parsers.segment import segment_name
 from parsers.timeline_history import TimelineHistory
 from parsers.wal_locate import RecordPlace
 from parsers.wal_scan import SegmentScan
-from rules.facts import BackupFacts
+from rules.facts import BackupFacts, BrokenHistory
 
 # The settings that a hot standby must not have lower than the server that wrote the WAL.
 PARAMETERS = (
@@ -118,5 +118,6 @@ class Restore:
     backup: BackupFacts
     control: ControlFile | None  # None: the backup's pg_control was not read
     histories: Mapping[int, TimelineHistory]
-    broken_histories: Collection[int] = ()  # there, and refused by the server
+    # Timelines whose history file is there and cannot be used.
+    broken_histories: Mapping[int, BrokenHistory] = field(default_factory=dict)
     wal: Wal

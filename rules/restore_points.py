@@ -24,15 +24,26 @@ def list_restore_points(
 ) -> list[PlacedRestorePoint]:
     """In order of position. A timeline's first segment repeats its parent's: that is left out."""
     found: dict[PlacedRestorePoint, None] = {}
+    for timeline, facts in walk_facts(scans, tree, segment_size_bytes):
+        for point in facts.restore_points:
+            if point.lsn >= begin_of(tree, timeline):
+                found[PlacedRestorePoint(timeline, point)] = None
+    return sorted(found, key=lambda placed: (placed.point.lsn, placed.timeline))
+
+
+def begin_of(tree: TimelineTree, timeline: int) -> int:
+    """Where a timeline's own WAL begins; 0 where nothing tells."""
+    node = tree.timelines.get(timeline)
+    return (node.switch_lsn if node else None) or 0
+
+
+def walk_facts(
+    scans: Mapping[str, SegmentScan], tree: TimelineTree, segment_size_bytes: int
+) -> Iterator[tuple[int, Facts]]:
+    """What every segment says and what crosses into it, each with the timeline of its file."""
     for run in runs_of(scans, tree, segment_size_bytes):
         for name, facts in _facts_of(run, scans):
-            timeline = int(name[:8], 16)
-            node = tree.timelines.get(timeline)
-            begin_lsn = (node.switch_lsn if node else None) or 0
-            for point in facts.restore_points:
-                if point.lsn >= begin_lsn:
-                    found[PlacedRestorePoint(timeline, point)] = None
-    return sorted(found, key=lambda placed: (placed.point.lsn, placed.timeline))
+            yield int(name[:8], 16), facts
 
 
 def _facts_of(run: list[str], scans: Mapping[str, SegmentScan]) -> Iterator[tuple[str, Facts]]:

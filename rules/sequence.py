@@ -9,7 +9,7 @@ repeats its content. Names are turned to numbers with the archive's own segment 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from parsers.segment import segment_before, segment_name, segment_of
 from rules.facts import BackupFacts
@@ -29,6 +29,7 @@ class Gap:
     segment_size_bytes: int
     cause: str = LOST  # the contract's `class`
     harmless: bool = False  # no window needs it
+    at_fork: bool = False  # it begins where its timeline does
 
     @property
     def segments_count(self) -> int:
@@ -99,8 +100,20 @@ def find_gaps(
         wanted = [*numbers, *(number for t, number in needed if t == timeline)]
         bounds = _expected(timeline, wanted, tree, segment_size_bytes, oldest)
         if bounds is not None:
-            gaps += _runs(timeline, numbers, bounds, segment_size_bytes)
+            fork = _fork_of(timeline, tree, segment_size_bytes)
+            gaps += [
+                replace(gap, at_fork=gap.first == fork)
+                for gap in _runs(timeline, numbers, bounds, segment_size_bytes)
+            ]
     return gaps
+
+
+def _fork_of(timeline: int, tree: TimelineTree, size: int) -> int | None:
+    """The first segment of a timeline that left another; None for one that did not."""
+    node = tree.timelines.get(timeline)
+    if node is None or node.switch_lsn is None:
+        return None
+    return segment_of(node.switch_lsn, size)
 
 
 def _expected(
@@ -112,11 +125,8 @@ def _expected(
         for child in tree.children(timeline)
         if child.switch_lsn is not None
     ]
-    node = tree.timelines.get(timeline)
-    if node is not None and node.switch_lsn is not None:
-        first = max(segment_of(node.switch_lsn, size), oldest)
-    else:
-        first = min(wanted, default=oldest)
+    fork = _fork_of(timeline, tree, size)
+    first = max(fork, oldest) if fork is not None else min(wanted, default=oldest)
     last = max([*wanted, *left_at], default=None)
     return None if last is None or last < first else (first, last)
 

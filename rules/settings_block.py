@@ -16,13 +16,15 @@ from rules.goal import Goal
 def settings_block(goal: Goal, restore_command: str, needs: Mapping[str, str]) -> str:
     """One `name = 'value'` a line. The time is written with its zone."""
     return "".join(
-        f"{name} = {_quote(value)}\n" for name, value in _settings(goal, restore_command, needs)
+        f"{name} = {_quote(value)}\n"
+        for name, value in restore_settings(goal, restore_command, needs)
     )
 
 
-def _settings(
+def restore_settings(
     goal: Goal, restore_command: str, needs: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
+    """The settings of a restore: (name, value)."""
     yield "restore_command", restore_command
     if goal.time_us is not None:
         at = instant(goal.time_us)

@@ -12,7 +12,7 @@ from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
-from rules.outcome import NeededDirectory, Outcome
+from rules.outcome import Cause, NeededDirectory, Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -40,6 +40,7 @@ class TargetFacts:
     outcome: str  # opens, fails, unknown
     reachable: bool | None
     reason: str
+    cause: Cause | None = None  # None unless it is proven that it cannot be reached
     prediction: Outcome | None = None  # None where the records were not read
 
     @property
@@ -65,7 +66,9 @@ def judge_target(
 ) -> TargetFacts:
     """Judge the target by what is there, for one backup and the reach on its timeline."""
 
-    def answer(outcome: str, reachable: bool | None, reason: str) -> TargetFacts:
+    def answer(
+        outcome: str, reachable: bool | None, reason: str, cause: Cause | None = None
+    ) -> TargetFacts:
         return TargetFacts(
             target=target,
             timeline=timeline,
@@ -73,45 +76,52 @@ def judge_target(
             outcome=outcome,
             reachable=reachable,
             reason=reason,
+            cause=cause,
         )
 
     if backup.bad_files:
-        return answer("unknown", False, f"the backup is not whole: {backup.bad_files[0]}")
+        reason = f"the backup is not whole: {backup.bad_files[0]}"
+        return answer("unknown", False, reason, Cause.BACKUP_NOT_WHOLE)
     if backup.label.incremental_from_lsn is not None:
-        return answer("fails", False, "the backup is incremental: alone it cannot be restored")
+        reason = "the backup is incremental: alone it cannot be restored"
+        return answer("fails", False, reason, Cause.INCREMENTAL)
     if reach is None:
-        return answer("fails", False, f"timeline {timeline} does not pass through this backup")
+        reason = f"timeline {timeline} does not pass through this backup"
+        return answer("fails", False, reason, Cause.FORK_BEFORE_BACKUP)
     if backup.stop_lsn is None:
         return answer("unknown", None, "where the backup ended is not known")
     if window is None:
-        return answer(
-            "fails",
-            False,
+        reason = (
             f"WAL ends at {format_lsn(reach.end_lsn)} ({reach.obstacle} is not usable), before "
-            f"the backup is consistent at {format_lsn(backup.stop_lsn)}",
+            f"the backup is consistent at {format_lsn(backup.stop_lsn)}"
         )
+        return answer("fails", False, reason, Cause.BACKUP_WAL)
     if target.type == "none" and window.obstacle is not None:
-        return answer(
-            "opens",
-            False,
+        reason = (
             f"recovery takes {window.obstacle} for the end of WAL and opens the database at "
-            f"{format_lsn(window.to_lsn)} without a word, though newer WAL exists",
+            f"{format_lsn(window.to_lsn)} without a word, though newer WAL exists"
         )
+        return answer("opens", False, reason, Cause.ENDS_SHORT)
     if target.type == "lsn":
         return answer(*_judge_lsn(target, window))
     return answer("unknown", None, _UNREAD)
 
 
-def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str]:
+def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str, Cause | None]:
     lsn = parse_lsn(target.value or "")
     if lsn >= window.to_lsn:
-        return "fails", False, f"WAL ends at {format_lsn(window.to_lsn)}, before {target.value}"
-    if lsn < window.from_lsn:
-        consistent = format_lsn(window.from_lsn)
+        reason = f"WAL ends at {format_lsn(window.to_lsn)}, before {target.value}"
         return (
             "fails",
             False,
-            f"{target.value} lies before {consistent}, where the backup becomes consistent: "
-            "choose an older backup",
+            reason,
+            Cause.BEHIND_GAP if window.obstacle else Cause.AFTER_LAST_COMMIT,
         )
-    return "unknown", None, _UNREAD
+    if lsn < window.from_lsn:
+        consistent = format_lsn(window.from_lsn)
+        reason = (
+            f"{target.value} lies before {consistent}, where the backup becomes consistent: "
+            "choose an older backup"
+        )
+        return "fails", False, reason, Cause.BEFORE_BACKUP_END
+    return "unknown", None, _UNREAD, None

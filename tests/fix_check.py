@@ -24,6 +24,8 @@ SCHEMA = json.loads(
     (Path(__file__).parent.parent / "docs" / "schemas" / "pitr-check.schema.json").read_text()
 )
 MIB = 1 << 20
+# Refuses to overwrite, and never leaves half a file: nothing to find fault with.
+EXEMPLARY = "test ! -f {0}/%f && cp %p {0}/%f.tmp && mv {0}/%f.tmp {0}/%f"
 RESTORE_POINT = "halfway"  # in the middle of the rounds of make_history
 
 
@@ -117,7 +119,12 @@ def pristine(
     cluster = Cluster(installations[16], home / "c", account)
     cluster.initdb(segment_mib=1)
     archive = account.make_directory(cluster.home / "archive")
-    cluster.configure(fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f")
+    cluster.configure(
+        fsync=False,
+        archive_mode="on",
+        archive_timeout="1h",
+        archive_command=EXEMPLARY.format(archive),
+    )
     with cluster.running():
         make_history(cluster, rounds=4)
         cluster.stop()

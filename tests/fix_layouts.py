@@ -22,7 +22,7 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from tests.fix_check import make_history
+from tests.fix_check import EXEMPLARY, make_history
 from tests.fix_postgres import IN_CI
 
 if sys.version_info >= (3, 14):
@@ -110,7 +110,8 @@ def dead_primary(
     cluster.initdb(segment_mib=1)
     archive = account.make_directory(cluster.home / "archive")
     cluster.configure(
-        fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
+        fsync=False, archive_mode="on", archive_timeout="1h",
+        archive_command=EXEMPLARY.format(archive),
         min_wal_size="24MB", max_wal_size="24MB", autovacuum=False,
     )  # fmt: skip
     backups = account.make_directory(cluster.home / "backups")

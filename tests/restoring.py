@@ -80,7 +80,7 @@ def read_restore(backup: Path, archive: Path, server: Server) -> Restore:
         backup=close_backups(backups, facts.backup_labels).backups[0],
         control=control,
         histories=facts.histories,
-        broken_histories=frozenset(facts.broken_histories),
+        broken_histories=facts.broken_histories,
         wal=read_wal(
             archive, backup / "pg_wal", control.wal_segment_size, control.system_identifier
         ),

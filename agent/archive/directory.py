@@ -20,9 +20,9 @@ from agent.archive.tree import CannotList, walk_files
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.errors import ParseError
 from parsers.segment import NameKind, WalName, is_segment_size, parse_wal_name
-from parsers.timeline_history import TimelineHistory, parse_timeline_history
+from parsers.timeline_history import HistoryError, TimelineHistory, parse_timeline_history
 from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader, parse_segment_header
-from rules.facts import ArchivedFile, ArchiveFacts
+from rules.facts import ArchivedFile, ArchiveFacts, BrokenHistory
 
 LAYOUT: Final = "directory"
 _SMALL_FILE_BYTES: Final = 1 << 20  # a history or label larger than this is not one
@@ -66,7 +66,7 @@ class Listing:
     compressed: set[str] = field(default_factory=set)
     copies: dict[str, list[ArchivedFile]] = field(default_factory=dict)
     histories: dict[int, TimelineHistory] = field(default_factory=dict)
-    broken_histories: dict[int, str] = field(default_factory=dict)
+    broken_histories: dict[int, BrokenHistory] = field(default_factory=dict)
     backup_labels: dict[str, BackupLabel] = field(default_factory=dict)
     known_count: int = 0
     other_count: int = 0
@@ -129,7 +129,8 @@ class Listing:
             return
         except (OSError, ParseError) as error:
             if name.timeline not in self.histories:
-                self.broken_histories[name.timeline] = str(error)
+                fatal = error.fatal if isinstance(error, HistoryError) else None
+                self.broken_histories[name.timeline] = BrokenHistory(str(error), fatal)
 
     def add_history(self, name: WalName, data: bytes) -> None:
         """Take note of one history file. Raises ParseError."""

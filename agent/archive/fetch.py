@@ -12,7 +12,7 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES, Flaw
@@ -65,15 +65,30 @@ class Candidate(NamedTuple):
     is_short: bool = False
 
 
-def fetch(name: str, target: str, roots: Sequence[str]) -> bool:
+def _complain(message: str) -> None:
+    print(message, file=sys.stderr)
+
+
+def fetch(
+    name: str,
+    target: str,
+    roots: Sequence[str],
+    *,
+    data_directory: str | None = None,
+    complain: Callable[[str], None] = _complain,
+    durable: bool = True,
+    sources: list[str] | None = None,
+) -> bool:
     """Write the archived file `name` to `target`; False when no archive has it. Raises Refused.
 
-    `target` lies in pg_wal of the data directory that is being recovered.
+    `data_directory` is the one that is being recovered; without it, the one in whose pg_wal
+    `target` lies. `complain` takes a line about a copy that was passed over. What need not outlive
+    a crash of the machine is written without `durable`. `sources` takes the paths that were read.
     """
     parsed = parse_wal_name(name)
     if parsed is None or parsed.compression:
         raise Refused(f"{name!r} is not the name of a WAL segment or history file (%f)")
-    wanted = _ask_server(parsed, target)
+    wanted = _ask_server(parsed, data_directory or data_directory_of(target))
     candidates = _read_all(wanted, roots)
     while any(_still_growing(candidate) for candidate in candidates):
         if wanted.is_standby:
@@ -82,16 +97,22 @@ def fetch(name: str, target: str, roots: Sequence[str]) -> bool:
         candidates = _read_all(wanted, roots)
     if not candidates:
         return False
-    _write(_choose(wanted, candidates), target)
+    if sources is not None:
+        sources += [candidate.path for candidate in candidates]
+    _write(_choose(wanted, candidates, complain), target, durable=durable)
     return True
 
 
-def _ask_server(name: WalName, target: str) -> Wanted:
+def data_directory_of(target: str) -> str:
+    """The data directory in whose pg_wal a file is asked for (%p)."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(target)))  # noqa: PTH100, PTH120
+
+
+def _ask_server(name: WalName, data_directory: str) -> Wanted:
     """Learn from the data directory whose WAL it takes.
 
     The system identifier is the first field of pg_control in every version, and never changes.
     """
-    data_directory = os.path.dirname(os.path.dirname(os.path.abspath(target)))  # noqa: PTH100, PTH120
     try:
         with open(f"{data_directory}/global/pg_control", "rb") as file:  # noqa: PTH123
             (identifier,) = struct.unpack("<Q", file.read(8))
@@ -218,12 +239,14 @@ def _still_growing(candidate: Candidate) -> bool:
 # -- choosing and writing ------------------------------------------------------------------------
 
 
-def _choose(wanted: Wanted, candidates: Sequence[Candidate]) -> bytes:
+def _choose(
+    wanted: Wanted, candidates: Sequence[Candidate], complain: Callable[[str], None]
+) -> bytes:
     """The content that recovery may have. Raises Refused when none is right, or several are."""
     usable = [candidate for candidate in candidates if candidate.complaint is None]
     for candidate in candidates:
         if candidate.complaint is not None and usable:
-            print(f"{candidate.path} was passed over: {candidate.complaint}", file=sys.stderr)
+            complain(f"{candidate.path} was passed over: {candidate.complaint}")
     if not usable:
         raise Refused("; ".join(f"{each.path}: {each.complaint}" for each in candidates))
     contents = {candidate.data for candidate in usable}
@@ -245,7 +268,7 @@ def _is_valid(data: bytes, name: WalName) -> bool:
     return judge_end(scan, may_end_early=False) is None
 
 
-def _write(data: bytes, target: str) -> None:
+def _write(data: bytes, target: str, *, durable: bool) -> None:
     """Write beside the target and rename: the server never sees half a file.
 
     The name beside it is always the same, so that an interrupted fetch leaves nothing for long.
@@ -255,10 +278,12 @@ def _write(data: bytes, target: str) -> None:
         with open(beside, "wb") as file:  # noqa: PTH123
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.chmod(beside, 0o600)  # noqa: PTH101
         os.replace(beside, target)  # noqa: PTH105
-        _sync_directory(os.path.dirname(target) or ".")  # noqa: PTH120
+        if durable:
+            _sync_directory(os.path.dirname(target) or ".")  # noqa: PTH120
     except OSError as error:
         raise Refused(f"{target}: cannot be written: {error.strerror}") from None
 

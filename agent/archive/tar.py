@@ -32,8 +32,22 @@ class Member(NamedTuple):
             raise BrokenTar(f"{error}, inside {self.name}") from None
 
 
+class Directory(NamedTuple):
+    """A directory of a tar: an empty one is part of a backup too."""
+
+    name: str  # without a leading ./
+
+
 def read_members(path: str) -> Iterator[Member]:
     """Yield the regular files of a tar in its order. Raises OSError, BrokenTar."""
+    return (entry for entry in read_entries(path) if isinstance(entry, Member))
+
+
+def read_entries(path: str) -> Iterator[Member | Directory]:
+    """Yield the regular files and directories of a tar in its order. Raises OSError, BrokenTar.
+
+    Links, devices and the like are left out, as pg_basebackup leaves them out.
+    """
     last = "its start"
     try:
         with (
@@ -46,6 +60,8 @@ def read_members(path: str) -> Iterator[Member]:
                     content = tar.extractfile(info)
                     assert content is not None
                     yield Member(name, info.size, content)
+                elif info.isdir():
+                    yield Directory(name)
                 last = name
     except (tarfile.TarError, BrokenStream) as error:
         raise BrokenTar(f"{error}, behind {last}") from None

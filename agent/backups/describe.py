@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -12,14 +13,18 @@ from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.backup_manifest import BackupManifest, parse_backup_manifest
 from parsers.errors import ParseError
 from parsers.pg_control import ControlFile, parse_control_file
+from parsers.server_conf import Setting
 from parsers.tablespace_map import Tablespace
 from rules.backups import label_time
+from rules.configuration import settings_of_files
 from rules.facts import ArchivedFile, BackupFacts, BackupTablespace, WalNeed
 
 LABEL: Final = "backup_label"
 MANIFEST: Final = "backup_manifest"
 CONTROL: Final = "global/pg_control"
 VERSION: Final = "PG_VERSION"
+# An unlogged relation is its init fork alone: reinit.c.
+_INIT_FORK: Final = re.compile(r"(base/\d+|pg_tblspc/\d+/[^/]+/\d+)/\d+_init\Z")
 
 BackupDepth = Literal["label", "files", "checksums"]
 
@@ -42,6 +47,8 @@ class Pieces:
     wal_segment_size: int | None = None
     tablespace_map: bytes | None = None
     links: Sequence[BackupTablespace] = ()  # what pg_tblspc holds
+    settings: Mapping[str, Setting] | None = None  # of its configuration files
+    paths: Iterable[str] = ()  # of its files, where no manifest lists them
 
 
 def read_file(path: Path) -> tuple[bytes | None, str | None]:
@@ -129,7 +136,16 @@ def describe(
         manifest_error=manifest_error,
         depth=depth if counted else "label",
         tablespaces=with_map(pieces.links, mapped),
+        settings=None if pieces.settings is None else settings_of_files(pieces.settings, url),
+        unlogged_count=_count_unlogged(manifest, pieces),
     )
+
+
+def _count_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> int | None:
+    """How many relations restoring empties; None where the files were not listed."""
+    paths = (file.path for file in manifest.files) if manifest else iter(pieces.paths)
+    listed = manifest is not None or bool(pieces.paths)
+    return sum(1 for path in paths if _INIT_FORK.match(path)) if listed else None
 
 
 def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:

@@ -20,7 +20,9 @@ from agent.backups.describe import (
     read_manifest,
 )
 from agent.backups.files import find_bad_files
+from agent.backups.settings import read_settings
 from agent.backups.tablespaces import TABLESPACE_MAP, find_dangling, list_links
+from parsers.errors import ParseError
 from rules.facts import BackupFacts
 
 
@@ -53,6 +55,10 @@ def _read_pieces(path: Path, label: bytes | None = None) -> Pieces:
     pieces.tablespace_map, _ = read_file(path / TABLESPACE_MAP)
     with suppress(OSError):
         pieces.links = list_links(path)
+    with suppress(ParseError):
+        pieces.settings = read_settings(path) or None
+    if pieces.manifest is None:
+        pieces.paths = [str(file.relative_to(path)) for file in path.glob("base/*/*")]
     try:
         wal = list_pg_wal(str(path / "pg_wal"))
     except NotAnArchive:

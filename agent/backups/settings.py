@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -16,6 +16,23 @@ from parsers.server_conf import (
     resolve_includes,
 )
 
+CONFIGURATION: Final = ("postgresql.conf", "postgresql.auto.conf")  # in the order of reading
+
+
+def settings_of_texts(texts: Mapping[str, bytes], directory: str) -> dict[str, Setting]:
+    """The same from files already read, by name; what they include is not followed.
+
+    Raises ParseError as `read_settings` does.
+    """
+    return effective_settings(
+        statement
+        for name in CONFIGURATION
+        for statement in parse_server_conf(
+            texts.get(name, b"").decode("utf-8", "surrogateescape"), f"{directory}/{name}"
+        )
+        if isinstance(statement, Setting)
+    )
+
 
 def read_settings(backup: Path) -> dict[str, Setting]:
     """postgresql.conf, what it includes, then postgresql.auto.conf; files that are absent are not.
@@ -24,8 +41,8 @@ def read_settings(backup: Path) -> dict[str, Setting]:
     """
     files = (
         parse_server_conf(text, name)
-        for path in (backup / "postgresql.conf", backup / "postgresql.auto.conf")
-        for name, text in _read(path)
+        for file in CONFIGURATION
+        for name, text in _read(backup / file)
     )
     return effective_settings(
         setting for statements in files for setting in resolve_includes(statements, _load)
@@ -46,33 +63,6 @@ def _load(include: Include) -> Iterator[tuple[str, str]]:
     files = sorted(path.glob("*.conf")) if include.directive == "include_dir" else [path]
     for file in files:
         yield from _read(file)
-
-
-# What they are where the configuration says nothing: guc_parameters.dat, the same in 13 to 18.
-_DEFAULTS: Final = {
-    "max_connections": 100,
-    "max_worker_processes": 8,
-    "max_wal_senders": 10,
-    "max_prepared_transactions": 0,
-    "max_locks_per_transaction": 64,
-}
-
-
-def read_parameters(backup: Path) -> tuple[dict[str, int], bool]:
-    """What replay compares with the WAL's, and hot_standby, as a plain backup is configured.
-
-    No values where the backup has no postgresql.conf: it lies elsewhere, as Debian has it.
-    """
-    try:
-        settings = read_settings(backup)
-    except (ParseError, OSError):
-        return {}, True
-    if not (backup / "postgresql.conf").is_file():
-        return {}, True
-    said = {name: settings[name].value for name in _DEFAULTS if name in settings}
-    known = {name: int(value) for name, value in said.items() if value.isdecimal()}
-    hot_standby = settings["hot_standby"].value.lower() if "hot_standby" in settings else "on"
-    return {**_DEFAULTS, **known}, hot_standby not in ("off", "false", "no", "0", "f", "n")
 
 
 def find_zone(name: str) -> ZoneInfo | None:

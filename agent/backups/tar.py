@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES
 from agent.archive.directory import NotAnArchive, parse_header
@@ -34,13 +34,15 @@ from agent.backups.describe import (
     read_mapped,
 )
 from agent.backups.files import checksum, chunks, wrong_checksum, wrong_size
+from agent.backups.settings import CONFIGURATION, settings_of_texts
 from agent.backups.tablespaces import TABLESPACE_MAP
 from parsers.backup_manifest import BackupManifest, ManifestFile
+from parsers.errors import ParseError
 from parsers.segment import NameKind, parse_wal_name
 from parsers.wal_page import LONG_HEADER_BYTES
 from rules.facts import ArchivedFile, BackupFacts, BackupTablespace
 
-_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP)
+_SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP, *CONFIGURATION)
 _SMALL_FILE_BYTES: Final = 256 << 20  # a manifest has some 150 bytes a file
 _TAR: Final = re.compile(r"\.tar(\.[a-z0-9]+)?\Z|\.tgz\Z")
 _IN_PLACE: Final = re.compile(r"pg_tblspc/([1-9][0-9]{0,9})/.")
@@ -67,7 +69,7 @@ def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     manifest, _ = read_manifest(pieces)
     if depth == "label":
         return _without_verdict_on_control(describe(str(path), pieces, None, depth))
-    tablespaces = [p for p in sorted(base.parent.iterdir()) if _TABLESPACE.match(p.name)]
+    tablespaces = _tablespace_tars(base.parent)
     for tar in tablespaces:
         found.read(tar, f"pg_tblspc/{tar.name.partition('.')[0]}/")
     bad = [*found.broken, *_absent_tablespaces(found, tablespaces, pieces)]
@@ -76,6 +78,34 @@ def read_tar_backup(path: Path, depth: BackupDepth) -> BackupFacts:
         if depth == "checksums":
             bad += _checksums(manifest, found.sizes, [(base, ""), *_prefixed(tablespaces)], found)
     return describe(str(path), pieces, bad, depth)
+
+
+class BackupTar(NamedTuple):
+    """One tar of a backup, and where in the data directory its files belong."""
+
+    path: Path
+    prefix: str  # pg_tblspc/<oid>/ or pg_wal/; empty for the base
+    folder: str = ""  # that a person packed the base under: not a part of the names
+
+
+def tars_of(path: Path) -> list[BackupTar]:
+    """The tars of one backup: base, tablespaces, WAL. Raises NotABackup."""
+    base = path if path.is_file() else base_tar(path)
+    if base is None:
+        raise NotABackup(f"{path}: no base.tar in it")
+    found = _Found(base)
+    found.read(base, "", stop_at_label=True)
+    found.strip_folder()
+    wal = _wal_tar(base.parent)
+    return [
+        BackupTar(base, "", found.folder),
+        *(BackupTar(tar, prefix) for tar, prefix in _prefixed(_tablespace_tars(base.parent))),
+        *([BackupTar(wal, "pg_wal/")] if wal else ()),
+    ]
+
+
+def _tablespace_tars(directory: Path) -> list[Path]:
+    return [path for path in sorted(directory.iterdir()) if _TABLESPACE.match(path.name)]
 
 
 def base_tar(directory: Path) -> Path | None:
@@ -148,7 +178,10 @@ class _Found:
             wal_segment_size=self.segment_size,
             tablespace_map=self.small.get(TABLESPACE_MAP),
             links=self._directories(),
+            paths=self.sizes,
         )
+        with suppress(ParseError):
+            pieces.settings = settings_of_texts(self.small, str(self.base)) or None
         if pieces.manifest is None:
             pieces.manifest, pieces.manifest_error = read_file(directory / MANIFEST)
         with suppress(NotAnArchive):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
+from agent.archive.limits import NO_LIMITS, Limits
 from agent.archive.pg_wal import list_pg_wal, still_written, with_partials
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
+    files_of,
     scan_facts,
     segments_to_read,
 )
@@ -21,6 +23,7 @@ from agent.archive.wal import make_restores
 from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.find import read_any_backup, read_backups
 from agent.cli.entry import CannotCheck
+from agent.ledger.store import Ledger
 from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
 from rules.backups import close_backups
@@ -31,6 +34,16 @@ from rules.report import Gathered
 Progress = Callable[[int, int], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How segments are to be read."""
+
+    workers: int
+    ledger: Ledger | None = None
+    limits: Limits = NO_LIMITS
+    budget_seconds: float | None = None
+
+
 def gather(
     archives: Sequence[str],
     backups: Sequence[str],
@@ -39,7 +52,7 @@ def gather(
     *,
     depth: Depth | Literal["names"],
     backup_depth: BackupDepth,
-    workers: int,
+    reading: Reading,
     on_this_machine: bool = True,
     on_progress: Progress = lambda done, total: None,
 ) -> Gathered:
@@ -67,7 +80,7 @@ def gather(
     )
     if archive is None or depth == "names" or archive.segment_size_bytes is None:
         return gathered
-    readings = asyncio.run(_read(archive, known, depth, workers, on_progress))
+    readings = asyncio.run(_read(archive, known, depth, reading, on_progress))
     gathered = _with_readings(gathered, archive, readings, depth)
     if depth != "records":
         return gathered
@@ -115,16 +128,23 @@ async def _read(
     archive: ArchiveFacts,
     backups: Sequence[BackupFacts],
     depth: Depth,
-    workers: int,
+    reading: Reading,
     on_progress: Progress,
 ) -> SegmentReadings:
     """Read the segments that some restore could need."""
     assert archive.segment_size_bytes is not None
     files = segments_to_read(archive, backups)
-    reader = SegmentReader(workers)
-    return await reader.read(
-        archive, files, archive.segment_size_bytes, depth, on_progress=on_progress
+    reader = SegmentReader(reading.workers, ledger=reading.ledger, limits=reading.limits)
+    readings = await reader.read(
+        archive,
+        files,
+        archive.segment_size_bytes,
+        depth,
+        budget_seconds=reading.budget_seconds,
+        on_progress=on_progress,
     )
+    await reader.forget_all_but(files_of(archive))
+    return readings
 
 
 def _with_readings(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
+from agent.check.json_values import json_lsn as _lsn
+from agent.check.json_values import json_time as _time
+from agent.check.render_drill import drill_document
 from agent.check.restore_command import block_to_paste
-from parsers.lsn import format_lsn
 from parsers.segment import segment_before, segment_name
 from parsers.wal_facts import instant
 from rules.facts import ArchivedFile, ArchiveFacts
@@ -60,7 +61,7 @@ def document(report: Report) -> dict[str, Any]:
             }
             for finding in report.findings
         ],
-        "drill": None,
+        "drill": drill_document(report.drill) if report.drill else None,
     }
 
 
@@ -219,11 +220,3 @@ def _last(last: LastTransaction | None) -> dict[str, Any] | None:
         "time": _time(last.time),
         "kind": "commit" if last.kind.is_commit else "abort",
     }
-
-
-def _lsn(lsn: int | None) -> str | None:
-    return None if lsn is None else format_lsn(lsn)
-
-
-def _time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat(timespec="microseconds") if at is not None else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from agent.check.render_drill import drill_lines
 from agent.check.restore_command import block_to_paste
 from parsers.lsn import format_lsn
 from parsers.wal_facts import instant
@@ -47,6 +48,9 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _restore_points(report)
     yield ""
     yield from _target(report)
+    if report.drill is not None:
+        yield ""
+        yield from drill_lines(report.drill)
 
 
 def _answer(report: Report) -> str:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from agent.backups.describe import BackupDepth
-from agent.check.gather import Progress, gather
+from agent.check.gather import Progress, Reading, gather
+from agent.check.try_restore import try_restore_command
 from parsers.wal_scan import Depth
 from rules.backups import missing_segments
 from rules.check import load_catalogue
+from rules.drill import DrillFacts
 from rules.findings import Finding, Severity, Verdict
-from rules.report import Gathered, Question, Report, build_report
+from rules.report import Gathered, Question, Report, build_report, with_drill
 
 _POLL_SECONDS: Final = 0.5
 _CANNOT_CHECK: Final = "cannot_check"
+Drill = Callable[[Report, Gathered], DrillFacts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +32,7 @@ class Sources:
     backups_below: str | None
     depth: Depth | Literal["names"]
     backup_depth: BackupDepth
-    workers: int
+    reading: Reading
     on_this_machine: bool = True  # the restore would run here
 
     def gather(
@@ -42,24 +45,36 @@ class Sources:
             self.elsewhere,
             depth="names" if listing_only else self.depth,
             backup_depth="label" if listing_only else self.backup_depth,
-            workers=self.workers,
+            reading=self.reading,
             on_this_machine=self.on_this_machine,
             on_progress=on_progress or (lambda done, total: None),
         )
 
 
 def check(
-    question: Question, sources: Sources, *, wait_seconds: float, on_progress: Progress | None
+    question: Question,
+    sources: Sources,
+    *,
+    wait_seconds: float,
+    on_progress: Progress | None,
+    try_seconds: float | None = None,
+    drill: Drill | None = None,
 ) -> Report:
     """Give the verdict. Raises CannotCheck for a source that cannot be read.
 
     Just after pg_basebackup its last segment may not be archived yet: `wait_seconds` is how long to
-    wait for it.
+    wait for it. `try_seconds` is how long the restore_command gets where it is tried. `drill` is
+    asked once the verdict is known, and adds to it.
     """
     deadline = time.monotonic() + wait_seconds
     while time.monotonic() < deadline and _lacks_wal(sources.gather(listing_only=True)):
         time.sleep(_POLL_SECONDS)
-    return build_report(question, sources.gather(on_progress=on_progress), load_catalogue())
+    checks, gathered = load_catalogue(), sources.gather(on_progress=on_progress)
+    report = build_report(question, gathered, checks)
+    if try_seconds is not None:
+        trial = try_restore_command(report, gathered, try_seconds)
+        report = build_report(question, replace(gathered, trial=trial), checks)
+    return with_drill(report, drill(report, gathered), checks) if drill else report
 
 
 def _lacks_wal(gathered: Gathered) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent import __version__
-from agent.cli import entry
+from agent.cli import cost, entry
+from agent.cli.drill_options import add_drill_options, drill_asked_for
 
 if TYPE_CHECKING:
     from rules.goal import Goal
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Says whether backups can be restored with the WAL that an archive holds, and to where. It reads
-files and nothing else: no server is needed, nothing is written.
+files and nothing else: no server is needed, nothing is written. Only --try-restore-command runs a
+command, the one that a restore would run, and --drill restores for real, in a place of its own.
 """
 
 _EPILOG = """\
@@ -29,6 +30,7 @@ examples:
   pitr-check --archive /backup/wal --backup /backup/base
   pitr-check --archive /backup/wal --backups /backup --depth headers --format nagios
   pitr-check --config pitr.yaml --cluster laboratorio --format json
+  pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
   pitr-check explain wal_gap
 """
 
@@ -57,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     add_sources(parser.add_argument_group("what to look at"))
     _add_target(parser.add_argument_group("recovery target (none: the end of the WAL)"))
     _add_depths(parser.add_argument_group("how closely"))
+    cost.add_options(parser.add_argument_group("at what cost"))
+    add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
         "--format", default="text", choices=("text", "json", "nagios", "prometheus")
     )
@@ -124,13 +128,6 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         help="how far to look into the backups (default: %(default)s)",
     )
     how.add_argument(
-        "--workers",
-        type=int,
-        default=os.cpu_count() or 1,
-        metavar="N",
-        help="processes that read segments (default: %(default)s)",
-    )
-    how.add_argument(
         "--other-machine",
         action="store_true",
         help="the restore is for another machine: what it must have there is said, not looked at",
@@ -142,6 +139,18 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         default=0.0,
         metavar="DURATION",
         help="how long to wait for a backup's last segment, as 2m (default: not at all)",
+    )
+    how.add_argument(
+        "--try-restore-command",
+        action="store_true",
+        help="run the backup's restore_command, as this user, into a temporary directory",
+    )
+    how.add_argument(
+        "--try-timeout",
+        type=entry.duration,
+        default=60.0,
+        metavar="DURATION",
+        help="how long it may take for one file (default: 1m)",
     )
 
 
@@ -178,8 +187,7 @@ def complete_sources(arguments: argparse.Namespace) -> None:
         setattr(arguments, name, [_path(url) for url in getattr(arguments, name)])
     if arguments.backups_below:
         arguments.backups_below = _path(arguments.backups_below)
-    if arguments.workers < 1:
-        raise entry.UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+    cost.check(arguments)
 
 
 def _path(url: str) -> str:
@@ -202,10 +210,11 @@ def _take_from_config(arguments: argparse.Namespace) -> None:
     wanted = arguments.cluster or names[0]
     if wanted not in names:
         raise entry.UsageError(f"no cluster {wanted!r}: the file has {', '.join(names)}")
-    cluster = config.clusters[names.index(wanted)]
+    cluster = config.resolved()[names.index(wanted)]
     arguments.archives = arguments.archives or [archive.url for archive in cluster.archives]
     if not arguments.backups and not arguments.backups_below and cluster.backups:
         arguments.backups_below = cluster.backups.url
+    cost.take_from(config, cluster, arguments)
 
 
 def _target(arguments: argparse.Namespace) -> Target:
@@ -264,11 +273,19 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         backups_below=arguments.backups_below,
         depth=arguments.depth,
         backup_depth=arguments.backup_depth,
-        workers=arguments.workers,
+        reading=cost.reading(arguments),
         on_this_machine=not arguments.other_machine,
     )
+    drill = drill_asked_for(arguments)
     with progress_bar(shown=arguments.format == "text") as on_progress:
-        return check(question, sources, wait_seconds=arguments.wait, on_progress=on_progress)
+        return check(
+            question,
+            sources,
+            wait_seconds=arguments.wait,
+            on_progress=on_progress,
+            try_seconds=arguments.try_timeout if arguments.try_restore_command else None,
+            drill=drill,
+        )
 
 
 def read_now(text: str | None) -> datetime:

@@ -22,9 +22,15 @@ def body(argv: Sequence[str]) -> int:
 
     parser = entry.Parser(prog="pitr-check explain", description=_DESCRIPTION)
     parser.add_argument("finding", nargs="?", metavar="FINDING", help="an id, as wal_gap")
-    wanted = parser.parse_args(argv).finding
+    parser.add_argument("--markdown", action="store_true", help="all pages, as docs/findings.md")
+    arguments = parser.parse_args(argv)
+    wanted = arguments.finding
     checks = load_catalogue()
-    if wanted is None:
+    if arguments.markdown:
+        from rules.findings_page import render_page
+
+        print(render_page(checks.values()), end="")
+    elif wanted is None:
         print("\n".join(_list_lines(checks.values())))
     elif wanted in checks:
         print("\n".join(_page_lines(checks[wanted])))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agent.cli import entry
+from agent.cli import cost, entry
 from agent.cli.check import add_sources, complete_sources
 
 if TYPE_CHECKING:
@@ -58,9 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--log", metavar="FILE|DIR", help="the server's log: who did it")
     how.add_argument("--log-line-prefix", metavar="P", help="of that log (default: the backup's)")
     how.add_argument("--dsn", help="a running server, to name what its catalogs still hold")
-    how.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N",
-                     help="processes that read segments (default: %(default)s)")  # fmt: skip
     how.add_argument("--format", default="text", choices=("text", "json"))
+    cost.add_options(parser.add_argument_group("at what cost"))
     return parser
 
 
@@ -159,7 +157,7 @@ def _answer(arguments: argparse.Namespace, asked: Asked) -> Answer:
         elsewhere=arguments.elsewhere,
         backups=arguments.backups,
         backups_below=arguments.backups_below,
-        workers=arguments.workers,
+        reading=cost.reading(arguments),
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
         looked = look(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from agent.cli import entry
+from agent.cli import cost, entry
 from agent.cli.check import add_sources, complete_sources
 
 if TYPE_CHECKING:
@@ -55,9 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("how")
     how.add_argument("--depth", default="records", choices=("names", "records"),
                      help="names: quick, windows by listing (default: %(default)s)")  # fmt: skip
-    how.add_argument("--workers", type=int, default=os.cpu_count() or 1, metavar="N",
-                     help="processes that read segments (default: %(default)s)")  # fmt: skip
     how.add_argument("--format", default="text", choices=("text", "json", "list"))
+    cost.add_options(parser.add_argument_group("at what cost"))
     return parser
 
 
@@ -76,7 +74,7 @@ def _asked(arguments: argparse.Namespace) -> Asked:
         backups=arguments.backups,
         backups_below=arguments.backups_below,
         depth=arguments.depth,
-        workers=arguments.workers,
+        reading=cost.reading(arguments),
         keep=arguments.keep,
         up_to_segment=segment,
         up_to_us=up_to_us,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.check.gather import gather
+from agent.check.gather import Reading, gather
 from agent.cli.entry import CannotCheck
 from agent.find.catalogs import files_of, load_catalogs
 from agent.find.journals import JournalJob, read_journals
@@ -33,7 +33,7 @@ class Sources:
     elsewhere: Sequence[str]
     backups: Sequence[str]
     backups_below: str | None
-    workers: int
+    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,8 @@ def look(
     """
     gathered = gather(
         sources.archives, sources.backups, sources.backups_below, sources.elsewhere,
-        depth="records", backup_depth="label", workers=sources.workers, on_progress=on_progress,
+        depth="records", backup_depth="label", reading=sources.reading,
+        on_progress=on_progress,
     )  # fmt: skip
     archive = merge_archives((*gathered.archives, *gathered.elsewhere))
     size = archive.segment_size_bytes
@@ -98,7 +99,7 @@ def look(
         restores=tuple(restores), story=tell_story([], {}, None), extent=extent,
         holes=tuple(page for page in pages if isinstance(page, Hole)),
     )  # fmt: skip
-    journals = read_journals(_jobs(unfinished, told, rows), sources.workers, on_progress)
+    journals = read_journals(_jobs(unfinished, told, rows), sources.reading.workers, on_progress)
     story = tell_story(chapters, journals, rows, rows_from_lsn)
     return replace(unfinished, story=story)
 

@@ -17,11 +17,11 @@ import psycopg
 
 from agent.lab.agent_process import AgentProcess
 from agent.lab.errors import LabFailed
-from agent.lab.interruption import Interruption
 from agent.lab.place import working_directory
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
+from agent.postgres.interruption import Interruption
 
 PROGRAMS: Final = ("initdb", "pg_ctl", "pg_basebackup", "pg_waldump")
 OLDEST_MAJOR: Final = 13

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from agent.check.gather import gather
+from agent.check.gather import Reading, gather
 from agent.cli.entry import CannotCheck, UsageError
 from parsers.wal_scan import Depth
 from rules.archive import merge_archives, timeline_tree
@@ -41,7 +41,7 @@ class Asked:
     backups: Sequence[str]
     backups_below: str | None
     depth: Depth | Literal["names"]
-    workers: int
+    reading: Reading
     keep: int | None  # None: every backup
     up_to_segment: str | None
     up_to_us: int | None  # TimestampTz: instead of the segment
@@ -67,7 +67,8 @@ def advise(asked: Asked, on_progress: Progress) -> Advice:
     """Read and plan. Raises CannotCheck, UsageError."""
     gathered = gather(
         asked.archives, asked.backups, asked.backups_below,
-        depth=asked.depth, backup_depth="label", workers=asked.workers, on_progress=on_progress,
+        depth=asked.depth, backup_depth="label", reading=asked.reading,
+        on_progress=on_progress,
     )  # fmt: skip
     archive = merge_archives(gathered.archives)
     size = archive.segment_size_bytes

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -17,6 +18,7 @@ from agent.archive.scanner import SegmentReadings
 from agent.archive.wal import make_wal
 from agent.backups.plain import read_data_directory
 from agent.backups.settings import find_zone
+from agent.backups.tablespaces import find_location
 from parsers.lsn import format_lsn
 from parsers.pg_control import ClusterState, ControlFile
 from parsers.segment import segment_name
@@ -116,11 +118,12 @@ def foretell(
             major=backup.major,
             hot_standby=question.hot_standby,
             parameters=question.parameters,
+            locate=partial(find_location, major=backup.major),
         ),
         backup=backup,
         control=backup.control,
         histories=archive.histories,
-        broken_histories=frozenset(archive.broken_histories),
+        broken_histories=archive.broken_histories,
         wal=_watched(_wal(archive, backup, size), on_segment),
     )
     zone = find_zone(question.zone) or ZoneInfo("UTC")

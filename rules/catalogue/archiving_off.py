@@ -15,6 +15,10 @@ from rules.findings import Severity
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)
-def archiving_off(settings: SettingsFacts, positions: PositionFacts) -> Iterator[Found]:
-    if settings.value("archive_mode") == "off" and not positions.in_recovery:
-        yield Found("archive_mode is off", archive_mode="off")
+def archiving_off(settings: SettingsFacts, positions: PositionFacts | None) -> Iterator[Found]:
+    if settings.value("archive_mode") != "off":
+        return
+    if settings.of_backup is not None or (positions and not positions.in_recovery):
+        yield Found(
+            "archive_mode is off", archive_mode="off", read_from=settings.read_from("archive_mode")
+        )

@@ -1,27 +1,34 @@
-"""An incremental backup was named; alone it cannot be restored.
+"""An incremental backup is there with all the backups that it builds on.
 
 Why it matters
-    PostgreSQL refuses it ("this is an incremental backup, not a data directory").
+    PostgreSQL refuses it alone ("this is an incremental backup, not a data directory"): it has to
+    be combined first, and pg_combinebackup does not verify what it reads.
 What to do
-    Combine it with the backups before it (pg_combinebackup FULL INCREMENT… -o DIR), and check the
-    result.
+    Verify each backup of the chain (pg_verifybackup), combine them in their order
+    (pg_combinebackup FULL INCREMENT… -o DIR), and check the result.
 """
 
 from collections.abc import Iterator
+from shlex import quote
 
 from parsers.lsn import format_lsn
+from rules.backups import chain_of
 from rules.check import Found, check
 from rules.facts import BackupsFacts
 from rules.findings import Severity
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.INFO)
 def backup_incremental(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
-        if backup.label.incremental_from_lsn is not None:
-            before = format_lsn(backup.label.incremental_from_lsn)
-            yield Found(
-                f"{backup.url} is incremental, from the backup that started at {before}",
-                backup=backup.url,
-                from_lsn=before,
-            )
+        chain = chain_of(backup, backups.backups)
+        if backup.label.incremental_from_lsn is None or chain is None:
+            continue
+        members = " ".join(quote(member.url) for member in chain)
+        yield Found(
+            f"{backup.url} is incremental, and its chain of {len(chain)} backups is complete",
+            backup=backup.url,
+            from_lsn=format_lsn(backup.label.incremental_from_lsn),
+            full=chain[0].url,
+            remedy=f"Combine it before a restore: pg_combinebackup {members} -o DIR",
+        )

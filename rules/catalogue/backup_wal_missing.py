@@ -4,14 +4,13 @@ Why it matters
     Without every segment from its start to its stop the backup cannot be restored at all: recovery
     ends with "WAL ends before end of online backup" or finds no checkpoint record.
 What to do
-    If the backup has just ended, wait until its last segment is archived (SELECT pg_switch_wal()
-    hurries it). Otherwise look for the segments in pg_wal of the primary and its standbys; if they
-    are gone, take a new backup.
+    Look for the segments in pg_wal of the primary and its standbys, and copy them into the archive
+    under their own names; if they are gone, take a new backup.
 """
 
 from collections.abc import Iterator
 
-from rules.backups import missing_segments
+from rules.backups import lacks_only_its_end, missing_segments
 from rules.check import Found, check
 from rules.evidence import SequenceFacts
 from rules.facts import ArchiveFacts, BackupsFacts
@@ -25,7 +24,7 @@ def backup_wal_missing(
     for backup in backups.backups:
         size = backup.segment_size_bytes or sequence.segment_size_bytes
         missing = missing_segments(backup, archive, size)
-        if missing:
+        if missing and not lacks_only_its_end(backup, missing, archive):
             yield Found(
                 f"{backup.url}: {len(missing)} segment(s) that it needs are missing, "
                 f"the first {missing[0]}",

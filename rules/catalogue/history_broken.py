@@ -15,5 +15,9 @@ from rules.findings import Severity
 
 @check(severity=Severity.CRITICAL)
 def history_broken(archive: ArchiveFacts) -> Iterator[Found]:
-    for timeline, reason in sorted(archive.broken_histories.items()):
-        yield Found(f"{timeline:08X}.history cannot be read: {reason}", timeline=timeline)
+    for timeline, broken in sorted(archive.broken_histories.items()):
+        yield Found(
+            f"{timeline:08X}.history cannot be read: {broken.reason}",
+            timeline=timeline,
+            fatal=broken.fatal,
+        )

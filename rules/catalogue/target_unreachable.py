@@ -1,22 +1,23 @@
-"""The recovery target cannot be reached with what is there.
+"""The recovery target cannot be reached, for a reason that no other finding names.
 
 Why it matters
     PostgreSQL would refuse to start, or open with another state than the one asked for.
 What to do
-    Choose a target inside one of the windows that the verdict lists, or find the WAL that is
-    missing.
+    The finding says what is in the way. Choose a target inside one of the windows that the verdict
+    lists.
 """
 
 from collections.abc import Iterator
 
 from rules.check import Found, check
 from rules.findings import Severity
+from rules.outcome import Cause
 from rules.target import TargetFacts
 
 
 @check(severity=Severity.CRITICAL)
 def target_unreachable(target: TargetFacts) -> Iterator[Found]:
-    if target.reachable is False:
+    if target.cause is Cause.OTHER:
         yield Found(
             target.reason,
             remedy=target.prediction.remedy if target.prediction else None,

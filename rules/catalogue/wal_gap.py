@@ -20,7 +20,7 @@ from rules.sequence import LOST
 @check(severity=Severity.CRITICAL)
 def wal_gap(sequence: SequenceFacts) -> Iterator[Found]:
     for gap in sequence.gaps:
-        if gap.cause == LOST and not gap.harmless:
+        if gap.cause == LOST and not gap.harmless and not gap.at_fork:
             span = gap.first_name
             if gap.segments_count > 1:
                 span += f" to {gap.last_name}"

@@ -81,7 +81,7 @@ def test_a_gap_after_the_backup_is_named_and_shortens_the_window(archived: Archi
         assert verdict["target"]["reachable"] is False
         number = int(lost.name[16:], 16)
         assert verdict["backups"][0]["windows"][0]["to"]["lsn"] == f"0/{number * MIB:X}"
-        assert checked.findings == {"wal_gap", "target_unreachable"}
+        assert checked.findings == {"wal_gap", "recovery_ends_short"}
 
 
 def test_wal_that_the_backup_carries_itself_is_not_missed(archived: Archived) -> None:
@@ -189,7 +189,7 @@ def test_files_of_the_backup_are_held_to_its_manifest(archived: Archived) -> Non
     victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert archived.check().status == 0, "the size is right"
     checked = archived.check("--backup-depth", "checksums")
-    assert checked.findings == {"backup_files_bad", "target_unreachable"}
+    assert checked.findings == {"backup_files_bad"}
     assert checked.json["restorable"] is False
     victim.unlink()
     checked = archived.check()
@@ -408,7 +408,7 @@ def test_the_textfile_has_the_agents_metric_names(archived: Archived) -> None:
     page = parse_metrics_page(checked.out)
     assert page.total("pitr_archive_missing_segments", timeline="1", **{"class": "lost"}) == 1
     assert page.total("pitr_backups", state="restorable") == 1
-    assert page.findings("critical") == {"wal_gap", "target_unreachable"}
+    assert page.findings("critical") == {"wal_gap", "recovery_ends_short"}
     assert page.total("pitr_latest_restorable_timestamp_seconds") is not None
     promtool = shutil.which("promtool")
     if promtool is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from rules.target import Target
+from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
 from tests.histories import Life, commit, commit_over_a_boundary
@@ -96,3 +97,28 @@ def test_a_timeline_that_began_in_the_middle_of_a_record(story: Story) -> None:
     outcome, _ = story.check(Target(type="xid", value=str(first)))
     assert outcome.reachable
     assert observed.rows is not None and len(observed.rows) == 3, "the lost commit is not there"
+
+
+HISTORIES = {
+    b"something else\n": "syntax error in history file: something else",
+    b"1\t0/300\n\n  -2\t0\n": "syntax error in history file:   -2\t0",
+    b"12/3 no\n": "syntax error in history file: 12/3 no",
+    b"# a comment\n1 0/ 300 x\n1\t0/500\tx\n": "invalid data in history file: 1\t0/500\tx",
+    b"2\t0/300\tx\n": 'invalid data in history file "pg_wal/RECOVERYHISTORY"',
+    b"1\t0/300 " + b"x" * 1100 + b"\n": "syntax error in history file: " + "x" * 85,
+}
+
+
+def test_histories_that_the_server_refuses(story: Story) -> None:
+    """By its own words; a file of zeros is an empty history, which it does not refuse."""
+    forked(story)
+    history = story.archive / "00000002.history"
+    for content, fatal in HISTORIES.items():
+        history.write_bytes(content)
+        outcome, _ = story.check(Target())
+        assert outcome.fatal == fatal
+    checked = pitr_check("--archive", story.archive, "--backup", story.backup, "--format", "json")
+    assert checked.json["target"]["fatal"] == fatal and "history_broken" in checked.findings
+    history.write_bytes(bytes(40))
+    outcome, _ = story.check(Target())
+    assert (outcome.fatal or "").startswith("could not locate required checkpoint record")

@@ -123,3 +123,43 @@ def test_a_line_without_end_is_cut_and_the_log_goes_on() -> None:
     items = stream.feed(line + b"x" * (3 << 20)) + stream.feed(b"\n" + line) + stream.end()
 
     assert [type(item) for item in items] == [RecoveryEvent, Unparsed, RecoveryEvent]
+
+
+ENCODINGS = ("name_eucjp", "name_koi8r", "name_latin1")
+TRAFFIC = "2026-11-22 17:00:00.000 UTC [9] LOG:  duration: 0.1 ms  statement: SELECT '{}'\n"
+
+
+def told(items: list[StreamItem]) -> list[tuple[str, dict[str, object]]]:
+    return [(item.name, dict(item.fields)) for item in items if isinstance(item, RecoveryEvent)]
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_a_log_that_is_not_utf8_tells_the_same_in_every_format(name: str) -> None:
+    server = [
+        [event for event in told(read((LOGS / f"{name}.{suffix}").read_bytes())[0])
+         if event[0] != "file_missing"]
+        for suffix in ("log", "csv", "json")
+    ]  # fmt: skip
+    assert server[0] == server[1] == server[2]
+    names = [event for event, _ in server[0]]
+    assert {"recovery_stopping", "last_transaction", "archive_recovery_complete"} <= set(names)
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_lines_of_databases_in_other_encodings_hide_nothing(name: str) -> None:
+    """One file holds what each backend wrote, in the encoding of its database."""
+    data = (LOGS / f"{name}.log").read_bytes()
+    mixed = "".join(TRAFFIC.format("ñandú") for _ in range(1200)).encode()
+    mixed += "".join(TRAFFIC.format("привет") for _ in range(1200)).encode("koi8_r")
+    mixed += TRAFFIC.format("表ソ漢字").encode("euc_jp") + TRAFFIC.format("x").encode() * 3000
+    items, stream = read(mixed + data)
+    assert told(items) == told(read(data)[0])
+    assert [item for item in items if isinstance(item, Unparsed)] == []
+    assert stream.counts.passed > 3000
+
+
+def test_no_byte_of_a_line_is_lost() -> None:
+    line = b'2026-11-22 17:00:00.000 UTC [1] LOG:  restored log file "\xe9\xff\xb1" from archive\n'
+    (event,) = read(line)[0]
+    assert isinstance(event, RecoveryEvent)
+    assert str(event.fields["file"]).encode("latin-1") == b"\xe9\xff\xb1"

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal end the laboratory in order, never in mid-start.
+"""Ctrl-C, SIGTERM and a closed terminal end servers of ours in order, never in mid-start.
 
 A server whose pg_ctl is killed while it starts would be left running: such moments are held,
 and the interruption arrives right after.
@@ -18,7 +18,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 class Interruption:
     """Turns the three signals into KeyboardInterrupt while it is entered."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, once: bool = False) -> None:
+        self._once = once  # a second one does not disturb the cleaning up after the first
         self._held = 0
         self._pending = False
         self._before: dict[signal.Signals, object] = {}
@@ -35,6 +36,7 @@ class Interruption:
         if self._held:
             self._pending = True
         else:
+            self._held += self._once
             raise KeyboardInterrupt
 
     @contextlib.contextmanager
@@ -50,5 +52,5 @@ class Interruption:
             raise KeyboardInterrupt
 
     def ignore(self) -> None:
-        """From now on nothing interrupts: the laboratory is cleaning up."""
+        """From now on nothing interrupts: what was begun is being cleaned up."""
         self._held += 1

@@ -1,0 +1,152 @@
+"""What a reader remembers of files: in this process alone, or in a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from time import monotonic
+from typing import Final
+
+from agent.archive.readings import Job, ScannedSegment, read_segment, unread_scan
+from agent.ledger.encode import PackedScan, unpack_scan
+from agent.ledger.store import FileRow, Ledger, Place
+from parsers.errors import ParseError
+from parsers.wal_scan import Depth, SegmentScan
+from rules.facts import ArchivedFile, ChangedFile
+
+_BATCH_FILES: Final = 256  # written down together, or what came within
+_BATCH_SECONDS: Final = 1.0
+
+
+class Memory:
+    """Remembers what was read for as long as the file's size and times stay the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Job, Depth, int], ScannedSegment] = {}
+        self._depth: Depth = "records"
+        self._segment_size = 0
+
+    def begin(self, files: Iterable[ArchivedFile], segment_size: int, depth: Depth) -> None:
+        """A round begins that will ask for these files."""
+        self._segment_size, self._depth = segment_size, depth
+
+    def find(self, job: Job) -> ScannedSegment | None:
+        return self._known.get((job, self._depth, self._segment_size))
+
+    def keep(self, job: Job, scanned: ScannedSegment) -> ScannedSegment:
+        """Remember a reading, unless the file was just changing; give it, with what it tells."""
+        if scanned.stable:
+            self._known[job, self._depth, self._segment_size] = scanned
+        return scanned
+
+    def forget_all_but(self, files: Iterable[ArchivedFile]) -> None:
+        kept = set(files)
+        self._known = {key: scan for key, scan in self._known.items() if key[0].file in kept}
+
+    @property
+    def is_due(self) -> bool:
+        """True when there is enough to write down."""
+        return False
+
+    def flush(self) -> None:
+        """Write down what is not written down yet."""
+
+
+class LedgerMemory(Memory):
+    """The same beyond the end of the process. Holds rows; scans are fetched when asked for."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._ledger = ledger
+        self._rows: dict[Place, FileRow] = {}
+        self._pending: list[tuple[FileRow, PackedScan]] = []
+        self._pending_since = 0.0
+
+    def begin(self, files: Iterable[ArchivedFile], segment_size: int, depth: Depth) -> None:
+        super().begin(files, segment_size, depth)
+        self._known = {}  # the rows say it all, and another process may know better
+        self._ledger.open()
+        self._rows = self._ledger.rows({file.directory for file in files}, depth)
+
+    def find(self, job: Job) -> ScannedSegment | None:
+        known = super().find(job)
+        if known is not None:
+            return known
+        row = self._rows.get((job.file.directory, job.file.name))
+        if row is None or not row.same_format or row.file != job.file:
+            return None
+        if row.segment_size != self._segment_size:
+            return None
+        known = ScannedSegment(
+            read_at=row.read_at,
+            digest=row.digest,
+            stable=True,
+            sound=row.sound,
+            changed=_changed(job, row.changed_read_at),
+            recall=partial(self._recall, row, job, self._depth),
+        )
+        self._known[job, self._depth, self._segment_size] = known
+        return known
+
+    def _recall(self, row: FileRow, job: Job, depth: Depth) -> SegmentScan:
+        """Fetch a scan; where the ledger fails after all, read the file in its stead."""
+        packed = self._ledger.packed(row)
+        if packed is not None:
+            try:
+                return unpack_scan(packed)
+            except ParseError:
+                pass
+        try:
+            return read_segment(job.file, job.name, row.segment_size, depth).scan
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}"
+            return unread_scan(job.file, job.name, row.segment_size, why)
+
+    def keep(self, job: Job, scanned: ScannedSegment) -> ScannedSegment:
+        content, packed = scanned.digest, scanned.packed
+        if not scanned.stable or content is None or packed is None:
+            return scanned
+        row = self._rows.get((job.file.directory, job.file.name))
+        before = _sound_content(row) if row else None
+        if before is not None and before[0] == content:
+            before = None
+        digest, at = before or (None, None)
+        scanned = replace(scanned, changed=_changed(job, at))
+        known = FileRow(
+            job.file, self._depth, self._segment_size, scanned.read_at, content,
+            scanned.sound, digest, at,
+        )  # fmt: skip
+        self._pending.append((known, packed))
+        if len(self._pending) == 1:
+            self._pending_since = monotonic()
+        return super().keep(job, scanned)
+
+    def forget_all_but(self, files: Iterable[ArchivedFile]) -> None:
+        super().forget_all_but(files)
+        kept = list(files)
+        self._ledger.forget_all_but({file.directory for file in kept}, kept)
+
+    def flush(self) -> None:
+        pending, self._pending = self._pending, []
+        if pending:
+            self._ledger.write(pending)
+
+    @property
+    def is_due(self) -> bool:
+        late = monotonic() - self._pending_since >= _BATCH_SECONDS
+        return bool(self._pending) and (late or len(self._pending) >= _BATCH_FILES)
+
+
+def _sound_content(row: FileRow) -> tuple[bytes, datetime] | None:
+    """The digest of what a file held when it was sound, and when that was read last."""
+    if row.changed_digest is not None and row.changed_read_at is not None:
+        return row.changed_digest, row.changed_read_at
+    return (row.digest, row.read_at) if row.sound else None
+
+
+def _changed(job: Job, verified_at: datetime | None) -> ChangedFile | None:
+    if verified_at is None:
+        return None
+    return ChangedFile(segment=job.name, url=job.file.path, verified_at=verified_at)

@@ -1,0 +1,80 @@
+"""The options of `pitr-check --drill`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agent.cli import entry
+
+if TYPE_CHECKING:
+    from agent.check.run import Drill
+
+# option -> its attribute: they mean nothing without --drill
+_OF_A_DRILL: Final = {
+    "--pg-bindir": "pg_bindir",
+    "--drill-directory": "drill_directory",
+    "--probe": "probes",
+    "--probes": "probes_file",
+    "--nice": "nice",
+}
+
+
+def add_drill_options(drill: argparse._ArgumentGroup) -> None:
+    """Add them to a parser."""
+    drill.add_argument(
+        "--drill", action="store_true", help="restore for real, on a scratch server, and compare"
+    )
+    drill.add_argument(
+        "--pg-bindir",
+        type=Path,
+        metavar="DIR",
+        help="the programs of the server to restore with (default: where packages put them)",
+    )
+    drill.add_argument(
+        "--drill-directory",
+        type=Path,
+        metavar="DIR",
+        help="where the scratch area goes: room for the backup (default: TMPDIR or /var/tmp)",
+    )
+    drill.add_argument(
+        "--probe",
+        action="append",
+        default=[],
+        metavar="SQL=EXPECTED",
+        dest="probes",
+        help="a query of the restored cluster, and its answer; may be repeated",
+    )
+    drill.add_argument(
+        "--probes", type=Path, metavar="FILE", dest="probes_file", help="a YAML list of them"
+    )
+    drill.add_argument(
+        "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
+    )
+
+
+def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
+    """The drill that was asked for; None for none. Raises UsageError."""
+    if not arguments.drill:
+        for option, attribute in _OF_A_DRILL.items():
+            if getattr(arguments, attribute):
+                raise entry.UsageError(f"{option} is for a drill: add --drill")
+        return None
+    if arguments.depth != "records":
+        raise entry.UsageError("--drill needs --depth records: it is held against the prediction")
+    from agent.check.drill import drill_for
+    from agent.drill.area import default_base
+    from agent.drill.drill import Order
+    from agent.drill.probes import parse_probe, read_probes
+
+    try:
+        probes = tuple(parse_probe(text) for text in arguments.probes)
+        if arguments.probes_file:
+            probes += read_probes(arguments.probes_file)
+    except ValueError as error:
+        raise entry.UsageError(f"--probe: {error}") from None
+    base = arguments.drill_directory or default_base()
+    return drill_for(
+        Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
+    )

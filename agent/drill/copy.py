@@ -1,0 +1,213 @@
+"""A backup's files into the scratch area: plain or tar, its tablespaces beside it.
+
+No link of a backup is followed to where it points from the data directory: tablespaces get links of
+our own, pg_wal is a directory, every other link and special file is left out, as pg_basebackup
+leaves them out. Replication slots are not restored.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from agent.archive.tar import BrokenTar, Directory, Member, read_entries
+from agent.backups.describe import LABEL
+from agent.backups.tar import is_tar_backup, tars_of
+from agent.drill.area import Area
+from agent.drill.errors import CannotDrill
+from agent.drill.space import Room
+
+# What a server may not find, or makes anew: `tablespace_map` has the original paths.
+_NOT_RESTORED: Final = frozenset({
+    "postmaster.pid", "postmaster.opts", "recovery.signal", "standby.signal", "tablespace_map",
+    "backup_manifest", "postgresql.auto.conf.tmp",
+})  # fmt: skip
+_EMPTIED: Final = ("pg_replslot", "pg_stat_tmp", "pg_dynshmem", "pg_notify", "pg_snapshots")
+# initdb makes them, and a server needs them; a copy that lacks an empty one is still a backup.
+_DIRECTORIES: Final = (
+    "pg_wal", "pg_wal/archive_status", "pg_tblspc", "pg_stat", "pg_twophase", "pg_commit_ts",
+    "pg_serial", "pg_subtrans", "pg_logical", "pg_logical/snapshots", "pg_logical/mappings",
+    *_EMPTIED,
+)  # fmt: skip
+_TABLESPACE: Final = re.compile(r"pg_tblspc/([1-9][0-9]{0,9})\Z")
+_CHUNK_BYTES: Final = 1 << 20
+
+
+@dataclass(slots=True)
+class Copied:
+    """What was copied."""
+
+    bytes: int = 0
+    files: int = 0
+    left_out: list[str] = field(default_factory=list)  # links and special files
+    tablespaces: dict[int, Path] = field(default_factory=dict)
+
+
+def backup_bytes(backup: Path) -> int:
+    """What a backup takes unpacked; of a compressed tar no more than a guess."""
+    if _is_tar(backup):
+        return sum(_unpacked_bytes(tar.path) for tar in tars_of(backup))
+    return sum(each.path.stat().st_size for each in _walk(backup) if each.kind == "file")
+
+
+def _unpacked_bytes(tar: Path) -> int:
+    size = tar.stat().st_size
+    return size if tar.suffix == ".tar" else 4 * size
+
+
+def copy_backup(backup: Path, area: Area, room: Room) -> Copied:
+    """Put a backup where the scratch server will find it. Raises CannotDrill."""
+    copied = Copied()
+    target = _Target(area, room, copied)
+    try:
+        if _is_tar(backup):
+            _unpack(backup, target)
+        else:
+            _copy_plain(backup, target)
+        target.finish()
+    except BrokenTar as error:
+        raise CannotDrill(f"{backup}: {error}: the backup is not whole") from None
+    except OSError as error:
+        where = error.filename or backup
+        raise CannotDrill(f"the copy of {backup} ended at {where}: {error.strerror}") from None
+    return copied
+
+
+def _is_tar(backup: Path) -> bool:
+    return not (backup / LABEL).is_file() and is_tar_backup(backup)
+
+
+# -- where things go ------------------------------------------------------------------------------
+
+
+class _Target:
+    """The data directory of the scratch area, and its tablespaces."""
+
+    def __init__(self, area: Area, room: Room, copied: Copied) -> None:
+        self._area = area
+        self._room = room
+        self._copied = copied
+        area.account.make_directory(area.data)
+
+    def place(self, name: str) -> Path | None:
+        """Where the file or directory of this name goes; None for one that is not restored."""
+        parts = name.rstrip("/").split("/")
+        if name in _NOT_RESTORED or (len(parts) > 1 and parts[0] in _EMPTIED):
+            return None
+        if any(part in ("", ".", "..") for part in parts):
+            raise CannotDrill(f"the backup names a file {name!r}, which would lie outside of it")
+        if len(parts) > 1 and _TABLESPACE.match("/".join(parts[:2])):
+            directory = self._tablespace(int(parts[1]))
+            # A server keeps its files in PG_<major>_<catalog>; what else lies there is not its own.
+            foreign = len(parts) > 2 and not parts[2].startswith("PG_")
+            return None if foreign else directory.joinpath(*parts[2:])
+        return self._area.data.joinpath(*parts)
+
+    def _tablespace(self, oid: int) -> Path:
+        """The directory of a tablespace, with the link to it."""
+        directory = self._copied.tablespaces.get(oid)
+        if directory is None:
+            directory = self._area.tablespaces / str(oid)
+            self._area.account.make_directory(directory)
+            self._copied.tablespaces[oid] = directory
+        return directory
+
+    def make_directory(self, path: Path) -> None:
+        if not path.is_dir():
+            self.make_directory(path.parent)
+            path.mkdir(mode=0o700)
+            self._area.account.own(path)
+
+    def accept(self, path: Path, size_bytes: int) -> None:
+        """Make ready for a file of this size."""
+        self._room.require(size_bytes, "the next file takes")
+        self.make_directory(path.parent)
+        self._copied.files += 1
+        self._copied.bytes += size_bytes
+
+    def leave_out(self, name: str) -> None:
+        self._copied.left_out.append(name)
+
+    def own(self, path: Path) -> None:
+        path.chmod(0o600)
+        self._area.account.own(path)
+
+    def finish(self) -> None:
+        """Link the tablespaces, and make what a copy may lack."""
+        for name in _DIRECTORIES:
+            self.make_directory(self._area.data / name)
+        for oid, directory in self._copied.tablespaces.items():
+            link = self._area.data / "pg_tblspc" / str(oid)
+            link.symlink_to(directory)
+
+
+# -- plain ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    name: str  # in the data directory
+    path: Path
+    kind: str  # file, directory, other
+
+
+def _copy_plain(backup: Path, target: _Target) -> None:
+    for found in _walk(backup):
+        place = target.place(found.name)
+        if place is None:
+            continue
+        if found.kind == "directory":
+            target.make_directory(place)
+        elif found.kind == "file":
+            target.accept(place, found.path.stat().st_size)
+            shutil.copyfile(found.path, place)
+            target.own(place)
+        else:
+            target.leave_out(found.name)
+
+
+def _walk(backup: Path, name: str = "") -> Iterator[_Found]:
+    """Everything in a directory, directories before what is in them."""
+    for entry in sorted(os.scandir(backup), key=lambda entry: entry.name):
+        inner = name + entry.name
+        path = Path(entry.path)
+        follow = inner == "pg_wal" or _TABLESPACE.match(inner) is not None
+        mode = entry.stat(follow_symlinks=follow).st_mode
+        if stat.S_ISDIR(mode):
+            yield _Found(inner, path, "directory")
+            yield from _walk(path, f"{inner}/")
+        else:
+            yield _Found(inner, path, "file" if stat.S_ISREG(mode) else "other")
+
+
+# -- tar ------------------------------------------------------------------------------------------
+
+
+def _unpack(backup: Path, target: _Target) -> None:
+    """Unpack base.tar, a tar for each tablespace, pg_wal.tar."""
+    for tar in tars_of(backup):
+        for entry in read_entries(str(tar.path)):
+            if not entry.name.startswith(tar.folder):
+                continue
+            name = (tar.prefix + entry.name.removeprefix(tar.folder)).rstrip("/")
+            place = target.place(name) if name.strip(".") else None
+            if place is None:
+                continue
+            if isinstance(entry, Directory):
+                target.make_directory(place)
+            else:
+                _extract(entry, place, target)
+
+
+def _extract(member: Member, place: Path, target: _Target) -> None:
+    target.accept(place, member.size_bytes)
+    with place.open("wb") as file:
+        while chunk := member.read(_CHUNK_BYTES):
+            file.write(chunk)
+    target.own(place)

@@ -1,0 +1,294 @@
+"""One drill from beginning to end: choose, copy, restore, compare, look inside, remove."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from agent.drill.area import Area, scratch_area, sweep
+from agent.drill.copy import backup_bytes, copy_backup
+from agent.drill.errors import CannotDrill
+from agent.drill.inspection import (
+    NoSuperuser,
+    Tools,
+    inspect_running,
+    inspect_stopped,
+    not_done,
+    open_session,
+)
+from agent.drill.probes import ask_all
+from agent.drill.server import ScratchServer
+from agent.drill.settings import configure
+from agent.drill.space import Room, needed_bytes, room_in
+from agent.drill.wal_service import WalService
+from agent.postgres.account import Account, server_account
+from agent.postgres.installation import (
+    Installation,
+    InstallationFor,
+    NoInstallation,
+    find_installation,
+    read_installation,
+)
+from agent.postgres.interruption import Interruption
+from parsers.lsn import format_lsn
+from parsers.wal_facts import ParameterChange
+from parsers.wal_scan import SegmentScan
+from rules.drill import DrillFacts, Inspection, Probe, disagreements
+from rules.drill_target import Plan
+from rules.restore_summary import PAUSED, PROMOTED, SHUT_DOWN, Summary
+from rules.settings_block import restore_settings
+
+_OPENED: Final = frozenset({PROMOTED, PAUSED, SHUT_DOWN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a person chose for a drill."""
+
+    base: Path  # where the scratch area goes
+    bindir: Path | None = None  # None: the first installation of the right major
+    probes: tuple[Probe, ...] = ()
+    nice: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What a drill restores from."""
+
+    plan: Plan
+    roots: Sequence[str]  # the archives, as fetch-wal takes them
+    scans: Mapping[str, SegmentScan]
+
+
+def run_drill(order: Order, material: Material) -> DrillFacts:
+    """Restore, and say how it went. A drill that cannot be made says why: `not_run`."""
+    facts = DrillFacts(
+        backup=material.plan.restore.backup.url,
+        target=material.plan.target,
+        predicted=material.plan.outcome,
+    )
+    try:
+        account = _account()
+        left = sweep(order.base, account)
+        _refuse_tablespaces(material.plan)
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(Interruption(once=True))
+            if order.nice:
+                stack.enter_context(_lower_priority())
+            found = _installation(order, material)
+            area = stack.enter_context(scratch_area(order.base, account))
+            # Where the account cannot run it, a copy goes into the area, and away with it.
+            usable = InstallationFor(found, account, under=area.path)
+            installation = stack.enter_context(usable)
+            facts = _Drill(order, material, installation, area).run(facts)
+    except (CannotDrill, NoInstallation) as error:
+        return replace(facts, summary=None, not_run=str(error))
+    notes = tuple(f"removed what a killed drill had left: {path}" for path in left)
+    return replace(facts, notes=(*notes, *facts.notes))
+
+
+def _account() -> Account:
+    try:
+        return server_account()
+    except LookupError as error:
+        raise CannotDrill(str(error)) from None
+
+
+def _installation(order: Order, material: Material) -> Installation:
+    major = material.plan.restore.server.major
+    if order.bindir is None:
+        return find_installation(major)
+    installation = read_installation(order.bindir)
+    if installation.major != major:
+        raise CannotDrill(
+            f"{order.bindir} is PostgreSQL {installation.version}, the backup is of {major}: "
+            f"name a directory with the programs of {major} with --pg-bindir"
+        )
+    return installation
+
+
+def _refuse_tablespaces(plan: Plan) -> None:
+    """Refuse WAL that makes tablespaces: replaying it writes to their original paths.
+
+    create_tablespace_directories in src/backend/commands/tablespace.c makes the directory where the
+    record says, and nothing on the server's side redirects it.
+    """
+    for needed in plan.outcome.directories:
+        if needed.lsn is not None:
+            raise CannotDrill(
+                f"the WAL creates a tablespace in {needed.location} at {format_lsn(needed.lsn)}:"
+                " replaying that writes there, outside of the scratch area. Drill a backup that"
+                " was taken later, or a target before it"
+            )
+
+
+@contextlib.contextmanager
+def _lower_priority() -> Iterator[None]:
+    """Give way to everybody: what we start inherits it. Only root can take it back."""
+    me = psutil.Process()
+    niceness, io = me.nice(), me.ionice()
+    me.nice(19)
+    me.ionice(psutil.IOPRIO_CLASS_IDLE)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(psutil.Error, OSError):
+            me.ionice(io.ioclass, io.value)
+            me.nice(niceness)
+
+
+@dataclass(slots=True)
+class _Drill:
+    """The state of one drill."""
+
+    order: Order
+    material: Material
+    installation: Installation
+    area: Area
+    phases: dict[str, float] = field(default_factory=dict)
+    inspections: list[Inspection] = field(default_factory=list)
+    probes: tuple[Probe, ...] = ()
+
+    def run(self, facts: DrillFacts) -> DrillFacts:
+        restore, outcome = self.material.plan.restore, self.material.plan.outcome
+        backup = Path(restore.backup.url)
+        room = room_in(self.area.path)
+        size = restore.wal.segment_size
+        needed = needed_bytes(backup_bytes(backup), outcome.bytes_needed, size)
+        room.require(needed, "the restore takes about")
+        with self._phase("copy"):
+            copied = copy_backup(backup, self.area, room)
+        with WalService(self.area, self.material.roots, size) as wal:
+            configuration = configure(
+                self.area, self.installation, self._recovery(wal.restore_command),
+                restore.control, self._parameter_changes(),
+            )  # fmt: skip
+            server = ScratchServer(self.installation, self.area, configuration.settings)
+            with server:
+                summary = self._recover(server, room, wal)
+                facts = self._with_recovery(facts, server, summary, wal)
+                self._inspect(server, summary)
+        notes = configuration.notes
+        if copied.left_out:
+            notes += (f"links that were left out: {', '.join(copied.left_out[:5])}",)
+        return replace(
+            facts, server=self.installation.version, phases=self.phases,
+            copied_bytes=copied.bytes, inspections=tuple(self.inspections), probes=self.probes,
+            notes=notes,
+        )  # fmt: skip
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.phases[name] = time.monotonic() - begun
+
+    def _recovery(self, restore_command: str) -> dict[str, str]:
+        plan = self.material.plan
+        hot_standby = "on" if plan.restore.server.hot_standby else "off"
+        return {
+            "hot_standby": hot_standby,
+            **dict(restore_settings(plan.goal, restore_command, plan.outcome.needs)),
+        }
+
+    def _parameter_changes(self) -> Iterator[ParameterChange]:
+        for name in self.material.plan.outcome.segments_needed:
+            scan = self.material.scans.get(name)
+            if scan is not None:
+                yield from scan.facts.parameter_changes
+
+    # -- recovery --------------------------------------------------------------------------------
+
+    def _recover(self, server: ScratchServer, room: Room, wal: WalService) -> Summary:
+        begun = datetime.now(UTC)
+        summary = server.wait_for_recovery(lambda: room.require(0, "the restore goes on and takes"))
+        ended = datetime.now(UTC)
+        redo = server.logged.get("redo_started", ended)
+        done = server.logged.get("redo_done") or server.logged.get("paused_at_target") or ended
+        self.phases["start"] = _seconds(begun, redo)
+        self.phases["replay"] = _seconds(redo, done)
+        self.phases["open"] = _seconds(done, ended)
+        return summary
+
+    def _with_recovery(
+        self, facts: DrillFacts, server: ScratchServer, summary: Summary, wal: WalService
+    ) -> DrillFacts:
+        end = summary.redo_done_lsn or summary.stop.lsn
+        replayed = None
+        if end is not None and summary.redo_start_lsn is not None:
+            replayed = max(end - summary.redo_start_lsn, 0)
+        return replace(
+            facts,
+            summary=summary,
+            cause=None if summary.outcome in _OPENED else self._cause(summary, wal.refused),
+            disagreements=disagreements(self.material.plan.outcome, summary, wal.refused),
+            replayed_bytes=replayed,
+            replay_seconds=self.phases["replay"],
+            segments_fetched=wal.served,
+        )
+
+    def _cause(self, summary: Summary, refused: Mapping[str, str]) -> str:
+        """Why it failed, and in which file."""
+        if refused:
+            return "fetch-wal refused " + "; ".join(f"{n}: {why}" for n, why in refused.items())
+        cause = summary.cause or summary.fatal_message
+        if cause is None:
+            return "the server ended without a word about recovery: " + _last_lines(self.area.log)
+        obstacle = self.material.plan.outcome.obstacle
+        return (
+            f"{cause}. The WAL ends in {obstacle.segment}: {obstacle.detail}" if obstacle else cause
+        )
+
+    # -- the look inside -------------------------------------------------------------------------
+
+    def _inspect(self, server: ScratchServer, summary: Summary) -> None:
+        if summary.outcome not in _OPENED:
+            return
+        tools = Tools(self.installation, self.area)
+        if server.is_running():
+            self._inspect_running(tools)
+        else:
+            why = "the server shut itself down at its target, as it was told"
+            self.inspections += [not_done(name, why) for name in ("amcheck", "dump")]
+            self.probes = tuple(replace(p, error=why) for p in self.order.probes)
+        with self._phase("stop"):
+            stopped = server.stop(signal.SIGINT)
+        if not stopped:
+            self.inspections.append(not_done("checksums", "the server did not shut down in time"))
+            return
+        with self._phase("checksums"):
+            control = self.material.plan.restore.control
+            self.inspections.append(inspect_stopped(tools, self.area, control))
+
+    def _inspect_running(self, tools: Tools) -> None:
+        try:
+            session = open_session(self.area)
+        except NoSuperuser as error:
+            self.inspections += [not_done(name, str(error)) for name in ("amcheck", "dump")]
+            self.probes = tuple(replace(p, error=str(error)) for p in self.order.probes)
+            return
+        with self._phase("probes"):
+            self.probes = tuple(ask_all(self.order.probes, session))
+        begun = time.monotonic()
+        for inspection in inspect_running(tools, session):
+            self.inspections.append(inspection)
+            self.phases[inspection.name] = time.monotonic() - begun
+            begun = time.monotonic()
+
+
+def _seconds(begin: datetime, end: datetime) -> float:
+    """By the wall clock, as the log's times are; to the millisecond, and one at least."""
+    return max((end - begin).total_seconds(), 0.001)
+
+
+def _last_lines(log: Path) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace").strip()
+    return " / ".join(text.splitlines()[-3:]) or "its log is empty"

@@ -1,0 +1,89 @@
+"""The user's own questions to the restored cluster: SQL, and the answer that is expected.
+
+    --probe 'SELECT count(*) FROM orders = 1200'
+
+    - database: shop                         # probes.yaml; postgres, unless told
+      sql: SELECT max(placed_at) > now() - interval '1 day' FROM orders
+      expected: t
+
+Answers are compared as psql -At prints them: columns apart by |, rows by line ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import psycopg
+import yaml
+from psycopg import pq
+
+from agent.drill.inspection import Session
+from rules.drill import Probe
+
+_KEYS: Final = frozenset({"database", "sql", "expected"})
+
+
+def parse_probe(text: str, database: str = "postgres") -> Probe:
+    """Read `SQL=expected`, apart by the last equals sign. Raises ValueError with one line."""
+    sql, equals, expected = text.rpartition("=")
+    if not equals or not sql.strip():
+        raise ValueError(f"{text!r}: write 'SQL=expected', as 'SELECT count(*) FROM t=42'")
+    return Probe(database=database, sql=sql.strip(), expected=expected.strip())
+
+
+def read_probes(path: Path) -> tuple[Probe, ...]:
+    """Read a file of probes. Raises ValueError with one line."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
+    if not isinstance(document, list) or not document:
+        raise ValueError(f"{path}: expected a list of probes, each with sql and expected")
+    return tuple(_read_entry(entry, f"{path}: probe {at}") for at, entry in enumerate(document, 1))
+
+
+def _read_entry(entry: object, where: str) -> Probe:
+    if not isinstance(entry, dict) or not {"sql", "expected"} <= entry.keys() <= _KEYS:
+        raise ValueError(f"{where}: expected sql, expected and, if need be, database")
+    expected = entry["expected"]
+    if isinstance(expected, bool):  # YAML's reading of `t` is text, of `true` is not
+        expected = "t" if expected else "f"
+    return Probe(
+        database=str(entry.get("database", "postgres")),
+        sql=str(entry["sql"]),
+        expected=str(expected).strip(),
+    )
+
+
+def ask_all(probes: Iterable[Probe], session: Session) -> Iterator[Probe]:
+    """Ask each, and give it back with its answer."""
+    for probe in probes:
+        try:
+            with session.connect(probe.database) as connection:
+                yield _ask(probe, connection.pgconn)
+        except psycopg.Error as error:
+            yield replace(probe, error=_one_line(str(error)))
+
+
+def _ask(probe: Probe, connection: pq.abc.PGconn) -> Probe:
+    """In the server's own text form: nothing is converted on the way."""
+    result = connection.exec_(probe.sql.encode())
+    if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+        return replace(probe, error=_one_line(result.error_message.decode("utf-8", "replace")))
+    rows = (
+        "|".join(
+            (result.get_value(row, column) or b"").decode("utf-8", "replace")
+            for column in range(result.nfields)
+        )
+        for row in range(result.ntuples)
+    )
+    return replace(probe, got="\n".join(rows).strip())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,142 @@
+"""The scratch server's life: started, followed through its log until recovery has ended, stopped.
+
+The server is our own child, not pg_ctl's: its end is seen at once, and a process beside us ends it
+when we are killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Final
+
+from agent.drill.area import Area
+from agent.drill.settings import LOG_LINE_PREFIX
+from agent.postgres.installation import Installation
+from parsers.log_stream import LogStream, StreamItem
+from parsers.recovery_events import RecoveryEvent
+from rules.restore_state import Phase, Restore
+from rules.restore_summary import Summary, summarize
+
+_LOOK_SECONDS: Final = 0.02
+_WATCH_SECONDS: Final = 0.5
+_STOP_SECONDS: Final = 60.0
+# A process that waits for the end of its standard input, which comes with our own, however it does.
+_GUARDIAN: Final = 'read -r _; kill -QUIT "$1" 2>/dev/null'
+_ENDED: Final = frozenset({Phase.PAUSED_AT_TARGET, Phase.PAUSED, Phase.SHUT_DOWN, Phase.FAILED})
+
+
+class ScratchServer:
+    """One server in one area. Use as a context manager: it is down at the end."""
+
+    def __init__(self, installation: Installation, area: Area, settings: Mapping[str, str]) -> None:
+        self._area = area
+        self._command = [str(installation.program("postgres")), "-D", str(area.data)]
+        for name, value in settings.items():
+            self._command += ["-c", f"{name}={value}"]
+        self._stream = LogStream(format="stderr", prefix=LOG_LINE_PREFIX)
+        self._restore = Restore()
+        self.logged: dict[str, datetime] = {}  # event -> the log's own time of its first line
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> ScratchServer:
+        environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
+        with self._area.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                **self._area.account.popen_options(),
+            )
+        self._guardian = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARDIAN, "sh", str(self._process.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+        )
+        self._log = self._area.log.open("rb")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        self.stop(signal.SIGQUIT)
+        self._log.close()
+
+    # -- following it ----------------------------------------------------------------------------
+
+    def wait_for_recovery(self, watch: Callable[[], None]) -> Summary:
+        """Wait until recovery has ended one way or another; `watch` is called now and then.
+
+        Lets through what `watch` raises.
+        """
+        watched_at = -_WATCH_SECONDS
+        while True:
+            down = not self.is_running()
+            self._read_log(at_end=down)
+            if down or self._has_ended():
+                return summarize(self._restore)
+            if time.monotonic() - watched_at >= _WATCH_SECONDS:
+                watch()
+                watched_at = time.monotonic()
+            time.sleep(_LOOK_SECONDS)
+
+    def _has_ended(self) -> bool:
+        attempt = self._restore.attempt
+        if attempt.phase in _ENDED:
+            # A server that gives up is gone in a moment, and says more until then.
+            return attempt.phase in (Phase.PAUSED_AT_TARGET, Phase.PAUSED)
+        return attempt.opened
+
+    def _read_log(self, *, at_end: bool) -> None:
+        data = self._log.read()
+        if data:
+            self._take(self._stream.feed(data))
+        else:  # nothing since the last look: no line is added to the last record
+            self._take(self._stream.settle())
+        if at_end:
+            self._take(self._stream.end())
+
+    def _take(self, items: Sequence[StreamItem]) -> None:
+        self._restore.apply_all(items)
+        for item in items:
+            if isinstance(item, RecoveryEvent) and item.at is not None:
+                self.logged.setdefault(item.name, item.at)
+
+    # -- ending it -------------------------------------------------------------------------------
+
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> bool:
+        """Stop it; tell whether it went down as it was told, and not only when it was killed."""
+        assert self._process is not None, "asked only of a server that was started"
+        try:
+            for number in (how, signal.SIGQUIT):
+                self._process.send_signal(number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_STOP_SECONDS)
+                    return number is how
+            self._process.kill()
+            self._process.wait()
+            return False
+        finally:
+            self._dismiss_guardian()
+
+    def _dismiss_guardian(self) -> None:
+        """The process id that it knows means nothing any more."""
+        if self._guardian is not None:
+            self._guardian.kill()
+            self._guardian.communicate()
+            self._guardian = None

@@ -1,0 +1,202 @@
+"""Scans as bytes for the ledger, and back: MessagePack with strict types, nothing executable.
+
+A ledger may hold any bytes: what does not decode into exactly these values raises ParseError, and
+the file is read again. Transactions, by far the most of a busy segment, are kept apart, so that
+they are unpacked only when somebody asks for them.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+import typing
+from array import array
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import GenericAlias
+from typing import Any, Final, NamedTuple
+
+import lz4.block
+import msgspec
+import numpy as np
+from google_crc32c import extend
+
+import parsers
+from parsers.errors import ParseError
+from parsers.wal_facts import Event, Facts, RmgrCount, TransactionDetails, Transactions
+from parsers.wal_scan import SegmentScan
+
+_COLUMNS: Final = ("lsns", "end_lsns", "times_us", "xids", "kinds")
+_TYPECODES: Final = {"lsns": "q", "end_lsns": "q", "times_us": "q", "xids": "I", "kinds": "B"}
+_MOST_TRANSACTIONS: Final = 1 << 26  # a segment of 1 GiB has no more
+
+
+class PackedScan(NamedTuple):
+    """One scan, packed."""
+
+    scan: bytes  # all but its transactions
+    transactions: bytes  # empty: there are none
+
+
+_Events = msgspec.defstruct(
+    "_Events",
+    [(kind.__name__, GenericAlias(tuple, (kind, ...)), ()) for kind in typing.get_args(Event)],
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+    frozen=True,
+)
+
+
+class _Records(msgspec.Struct, array_like=True, frozen=True):
+    """`Facts` without its transactions, events by their kind."""
+
+    first_lsn: int | None
+    last_lsn: int | None
+    end_lsn: int | None
+    records: int
+    by_rmgr: tuple[RmgrCount, ...]
+    events: _Events  # type: ignore[valid-type]
+
+
+_FIELDS: Final = tuple(f.name for f in fields(SegmentScan) if f.name != "facts")
+_Scan = msgspec.defstruct(
+    "_Scan",
+    [
+        *((name, typing.get_type_hints(SegmentScan)[name]) for name in _FIELDS),
+        ("records", _Records),
+    ],
+    array_like=True,
+    frozen=True,
+)
+
+
+class _Transactions(msgspec.Struct, array_like=True, frozen=True):
+    count: int
+    columns: tuple[bytes, bytes, bytes, bytes, bytes]  # LZ4 blocks, in the order of _COLUMNS
+    details: dict[int, TransactionDetails]
+
+
+@functools.cache
+def format_fingerprint() -> bytes:
+    """Names the parser that made a scan: its very source. Another release trusts no old rows."""
+    from hashlib import blake2b
+
+    digest = blake2b(digest_size=8)
+    root = Path(next(iter(parsers.__path__)))
+    for path in (*sorted(root.glob("*.py")), Path(__file__)):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.digest()
+
+
+def checksum(*parts: bytes) -> int:
+    """CRC-32C over some bytes: tells a row that was damaged on its disk."""
+    return functools.reduce(lambda crc, part: int(extend(crc, part)), parts, 0)
+
+
+def pack_scan(scan: SegmentScan) -> PackedScan:
+    """Encode one scan."""
+    facts = scan.facts
+    kinds: dict[str, list[Event]] = {}
+    for event in facts.events:
+        kinds.setdefault(type(event).__name__, []).append(event)
+    records = _Records(
+        facts.first_lsn,
+        facts.last_lsn,
+        facts.end_lsn,
+        facts.records,
+        facts.by_rmgr,
+        _Events(**{name: tuple(events) for name, events in kinds.items()}),
+    )
+    packed = _Scan(*(getattr(scan, name) for name in _FIELDS), records)
+    return PackedScan(msgspec.msgpack.encode(packed), _pack_transactions(facts.transactions))
+
+
+def unpack_scan(packed: PackedScan) -> SegmentScan:
+    """Decode one scan. Raises ParseError, whatever the bytes."""
+    found: Any = _decode(_scan_decoder(), packed.scan)
+    records: _Records = found.records
+    facts = Facts(
+        first_lsn=records.first_lsn,
+        last_lsn=records.last_lsn,
+        end_lsn=records.end_lsn,
+        records=records.records,
+        transactions=unpack_transactions(packed.transactions),
+        events=_in_order(records.events),
+        by_rmgr=records.by_rmgr,
+    )
+    return SegmentScan(**{name: getattr(found, name) for name in _FIELDS}, facts=facts)
+
+
+def _in_order(events: Any) -> tuple[Event, ...]:
+    found = [event for name in events.__struct_fields__ for event in getattr(events, name)]
+    return tuple(sorted(found, key=operator.attrgetter("lsn")))
+
+
+# -- transactions --------------------------------------------------------------------------------
+
+
+def _pack_transactions(transactions: Transactions) -> bytes:
+    if not len(transactions):
+        return b""
+    blocks = (_squeeze(getattr(transactions, name)) for name in _COLUMNS)
+    packed = _Transactions(len(transactions), typing.cast(Any, tuple(blocks)), transactions.details)
+    return msgspec.msgpack.encode(packed)
+
+
+def unpack_transactions(data: bytes) -> Transactions:
+    """Decode the transactions of a scan. Raises ParseError."""
+    if not data:
+        return Transactions()
+    packed: _Transactions = _decode(_transactions_decoder(), data)
+    count = packed.count
+    if not 0 < count <= _MOST_TRANSACTIONS or any(not 0 <= row < count for row in packed.details):
+        raise ParseError("not the transactions of a segment")
+    columns = {
+        name: _stretch(block, count, _TYPECODES[name])
+        for name, block in zip(_COLUMNS, packed.columns, strict=True)
+    }
+    return Transactions(**columns, details=packed.details)
+
+
+def _squeeze(column: array[int]) -> bytes:
+    """Differences from row to row are small: LZ4 finds their zeros."""
+    values = np.frombuffer(column, dtype=column.typecode)
+    steps = np.diff(values, prepend=values.dtype.type(0))
+    return bytes(lz4.block.compress(steps.tobytes(), store_size=False))
+
+
+def _stretch(block: bytes, count: int, typecode: str) -> array[int]:
+    column = array(typecode)
+    size = count * column.itemsize
+    try:
+        data = lz4.block.decompress(block, uncompressed_size=size)
+    except lz4.block.LZ4BlockError as error:
+        raise ParseError(f"transactions: {error}") from None
+    if len(data) != size:
+        raise ParseError("transactions: columns of different lengths")
+    column.frombytes(np.cumsum(np.frombuffer(data, dtype=typecode), dtype=typecode).tobytes())
+    return column
+
+
+# -- strict decoding -----------------------------------------------------------------------------
+
+
+@functools.cache
+def _scan_decoder() -> msgspec.msgpack.Decoder[Any]:
+    return msgspec.msgpack.Decoder(_Scan)
+
+
+@functools.cache
+def _transactions_decoder() -> msgspec.msgpack.Decoder[_Transactions]:
+    return msgspec.msgpack.Decoder(_Transactions)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[Any], data: bytes) -> Any:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ParseError(f"not a scan: {error}") from None
+
+
+Unpack = Callable[[PackedScan], SegmentScan]

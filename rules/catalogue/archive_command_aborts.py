@@ -1,0 +1,29 @@
+"""archive_command can exit with a status above 125.
+
+Why it matters
+    The archiver takes such a status for an order to stop: it ends, is started again, and counts no
+    failure. pg_stat_archiver looks healthy while nothing is stored. ssh and scp exit 255 whenever
+    the other host does not answer.
+What to do
+    Turn it into an ordinary failure, which is retried and counted: append  || exit 1
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import SettingsFacts
+from rules.findings import Severity
+from rules.shell_commands import judge_archive_command
+
+
+@check(severity=Severity.WARNING, hold_seconds=60)
+def archive_command_aborts(settings: SettingsFacts) -> Iterator[Found]:
+    command = settings.value("archive_command") or ""
+    how = judge_archive_command(command).aborts
+    if how:
+        yield Found(
+            f"archive_command can exit above 125: {how}",
+            archive_command=command,
+            read_from=settings.read_from("archive_command"),
+            remedy=f"Let it fail so that it is counted: archive_command = '{command} || exit 1'",
+        )

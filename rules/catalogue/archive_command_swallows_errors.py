@@ -1,0 +1,28 @@
+"""archive_command ends in success whatever happened.
+
+Why it matters
+    The server takes status 0 for "stored", marks the segment as done and recycles it. A full disk
+    or a lost mount then costs WAL without a single error in any counter.
+What to do
+    Take away what hides the failure (the finding quotes it) and let the command end in the status
+    of the copy, for instance: test ! -f /archive/%f && cp %p /archive/%f
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import SettingsFacts
+from rules.findings import Severity
+from rules.shell_commands import judge_archive_command
+
+
+@check(severity=Severity.WARNING, hold_seconds=60)
+def archive_command_swallows_errors(settings: SettingsFacts) -> Iterator[Found]:
+    command = settings.value("archive_command") or ""
+    how = judge_archive_command(command).swallows
+    if how:
+        yield Found(
+            f"archive_command reports success when it fails: {how}",
+            archive_command=command,
+            read_from=settings.read_from("archive_command"),
+        )

@@ -1,0 +1,33 @@
+"""Two servers of the same origin archived here at the same time.
+
+Why it matters
+    A clone or a restored server that goes on archiving into the archive it came from leaves a
+    branch beside the production's. recovery_target_timeline = 'latest' follows the highest number,
+    which may be the clone's, and restores another history than the one that was meant.
+What to do
+    Set archive_mode = off, or another archive_command, on the server that does not belong here.
+    Until its files are moved away name the timeline in every restore (--timeline N). After a
+    failover, make sure that the old primary is down for good.
+"""
+
+from collections.abc import Iterator
+
+from parsers.wal_facts import instant
+from rules.check import Found, check
+from rules.evidence import WalEventsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING)
+def archive_shared_by_clone(events: WalEventsFacts) -> Iterator[Found]:
+    for branch in events.at_once:
+        first, last = instant(branch.first_us), instant(branch.last_us)
+        yield Found(
+            f"timelines {branch.timeline} and {branch.other} were both written to from"
+            f" {first:%Y-%m-%d %H:%M:%S %Z} to {last:%Y-%m-%d %H:%M:%S %Z}, and neither continues"
+            " the other",
+            timeline=branch.timeline,
+            other_timeline=branch.other,
+            first_at=first.isoformat(),
+            last_at=last.isoformat(),
+        )

@@ -1,0 +1,30 @@
+"""An incremental backup was named without the backups that it builds on.
+
+Why it matters
+    It holds only the blocks that changed since the backup before it. Without every one of these,
+    back to the full backup, nothing can be restored from it.
+What to do
+    Name the whole chain (--backups with the directory that holds it). If a member is lost, take a
+    full backup now.
+"""
+
+from collections.abc import Iterator
+
+from parsers.lsn import format_lsn
+from rules.backups import chain_of
+from rules.check import Found, check
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def backup_chain_missing(backups: BackupsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        before = backup.label.incremental_from_lsn
+        if before is not None and chain_of(backup, backups.backups) is None:
+            yield Found(
+                f"{backup.url} is incremental, from the backup that started at"
+                f" {format_lsn(before)}, and its chain is not all there",
+                backup=backup.url,
+                from_lsn=format_lsn(before),
+            )

@@ -1,0 +1,33 @@
+"""The pg_control of a backup from a standby is older than the backup's end.
+
+Why it matters
+    Recovery takes the backup for consistent at the minimum recovery point that pg_control holds.
+    One that was copied before the other files lets the server open on pages from the future:
+    corrupt data, without any message.
+What to do
+    Do not restore it. Take the backup again, and copy global/pg_control after all other files;
+    pg_basebackup does so.
+"""
+
+from collections.abc import Iterator
+
+from parsers.lsn import format_lsn
+from rules.check import Found, check
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def backup_control_stale(backups: BackupsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        if backup.label.source != "standby" or not backup.control or backup.stop_lsn is None:
+            continue
+        minimum = backup.control.min_recovery_lsn
+        if 0 < minimum < backup.stop_lsn:
+            yield Found(
+                f"{backup.url}: its pg_control asks for recovery up to {format_lsn(minimum)}, and"
+                f" the backup ended at {format_lsn(backup.stop_lsn)}",
+                backup=backup.url,
+                min_recovery_lsn=format_lsn(minimum),
+                stop_lsn=format_lsn(backup.stop_lsn),
+            )

@@ -1,0 +1,34 @@
+"""A base backup was taken on a standby.
+
+Why it matters
+    It becomes consistent at the minimum recovery point of the pg_control that it holds, not at a
+    record of its own end: pg_control must have been copied last. Its last WAL is archived when the
+    primary next completes a segment, and the standby archives nothing unless archive_mode = always.
+What to do
+    Nothing, if pg_basebackup took it. After a copy by hand make sure that global/pg_control was the
+    last file to be copied, and that the segment of its stop is in the archive.
+"""
+
+from collections.abc import Iterator
+
+from parsers.lsn import format_lsn
+from rules.check import Found, check
+from rules.facts import BackupFacts, BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.INFO)
+def backup_from_standby(backups: BackupsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        if backup.label.source == "standby":
+            minimum = _minimum(backup)
+            yield Found(
+                f"{backup.url} was taken on a standby: it is consistent at its minimum recovery"
+                f" point {minimum or '(not known)'}",
+                backup=backup.url,
+                min_recovery_lsn=minimum,
+            )
+
+
+def _minimum(backup: BackupFacts) -> str | None:
+    return format_lsn(backup.control.min_recovery_lsn) if backup.control else None

@@ -1,0 +1,33 @@
+"""Full-page writes were off while a base backup was taken on a standby.
+
+Why it matters
+    The copy may hold pages that were torn while they were read, and nothing in the WAL replaces
+    them. pg_backup_stop() refuses such a backup; a copy that was kept all the same is not one.
+What to do
+    Set full_page_writes = on on the primary, and take the backup again.
+"""
+
+from collections.abc import Iterator
+
+from parsers.lsn import format_lsn
+from rules.check import Found, check
+from rules.evidence import WalEventsFacts
+from rules.facts import BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def backup_full_pages_off(backups: BackupsFacts, events: WalEventsFacts) -> Iterator[Found]:
+    for backup in backups.backups:
+        label, control = backup.label, backup.control
+        stop = backup.stop_lsn or (control.min_recovery_lsn if control else None)
+        if label.source != "standby" or not stop:
+            continue
+        inside = [lsn for _, lsn in events.full_pages_off if label.start_lsn <= lsn < stop]
+        if inside:
+            yield Found(
+                f"{backup.url}: full_page_writes was off at {format_lsn(inside[0])}, while it was"
+                " taken",
+                backup=backup.url,
+                lsn=format_lsn(inside[0]),
+            )

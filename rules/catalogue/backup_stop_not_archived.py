@@ -1,0 +1,33 @@
+"""The segment in which a base backup ended has not been archived yet.
+
+Why it matters
+    Until it is there the backup cannot become consistent, and so not be restored. A backup that was
+    copied or declared valid in this moment is born truncated.
+What to do
+    On the primary: SELECT pg_switch_wal(), and see in pg_stat_archiver that the segment is stored.
+    Then ask again with --wait 5m, before the backup is declared valid.
+"""
+
+from collections.abc import Iterator
+
+from rules.backups import lacks_only_its_end, missing_segments
+from rules.check import Found, check
+from rules.evidence import SequenceFacts
+from rules.facts import ArchiveFacts, BackupsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def backup_stop_not_archived(
+    backups: BackupsFacts, archive: ArchiveFacts, sequence: SequenceFacts
+) -> Iterator[Found]:
+    for backup in backups.backups:
+        size = backup.segment_size_bytes or sequence.segment_size_bytes
+        missing = missing_segments(backup, archive, size)
+        if missing and lacks_only_its_end(backup, missing, archive):
+            yield Found(
+                f"{backup.url}: {missing[-1]}, in which it ended, is not in the archive yet",
+                backup=backup.url,
+                segment=missing[-1],
+                segments=len(missing),
+            )

@@ -1,0 +1,26 @@
+"""Data checksums are off.
+
+Why it matters
+    Pages that a disk has changed go into every base backup unnoticed: what is restored may be
+    broken, though backup and WAL are proven whole.
+What to do
+    Turn them on while the server is down: pg_checksums --enable -D DATADIR; initdb does it by
+    default from PostgreSQL 18 on. Then take a base backup.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import BackupsFacts, ControlFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.INFO, hold_seconds=60)
+def checksums_off(control: ControlFacts | None, backups: BackupsFacts | None) -> Iterator[Found]:
+    if control is not None:
+        if not control.data_checksums:
+            yield Found("data checksums are off", read_from="pg_control_init()")
+        return
+    newest = backups.backups[-1] if backups and backups.backups else None
+    if newest and newest.control and newest.control.data_checksum_version == 0:
+        yield Found("data checksums are off", read_from=f"{newest.url}/global/pg_control")

@@ -1,0 +1,22 @@
+"""The restored cluster opens, and what is in it is damaged.
+
+Why it matters
+    A backup copies damage faithfully, and WAL does not mend it: the data can only be had from an
+    older backup or from another server.
+What to do
+    Look at the same relation on the primary. If it is sound there, take a new backup and drill it;
+    if not, restore from before the damage.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.drill import DrillFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def drill_damage(drill: DrillFacts) -> Iterator[Found]:
+    for inspection in drill.inspections:
+        if inspection.result == "failed":
+            yield Found(f"{inspection.name}: {inspection.detail}", inspection=inspection.name)

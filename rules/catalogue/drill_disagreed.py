@@ -1,0 +1,25 @@
+"""A restore that really ran went otherwise than predicted.
+
+Why it matters
+    Verdicts, windows and targets rest on the same prediction: where PostgreSQL contradicts it, they
+    cannot be believed.
+What to do
+    Believe the server. Keep the backup and the WAL of this drill, and report the disagreement with
+    the JSON document: it is a bug of the highest severity here.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.drill import DrillFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def drill_disagreed(drill: DrillFacts) -> Iterator[Found]:
+    if drill.agrees is False:
+        yield Found(
+            "PostgreSQL did otherwise than predicted: " + "; ".join(drill.disagreements),
+            backup=drill.backup,
+            disagreements=len(drill.disagreements),
+        )

@@ -1,0 +1,24 @@
+"""A restore that really ran did not open.
+
+Why it matters
+    This is what would have happened in the emergency: the server refused, or died on the way.
+What to do
+    Mend what the cause names. If it was predicted, the verdict's other findings say what is
+    missing; if it was not, keep the report and look at the server's own words in it.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.drill import DrillFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def drill_failed(drill: DrillFacts) -> Iterator[Found]:
+    if drill.outcome == "failed":
+        yield Found(
+            f"the drill of {drill.backup} to {drill.target} failed: {drill.cause}",
+            backup=drill.backup,
+            fatal=drill.summary.fatal_message if drill.summary else None,
+        )

@@ -1,0 +1,19 @@
+"""The drill could not be made.
+
+Why it matters
+    Nothing was proven by a restore, neither that it works nor that it does not.
+What to do
+    Mend what the message names (another --drill-directory, another --pg-bindir), and drill again.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.drill import DrillFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.UNKNOWN)
+def drill_not_run(drill: DrillFacts) -> Iterator[Found]:
+    if drill.not_run is not None:
+        yield Found(f"the drill could not be made: {drill.not_run}")

@@ -1,0 +1,29 @@
+"""A probe of the restored cluster gave another answer than expected.
+
+Why it matters
+    The server opens and its files are sound, but it does not hold what it should: another instant,
+    another cluster, or data that were lost before the backup.
+What to do
+    Ask the same of the primary. If the answer is right there, look at the target of the drill; if
+    it is wrong there too, the loss is older than the backup.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.drill import DrillFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.CRITICAL)
+def drill_probe_failed(drill: DrillFacts) -> Iterator[Found]:
+    for probe in drill.probes:
+        if not probe.holds:
+            what = f"failed: {probe.error}" if probe.error else f"gave {probe.got!r}"
+            yield Found(
+                f"the probe {probe.sql!r} {what}, expected {probe.expected!r}",
+                database=probe.database,
+                sql=probe.sql,
+                expected=probe.expected,
+                got=probe.got,
+            )

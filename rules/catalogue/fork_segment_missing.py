@@ -1,0 +1,33 @@
+"""The first segment of a timeline is missing from the archive.
+
+Why it matters
+    That segment holds the place where the timeline left its parent. Without it recovery takes the
+    parent's file of the same number, replays the old branch past the fork, and ends there: without
+    a target it opens with a history that never was.
+What to do
+    Copy the segment from pg_wal of the server that runs on the timeline. If it is gone, take a base
+    backup on this timeline now.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.evidence import SequenceFacts
+from rules.findings import Severity
+from rules.sequence import LOST
+
+
+@check(severity=Severity.CRITICAL)
+def fork_segment_missing(sequence: SequenceFacts) -> Iterator[Found]:
+    for gap in sequence.gaps:
+        if gap.at_fork and gap.cause == LOST and not gap.harmless:
+            yield Found(
+                f"{gap.first_name}, where timeline {gap.timeline} begins, is missing"
+                + (
+                    f" with the {gap.segments_count - 1} behind it" if gap.first != gap.last else ""
+                ),
+                timeline=gap.timeline,
+                first=gap.first_name,
+                last=gap.last_name,
+                segments=gap.segments_count,
+            )

@@ -1,0 +1,31 @@
+"""restore_command ends with a status above 125 for a file that is not there.
+
+Why it matters
+    PostgreSQL takes it for an order to stop. Every recovery asks for files that do not exist, so
+    that none can come to its end ("could not restore file … from archive").
+What to do
+    Exit with 1 to 125 for what is not there. ssh exits 255 when it cannot connect; append  || exit
+    1 only if the command tells the two apart, or a lost connection ends the WAL in silence.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.restore_trial import ABORTS_ABOVE, TrialFacts
+
+
+@check(severity=Severity.CRITICAL)
+def restore_command_aborts(trial: TrialFacts) -> Iterator[Found]:
+    for each in trial.trials:
+        status = each.status
+        if not each.archived and status is not None and (status < 0 or status > ABORTS_ABOVE):
+            yield Found(
+                f"restore_command ended with status {status} for {each.asked}, which does not"
+                " exist",
+                restore_command=trial.command,
+                read_from=trial.read_from,
+                ran_as=trial.account,
+                asked=each.asked,
+                status=status,
+            )

@@ -1,0 +1,35 @@
+"""restore_command does not bring a file that the archive has.
+
+Why it matters
+    PostgreSQL takes an ordinary failure for "not there", and the segment for the end of WAL: it
+    opens without it, or ends with "recovery ended before configured recovery target was reached".
+What to do
+    Run the command by hand, as the server's account and in its data directory, and read its error.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.restore_trial import TrialFacts
+
+
+@check(severity=Severity.CRITICAL)
+def restore_command_fails(trial: TrialFacts) -> Iterator[Found]:
+    if trial.refused:
+        yield Found(
+            f"the server would refuse restore_command: {trial.refused}",
+            restore_command=trial.command,
+            read_from=trial.read_from,
+        )
+    for each in trial.trials:
+        if each.archived and each.status:
+            said = f": {each.said}" if each.said else ""
+            yield Found(
+                f"restore_command ended with status {each.status} for {each.asked}, which the"
+                f" archive has{said}",
+                restore_command=trial.command,
+                read_from=trial.read_from,
+                ran_as=trial.account,
+                status=each.status,
+            )

@@ -1,0 +1,28 @@
+"""restore_command does not give a plain segment: it copies, packs or unpacks the wrong way.
+
+Why it matters
+    PostgreSQL compares the size of what it gets with the segment size, and dies of any other
+    ("archive file … has wrong size"), at the first segment of the restore.
+What to do
+    Unpack to standard output and redirect it, for instance: gzip -dc /archive/%f.gz > %p. Try it
+    with pitr-check --try-restore-command.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import SettingsFacts
+from rules.findings import Severity
+from rules.shell_commands import judge_restore_command
+
+
+@check(severity=Severity.WARNING, hold_seconds=60)
+def restore_command_wrong_content(settings: SettingsFacts) -> Iterator[Found]:
+    command = settings.value("restore_command") or ""
+    how = judge_restore_command(command).wrong_content
+    if how:
+        yield Found(
+            f"restore_command gives no plain segment: {how}",
+            restore_command=command,
+            read_from=settings.read_from("restore_command"),
+        )

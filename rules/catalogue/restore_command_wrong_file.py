@@ -1,0 +1,34 @@
+"""restore_command brings another file than the archive has, or a part of it.
+
+Why it matters
+    PostgreSQL dies of a segment of the wrong size, and takes wrong content for the end of the WAL.
+What to do
+    Compare the two with cmp. A compressed file must be unpacked on the way; a command that reads
+    another archive than the one that was checked brings another cluster's WAL.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.restore_trial import Trial, TrialFacts
+
+
+@check(severity=Severity.CRITICAL)
+def restore_command_wrong_file(trial: TrialFacts) -> Iterator[Found]:
+    for each in trial.trials:
+        if each.status == 0 and each.same is False:
+            yield Found(
+                f"restore_command brought {_what(each, trial.segment_size_bytes)} for {each.asked}",
+                restore_command=trial.command,
+                read_from=trial.read_from,
+                ran_as=trial.account,
+                size_bytes=each.size_bytes,
+                segment_size_bytes=trial.segment_size_bytes,
+            )
+
+
+def _what(each: Trial, size_bytes: int) -> str:
+    if each.size_bytes != size_bytes:
+        return f"{each.size_bytes} bytes instead of {size_bytes}"
+    return "other content than the archive has"

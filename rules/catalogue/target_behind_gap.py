@@ -1,0 +1,31 @@
+"""WAL is missing or unusable between the base backup and the recovery target.
+
+Why it matters
+    Recovery ends at the first segment that it cannot use, before it has reached the target:
+    PostgreSQL gives up ("recovery ended before configured recovery target was reached").
+What to do
+    Bring the segment that the finding names back from pg_wal of the primary, from a standby or from
+    a copy of the archive; or restore from a backup that was taken behind it; or choose a target
+    before it.
+"""
+
+from collections.abc import Iterator
+
+from parsers.lsn import format_lsn
+from rules.check import Found, check
+from rules.findings import Severity
+from rules.outcome import Cause
+from rules.target import TargetFacts
+
+
+@check(severity=Severity.CRITICAL)
+def target_behind_gap(target: TargetFacts) -> Iterator[Found]:
+    if target.cause is Cause.BEHIND_GAP:
+        obstacle = target.prediction.obstacle if target.prediction else None
+        yield Found(
+            target.reason,
+            outcome=target.outcome,
+            timeline=target.timeline,
+            segment=obstacle.segment if obstacle else None,
+            wal_ends_at=format_lsn(obstacle.lsn) if obstacle else None,
+        )

@@ -1,0 +1,20 @@
+"""wal_level is minimal.
+
+Why it matters
+    The WAL leaves out what bulk operations write: no base backup can be taken, nothing is archived,
+    and recovery cannot pass WAL that was written so.
+What to do
+    Set wal_level = replica (or logical), restart the server, and take a base backup.
+"""
+
+from collections.abc import Iterator
+
+from rules.check import Found, check
+from rules.facts import SettingsFacts
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING, hold_seconds=60)
+def wal_level_minimal(settings: SettingsFacts) -> Iterator[Found]:
+    if settings.value("wal_level") == "minimal":
+        yield Found("wal_level is minimal", read_from=settings.read_from("wal_level"))

@@ -1,0 +1,218 @@
+"""The drill restores for real: what PostgreSQL did is what was predicted, and it harms nobody."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.check.gather import Reading, gather
+from agent.drill.drill import Material, Order, run_drill
+from rules.check import load_catalogue
+from rules.drill_target import plan_drill
+from rules.findings import Verdict
+from rules.goal import Goal
+from rules.report import Question, build_report, with_drill
+from rules.target import Target
+from tests.damaging import FAULTS, Fault
+from tests.fix_check import RESTORE_POINT, Archived, Checked, pitr_check
+from tests.fix_drill import DrillGround, Past, probe_rows
+from tests.fix_layouts import DATED, file_by_date, mix_codecs
+
+Pasts = Callable[[int], Past]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One drill: what is restored, whereto, and what must come of it."""
+
+    major: int
+    target: tuple[str, ...]  # {xid}, {time} and {lsn} are those of the third commit
+    commits: int  # whose rows are there
+    tar: bool = False
+    layout: str = "flat"  # or dated
+    outcome: str = "promoted"
+    stop: tuple[str, str] = ("at", "end_of_wal")
+
+
+CASES = [
+    Case(16, (), 5),
+    Case(16, ("--target-time", "{time}"), 3, tar=True, layout="dated", stop=("before", "commit")),
+    Case(16, ("--target-lsn", "{lsn}", "--exclusive", "--timeline", "1"), 3,
+         stop=("before", "lsn")),
+    Case(16, ("--timeline", "1"), 6, tar=True),
+    Case(18, ("--target-xid", "{xid}", "--exclusive"), 2, stop=("before", "commit")),
+    Case(18, ("--target-immediate", "--action", "pause"), 0, tar=True, outcome="paused",
+         stop=("after", "consistency")),
+    Case(18, (), 5, tar=True, layout="dated"),
+    Case(15, ("--target-name", "fork", "--timeline", "1", "--action", "pause"), 3, layout="dated",
+         outcome="paused", stop=("at", "restore_point")),
+    Case(15, ("--target-xid", "{xid}"), 3, tar=True, stop=("after", "commit")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"pg{c.major}{'-'.join(('', *c.target))}")
+def test_postgresql_does_what_was_predicted(
+    case: Case, pasts: Pasts, ground: DrillGround, tmp_path: Path
+) -> None:
+    past = _past(pasts, case.major)
+    archive = past.archive
+    if case.layout == "dated":
+        archive = Path(shutil.copytree(past.archive, tmp_path / "archive"))
+        file_by_date(archive, DATED["YYYY/MM/wal/DD"], a_day=3)
+        mix_codecs(archive)
+    backup = past.tar if case.tar else past.plain
+    spaces_before = _fingerprint(past.spaces)
+    values = {"xid": past.xids[2], "time": past.times[2], "lsn": past.lsns[2]}
+    checked = ground.drill(
+        archive, backup, *(word.format(**values) for word in case.target),
+        "--pg-bindir", past.installation.bindir, "--probe", probe_rows(case.commits),
+    )  # fmt: skip
+    drill = _drill(checked)
+    assert (drill["outcome"], drill["agrees"]) == (case.outcome, True), checked.out
+    assert {f for f in checked.findings if f.startswith("drill_")} <= {"drill_left_out"}
+    # Where the tar's tablespace was, its primary's files still lie.
+    assert checked.status == (1 if case.tar else 0)
+    assert (drill["stop"]["position"], drill["stop"]["kind"]) == case.stop
+    assert [probe["holds"] for probe in drill["probes"]] == [True]
+    assert _results(drill) == _expected_results(past, case)
+    assert {"copy", "start", "replay", "open", "dump", "checksums"} <= drill["phases"].keys()
+    assert _fingerprint(past.spaces) == spaces_before
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_in_the_archive_fails_the_drill_as_predicted(
+    fault: Fault, archived: Archived, ground: DrillGround
+) -> None:
+    """The target lies behind it."""
+    damaged = archived.archive / "00000001000000000000000C"
+    fault(damaged, random.Random(7))
+    if damaged.exists():
+        archived.age(damaged)
+    checked = ground.drill(archived.archive, archived.backup, "--target-name", RESTORE_POINT)
+    drill = _drill(checked)
+    assert (checked.status, drill["outcome"], drill["agrees"]) == (2, "failed", True), checked.out
+    assert damaged.name in drill["reason"]
+    assert {"drill_failed", "target_unreachable"} <= checked.findings
+
+
+def test_without_a_target_the_newest_instant_before_a_gap_is_drilled(
+    archived: Archived, ground: DrillGround
+) -> None:
+    (archived.archive / "00000001000000000000000C").unlink()
+    checked = ground.drill(
+        archived.archive, archived.backup, "--probe", "SELECT count(*) FROM t=1500"
+    )
+    drill = _drill(checked)
+    assert (drill["outcome"], drill["agrees"], drill["stop"]["kind"]) == ("promoted", True, "lsn")
+    assert [probe["holds"] for probe in drill["probes"]] == [True], checked.out
+    assert checked.status == 2 and "wal_gap" in checked.findings
+
+
+def test_a_damaged_page_in_the_backup_is_found(archived: Archived, ground: DrillGround) -> None:
+    """Its size is right: nothing but the restored cluster tells."""
+    tables = [path for path in (archived.backup / "base").rglob("2619") if path.stat().st_size]
+    for path in tables:  # pg_statistic, in every database
+        data = bytearray(path.read_bytes())
+        data[5000] ^= 0xFF
+        path.write_bytes(data)
+    checked = ground.drill(archived.archive, archived.backup)
+    assert checked.status == 2 and "drill_damage" in checked.findings, checked.out
+    assert _results(_drill(checked))["checksums"] == "failed"
+
+
+def test_probes_say_what_they_got(archived: Archived, ground: DrillGround, tmp_path: Path) -> None:
+    file = tmp_path / "probes.yaml"
+    file.write_text("- {database: template1, sql: SELECT 1 = 1, expected: t}\n")
+    checked = ground.drill(
+        archived.archive, archived.backup, "--target-immediate", "--probes", file,
+        "--probe", "SELECT count(*) FROM t=6000", "--probe", "SELECT * FROM nowhere=1",
+    )  # fmt: skip
+    wrong, failed, right = _drill(checked)["probes"]
+    assert (wrong["got"], wrong["holds"]) == ("0", False)
+    assert "nowhere" in failed["error"] and not failed["holds"]
+    assert (right["database"], right["holds"]) == ("template1", True)
+    assert checked.status == 2 and checked.findings >= {"drill_probe_failed"}
+
+
+def test_a_server_that_does_otherwise_is_the_worst_of_findings(
+    archived: Archived, ground: DrillGround
+) -> None:
+    """The prediction is bent in one field after the other; the server goes on as ever."""
+    archives, backups = [str(archived.archive)], [str(archived.backup)]
+    gathered = gather(
+        archives, backups, None, depth="records", backup_depth="files", reading=Reading(workers=1)
+    )  # fmt: skip
+    question = Question(
+        target=Target(type="name", value=RESTORE_POINT), note="", depth="records",
+        goal=Goal(type="name", name=RESTORE_POINT), now=datetime.now(UTC),
+    )  # fmt: skip
+    checks = load_catalogue()
+    report = build_report(question, gathered, checks)
+    plan = plan_drill(report, gathered.restores)
+    assert plan is not None and plan.outcome.stop is not None
+    bent = replace(plan.outcome, new_timeline=7, consistent_lsn=1)
+    material = Material(plan=replace(plan, outcome=bent), roots=archives, scans=gathered.scans)
+    facts = run_drill(Order(base=ground.directory), material)
+    assert facts.disagreements == (
+        "consistent: predicted 0/1, was 0/A00100", "new timeline: predicted 7, was 2",
+    )  # fmt: skip
+    judged = with_drill(report, facts, checks)
+    assert judged.verdict is Verdict.CRITICAL
+    assert [finding.id for finding in judged.findings][:1] == ["drill_disagreed"]
+
+
+def test_what_cannot_be_drilled_says_why(archived: Archived, ground: DrillGround) -> None:
+    for options, reason in (
+        (("--pg-bindir", "/usr/bin"), "/usr/bin has no working postgres program"),
+        (("--drill-directory", "/nowhere"), "no scratch area under /nowhere"),
+    ):
+        checked = ground.drill(archived.archive, archived.backup, *options)
+        assert (checked.status, _drill(checked)["outcome"]) == (3, "not_run")
+        assert reason in _drill(checked)["reason"]
+    alone = pitr_check("--archive", archived.archive, "--nice")
+    assert (alone.status, "--nice is for a drill" in alone.err) == (64, True)
+    shallow = ground.drill(archived.archive, archived.backup, "--depth", "headers")
+    assert shallow.status == 64
+
+
+def _past(pasts: Pasts, major: int) -> Past:
+    try:
+        return pasts(major)
+    except KeyError:
+        pytest.skip(f"no PostgreSQL {major} here")
+
+
+def _expected_results(past: Past, case: Case) -> dict[str, str]:
+    """Debian's servers have amcheck, the embedded ones do not; a server that waits takes none."""
+    complete = (
+        past.installation.has("../share/extension/amcheck.control")
+        or Path(f"/usr/share/postgresql/{case.major}/extension/amcheck.control").exists()
+    )
+    amcheck = "passed" if complete and case.outcome == "promoted" else "not_done"
+    return {"amcheck": amcheck, "dump": "passed", "checksums": "passed"}
+
+
+def _results(drill: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["result"] for each in drill["inspections"]}
+
+
+def _drill(checked: Checked) -> dict[str, Any]:
+    drill: dict[str, Any] = checked.json["drill"]
+    assert drill is not None
+    return drill
+
+
+def _fingerprint(directory: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in directory.rglob("*")
+        if path.is_file()
+    }
