@@ -137,6 +137,7 @@ def _before_the_backup(connection: Connection) -> None:
     run("INSERT INTO app.accounts SELECT n, 'x' FROM generate_series(1, 1000) n")
     run("CREATE TABLE old_name (n int)")
     run('CREATE TABLE "Niño «ñ»" (n serial)')
+    run("CREATE TABLE twice (n int)")
     run("VACUUM FULL pg_namespace")  # its file has another number than its OID
 
 
@@ -172,6 +173,13 @@ def _after_the_backup(connection: Connection, story: DropStory) -> None:
             deed = _ask(connection, "dropped", "table", "application.later")
             run("DROP TABLE application.later")
         story.deeds.append(deed)
+    run("BEGIN")
+    story.deeds.append(_ask(connection, "dropped", "table", "public.twice"))
+    run("DROP TABLE twice")
+    run("PREPARE TRANSACTION 'drops'")
+    run("COMMIT PREPARED 'drops'")
+    run("CREATE TABLE twice (n int)")
+    run("DROP TABLE twice")
     _do(connection, story, "DROP TABLE parts", "dropped", "partitioned table", "public.parts")
 
 

@@ -58,7 +58,9 @@ def answer(asked: Asked, look: Look) -> Answer:
         coverage = find_coverage(asked.covers_us, look.story.chapters, look.holes, look.wal)
     found, chosen, moment = _find(asked, look) if _asks_to_find(asked) else (None, None, None)
     who, unknown = _who(asked, look, found)
-    incomplete = bool(look.holes) or any(chapter.flaw for chapter in look.story.chapters)
+    incomplete = bool(look.holes or look.unread) or any(
+        chapter.flaw for chapter in look.story.chapters
+    )
     return Answer(
         asked=asked,
         look=look,
@@ -125,11 +127,14 @@ def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
         notes.append(
             f"{len(names)} segment(s) are missing ({span}): what happened there is not known"
         )
+    notes += [f"{segment} was not read: {why}" for segment, why in look.unread.items()]
     notes += [
         f"{chapter.segment} is damaged ({chapter.flaw}): what follows in it is not known"
         for chapter in look.story.chapters
         if chapter.flaw
     ]
+    if asked.is_choice and found is not None and found.total > 1:
+        notes.append(f"{found.total} of them: choose one with --xid X to get the target before it")
     if asked.dropped and found is not None and not found.total:
         notes.append(_not_found(asked.dropped, look))
     return notes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from agent.check.gather import Reading, gather
 from agent.cli.entry import CannotCheck
 from agent.find.catalogs import files_of, load_catalogs
 from agent.find.journals import JournalJob, read_journals
+from parsers.heap_page import PAGE_BYTES
 from rules.archive import merge_archives
 from rules.catalog_rows import CatalogRows
 from rules.chronicle import Chapter, Extent, Hole, extent_of, read_chapters
@@ -48,6 +49,7 @@ class Look:
     restores: tuple[Restore, ...]  # of the backups that the path passes through
     story: Story
     holes: tuple[Hole, ...]
+    unread: Mapping[str, str]  # segments of the path that are there and were not read -> why
     extent: Extent
 
     def file_of(self, segment: str) -> ArchivedFile | None:
@@ -91,13 +93,15 @@ def look(
         raise CannotCheck(f"no segment of timeline {number} or of its ancestors is there")
     pages = list(read_chapters(wal, path, extent))
     chapters = [page for page in pages if isinstance(page, Chapter)]
+    absent = [page for page in pages if isinstance(page, Hole)]
     told = _until(chapters, last_us)
     rows, rows_from_lsn = _catalogs(restores, gathered)
     add_names(rows)
     unfinished = Look(
         gathered=gathered, archive=archive, timeline=number, path=path, wal=wal,
         restores=tuple(restores), story=tell_story([], {}, None), extent=extent,
-        holes=tuple(page for page in pages if isinstance(page, Hole)),
+        holes=tuple(each for each in absent if each.segment not in archive.segments),
+        unread={s.segment: _why(gathered, s) for s in absent if s.segment in archive.segments},
     )  # fmt: skip
     journals = read_journals(_jobs(unfinished, told, rows), sources.reading.workers, on_progress)
     story = tell_story(chapters, journals, rows, rows_from_lsn)
@@ -123,6 +127,11 @@ def _path(
     else:
         number = latest_timeline(archive.histories, max(known, default=1))
     return number, path_of(number, archive.histories.get(number)), []
+
+
+def _why(gathered: Gathered, hole: Hole) -> str:
+    unread = gathered.scan.unread if gathered.scan else {}
+    return unread.get(hole.segment, "it went away since the archive was listed")
 
 
 def _plain_wal(gathered: Gathered, size: int) -> Wal:
@@ -154,6 +163,8 @@ def _catalogs(restores: list[Restore], gathered: Gathered) -> tuple[CatalogRows,
     if not restores:
         return CatalogRows(major=major), 0
     oldest = restores[0].backup
+    if oldest.control is not None and oldest.control.block_size != PAGE_BYTES:
+        return CatalogRows(major=major), 0  # no name is known where pages are of another size
     return load_catalogs(files_of(Path(oldest.url)), major), oldest.label.start_lsn
 
 

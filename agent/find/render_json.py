@@ -36,6 +36,7 @@ def document(answer: Answer) -> dict[str, Any]:
             "last": chapters[-1].segment if chapters else None,
             "segments": len(chapters),
             "missing": [hole.segment for hole in look.holes],
+            "unread": list(look.unread),
         },
         "total": found.total if found else None,
         "happenings": [_happening(answer, each) for each in found.happenings] if found else [],

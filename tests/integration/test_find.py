@@ -167,6 +167,9 @@ def test_dropped_finds_the_transaction_by_any_of_its_names(story: DropStory) -> 
         (happening,) = found["happenings"]
         assert happening["xid"] == deed.xid, name
         assert found["target"]["reachable"] is True
+    again = find(story, "--dropped", "twice")
+    assert (again["total"], again["target"]) == (2, None)
+    assert any("choose one with --xid" in note for note in again["notes"])
     assert find(story, "--dropped", "new_name")["happenings"][0]["xid"] == (
         story.deed("dropped", "public.new_name").xid
     )
