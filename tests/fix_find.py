@@ -86,11 +86,12 @@ _COMPRESSION = {15: "pglz", 16: "off", 18: "lz4"}
 def _tell(cluster: Cluster) -> DropStory:
     archive = cluster.account.make_directory(cluster.home / "archive")
     cluster.initdb(segment_mib=1)
+    formats = "stderr,csvlog" + (",jsonlog" if cluster.installation.major >= 15 else "")
     compression = _COMPRESSION.get(cluster.installation.major, "off")
     cluster.configure(
         fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
         logging_collector=True, log_directory=str(cluster.home / "log"), log_filename="server.log",
-        log_destination="stderr,csvlog,jsonlog", log_statement="all", log_line_prefix=PREFIX,
+        log_destination=formats, log_statement="all", log_line_prefix=PREFIX,
         log_timezone="America/Mazatlan", **SETTINGS,
     )  # fmt: skip
     cluster.start()

@@ -148,7 +148,11 @@ def test_records_and_bytes_are_those_of_pg_waldump(story: DropStory) -> None:
 # -- beside what the server said -----------------------------------------------------------------
 
 
-def test_every_deed_has_the_name_that_the_server_gave(story: DropStory) -> None:
+@pytest.mark.pg(">= 13", npm=True)
+def test_every_deed_has_the_name_that_the_server_gave(
+    pg: Installation, drop_stories: DropStories
+) -> None:
+    story = drop_stories(pg)
     by_xid = {each["xid"]: each for each in find(story, *_ALL)["happenings"]}
     for deed in story.deeds:
         relations = by_xid[deed.xid]["relations"]
