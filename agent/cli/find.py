@@ -149,14 +149,17 @@ def _read_xid(text: str | None) -> int | None:
 
 def _answer(arguments: argparse.Namespace, asked: Asked) -> Answer:
     from agent.check.progress import progress_bar
+    from agent.check.run import Sources
     from agent.find.answer import answer
-    from agent.find.look import Sources, look
+    from agent.find.look import look
 
     sources = Sources(
         archives=arguments.archives,
         elsewhere=arguments.elsewhere,
         backups=arguments.backups,
         backups_below=arguments.backups_below,
+        depth="records",
+        backup_depth="label",
         reading=cost.reading(arguments),
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
