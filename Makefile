@@ -54,8 +54,8 @@ truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR
 	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
 	  tests/integration/test_recovery_*.py $(ARGS)
 
-docs: env ## write docs/findings.md from the catalogue
-	$(BIN)/pitr-check explain --markdown > docs/findings.md
+docs: env ## write the pages on findings, alerts and metrics from the catalogue
+	$(BIN)/pitr-agent docs docs
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .

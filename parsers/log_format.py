@@ -85,6 +85,7 @@ class StderrReader:
     def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
         self.prefix = prefix
         self.begun = 0
+        self._tabbed = (prefix.text or "").startswith("\t")
         self._draft: dict[str, Any] | None = None
         self._part = "message"
         self.use(languages)
@@ -102,10 +103,12 @@ class StderrReader:
         self._foreign = re.compile(self.prefix.background + _UNKNOWN_LABEL + rest, re.DOTALL)
 
     def read(self, line: str) -> Iterator[LogItem]:
-        if line.startswith("\t"):
+        groups = None
+        if not line.startswith("\t") or self._tabbed:
+            groups = self._match(line)
+        if groups is None and line.startswith("\t"):
             yield from self._continue(line, line[1:])
             return
-        groups = self._match(line)
         if groups is None:
             yield from self.close()
             yield ForeignLine(text=line)
@@ -165,6 +168,7 @@ class StderrReader:
             groups["ambiguous"] = bool(
                 background and session and session.start("rest") != background.start("rest")
             )
+        groups["ambiguous"] = groups.get("ambiguous", False) or self._tabbed
         return groups
 
     def _begin(self, groups: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,8 +17,15 @@ from rules.windows import Window
 
 
 def predict_windows(restore: Restore, tree: TimelineTree) -> tuple[Window, ...] | None:
-    """The windows of one backup, by timeline; None when it cannot be said whether it has any."""
+    """The windows of one backup, by timeline; None when it cannot be said whether it has any.
+
+    What is opened without a backup_label is nothing that can be relied on: no window.
+    """
     timelines = _timelines(restore, tree)
+    unlabelled = restore.backup.unlabelled
+    if unlabelled is not None and not unlabelled.cold:
+        fails = simulate(restore, Goal()).outcome == "fails"
+        return () if fails else None
     found = [find_window(restore, timeline) for timeline in timelines]
     windows = tuple(_window(window) for window in found if window is not None)
     if windows:
@@ -68,11 +75,15 @@ def predict_target(
 
 
 def find_restores(restores: Mapping[str, Restore], backups: Sequence[BackupFacts]) -> list[Restore]:
-    """The restores of those backups that are whole, in their order."""
-    return [
+    """The restores of those backups that are whole, in their order.
+
+    One without a label counts only where no other is.
+    """
+    whole = [
         restores[backup.url]
         for backup in backups
         if backup.url in restores
         and not backup.bad_files
         and backup.label.incremental_from_lsn is None
     ]
+    return [each for each in whole if each.backup.unlabelled is None] or whole

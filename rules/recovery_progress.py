@@ -29,6 +29,11 @@ class Progress:
     consistency: Consistency | None = None
     consistent_time_us: int | None = None  # latest commit or abort, up to consistency at most
 
+    def __post_init__(self) -> None:
+        start = self.start
+        if not start.needs_backup_end and start.min_recovery_lsn <= start.begin_lsn:
+            self.consistency = Consistency(start.min_recovery_lsn, None)  # from the first record on
+
     @property
     def last_completed(self) -> LastTransaction | None:
         last = self.last_transaction
@@ -45,7 +50,7 @@ class Progress:
         if self.consistency is not None:
             return
         for end in facts.backup_ends:
-            if end.start_lsn == self.start.redo_lsn and self.backup_end is None:
+            if end.start_lsn == self.start.backup_start_lsn and self.backup_end is None:
                 self.backup_end = Consistency(end.end_lsn, end.lsn)
         consistency = Consistency(self.start.min_recovery_lsn, None)
         if self.start.needs_backup_end:

@@ -221,7 +221,8 @@ def _report_backup(
     state = backup_state(backup, archive, sequence)
     reaches: tuple[Reach, ...] = ()
     windows: tuple[Window, ...] | None = ()
-    if state is BackupState.NOT_RESTORABLE:
+    names_alone = backup.url not in gathered.restores
+    if state is BackupState.NOT_RESTORABLE or (names_alone and backup.unlabelled is not None):
         windows = ()
     elif backup.url in gathered.restores:
         windows = predict_windows(gathered.restores[backup.url], tree)

@@ -44,6 +44,11 @@ class TargetFacts:
     prediction: Outcome | None = None  # None where the records were not read
 
     @property
+    def is_proven(self) -> bool:
+        """It is known whether the target is reached, by the records that decide it."""
+        return self.prediction is not None and self.reachable is not None
+
+    @property
     def directories(self) -> Sequence[NeededDirectory]:
         """Of tablespaces, that the machine of the restore must have."""
         return self.prediction.directories if self.prediction else ()

@@ -74,6 +74,7 @@ class SegmentReadings:
 
     scans: dict[str, ScannedSegment] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    growing: set[str] = field(default_factory=set)  # unread, because it may still be written to
     unreadable: dict[str, str] = field(default_factory=dict)  # the file cannot be opened or read
     copies: dict[str, list[tuple[ArchivedFile, ScannedSegment]]] = field(default_factory=dict)
     changed: dict[str, ChangedFile] = field(default_factory=dict)  # by path
@@ -83,6 +84,7 @@ class SegmentReadings:
         """Count a file as read."""
         self.scans.setdefault(job.name, scanned)
         self.unread.pop(job.name, None)  # a copy of it could be read
+        self.growing.discard(job.name)
         self.unreadable.pop(job.name, None)
         if job.compare:
             self.copies.setdefault(job.name, []).append((job.file, scanned))
@@ -137,6 +139,7 @@ def scan_facts(
         depth=depth,
         read=frozenset(scans.keys() - encrypted.keys()),
         unread=readings.unread | readings.unreadable | encrypted,
+        growing=frozenset(readings.growing),
         damaged=(*damaged, *unreadable),
         oldest_read_at=readings.oldest_read_at,
         copies=copies,

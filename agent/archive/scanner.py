@@ -229,6 +229,7 @@ class SegmentReader:
                 readings.take(job, self._memory.keep(job, scanned))
             elif job.name not in readings.scans:
                 readings.unread[job.name] = growing
+                readings.growing.add(job.name)
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:

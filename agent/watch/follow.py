@@ -23,6 +23,7 @@ from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
 from agent.watch.notices import Notice, Said
 from agent.watch.outlook import State, notices
 from agent.watch.progress import Pace
+from agent.watch.words import name_places
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
 from rules.restore_checks import Check, four_checks
@@ -53,6 +54,7 @@ class Follower:
         self.tail: LogTail | None = None
         self.pace = Pace()
         self.gone_at: float | None = None  # monotonic: since when the server is not there
+        self.forecasts_next_start = False  # the forecast was asked when the server was down
         self._companion = Companion(self._new_stream)
         self._lookout = Lookout(options.pgdata, options.dsn)
         self._look: Look | None = None
@@ -147,8 +149,10 @@ class Follower:
             return
         self._foreteller.receive()
         question = self._question()
-        if question is not None:
-            self._foreteller.consider(question)
+        waits_for_start = self._waits_for_start
+        if question is not None and self._foreteller.consider(question):
+            self.forecasts_next_start = waits_for_start
+        self.forecasts_next_start &= waits_for_start
 
     def _question(self) -> Question | None:
         look, attempt = self.look, self.restore.attempt
@@ -156,10 +160,15 @@ class Follower:
         if not archives:
             return None
         over = attempt.phase in _STOPPED and look.reading.label is None
+        over &= not self._waits_for_start
         if self.options.pgdata is None or over:
             return None if self._foreteller.asked else Question(archives=archives)
         question = question_about(
-            self.options.pgdata, archives, look.sources.settings, look.reading
+            self.options.pgdata,
+            archives,
+            look.sources.settings,
+            look.reading,
+            settings_known=look.sources.settings_known,
         )
         if question.label is None and (
             self._foreteller.asked is None or self._foreteller.asked.label is None
@@ -167,6 +176,13 @@ class Follower:
             label = label_of_the_start(look.reading, attempt.redo_start_lsn)
             return replace(question, label=label)
         return question
+
+    @property
+    def _waits_for_start(self) -> bool:
+        """Recovery has stopped, the server is down, and its next start would go on with it."""
+        reading = self.look.reading
+        stopped = self.restore.attempt.phase in _STOPPED and reading.running is False
+        return stopped and bool(reading.recovery_signal or reading.standby_signal)
 
     @property
     def _archives(self) -> tuple[str, ...]:
@@ -211,7 +227,8 @@ class Follower:
         shortfall = None
         if archived is not None and archived.complaint is None:
             shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
-        return judge_shortfall(summarize(self.restore), shortfall)
+        summary = judge_shortfall(summarize(self.restore), shortfall)
+        return replace(summary, next_command=name_places(summary.next_command, self._archives))
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -221,9 +238,15 @@ class Follower:
             self.summary,
             self.restore.attempt,
             in_recovery=reading.in_recovery,
-            no_sql=reading.sql_error or "no server to ask: give --dsn or --pgdata",
+            no_sql=reading.sql_error or self._no_sql,
             recovery_signal=reading.recovery_signal,
         )
+
+    @property
+    def _no_sql(self) -> str:
+        if self.options.pgdata is not None and not self.look.reading.running:
+            return "the server is down"
+        return "no server to ask: give --dsn or --pgdata"
 
     @property
     def replays(self) -> bool:
@@ -264,7 +287,10 @@ class Follower:
             quiet_seconds=now - self._read_at,
             still_seconds=now - self._position[1],
         )
-        return list(notices(state))
+        return [
+            replace(each, next_command=name_places(each.next_command, self._archives))
+            for each in notices(state)
+        ]
 
 
 def _list_now(urls: tuple[str, ...]) -> Archived:

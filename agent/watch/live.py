@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from agent.cli.entry import CannotCheck
@@ -22,11 +25,25 @@ _STEP_SECONDS: Final = 0.1
 
 def watch(options: Options) -> int:
     """Watch as the command line says, and give the exit status. Raises CannotCheck."""
-    if options.format == "tui" and _can_draw():
-        from agent.watch.screen import watch_screen  # rich costs a quarter of a second
+    with _ended_by_sigterm():
+        if options.format == "tui" and _can_draw():
+            from agent.watch.screen import watch_screen  # rich costs a quarter of a second
 
-        return watch_screen(options)
-    return _watch_lines(options)
+            return watch_screen(options)
+        return _watch_lines(options)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end the watch as Ctrl-C does: with the verdict so far."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _can_draw() -> bool:

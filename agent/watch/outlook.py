@@ -36,7 +36,9 @@ def notices(state: State) -> Iterator[Notice]:
     if attempt.phase not in _OVER:
         if state.forecast is not None:
             yield of_forecast(state.forecast)
-        if reading.running is not None and attempt.phase is not Phase.PAUSED_AT_TARGET:
+        if reading.running is False or (
+            reading.running and attempt.phase is not Phase.PAUSED_AT_TARGET
+        ):
             yield from _foreseen(state)
         stall = explain_stall(
             Still(
@@ -75,6 +77,7 @@ def directory_of(look: Look) -> DataDirectory:
         mode=reading.mode,
         recovery_conf=reading.recovery_conf,
         running=bool(reading.running),
+        settings_known=sources.settings_known,
         absent_places=sources.absent_places,
         find_zone=find_zone,
     )

@@ -26,7 +26,7 @@ def watch_screen(options: Options) -> int:
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def show(items: list[Item]) -> None:
-            lines = screen_lines(presenter.view(), console.width)
+            lines = screen_lines(presenter.view(), console.width, console.height - 1)
             live.update(Group(*map(_text, lines)), refresh=True)
 
         follow(follower, show)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -147,3 +148,15 @@ def forecast_words(forecast: Forecast) -> str:
     then = f", {_THEN[outcome.ending]}" if outcome.ending else ""
     timeline = f" as timeline {outcome.new_timeline}" if outcome.new_timeline else ""
     return f"stops {stop_words(outcome.stop)}{then}{timeline}"
+
+
+def name_places(command: str | None, archives: Sequence[str]) -> str | None:
+    """The command with the archive's own name in it, where that is known.
+
+    >>> name_places("pitr-check --archive DIR --backup DIR", ["/backup/wal"])
+    'pitr-check --archive /backup/wal --backup DIR'
+    """
+    if command is None or not archives:
+        return command
+    options = " ".join(f"--archive {shlex.quote(each)}" for each in archives)
+    return command.replace("--archive DIR", options)

@@ -301,7 +301,11 @@ def test_backups_that_cannot_be_read(archived: Archived) -> None:
     label.write_bytes(b"START WAL LOCATION: nonsense\n")
     assert "expected 'START WAL LOCATION: LSN (file SEGMENT)'" in said(archived.check())
     label.rename(label.with_suffix(".old"))
-    assert "no backup_label: it was started once" in said(archived.check())
+    checked = archived.check()
+    assert (checked.status, checked.json["restorable"]) == (2, None)
+    assert "a server was started from this copy" in checked.out
+    (archived.backup / "global" / "pg_control").unlink()
+    assert "no backup_label, and global/pg_control is absent" in said(archived.check())
 
 
 def test_an_unreadable_segment_is_unknown_not_damaged(archived: Archived) -> None:

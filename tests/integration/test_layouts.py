@@ -19,7 +19,7 @@ from agent.archive.pg_wal import list_pg_wal
 from agent.archive.scanner import SegmentReader, read_segment
 from agent.postgres.account import Account
 from parsers.segment import segment_name
-from tests.fix_check import MIB, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
+from tests.fix_check import MIB, RESTORE_POINT, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
 from tests.fix_layouts import (
     COMPRESS,
     DATED,
@@ -241,6 +241,13 @@ def test_a_file_that_grows_is_in_flight_and_truncated_once_it_stands_still(
     assert (checked.status, checked.findings) == (3, {"wal_unread"})
     (finding,) = checked.json["findings"]
     assert "counts as truncated 5 s after its last change" in finding["summary"]
+    os.utime(victim)
+    checked = archived.check("--target-name", RESTORE_POINT)
+    assert (checked.status, checked.findings) == (0, {"wal_arriving"}), "the target has no need"
+    assert checked.json["target"]["reachable"] is True
+    os.utime(victim)
+    checked = archived.check("--target-xid", "4000000")
+    assert (checked.status, checked.findings) == (3, {"wal_unread", "target_unproven"})
     archived.age(victim)
     (damage,) = archived.check().json["archives"][0]["damaged"]
     assert (damage["segment"], damage["kind"]) == (victim.name[:24], "truncated")
