@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agent.check.restore_command import restore_command
 from agent.find.log import NotTold, read_log
 from agent.find.look import Look
+from parsers.segment import PARTIAL_SUFFIX
 from rules.coverage import Coverage, find_coverage
 from rules.findings import Verdict
 from rules.happenings import Found, Happening, Wanted, find
@@ -70,7 +71,7 @@ def answer(asked: Asked, look: Look) -> Answer:
         moment=moment,
         who=who,
         settings=_settings(look, moment),
-        notes=(*asked.notes, *_notes(asked, look, found), *unknown),
+        notes=(*asked.notes, *_notes(asked, look, found), *unknown, *_to_copy(look, moment)),
         verdict=_verdict(asked, found, coverage, moment, is_incomplete=incomplete),
     )
 
@@ -138,6 +139,16 @@ def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
     if asked.dropped and found is not None and not found.total:
         notes.append(_not_found(asked.dropped, look))
     return notes
+
+
+def _to_copy(look: Look, moment: Moment | None) -> Iterator[str]:
+    """An unfinished segment is no server's to read until it is in the archive under its name."""
+    if moment is None or moment.outcome is None or not moment.reachable:
+        return
+    for segment in moment.outcome.segments_needed:
+        file = look.file_of(segment)
+        if file is not None and file.name.endswith(PARTIAL_SUFFIX):
+            yield f"the settings need {file.path} in the archive, as {segment}: copy it first"
 
 
 def _not_found(name: str, look: Look) -> str:

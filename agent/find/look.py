@@ -88,6 +88,8 @@ def _survey(gathered: Gathered, timeline: str | int) -> tuple[Look, list[Restore
     pages = list(read_chapters(wal, path, extent))
     absent = [page for page in pages if isinstance(page, Hole)]
     chapters = [page for page in pages if isinstance(page, Chapter)]
+    if not chapters:
+        raise CannotCheck(f"no segment of timeline {number} or of its ancestors could be read")
     looked = Look(
         gathered=gathered, archive=archive, timeline=number, path=path, wal=wal,
         restores=tuple(restores), story=tell_story(chapters, {}, None), extent=extent,

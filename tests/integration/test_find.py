@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import time
 from collections import defaultdict
@@ -24,6 +26,7 @@ from parsers.segment import segment_name, segment_of
 from tests.fix_check import MIB, Checked, pitr_check
 from tests.fix_find import DropStories, DropStory
 from tests.fix_postgres import NewCluster
+from tests.histories import wait_for
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "schemas" / "pitr-find.schema.json").read_text()
@@ -223,6 +226,74 @@ def test_a_period_and_a_limit(story: DropStory) -> None:
     }
     assert all(datetime.fromisoformat(each["time"]) >= at for each in later)
     assert all(datetime.fromisoformat(each["time"]) < at for each in earlier)
+
+
+@pytest.mark.pg("== 18")
+def test_behind_damage_nothing_is_known_and_that_is_said(story: DropStory, tmp_path: Path) -> None:
+    deed = story.deed("dropped", "public.parts")
+    at = find(story, "--xid", deed.xid)["happenings"][0]
+    archive = Path(shutil.copytree(story.archive, tmp_path / "archive"))
+    victim = archive / at["segment"]
+    data = bytearray(victim.read_bytes())
+    data[parse_lsn(at["lsn"]) % MIB + 20] ^= 1  # the checksum of the commit's record
+    victim.write_bytes(data)
+    os.utime(victim, (0, 0))
+    words = ("--backup", story.backup, "--dropped", "parts", "--format", "json")
+    checked = pitr_check("find", "--archive", archive, *words)
+    found = document(checked)
+    assert (checked.status, found["total"]) == (3, 0)
+    assert any(f"{victim.name} is damaged (bad_crc" in note for note in found["notes"])
+    earlier = story.deed("dropped", "public.new_name")
+    words = ("--backup", story.backup, "--dropped", "new_name", "--format", "json")
+    found = document(pitr_check("find", "--archive", archive, *words))
+    assert found["happenings"][0]["xid"] == earlier.xid
+    assert found["target"]["reachable"] is True
+
+
+@pytest.mark.pg("== 18")
+def test_wal_outside_the_archive_is_searched_too(story: DropStory, tmp_path: Path) -> None:
+    archive = Path(shutil.copytree(story.archive, tmp_path / "archive"))
+    pg_wal = tmp_path / "pg_wal"
+    pg_wal.mkdir()
+    deed = story.deed("dropped", "public.parts")
+    segment = find(story, "--xid", deed.xid)["happenings"][0]["segment"]
+    for path in sorted(archive.glob("0" * 7 + "1" + "?" * 16)):
+        if path.name >= segment:
+            path.rename(pg_wal / path.name)
+    last = max(pg_wal.iterdir())
+    last.rename(f"{last}.partial")
+    words = ("--backup", story.backup, "--dropped", "parts", "--format", "json")
+    assert document(pitr_check("find", "--archive", archive, *words))["total"] == 0
+    found = document(pitr_check("find", "--archive", archive, "--wal", pg_wal, *words))
+    assert (found["happenings"][0]["xid"], found["target"]["reachable"]) == (deed.xid, True)
+    if last.name == segment:
+        assert any(
+            f"{last}.partial in the archive, as {segment}" in note for note in found["notes"]
+        )
+
+
+@pytest.mark.pg("== 18")
+def test_a_running_server_names_what_the_wal_does_not(
+    pg: Installation, new_cluster: NewCluster, tmp_path: Path
+) -> None:
+    cluster = new_cluster(pg)
+    cluster.sql("CREATE TABLE t (n int)")
+    cluster.sql("SELECT pg_switch_wal()")
+    cluster.sql("CHECKPOINT")  # the pages that change from here on are in the WAL whole
+    cluster.sql("TRUNCATE t")
+    last = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0]
+    wait_for(cluster.home / "archive" / last)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    shutil.copyfile(cluster.home / "archive" / last, archive / last)
+    words = ("find", "--archive", archive, "--dropped", "t", "--format", "json")
+    (alone,) = document(pitr_check(*words))["happenings"]
+    (asked,) = document(pitr_check(*words, "--dsn", cluster.dsn))["happenings"]
+    bases = [each["relations"][0]["database"] for each in (alone, asked)]
+    assert bases == [None, "postgres"], "no record tells how the database is called"
+    checked = pitr_check(*words, "--dsn", "host=/nowhere")
+    assert (checked.status, checked.out) == (3, "")
+    assert checked.err.startswith("pitr-check find: --dsn: the server cannot be asked")
 
 
 # -- who did it ----------------------------------------------------------------------------------
