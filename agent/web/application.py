@@ -51,7 +51,8 @@ def make_application(
             lines += [f"  unknown  {check}: not enough evidence" for check in _blind(cluster)]
             if not found and not _blind(cluster):
                 lines.append("  nothing found")
-        return PlainTextResponse("\n".join(lines) + "\n")
+        page = "\n".join(map(_printable, lines)) + "\n"
+        return PlainTextResponse(page, headers={"X-Content-Type-Options": "nosniff"})
 
     async def readyz(_: Request) -> Response:
         waiting = [c.name for c in clusters if c.judged_at is None]
@@ -68,6 +69,11 @@ def make_application(
     ):
         application.add_route(path, handler)
     return application
+
+
+def _printable(line: str) -> str:
+    """A line that a terminal shows and does not obey: names of files are anybody's."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def _blind(cluster: WatchedCluster) -> list[str]:
