@@ -44,3 +44,5 @@ def configure_logging(level: str, log_format: str) -> None:
     logging.basicConfig(
         level={"warn": "WARNING"}.get(level, level.upper()), handlers=[handler], force=True
     )
+    for chatty in ("httpx", "httpcore"):  # they log whole URLs and headers, which may hold secrets
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -20,30 +20,48 @@ log: Final = logging.getLogger("pitr.scheduler")
 
 _STEP_SECONDS: Final = 2.0  # a wall clock that moves this much against the monotonic one stepped
 _SPREAD_SECONDS: Final = 0.2  # first runs of successive jobs start this far apart
+_WATCH_SECONDS: Final = 1.0  # between two looks at the clock
 
 
 class Schedule:
-    """Runs coroutines at intervals. A late run is run, never skipped; none overlaps itself."""
+    """Runs coroutines at intervals. A late run is run, never skipped; none overlaps itself.
 
-    def __init__(self) -> None:
+    `wall` is the clock that jobs are planned by, `monotonic` the one that it is held against.
+    """
+
+    def __init__(
+        self,
+        *,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._scheduler = AsyncIOScheduler(
             timezone=UTC,
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
         # A run that is still going on when the next is due is told by its collector's duration.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._wall, self._monotonic = wall, monotonic
         self._jobs_count = 0
+        self._running: dict[str, asyncio.Task[None]] = {}
 
     def every(self, seconds: float, name: str, job: Callable[[], Awaitable[None]]) -> None:
-        """Run `job` now (spread over the other jobs) and then every so many seconds."""
-        delay = timedelta(seconds=min(self._jobs_count * _SPREAD_SECONDS, seconds))
+        """Run `job` soon and then every so many seconds; jobs are spread over their interval."""
         self._jobs_count += 1
         self._scheduler.add_job(
-            job,
+            self._run,
             IntervalTrigger(seconds=seconds, timezone=UTC),
+            (name, job),
             id=name,
-            next_run_time=datetime.now(UTC) + delay,
+            next_run_time=self._slot(self._jobs_count - 1, seconds),
         )
+
+    def remove(self, prefix: str) -> list[asyncio.Task[None]]:
+        """Run the jobs whose names begin so no more. Gives those that are running just now."""
+        for job in self._scheduler.get_jobs():
+            if job.id.startswith(prefix):
+                job.remove()
+        return [task for name, task in self._running.items() if name.startswith(prefix)]
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -53,13 +71,30 @@ class Schedule:
         finally:
             self._scheduler.shutdown(wait=False)
 
+    async def _run(self, name: str, job: Callable[[], Awaitable[None]]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._running[name] = task
+        try:
+            await job()
+        except Exception:  # a job says by itself what went wrong; this is a bug, and ends nothing
+            log.exception("%s: unexpected", name)
+        finally:
+            if self._running.get(name) is task:
+                del self._running[name]
+
+    def _slot(self, number: int, seconds: float) -> datetime:
+        """When the job of this number runs first: all intervals are filled evenly."""
+        return datetime.now(UTC) + timedelta(seconds=number * _SPREAD_SECONDS % seconds)
+
     async def _watch_the_clock(self) -> None:
-        offset = time.time() - time.monotonic()
+        offset = self._wall() - self._monotonic()
         while True:
-            await asyncio.sleep(1)
-            now_offset = time.time() - time.monotonic()
+            await asyncio.sleep(_WATCH_SECONDS)
+            now_offset = self._wall() - self._monotonic()
             if abs(now_offset - offset) > _STEP_SECONDS:
                 log.warning("the clock stepped by %+.1f s: replanning", now_offset - offset)
-                for job in self._scheduler.get_jobs():
-                    job.modify(next_run_time=datetime.now(UTC))
+                for number, job in enumerate(self._scheduler.get_jobs()):
+                    seconds = job.trigger.interval.total_seconds()
+                    job.modify(next_run_time=self._slot(number, seconds))
             offset = now_offset

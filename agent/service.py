@@ -6,69 +6,125 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
+from agent.clusters import Clusters
 from agent.config import ClusterConfig, Config
+from agent.config_file import ConfigError
 from agent.ledger.store import Ledger
-from agent.pollers.registry import Lane
+from agent.notify.memory import AlertMemory
+from agent.notify.notifier import Notifier
+from agent.own_metrics import OwnCollector, Reloads
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
+from agent.web.config import WebConfig
 from agent.web.server import WebServer
-from rules.check import hold_for, load_catalogue
+from rules.alert_state import Alerts
+from rules.check import Check, hold_for, load_catalogue
 
 log: Final = logging.getLogger("pitr.service")
 
 
 class Service:
-    """Built from a configuration; `run` returns after SIGTERM or SIGINT."""
+    """Built from a configuration; `run` returns after SIGTERM or SIGINT.
 
-    def __init__(self, config: Config, *, listen_address: str, telemetry_path: str) -> None:
-        checks = load_catalogue()
-        if config.alerts.hold is not None:
-            checks = hold_for(checks, config.alerts.hold)
+    On SIGHUP `load` is asked for the configuration again. If it raises ConfigError, or the new one
+    cannot be used, what runs goes on.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        load: Callable[[], tuple[Config, WebConfig]],
+        web: WebConfig,
+        *,
+        listen_address: str,
+        telemetry_path: str,
+    ) -> None:
+        self._config = config
+        self._load = load
+        self._memory = AlertMemory(alerts_file(config))
         self._ledger = Ledger(str(config.ledger), log.warning) if config.ledger else None
-        self.clusters = [
-            WatchedCluster(cluster, checks, ledger=self._ledger) for cluster in config.resolved()
-        ]
-        self._web = WebServer(self.clusters, listen_address, telemetry_path)
+        self._schedule = Schedule()
+        self._clusters = Clusters(self._schedule, self._make_cluster)
+        self._notifier = Notifier(self._memory)
+        self._reloads = Reloads()
+        own = OwnCollector(self._notifier, self._reloads)
+        self._web = WebServer(self._clusters.all, listen_address, telemetry_path, (own,), web)
 
     async def run(self, on_ready: Callable[[str], None] = lambda url: None) -> None:
         """Serve until told to stop. `on_ready` gets the base URL once it is served.
 
         Raises OSError when the address cannot be listened on.
         """
-        stopped = asyncio.Event()
+        stopped, reload = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-        schedule = Schedule()
-        for cluster in self.clusters:
-            plan_jobs(schedule, cluster)
+        loop.add_signal_handler(signal.SIGHUP, reload.set)
         async with self._web.serving() as url:
+            self._apply(self._config)
+            if self._config.alerts.notify and not self._memory.lasts:
+                log.warning("alerts are kept in memory only: name a file with `ledger:`")
             on_ready(url)
-            running = asyncio.create_task(schedule.run())
+            running = asyncio.gather(
+                self._schedule.run(), self._notifier.run(), self._reload_when(reload)
+            )
+            running.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
+            if running.done():  # it never ends by itself but with what nobody foresaw
+                running.result()
             log.info("stopping")
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-        for cluster in self.clusters:
-            cluster.close()
+        self._clusters.close()
+        self._notifier.close()
+        self._memory.close()
         if self._ledger is not None:
             self._ledger.close()
 
+    async def _reload_when(self, asked: asyncio.Event) -> None:
+        while True:
+            await asked.wait()
+            asked.clear()
+            try:
+                config, web = await asyncio.to_thread(self._load)
+                self._web.use(web)
+            except (ConfigError, OSError) as error:
+                for line in str(error).splitlines():
+                    log.error("the configuration is not reloaded: %s", line)
+                self._reloads.failed()
+            else:
+                if config.ledger != self._config.ledger:
+                    log.warning("`ledger` takes effect at the next start")
+                log.info("the configuration is reloaded: %s", self._apply(config))
+                self._reloads.succeeded()
 
-def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:
-    """Put the readings of every source that this cluster has on the schedule."""
-    config: ClusterConfig = cluster.config
-    poll, scan = config.poll or 15.0, config.scan or 300.0
-    if config.dsn:
-        for lane in Lane:
-            job = partial(cluster.poll_server, lane)
-            schedule.every(poll, f"{cluster.name}/{lane.value}", job)
-    if config.archives or config.backups:
-        schedule.every(scan, f"{cluster.name}/scan", cluster.scan)
-    if config.log:
-        schedule.every(poll, f"{cluster.name}/log", cluster.read_log)
+    def _apply(self, config: Config) -> str:
+        checks = load_catalogue()
+        if config.alerts.hold is not None:
+            checks = hold_for(checks, config.alerts.hold)
+        self._config = config
+        self._notifier.configure(config.alerts, checks)
+        what_changed = self._clusters.apply(config.resolved(), checks)
+        self._notifier.forget_clusters_but({cluster.name for cluster in config.clusters})
+        return what_changed
+
+    def _make_cluster(self, config: ClusterConfig, checks: Mapping[str, Check]) -> WatchedCluster:
+        alerts: Alerts = self._memory.alerts_of(config.name)
+        return WatchedCluster(
+            config,
+            checks,
+            alerts=alerts,
+            on_alerts=self._notifier.advanced,
+            ledger=self._ledger,
+        )
+
+
+def alerts_file(config: Config) -> Path | None:
+    """Where alerts outlive the agent: beside the ledger, None without one."""
+    ledger = config.ledger
+    return ledger.with_name(f"{ledger.stem}-alerts.sqlite") if ledger is not None else None

@@ -24,6 +24,7 @@ from agent.pollers.lane import ServerLane
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
 from agent.recovery_log import RecoveryLog
+from agent.restored import RestoredAlerts
 from agent.watch.progress import Progress
 from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
@@ -43,12 +44,16 @@ from rules.findings import Finding, Verdict, verdict_of
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
+from rules.restore_points import walk_facts
 from rules.timelines import TimelineTree
 from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
+
+# Called with the cluster's name and its alerts before and after a judgement.
+OnAlerts = Callable[[str, Alerts, Alerts], None]
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
@@ -65,6 +70,7 @@ class WatchedCluster:
         checks: Mapping[str, Check],
         *,
         alerts: Alerts | None = None,
+        on_alerts: OnAlerts = lambda name, before, after: None,
         ledger: Ledger | None = None,
     ) -> None:
         self.config = config
@@ -77,6 +83,8 @@ class WatchedCluster:
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
         self.alerts: Alerts = alerts or {}
+        self._restored = RestoredAlerts(self.alerts, checks, config)
+        self._on_alerts = on_alerts
         limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
         self._reader = SegmentReader(ledger=ledger, limits=limits)
         self._acknowledged = tuple(gap.facts() for gap in config.acknowledged_gaps)
@@ -191,6 +199,10 @@ class WatchedCluster:
         await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
         self.judge()
 
+    def mute(self) -> None:
+        """Say nothing more: another takes its place, or nobody watches it."""
+        self._on_alerts = lambda name, before, after: None
+
     def close(self) -> None:
         for connection, worker in self._lanes.values():
             if not worker.hangs:
@@ -298,7 +310,8 @@ class WatchedCluster:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
         if depth == "records":
             scans = {name: scanned.scan for name, scanned in readings.scans.items()}
-            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
+            walked = walk_facts(scans, tree, size)
+            self.facts[WalEventsFacts] = collect_events(walked, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
@@ -326,7 +339,9 @@ class WatchedCluster:
         )
         self.known = judgement.known
         self.judged_at = now
-        self.alerts = advance(self.alerts, judgement, self.checks, now)
+        before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
+        self.alerts = advance(before, heard, self.checks, now)
+        self._on_alerts(self.name, before, self.alerts)
         for check in self.findings.keys() - judgement.known.keys():
             self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():

@@ -63,14 +63,20 @@ class Prometheus:
         self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, scrape: str, rules: Path, *, alertmanager: str | None = None) -> None:
+    def start(
+        self,
+        scrape: str,
+        rules: Path | None = None,
+        *,
+        alertmanager: str | None = None,
+        **scrape_options: object,
+    ) -> None:
         """Scrape `host:port` every second, and evaluate the rules as often."""
+        job = {"job_name": "pitr", "static_configs": [{"targets": [scrape]}], **scrape_options}
         config: dict[str, Any] = {
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-            "rule_files": [str(rules)],
-            "scrape_configs": [
-                {"job_name": "pitr", "static_configs": [{"targets": [scrape]}]},
-            ],
+            "rule_files": [str(rules)] if rules else [],
+            "scrape_configs": [job],
         }
         if alertmanager:
             targets = [{"static_configs": [{"targets": [alertmanager]}]}]

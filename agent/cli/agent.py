@@ -8,14 +8,14 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 from agent import __version__
 from agent.cli import entry
 from agent.logs import FORMATS, LEVELS, configure_logging
 
-if TYPE_CHECKING:
-    from agent.config import Config
+P = TypeVar("P")
+T = TypeVar("T")
 
 _DESCRIPTION = """\
 Polls PostgreSQL servers, their WAL archives and logs on a schedule, and serves what that proves
@@ -58,6 +58,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
     )
+    run.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS and basic authentication, in the format of the Prometheus exporter toolkit",
+    )
     run.add_argument("--log.level", dest="log_level", default="info", choices=LEVELS)
     run.add_argument("--log.format", dest="log_format", default="logfmt", choices=FORMATS)
     check = commands.add_parser("check-config", help="say what is wrong with a configuration")
@@ -77,6 +84,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DURATION",
         help="how long a finding must hold, as 1m (default: as long as each check wants)",
     )
+    docs = commands.add_parser("docs", help="write the pages on findings, alerts and metrics")
+    docs.set_defaults(command=_docs)
+    docs.add_argument("directory", type=Path, metavar="DIR", help="where to: DIR/runbooks, ...")
     fetch = commands.add_parser(
         "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
     )
@@ -93,9 +103,12 @@ def _fetch_wal(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from agent.config_file import load_config
     from agent.service import Service
+    from agent.web.config import load_web_config
 
-    config = _load(arguments.config)
+    config = _load(load_config, arguments.config)
+    web = _load(load_web_config, arguments.web_config)
     if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}", arguments.listen_address):
         raise entry.UsageError(
             f"--web.listen-address {arguments.listen_address!r}: write HOST:PORT, as 127.0.0.1:9870"
@@ -103,6 +116,8 @@ def _run(arguments: argparse.Namespace) -> int:
     configure_logging(arguments.log_level, arguments.log_format)
     service = Service(
         config,
+        lambda: (load_config(arguments.config), load_web_config(arguments.web_config)),
+        web,
         listen_address=arguments.listen_address,
         telemetry_path=arguments.telemetry_path,
     )
@@ -123,8 +138,20 @@ def _say_where(telemetry_path: str) -> Callable[[str], None]:
     return say
 
 
+def _docs(arguments: argparse.Namespace) -> int:
+    from agent.reference import write_reference
+
+    try:
+        write_reference(arguments.directory)
+    except OSError as error:
+        raise entry.CannotCheck(f"{error.filename}: {error.strerror}") from None
+    return entry.OK
+
+
 def _check_config(arguments: argparse.Namespace) -> int:
-    config = _load(arguments.config)
+    from agent.config_file import load_config
+
+    config = _load(load_config, arguments.config)
     names = ", ".join(cluster.name for cluster in config.clusters)
     print(f"{arguments.config}: valid: {len(config.clusters)} cluster(s): {names}")
     return entry.OK
@@ -146,10 +173,10 @@ def _rules(arguments: argparse.Namespace) -> int:
     return entry.OK
 
 
-def _load(path: Path) -> Config:
-    from agent.config import ConfigError, load_config
+def _load(load: Callable[[P], T], path: P) -> T:
+    from agent.config_file import ConfigError
 
     try:
-        return load_config(path)
+        return load(path)
     except ConfigError as error:
         raise entry.UsageError(f"the configuration is wrong:\n{error}") from None

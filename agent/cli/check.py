@@ -198,7 +198,7 @@ def _path(url: str) -> str:
 
 
 def _take_from_config(arguments: argparse.Namespace) -> None:
-    from agent.config import ConfigError, load_config
+    from agent.config_file import ConfigError, load_config
 
     try:
         config = load_config(arguments.config)

@@ -5,12 +5,13 @@ Handlers render what the last readings left in memory; none of them reads a sour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import FastAPI
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
@@ -26,9 +27,15 @@ _WHAT_IS_WHERE: Final = (
 )
 
 
-def make_application(clusters: Sequence[WatchedCluster], telemetry_path: str) -> FastAPI:
+def make_application(
+    clusters: Sequence[WatchedCluster],
+    telemetry_path: str,
+    collectors: Iterable[Collector] = (),
+) -> FastAPI:
     """The routes: metrics, the agent's own health, the API, and a word to a lost visitor."""
     registry = make_registry(clusters)
+    for collector in collectors:
+        registry.register(collector)
 
     async def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -5,34 +5,67 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Final
 
 import uvicorn
+from prometheus_client.registry import Collector
 
+from agent.config_file import ConfigError
 from agent.watched import WatchedCluster
 from agent.web.application import make_application
+from agent.web.config import WebConfig, new_context
+from agent.web.guard import Guard
+
+_FAREWELL_SECONDS: Final = 5  # a client that does not take its answer delays no stop
 
 
 class WebServer:
     """Listens where it is told, and nowhere else."""
 
     def __init__(
-        self, clusters: Sequence[WatchedCluster], listen_address: str, telemetry_path: str
+        self,
+        clusters: Sequence[WatchedCluster],
+        listen_address: str,
+        telemetry_path: str,
+        collectors: Iterable[Collector] = (),
+        config: WebConfig | None = None,
     ) -> None:
         self._listen_address = listen_address
-        self._application = make_application(clusters, telemetry_path)
+        config = config or WebConfig()
+        self._guard = Guard(make_application(clusters, telemetry_path, collectors), config)
+        self._context = new_context() if config.tls else None
+        if self._context is not None:
+            config.apply_tls(self._context)
+
+    def use(self, config: WebConfig) -> None:
+        """Serve by this from the next connection on. Raises ConfigError when only a start can."""
+        if (config.tls is None) != (self._context is None):
+            raise ConfigError("tls_server_config comes and goes only with a start of the agent")
+        if self._context is not None:
+            config.apply_tls(self._context)
+        self._guard.use(config)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Serve inside the block; gives the base URL. Raises OSError if the port is taken."""
         listening = listen(self._listen_address)
         host, port = listening.getsockname()[:2]
-        server = _Server(
-            uvicorn.Config(self._application, log_level="warning", access_log=False, lifespan="off")
+        config = uvicorn.Config(
+            self._guard,
+            log_config=None,  # the service has set up logging
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=_FAREWELL_SECONDS,
         )
+        config.load()
+        config.ssl = self._context
+        server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listening]))
         try:
-            yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            scheme = "https" if self._context else "http"
+            yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         finally:
             server.should_exit = True
             await task

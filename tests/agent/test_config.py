@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.config import ConfigError, load_config
+from agent.config_file import ConfigError, load_config
 
 CONTRACT = """\
 clusters:

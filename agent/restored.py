@@ -1,0 +1,58 @@
+"""Alerts from before a restart: an agent that has not looked yet must not call them over.
+
+Right after the start some sources were not read yet, and what is worked out over time (exposure)
+starts from nothing. A check that finds nothing then proves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from agent.config import ClusterConfig
+from agent.pollers.registry import POLLERS
+from agent.reading import Reading
+from rules.alert_state import Alerts
+from rules.check import Check, Judgement
+from rules.exposure import ExposureFacts
+from rules.forecast import WalFullFacts
+
+
+class RestoredAlerts:
+    """The alerts that a cluster began with, until each was really looked at again."""
+
+    def __init__(self, alerts: Alerts, checks: Mapping[str, Check], config: ClusterConfig) -> None:
+        self._unheard = set(alerts)
+        self._over_time = {
+            check.id
+            for check in checks.values()
+            if {ExposureFacts, WalFullFacts} & set(check.needs.values())
+        }
+        self._silent = _sources(config)
+
+    def blind(
+        self, judgement: Judgement, readings: Mapping[str, Reading], facts: Mapping[type, Any]
+    ) -> Judgement:
+        """The judgement, with what it cannot know yet about these alerts marked as not known."""
+        if not self._unheard:
+            return judgement
+        self._silent -= {name for name, reading in readings.items() if reading.succeeded}
+        found = {finding.id for finding in judgement.findings}
+        exposed: ExposureFacts | None = facts.get(ExposureFacts)
+        too_young = exposed is None or exposed.at_least
+        for check in list(self._unheard):
+            silent = bool(self._silent) and check not in judgement.known
+            young = too_young and check in self._over_time
+            if check in found or not (silent or young):
+                self._unheard.discard(check)
+        return replace(judgement, known={**judgement.known, **dict.fromkeys(self._unheard, False)})
+
+
+def _sources(config: ClusterConfig) -> set[str]:
+    """The collectors that read what is configured."""
+    sources = {poller.name for poller in POLLERS} if config.dsn else set()
+    for name in ("archives", "backups", "log"):
+        if getattr(config, name):
+            sources.add("archive" if name == "archives" else name)
+    return sources

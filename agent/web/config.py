@@ -1,0 +1,159 @@
+"""`--web.config.file`: TLS, basic authentication and headers, in the exporter toolkit's format.
+
+Follows docs/web-configuration.md of prometheus/exporter-toolkit. Paths are relative to the file.
+What Python's ssl cannot do (a client certificate that is asked for and not verified) and what is
+left to OpenSSL's own choice (ciphers, curves) is refused rather than passed over.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from agent.config_file import ConfigError, read_model
+from agent.config_values import Strict
+
+_BCRYPT: Final = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
+_VERIFY: Final = {
+    "NoClientCert": ssl.CERT_NONE,
+    "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
+    "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
+}
+_VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
+_HEADERS: Final = frozenset(
+    {
+        "Strict-Transport-Security", "X-Content-Type-Options", "X-Frame-Options",
+        "X-XSS-Protection", "Content-Security-Policy",
+    }
+)  # fmt: skip
+
+
+class TlsConfig(Strict):
+    """tls_server_config."""
+
+    cert_file: Path
+    key_file: Path
+    client_auth_type: Literal[
+        "NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"
+    ] = "NoClientCert"
+    client_ca_file: Path | None = None
+    min_version: Literal["TLS12", "TLS13"] = "TLS12"
+    max_version: Literal["TLS12", "TLS13"] = "TLS13"
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> TlsConfig:
+        if (self.client_ca_file is None) != (self.client_auth_type == "NoClientCert"):
+            raise ValueError("client_ca_file and a client_auth_type that verifies go together")
+        if self.min_version > self.max_version:
+            raise ValueError("min_version is above max_version")
+        return self
+
+
+class HttpConfig(Strict):
+    """http_server_config. HTTP/2 is not spoken, whatever `http2` says."""
+
+    http2: bool = True
+    headers: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("headers")
+    @classmethod
+    def _may_be_set(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if name not in _HEADERS:
+                raise ValueError(f"{name!r} cannot be set: expected {', '.join(sorted(_HEADERS))}")
+            if not (value.isascii() and value.isprintable()):
+                raise ValueError(f"{name}: the value has characters that no header may have")
+        return headers
+
+
+class WebFile(Strict):
+    """The whole file."""
+
+    tls_server_config: TlsConfig | None = None
+    http_server_config: HttpConfig = HttpConfig()
+    basic_auth_users: dict[str, SecretStr] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_hashes(cls, given: Any) -> Any:
+        users = given.get("basic_auth_users") if isinstance(given, dict) else None
+        for user, password in users.items() if isinstance(users, dict) else ():
+            if not _BCRYPT.fullmatch(str(password)):
+                raise ValueError(
+                    f"basic_auth_users: what stands for {user!r} is not a bcrypt hash: "
+                    "make one with  htpasswd -nBC 10 ''"
+                )
+        return given
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebConfig:
+    """What the server does with it."""
+
+    tls: TlsConfig | None = None  # its paths are absolute or relative to the working directory
+    headers: tuple[tuple[str, str], ...] = ()
+    users: tuple[tuple[str, SecretStr], ...] = ()  # name, bcrypt hash
+
+    def apply_tls(self, context: ssl.SSLContext) -> None:
+        """Have this context, live or new, use what the files hold now. Raises OSError."""
+        assert self.tls is not None
+        context.load_cert_chain(self.tls.cert_file, self.tls.key_file, password="")
+        if self.tls.client_ca_file is not None:
+            context.load_verify_locations(self.tls.client_ca_file)
+        context.verify_mode = _VERIFY[self.tls.client_auth_type]
+        context.minimum_version = _VERSIONS[self.tls.min_version]
+        context.maximum_version = _VERSIONS[self.tls.max_version]
+
+
+def load_web_config(path: Path | None) -> WebConfig:
+    """Read the file, and try the certificate with its key. Raises ConfigError."""
+    if path is None:
+        return WebConfig()
+    read, _ = read_model(path, WebFile)
+    tls = read.tls_server_config
+    if tls is not None:
+        named = {name: getattr(tls, name) for name in ("cert_file", "key_file", "client_ca_file")}
+        found = {name: path.parent / given for name, given in named.items() if given is not None}
+        for name, at in found.items():
+            _must_be_readable(path, name, at)
+        tls = tls.model_copy(update=found)
+    config = WebConfig(
+        tls=tls,
+        headers=tuple(read.http_server_config.headers.items()),
+        users=tuple(read.basic_auth_users.items()),
+    )
+    if config.tls is not None:
+        _try_tls(path, config, config.tls)
+    return config
+
+
+def _must_be_readable(path: Path, name: str, at: Path) -> None:
+    try:
+        at.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {name} {at} cannot be read: {error.strerror}") from None
+
+
+def _try_tls(path: Path, config: WebConfig, tls: TlsConfig) -> None:
+    try:
+        config.apply_tls(new_context())
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            raise ConfigError(
+                f"{path}: key_file {tls.key_file} does not belong to cert_file {tls.cert_file}"
+            ) from None
+        named = f"cert_file {tls.cert_file}, key_file {tls.key_file}"
+        if tls.client_ca_file is not None:
+            named += f", client_ca_file {tls.client_ca_file}"
+        reason = (error.reason or "not PEM").replace("_", " ").lower()
+        raise ConfigError(f"{path}: {named}: {reason}") from None
+
+
+def new_context() -> ssl.SSLContext:
+    """A server's context without a certificate yet."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

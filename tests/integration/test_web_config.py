@@ -1,0 +1,249 @@
+# ruff: noqa: E501 - one mistake and its complaint a line
+"""`--web.config.file` as its clients see it: curl, Prometheus, and TLS handshakes by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import pytest
+import yaml
+
+from agent.config_file import ConfigError
+from agent.web.config import load_web_config
+from tests.fix_prometheus import Prometheus, ask, find_program, free_port, wait_until
+
+PASSWORD = "s3cret-Password"
+HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
+OTHER_HASH = bcrypt.hashpw(b"other", bcrypt.gensalt(4)).decode()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """ca.pem, and of it server.pem (127.0.0.1) and client.pem with their keys; stray.pem is alone."""
+    directory = tmp_path_factory.mktemp("certificates")
+
+    def openssl(*arguments: str) -> None:
+        program = find_program("openssl", package="openssl")
+        subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True)
+
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
+    for name in ("ca", "stray"):
+        openssl(
+            "req", "-x509", *key, "-keyout", f"{name}.key", "-out", f"{name}.pem",
+            "-subj", f"/CN={name}", "-days", "3650",
+        )  # fmt: skip
+    for name in ("server", "client", "renewed"):
+        openssl(
+            "req", *key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}",
+            "-addext", "subjectAltName=IP:127.0.0.1",
+        )  # fmt: skip
+        openssl(
+            "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-out", f"{name}.pem", "-days", "3650", "-copy_extensions", "copy",
+        )  # fmt: skip
+    return directory
+
+
+class Guarded:
+    """The agent with a web configuration."""
+
+    def __init__(self, directory: Path, web: dict[str, Any]) -> None:
+        self.web_file = directory / "web.yaml"
+        self.log = directory / "agent.log"
+        self.address = f"127.0.0.1:{free_port()}"
+        config = directory / "pitr.yaml"
+        config.write_text(f"clusters: [{{name: a, archives: [{{url: {directory}}}]}}]\n")
+        self.write(web)
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    Path(sys.executable).parent / "pitr-agent", "run", "--config", config,
+                    "--web.listen-address", self.address, "--web.config.file", self.web_file,
+                    "--log.level", "debug",
+                ],
+                stdout=log, stderr=log,
+            )  # fmt: skip
+        wait_until(lambda: "serving" in self.log.read_text(), "the agent serves")
+
+    def write(self, web: dict[str, Any]) -> None:
+        self.web_file.write_text(yaml.safe_dump(web))
+
+    def reload(self) -> None:
+        before = self.log.read_text().count("reloaded")
+        self._process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.log.read_text().count("reloaded") > before, "it is reloaded")
+
+    def curl(self, *arguments: object, scheme: str = "https") -> str:
+        """The status, "000" when no connection came to be; the page's headers stand before it."""
+        command = [find_program("curl", package="curl"), "-s", "-o", "/dev/null", "-D", "-"]
+        url = f"{scheme}://{self.address}/metrics"
+        result = subprocess.run(
+            [*command, "-w", "%{http_code}", *map(str, arguments), url],
+            capture_output=True, text=True, timeout=30,
+        )  # fmt: skip
+        return result.stdout
+
+    def subject(self, certificates: Path) -> str:
+        """Who the server says that it is."""
+        context = ssl.create_default_context(cafile=certificates / "ca.pem")
+        host, port = self.address.split(":")
+        with (
+            socket.create_connection((host, int(port)), 10) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            certificate: Any = secured.getpeercert()
+        return dict(pair[0] for pair in certificate["subject"])["commonName"]
+
+    def stop(self) -> int:
+        self._process.terminate()
+        return self._process.wait(20)
+
+
+@contextlib.contextmanager
+def guarded(directory: Path, web: dict[str, Any]) -> Iterator[Guarded]:
+    agent = Guarded(directory, web)
+    try:
+        yield agent
+    finally:
+        agent.stop()
+
+
+def tls(certificates: Path, name: str = "server", **more: str) -> dict[str, str]:
+    return {
+        "cert_file": str(certificates / f"{name}.pem"),
+        "key_file": str(certificates / f"{name}.key"),
+        **more,
+    }
+
+
+@pytest.mark.slow
+def test_tls_and_passwords_for_curl_and_a_real_prometheus(
+    tmp_path: Path, certificates: Path, prometheus: Prometheus
+) -> None:
+    headers = {"Strict-Transport-Security": "max-age=31536000"}
+    web = {
+        "tls_server_config": tls(certificates, min_version="TLS13"),
+        "http_server_config": {"headers": headers},
+        "basic_auth_users": {"prometheus": HASH},
+    }
+    ca = ("--cacert", certificates / "ca.pem")
+    right = (*ca, "-u", f"prometheus:{PASSWORD}")
+    with guarded(tmp_path, web) as agent:
+        assert f"https://{agent.address}/metrics" in agent.log.read_text()
+        answer = agent.curl(*right)
+        assert answer.endswith("200")
+        assert "strict-transport-security: max-age=31536000" in answer.lower()
+        assert agent.curl(*ca, "-u", "prometheus:wrong").endswith("401")
+        assert agent.curl(*ca, "-u", f"nobody:{PASSWORD}").endswith("401")
+        assert agent.curl(*ca, "-u", f"prometheus:{PASSWORD}{'x' * 80}").endswith("401")
+        assert agent.curl(*ca, "-H", "Authorization: Basic !!!").endswith("401")
+        assert "www-authenticate: basic" in agent.curl(*ca).lower()
+        assert agent.curl(*right, "--tls-max", "1.2") == "000"
+        assert agent.curl("-u", f"prometheus:{PASSWORD}") == "000", "its authority is not known"
+        assert agent.curl(scheme="http") == "000"
+        prometheus.start(
+            agent.address,
+            scheme="https",
+            tls_config={"ca_file": str(certificates / "ca.pem")},
+            basic_auth={"username": "prometheus", "password": PASSWORD},
+        )
+        target = f"{prometheus.url}/api/v1/query?query=pitr_build_info"
+        wait_until(lambda: (ask(target) or {}).get("data", {}).get("result"), "it is scraped")
+
+        web["tls_server_config"] = tls(certificates, "renewed")
+        web["basic_auth_users"] = {"prometheus": OTHER_HASH}
+        agent.write(web)
+        assert agent.subject(certificates) == "server"
+        agent.reload()
+        assert agent.subject(certificates) == "renewed"
+        assert agent.curl(*right).endswith("401")
+        assert agent.curl(*ca, "-u", "prometheus:other").endswith("200")
+        web["tls_server_config"] = tls(certificates, key_file=str(certificates / "stray.key"))
+        agent.write(web)
+        agent.reload()
+        assert agent.subject(certificates) == "renewed", "what is wrong leaves what runs"
+        assert agent.stop() == 0
+    log = agent.log.read_text()
+    assert "does not belong to cert_file" in log
+    assert PASSWORD not in log
+    assert HASH not in log
+
+
+@pytest.mark.slow
+def test_a_client_without_the_right_certificate_stays_outside(
+    tmp_path: Path, certificates: Path
+) -> None:
+    ca = str(certificates / "ca.pem")
+    wanted = {"client_auth_type": "RequireAndVerifyClientCert", "client_ca_file": ca}
+
+    def as_client(name: str) -> tuple[object, ...]:
+        certificate, key = certificates / f"{name}.pem", certificates / f"{name}.key"
+        return ("--cacert", ca, "--cert", certificate, "--key", key)
+
+    with guarded(tmp_path, {"tls_server_config": tls(certificates, **wanted)}) as agent:
+        assert agent.curl(*as_client("client")).endswith("200")
+        assert agent.curl(*as_client("stray")) == "000"
+        assert agent.curl("--cacert", ca) == "000"
+
+
+def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
+    with guarded(tmp_path, {}) as agent:
+        with urllib.request.urlopen(f"http://{agent.address}/metrics") as answer:
+            assert answer.status == 200
+        agent.write({"tls_server_config": {"cert_file": "absent", "key_file": "absent"}})
+        agent.reload()
+        assert "cert_file" in agent.log.read_text()
+        assert "cannot be read: No such file" in agent.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("tls_server_config:\n  cert_file: server.pem\n", "F:1: 'key_file' is missing"),
+        ("tls_server_config: {cert_file: absent.pem, key_file: server.key}\n", "F: cert_file D/absent.pem cannot be read: No such file"),
+        ("tls_server_config: {cert_file: server.pem, key_file: stray.key}\n", "F: key_file D/stray.key does not belong to cert_file D/server.pem"),
+        ("tls_server_config: {cert_file: server.key, key_file: server.key}\n", "F: cert_file D/server.key, key_file D/server.key: "),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: RequireAndVerifyClientCert}\n", "F:1: tls_server_config: client_ca_file and a client_auth_type that verifies go together"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: RequestClientCert}\n", "F:1: tls_server_config.client_auth_type: Input should be 'NoClientCert'"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS10}\n", "F:1: tls_server_config.min_version: Input should be 'TLS12'"),
+        ("\nbasic_auth_user: {}\n", "F:2: unknown key 'basic_auth_user': expected one of tls_server_config"),
+        ("basic_auth_users:\n  a: s3cret\n", "basic_auth_users: what stands for 'a' is not a bcrypt hash"),
+        ("http_server_config:\n  headers: {X-Other: a}\n", "F:2: http_server_config.headers: 'X-Other' cannot be set"),
+        ("http_server_config:\n  headers: {X-Frame-Options: \"a\\r\\nb: c\"}\n", "characters that no header may have"),
+        ("tls_server_config: [\n", "F:2: not YAML"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_one_clear_line_and_exit_64(
+    tmp_path: Path, certificates: Path, text: str, expected: str
+) -> None:
+    web_file = certificates / "web.yaml"
+    web_file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_web_config(web_file)
+    said = str(caught.value).replace(str(web_file), "F").replace(str(certificates), "D")
+    assert expected in said
+    assert "s3cret" not in said
+    assert len(said.splitlines()) == 1
+
+
+def test_it_ends_in_usage(tmp_path: Path) -> None:
+    config = tmp_path / "pitr.yaml"
+    config.write_text("clusters: [{name: a, dsn: x}]\n")
+    program = Path(sys.executable).parent / "pitr-agent"
+    result = subprocess.run(
+        [program, "run", "--config", config, "--web.config.file", tmp_path / "absent.yaml"],
+        capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert result.returncode == 64
+    assert f"{tmp_path}/absent.yaml: cannot be read: No such file" in result.stderr
+    assert "Traceback" not in result.stderr
