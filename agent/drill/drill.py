@@ -48,6 +48,12 @@ from rules.settings_block import restore_settings
 
 _OPENED: Final = frozenset({PROMOTED, PAUSED, SHUT_DOWN})
 
+# What a server says of the backup and its WAL: recovery has begun, or the files forbid it.
+_OF_THE_BACKUP: Final = frozenset({
+    "archive_recovery_started", "recovery_target_set", "file_restored", "backup_recovery_started",
+    "redo_started", "files_incompatible", "control_bad_crc",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
@@ -173,7 +179,8 @@ class _Drill:
             )  # fmt: skip
             server = ScratchServer(self.installation, self.area, configuration.settings)
             with server:
-                summary = self._recover(server, room, wal)
+                summary = self._recover(server, room)
+                self._require_recovery(server, summary)
                 facts = self._with_recovery(facts, server, summary, wal)
                 self._inspect(server, summary)
         notes = configuration.notes
@@ -207,7 +214,14 @@ class _Drill:
 
     # -- recovery --------------------------------------------------------------------------------
 
-    def _recover(self, server: ScratchServer, room: Room, wal: WalService) -> Summary:
+    def _require_recovery(self, server: ScratchServer, summary: Summary) -> None:
+        """A server that this machine does not let start says nothing about the backup."""
+        if server.logged.keys() & _OF_THE_BACKUP or self.material.plan.outcome.outcome == "fails":
+            return
+        said = summary.fatal_message or _last_lines(self.area.log)
+        raise CannotDrill(f"the scratch server did not come as far as recovery: {said}")
+
+    def _recover(self, server: ScratchServer, room: Room) -> Summary:
         begun = datetime.now(UTC)
         summary = server.wait_for_recovery(lambda: room.require(0, "the restore goes on and takes"))
         ended = datetime.now(UTC)

@@ -21,6 +21,7 @@ from agent.drill.area import Area
 from parsers.segment import NameKind, parse_wal_name
 
 _PREFETCH: Final = 4  # segments, if they are small
+_THREADS: Final = 2  # that fetch: more would take the processor from the replay
 _PREFETCH_BYTES: Final = 256 << 20  # a segment is held in memory while it is fetched
 _FETCHED, _ABSENT, _ABORT = 0, 1, 200  # above 125 PostgreSQL gives up, see agent.cli.fetch_wal
 
@@ -49,7 +50,7 @@ class WalService:
         self._out = area.account.make_directory(area.wal / "out")
         self._ahead: dict[str, Future[Answer]] = {}
         self._count_ahead = min(_PREFETCH, _PREFETCH_BYTES // segment_bytes)
-        self._pool = ThreadPoolExecutor(_PREFETCH, thread_name_prefix="fetch-wal")
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch-wal")
         self.refused: dict[str, str] = {}  # file -> why it was not handed over
         self.served = 0  # segments
         self._pipes = [self._open_pipe(name) for name in ("ask", "answer")]

@@ -22,6 +22,7 @@ import pytest
 from agent.drill import area as area_room
 from agent.drill.area import scratch_area, sweep
 from agent.postgres.account import Account
+from agent.postgres.installation import Installation
 from tests.fix_check import Archived
 from tests.fix_drill import DrillGround
 from tests.fix_postgres import NewCluster
@@ -264,6 +265,23 @@ def test_a_disk_that_fills_up_stops_the_drill(
     assert (drill.returncode, found["outcome"]) == (3, "not_run"), out
     assert "not enough room" in found["reason"]
     assert [path.name for path in ground.areas()] == ["others"]
+
+
+def test_a_server_that_this_machine_cannot_start_proves_nothing(
+    archived: Archived, ground: DrillGround, installations: dict[int, Installation]
+) -> None:
+    """The real server, without the memory that it needs."""
+    programs = ground.directory / "bin"
+    programs.mkdir(mode=0o755)
+    script = programs / "postgres"
+    limit = "case $1 in --version) ;; *) ulimit -v 80000 ;; esac"
+    script.write_text(f'#!/bin/sh\n{limit}\nexec {installations[16].program("postgres")} "$@"\n')
+    script.chmod(0o755)
+    checked = ground.drill(archived.archive, archived.backup, "--pg-bindir", programs)
+    shutil.rmtree(programs)
+    drill = checked.json["drill"]
+    assert (checked.status, drill["outcome"], drill["agrees"]) == (3, "not_run", None), checked.out
+    assert "memory" in drill["reason"]
 
 
 def test_a_place_with_a_long_name(archived: Archived, ground: DrillGround) -> None:
