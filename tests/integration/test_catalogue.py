@@ -346,25 +346,42 @@ ELSEWHERE = {
     "archiver_failing": "tests/integration/test_faults.py",
     "archiver_hung": "tests/integration/test_faults.py",
     "archiver_never_succeeded": "tests/integration/test_live_settings.py",
-    "backup_stale": "tests/integration/test_live_settings.py",
     "collector_failing": "tests/integration/test_live_settings.py",
+    "drill_damage": "tests/integration/test_drill.py",
+    "drill_disagreed": "tests/integration/test_drill.py",
+    "drill_failed": "tests/integration/test_drill.py",
+    "drill_left_out": "tests/integration/test_drill.py",
+    "drill_not_run": "tests/integration/test_drill_safety.py",
+    "drill_probe_failed": "tests/integration/test_drill.py",
     "exposure_over_objective": "tests/integration/test_live_settings.py",
     "no_restorable_backup": "tests/integration/test_live_settings.py",
     "restore_ended_short": "tests/integration/test_agent_restore.py",
     "restore_failed": "tests/integration/test_agent_restore.py",
     "restore_paused": "tests/integration/test_agent_restore.py",
     "restore_stalled": "tests/integration/test_agent_restore.py",
-    "tablespace_directory_in_use": "tests/integration/test_recovery_tablespaces.py",
-    "tablespace_directory_needed": "tests/integration/test_recovery_tablespaces.py",
     "wal_directory_filling": "tests/integration/test_agent.py",
     "window_too_short": "tests/integration/test_live_settings.py",
 }
 
 
+# Checks whose cases stand beside the restores or files that they are about.
+BESIDE = {
+    "backup_stale": "tests/integration/test_live_settings.py",
+    "backup_wal_damaged": "tests/integration/test_check.py",
+    "backup_without_label": "tests/integration/test_recovery_unlabelled.py",
+    "clock_stepped_back": "tests/integration/test_recovery_stops.py",
+    "tablespace_directory_in_use": "tests/integration/test_recovery_tablespaces.py",
+    "tablespace_directory_needed": "tests/integration/test_recovery_tablespaces.py",
+    "wal_arriving": "tests/integration/test_layouts.py",
+}
+
+
 def test_every_check_has_a_case_where_it_fires() -> None:
-    assert {*FIRING, *ODD, *ELSEWHERE} == set(load_catalogue())
+    assert {*FIRING, *ODD, *ELSEWHERE, *BESIDE} == set(load_catalogue())
     root = Path(__file__).parents[2]
-    assert all((root / path).is_file() for path in ELSEWHERE.values())
+    for check, path in {**ELSEWHERE, **BESIDE}.items():
+        assert (root / path).is_file(), path
+        assert check not in BESIDE or check in (root / path).read_text()
 
 
 @pytest.mark.parametrize("finding", FIRING)
@@ -399,7 +416,7 @@ def test_a_healthy_backup_and_archive_make_every_check_silent(
     more = ["--wal", archived.backup / "pg_wal", "--try-restore-command"]
     assert set(findings([*named, *more])) == {"restore_command_tried"}
     asked = {check for check, known in judgements[-1].known.items() if known}
-    assert asked == {*FIRING, *ODD}
+    assert asked == {*FIRING, *ODD, *BESIDE}
 
 
 # Healthy neighbours of a case that fires: what a check that looks too little would call bad.
