@@ -53,6 +53,7 @@ def _window(found: RestorableWindow) -> Window:
         to_time=found.to_time,
         commits=found.commits,
         aborts=found.aborts,
+        segments=found.segments,
     )
 
 

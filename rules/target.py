@@ -12,7 +12,7 @@ from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
-from rules.outcome import Cause, LeftOut, NeededDirectory, Outcome
+from rules.outcome import Cause, LeftOut, NeededDirectory, Obstacle, Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -53,6 +53,11 @@ class TargetFacts:
     def directories(self) -> Sequence[NeededDirectory]:
         """Of tablespaces, that the machine of the restore must have."""
         return self.prediction.directories if self.prediction else ()
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What ends the WAL, where the records were read and recovery comes to its end."""
+        return self.prediction.obstacle if self.prediction else None
 
 
 def resolve_timeline(

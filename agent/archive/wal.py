@@ -39,6 +39,7 @@ def make_wal(
         names=archive.segments.keys(),
         archived=lru_cache(_REMEMBERED)(files.archived),
         carried=cache(files.carried),
+        joined=readings.joined.get,
         find_record=files.find_record,
         scan_from=files.scan_from,
         newest=newest,
