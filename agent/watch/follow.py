@@ -32,7 +32,7 @@ from rules.restore_forecast import Forecast
 from rules.restore_reading import Reading
 from rules.restore_shortfall import Shortfall, judge_shortfall
 from rules.restore_state import Phase, Restore
-from rules.restore_summary import Summary, summarize
+from rules.restore_summary import FAILED, PROMOTED, Summary, summarize
 
 if TYPE_CHECKING:
     from agent.cli.watch import Options
@@ -85,7 +85,8 @@ class Follower:
         self._take(items)
         self._note(self._lookout.look())
         self._lookout.stop()
-        self._foreteller.wait_listed(_LISTING_SECONDS)
+        if summarize(self.restore).outcome in (PROMOTED, FAILED):
+            self._foreteller.wait_listed(_LISTING_SECONDS)  # was it short of what is archived?
         self._foreteller.close()
         return list(items)
 
