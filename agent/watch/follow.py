@@ -63,6 +63,7 @@ class Follower:
         self._archived: Archived | None = None  # of --once, which asks no process
         self._said, self._lasting = Said(), Lasting()
         self._position: tuple[object, float] = (None, time.monotonic())
+        self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
         if options.log is not None:
             self.tail = self._new_tail(options.log)
@@ -96,6 +97,8 @@ class Follower:
         return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
     def _take(self, items: list[StreamItem]) -> None:
+        if items:
+            self._read_at = time.monotonic()
         self.restore.apply_all(items)
         self.recent.extend(items)
 
@@ -273,7 +276,10 @@ class Follower:
         return self.settled and self.restore.attempt.phase is not Phase.PAUSED_AT_TARGET
 
     def _is_gone(self) -> bool:
-        return self.gone_at is not None and time.monotonic() - self.gone_at > _GONE_SECONDS
+        """A log that goes on is of a server that was started again, which no look has seen yet."""
+        if self.gone_at is None:
+            return False
+        return time.monotonic() - max(self.gone_at, self._read_at) > _GONE_SECONDS
 
     def notices(self) -> list[Notice]:
         """All that holds now beside the log: what lies ahead, a stall, contradictions."""
