@@ -34,7 +34,7 @@ from rules.restore_forecast import Forecast
 from rules.restore_reading import Reading
 from rules.restore_shortfall import Shortfall, judge_shortfall
 from rules.restore_state import Phase, Restore
-from rules.restore_summary import Summary, summarize
+from rules.restore_summary import FAILED, PROMOTED, Summary, summarize
 
 if TYPE_CHECKING:
     from agent.cli.watch import Options
@@ -65,6 +65,7 @@ class Follower:
         self._archived: Archived | None = None  # of --once, which asks no process
         self._said, self._lasting = Said(), Lasting()
         self._position: tuple[object, float] = (None, time.monotonic())
+        self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
         if options.log is not None:
             self.tail = self._new_tail(options.log)
@@ -87,7 +88,8 @@ class Follower:
         items = self._take(items)
         self._note(self._lookout.look())
         self._lookout.stop()
-        self._foreteller.wait_listed(_LISTING_SECONDS)
+        if summarize(self.restore).outcome in (PROMOTED, FAILED):
+            self._foreteller.wait_listed(_LISTING_SECONDS)  # was it short of what is archived?
         self._foreteller.close()
         return list(items)
 
@@ -106,6 +108,8 @@ class Follower:
         return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
     def _take(self, items: list[StreamItem]) -> list[StreamItem]:
+        if items:
+            self._read_at = time.monotonic()
         self.restore.apply_all(items)
         labelled = label_now(items, self.restore.current, self._archived_names)
         self.recent.extend(labelled)
@@ -285,7 +289,10 @@ class Follower:
         return self.settled and self.restore.attempt.phase is not Phase.PAUSED_AT_TARGET
 
     def _is_gone(self) -> bool:
-        return self.gone_at is not None and time.monotonic() - self.gone_at > _GONE_SECONDS
+        """A log that goes on is of a server that was started again, which no look has seen yet."""
+        if self.gone_at is None:
+            return False
+        return time.monotonic() - max(self.gone_at, self._read_at) > _GONE_SECONDS
 
     def notices(self) -> list[Notice]:
         """All that holds now beside the log: what lies ahead, a stall, contradictions."""

@@ -46,9 +46,10 @@ def test_events_are_told_while_the_restore_goes_on(restore_story: Story) -> None
             for told, line in job.lines
             if line.get("at")
         ]
-        print(f"latency of {len(late)} events: median {statistics.median(late):.3f} s")
+        median, most = statistics.median(late), max(late)
+        print(f"latency of {len(late)} events: median {median:.3f} s, at the most {most:.3f} s")
         assert len(late) > 15
-        assert max(late) < 30  # live, not at the end; docs/performance.md has the measured figure
+        assert most < 30  # live, not at the end; docs/performance.md has the measured figure
 
 
 def test_a_job_ends_with_the_failure(restore_story: Story) -> None:
