@@ -33,7 +33,8 @@ class LogRecord:
     pid: int | None = None
     backend_type: str | None = None
     session: bool | None = None  # a client's; None: the format does not tell
-    ambiguous: bool = False  # the line can be read as a client's too
+    ambiguous: bool = False  # the line can be read as a client's too, with another message
+    doubtful: bool = False  # the format does not prove who wrote it
     detail: str | None = None
     hint: str | None = None
     context: str | None = None
@@ -94,6 +95,7 @@ class StderrReader:
             self._severities |= language.severities
             self._labels |= language.labels
         label = label_pattern(self._severities, self._labels)
+        self._label = re.compile(label)
         rest = r"(?P<rest>.*)\Z"
         self._session = re.compile(self.prefix.session + label + rest, re.DOTALL)
         self._background = re.compile(self.prefix.background + label + rest, re.DOTALL)
@@ -160,12 +162,12 @@ class StderrReader:
         prefix = self.prefix
         if prefix.words is not None:
             groups["session"] = session_words(prefix, groups)
+            groups["ambiguous"] = self._label.search(groups["rest"]) is not None
         elif prefix.tells_session:
             groups["session"] = background is None
-            groups["ambiguous"] = bool(
+            groups["ambiguous"] = bool(  # a session's values may look like a whole line
                 background and session and session.start("rest") != background.start("rest")
             )
-        groups["ambiguous"] = groups.get("ambiguous", False) or self._tabbed
         return groups
 
     def _begin(self, groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,6 +183,7 @@ class StderrReader:
             "backend_type": (groups.get("backend_type") or "").strip() or None,
             "session": groups.get("session"),
             "ambiguous": groups.get("ambiguous", False),
+            "doubtful": self._tabbed,
         }
 
     def _open_part(self, groups: Mapping[str, Any], line: str) -> Iterator[LogItem]:
