@@ -33,13 +33,11 @@ class LogTail:
         path: Path,
         new_stream: NewStream = LogStream,
         *,
-        from_end: bool = False,  # skip what the newest file holds at the first call
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
         self.stream = new_stream()
         self._new_stream = new_stream
-        self._skip = from_end
         self._clock = clock
         self._file: FileIO | None = None
         self._offset = 0
@@ -69,7 +67,6 @@ class LogTail:
             budget -= self._read_current(found, budget)
             if budget <= 0 or not self._advance(found):
                 break
-        self._skip = False  # a log that begins after the first call is read from its start
         self.at_end = budget > 0 and not self._pending
         if self._clock() - self._grown_at >= _HOLD_SECONDS:
             found += self.stream.settle()
@@ -138,9 +135,6 @@ class LogTail:
         if self._file is not None:
             self._file.close()
         self._file, self._current, self._offset = file, path, 0
-        regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-        if self._skip and regular:
-            self._offset = file.seek(0, os.SEEK_END)
         return True
 
     # -- a directory of logs ---------------------------------------------------------------------

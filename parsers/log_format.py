@@ -33,7 +33,8 @@ class LogRecord:
     pid: int | None = None
     backend_type: str | None = None
     session: bool | None = None  # a client's; None: the format does not tell
-    ambiguous: bool = False  # the line can be read as a client's too
+    ambiguous: bool = False  # the line can be read as a client's too, with another message
+    doubtful: bool = False  # the format does not prove who wrote it
     user: str | None = None  # of the session; None: the format does not tell, or there is none
     database: str | None = None
     xid: int | None = None  # of the transaction that is open; 0: none has a number
@@ -97,6 +98,7 @@ class StderrReader:
             self._severities |= language.severities
             self._labels |= language.labels
         label = label_pattern(self._severities, self._labels)
+        self._label = re.compile(label)
         rest = r"(?P<rest>.*)\Z"
         self._session = re.compile(self.prefix.session + label + rest, re.DOTALL)
         self._background = re.compile(self.prefix.background + label + rest, re.DOTALL)
@@ -163,12 +165,12 @@ class StderrReader:
         prefix = self.prefix
         if prefix.words is not None:
             groups["session"] = session_words(prefix, groups)
+            groups["ambiguous"] = self._label.search(groups["rest"]) is not None
         elif prefix.tells_session:
             groups["session"] = background is None
-            groups["ambiguous"] = bool(
+            groups["ambiguous"] = bool(  # a session's values may look like a whole line
                 background and session and session.start("rest") != background.start("rest")
             )
-        groups["ambiguous"] = groups.get("ambiguous", False) or self._tabbed
         return groups
 
     def _begin(self, groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +186,7 @@ class StderrReader:
             "backend_type": (groups.get("backend_type") or "").strip() or None,
             "session": groups.get("session"),
             "ambiguous": groups.get("ambiguous", False),
+            "doubtful": self._tabbed,
             "user": groups.get("user") or None,
             "database": groups.get("database") or None,
             "xid": _number(groups.get("xid")),

@@ -17,7 +17,7 @@ from collections import OrderedDict
 from typing import Final
 
 from parsers.log_format import LogRecord
-from parsers.messages.message import ANYONE, BACKGROUND, POSTMASTER, STARTUP, Message
+from parsers.messages.message import ANYONE, BACKGROUND, POSTMASTER, STARTUP, WALRECEIVER, Message
 
 # The startup process's first line: what pg_control held.
 FIRST_WORDS: Final = frozenset({
@@ -49,6 +49,10 @@ class Roles:
             return True
         if self._betrayed(record, redo_context):
             return False
+        if record.ambiguous:  # what fails to connect to a primary quotes the primary's FATAL
+            return None if message.process == WALRECEIVER else False
+        if record.doubtful:
+            return None
         if record.backend_type is not None:
             return _fits(message.process, record.backend_type)
         if record.severity in ("FATAL", "PANIC") and message.process == BACKGROUND:
@@ -85,7 +89,7 @@ class Roles:
 
     def is_recovery(self, record: LogRecord) -> bool:
         """Tell whether the startup process or the postmaster surely wrote this."""
-        if record.session or record.statement is not None:
+        if record.session or record.statement is not None or record.ambiguous or record.doubtful:
             return False
         if record.backend_type is not None:
             return record.backend_type in (STARTUP, POSTMASTER)
@@ -107,9 +111,9 @@ class Roles:
     def _accepts_pid(self, message: Message, record: LogRecord) -> bool | None:
         known = self._pid.get(message.process)
         if record.pid is None:
-            return True if record.session is False and not record.ambiguous else None
+            return True if record.session is False else None
         if message.event == "server_starting":
-            return True if self._down and not record.ambiguous else None
+            return True if self._down else None
         if self._follows_newcomer(message, record):
             return True
         if known is not None:
@@ -118,7 +122,7 @@ class Roles:
             return message.process == BACKGROUND
         # Not seen yet: sure when the start was (no client connects before), or the prefix tells.
         sure = POSTMASTER in self._pid and message.process == STARTUP
-        return True if (sure or record.session is False) and not record.ambiguous else None
+        return True if sure or record.session is False else None
 
 
 def _fits(process: str, backend_type: str) -> bool:

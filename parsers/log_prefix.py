@@ -23,9 +23,9 @@ class Escape(NamedTuple):
     name: str | None = None  # the part of the record that it is; None: nothing we use
 
 
-_VALUE: Final = r".*?"
+_VALUE: Final = r".+?"  # whatever the client likes, even what looks like a whole line
 ESCAPES: Final = {
-    "a": Escape(_VALUE, "", "application_name"),
+    "a": Escape(_VALUE, "", "application_name"),  # or [unknown]
     "u": Escape(_VALUE, "", "user"),  # or [unknown]
     "d": Escape(_VALUE, "", "database"),  # or [unknown]
     "r": Escape(_VALUE, ""),  # remote host and port: 10.0.0.1(5432), [local]
@@ -37,7 +37,7 @@ ESCAPES: Final = {
     "t": Escape(rf"{_STAMP} {_TZ}", rf"{_STAMP} {_TZ}", "stamp"),
     "m": Escape(rf"{_STAMP}\.\d{{3}} {_TZ}", rf"{_STAMP}\.\d{{3}} {_TZ}", "stamp"),
     "n": Escape(r"\d+\.\d{3}", r"\d+\.\d{3}", "epoch"),
-    "i": Escape(_VALUE, ""),  # command tag
+    "i": Escape(r".*?", ""),  # command tag
     "e": Escape(r"[0-9A-Z]{5}", r"[0-9A-Z]{5}", "sqlstate"),
     "c": Escape(r"[0-9a-f]+\.[0-9a-f]+", r"[0-9a-f]+\.[0-9a-f]+", "session_id"),
     "l": Escape(r"\d+", r"\d+"),  # number of the line within its process
@@ -48,7 +48,7 @@ ESCAPES: Final = {
 }
 _ESCAPE: Final = re.compile(r"%(-?\d*)(.)", re.DOTALL)
 # A session never prints these empty, so an empty one is the server's own process.
-_TELLING: Final = frozenset("udrhL")
+_TELLING: Final = frozenset("audrhL")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -188,4 +188,4 @@ def _with_pid(items: Iterable[LogItem], pid: int) -> Iterator[LogItem]:
         elif item.pid is None or item.pid == pid:
             yield replace(item, pid=pid)
         else:
-            yield replace(item, ambiguous=True)
+            yield replace(item, doubtful=True)

@@ -64,11 +64,25 @@ MESSAGES: Final = (
         sample="WAL generated with full_page_writes=off was replayed during online backup",
     ),
     Message(
+        id="WAL generated with full_page_writes=off was replayed since last restartpoint",
+        event="backup_fpw_off",
+        process=ANYONE,
+        majors=range(13, 17),
+        sample="WAL generated with full_page_writes=off was replayed since last restartpoint",
+    ),
+    Message(
         id='WAL generated with "full_page_writes=off" was replayed during online backup',
         event="backup_fpw_off",
         majors=range(17, 19),
         process=ANYONE,
         sample='WAL generated with "full_page_writes=off" was replayed during online backup',
+    ),
+    Message(
+        id='WAL generated with "full_page_writes=off" was replayed since last restartpoint',
+        event="backup_fpw_off",
+        process=ANYONE,
+        majors=range(17, 19),
+        sample='WAL generated with "full_page_writes=off" was replayed since last restartpoint',
     ),
     Message(
         id="requested WAL segment %s has already been removed",

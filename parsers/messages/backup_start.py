@@ -116,14 +116,32 @@ MESSAGES: Final = (
         sample="invalid resource manager ID in checkpoint record",
     ),
     Message(
+        id="invalid resource manager ID in primary checkpoint record",
+        event="ckpt_bad_rmid",
+        majors=range(13, 16),
+        sample="invalid resource manager ID in primary checkpoint record",
+    ),
+    Message(
         id="invalid xl_info in checkpoint record",
         event="ckpt_bad_info",
         sample="invalid xl_info in checkpoint record",
     ),
     Message(
+        id="invalid xl_info in primary checkpoint record",
+        event="ckpt_bad_info",
+        majors=range(13, 16),
+        sample="invalid xl_info in primary checkpoint record",
+    ),
+    Message(
         id="invalid length of checkpoint record",
         event="ckpt_bad_length",
         sample="invalid length of checkpoint record",
+    ),
+    Message(
+        id="invalid length of primary checkpoint record",
+        event="ckpt_bad_length",
+        majors=range(13, 16),
+        sample="invalid length of primary checkpoint record",
     ),
     Message(
         id="unexpected record type found at redo point %X/%X",
@@ -136,6 +154,16 @@ MESSAGES: Final = (
         id="invalid redo record in shutdown checkpoint",
         event="shutdown_ckpt_bad_redo",
         sample="invalid redo record in shutdown checkpoint",
+    ),
+    Message(
+        id="invalid redo in checkpoint record",
+        event="shutdown_ckpt_bad_redo",
+        sample="invalid redo in checkpoint record",
+    ),
+    Message(
+        id="invalid next transaction ID",
+        event="shutdown_ckpt_bad_redo",
+        sample="invalid next transaction ID",
     ),
     Message(
         id='ignoring file "%s" because no file "%s" exists',

@@ -55,6 +55,20 @@ MESSAGES: Final = (
         sample="page 7 of relation base/5/1259 does not exist",
     ),
     Message(
+        id="page %u of relation %s is uninitialized",
+        event="invalid_page_warn",
+        fields=("block", "relation"),
+        translated=False,
+        sample="page 7 of relation base/5/1259 is uninitialized",
+    ),
+    Message(
+        id="page %u of relation %s has been dropped",
+        event="invalid_page_warn",
+        fields=("block", "relation"),
+        translated=False,
+        sample="page 7 of relation base/5/1259 has been dropped",
+    ),
+    Message(
         id="WAL contains references to invalid pages",
         event="invalid_pages",
         translated=False,

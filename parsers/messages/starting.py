@@ -148,11 +148,32 @@ MESSAGES: Final = (
         sample="syncing data directory (fsync), elapsed time: 10.00 s, current path: base/5/1259",
     ),
     Message(
+        id="syncing data directory (pre-fsync), elapsed time: %ld.%02d s, current path: %s",
+        event="sync_progress",
+        fields=("elapsed_seconds", "path"),
+        majors=range(15, 19),
+        sample="syncing data directory (pre-fsync), elapsed time: 10.00 s, current path: ./base/5/1259",
+    ),
+    Message(
+        id="syncing data directory (syncfs), elapsed time: %ld.%02d s, current path: %s",
+        event="sync_progress",
+        fields=("elapsed_seconds", "path"),
+        majors=range(15, 19),
+        sample="syncing data directory (syncfs), elapsed time: 10.00 s, current path: .",
+    ),
+    Message(
         id="resetting unlogged relations (init), elapsed time: %ld.%02d s, current path: %s",
         event="unlogged_reset_progress",
         fields=("elapsed_seconds", "path"),
         majors=range(15, 19),
         sample="resetting unlogged relations (init), elapsed time: 10.00 s, current path: base/5/1259",
+    ),
+    Message(
+        id="resetting unlogged relations (cleanup), elapsed time: %ld.%02d s, current path: %s",
+        event="unlogged_reset_progress",
+        fields=("elapsed_seconds", "path"),
+        majors=range(15, 19),
+        sample="resetting unlogged relations (cleanup), elapsed time: 10.00 s, current path: base/5",
     ),
     Message(
         id="database system is ready to accept connections",

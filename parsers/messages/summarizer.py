@@ -39,6 +39,14 @@ MESSAGES: Final = (
         sample="WAL summaries are required on timeline 1 from 0/3000028 to 0/3000028, but no summaries for that timeline and LSN range exist",
     ),
     Message(
+        id="WAL summaries are required on timeline %u from %X/%X to %X/%X, but the summaries for that timeline and LSN range are incomplete",
+        event="inc_missing_summaries",
+        fields=("timeline", "from_lsn", "to_lsn"),
+        process=ANYONE,
+        majors=range(17, 19),
+        sample="WAL summaries are required on timeline 1 from 0/2000028 to 0/3000028, but the summaries for that timeline and LSN range are incomplete",
+    ),
+    Message(
         id="timeline %u found in manifest, but not in this server's history",
         event="inc_tli",
         fields=("timeline",),

@@ -122,6 +122,20 @@ MESSAGES: Final = (
         sample="unexpected timeline ID 1 (should be 24) in shutdown checkpoint record",
     ),
     Message(
+        id="unexpected timeline ID %u (should be %u) in online checkpoint record",
+        event="ckpt_tli_should_be",
+        fields=("timeline", "expected"),
+        majors=range(15, 19),
+        sample="unexpected timeline ID 3 (should be 2) in online checkpoint record",
+    ),
+    Message(
+        id="unexpected timeline ID %u (should be %u) in end-of-recovery record",
+        event="ckpt_tli_should_be",
+        fields=("timeline", "expected"),
+        majors=range(15, 19),
+        sample="unexpected timeline ID 3 (should be 2) in end-of-recovery record",
+    ),
+    Message(
         id="according to history file, WAL location %X/%X belongs to timeline %u, but previous recovered WAL file came from timeline %u",
         event="history_wrong_tli",
         fields=("lsn", "timeline", "file_timeline"),

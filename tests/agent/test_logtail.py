@@ -117,17 +117,6 @@ def test_an_empty_directory_waits(tmp_path: Path) -> None:
     assert followed.read() == [1]
 
 
-def test_from_its_end_only_what_is_new_counts(tmp_path: Path) -> None:
-    log, clock = tmp_path / "server.log", Clock()
-    write(log, 1, 2)
-    tail = LogTail(log, from_end=True, clock=clock)
-    assert tail.read_new() == []
-    write(log, 3)
-    found = numbers(list(tail.read_new()))
-    clock.now = 5
-    assert found + numbers(list(tail.read_new())) == [3]
-
-
 def test_the_last_line_counts_at_the_close(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_text(line(1).rstrip("\n"))

@@ -89,3 +89,47 @@ def test_a_superuser_who_hides_the_statement_has_another_pid(restore_story: Stor
         attack(restored.cluster.dsn, last_line_of_startup(restored.log))
         assert "STATEMENT:" not in restored.log.read_text()
         check_nothing_is_believed(restored.log)
+
+
+# A name is part of the line's beginning, at most 63 bytes of it; a user's may hold a newline.
+NAMED = (
+    ("%a [%p] ", " {start}{said}", "postgres"),
+    ("%u@%d [%p] ", "psql", "x\n@ {start}{said}"),
+    ("%m [%p] %q%u@%d ", "psql", "x\n{start}{said}"),
+    ("%p %q%a ", "{start}{said}", "x\n{start}{said}"),
+)
+SAID = (
+    'FATAL:  could not restore file "x" from archive: y',
+    "LOG:  redo done at 0/99 system usage: z",
+    "PANIC:  no",
+)
+
+
+@pytest.mark.pg("== 16")
+@pytest.mark.parametrize(("prefix", "application", "user"), NAMED)
+def test_no_name_forges_a_line(
+    restore_story: Story, prefix: str, application: str, user: str
+) -> None:
+    story = restore_story
+    with restore(
+        story, until=paused, recovery_target_name=story.restore_point, log_line_prefix=prefix,
+        log_statement="all", log_connections=True,
+    ) as restored:  # fmt: skip
+        start = last_line_of_startup(restored.log).removeprefix("@ ").lstrip()
+        for said in SAID:
+            names = {
+                "application_name": application.format(start=start, said=said),
+                "user": user.format(start=start, said=said),
+            }
+            with (
+                contextlib.suppress(psycopg.Error),
+                psycopg.connect(f"{restored.cluster.dsn}", **names) as connection,
+            ):
+                connection.execute("SELECT 1")
+        assert f"{start}FATAL:  could" in restored.log.read_text()
+        for options in (("--log-line-prefix", prefix), ()):
+            lines, status = watch("--log", str(restored.log), "--once", *options)
+            summary = lines[-1]
+            assert (options, summary["fatal_message"]) == (options, None)
+            assert summary["redo_done_lsn"] is None
+            assert (summary["outcome"], summary["reached_target"], status) == ("paused", True, 0)
