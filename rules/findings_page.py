@@ -46,6 +46,9 @@ def _entry(check: Check) -> Iterator[str]:
     yield ""
     yield f"**Why it matters.** {check.why}"
     yield ""
+    if check.look:
+        yield f"**How to look.** {check.look}"
+        yield ""
     yield f"**What to do.** {check.remedy}"
 
 

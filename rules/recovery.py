@@ -45,7 +45,6 @@ from rules.timelines import latest_timeline
 
 # wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
-_LEFT_OUT: Final = "; the clock stepped back: left out are {} transactions with an earlier time"
 _NO_PAUSE: Final = (
     "; it is promoted there, not paused: a transaction with more than 64 subtransactions was open"
     " and no hot standby is possible yet"
@@ -210,8 +209,6 @@ def _stopped(
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
     judged = judge_stop(restore, goal, progress.start, stop, progress.forks)
     reason = judged.reason
-    if found.left_out:
-        reason += _LEFT_OUT.format(found.left_out)
     if goal.action == "pause" and ending is Ending.PROMOTED:
         reason += _NO_PAUSE
     return replace(

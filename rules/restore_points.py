@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from parsers.wal_facts import Facts, RestorePoint
@@ -19,12 +19,13 @@ class PlacedRestorePoint(NamedTuple):
     point: RestorePoint
 
 
-def list_restore_points(
-    scans: Scans, tree: TimelineTree, segment_size_bytes: int
-) -> list[PlacedRestorePoint]:
+Walked = Iterable[tuple[int, Facts]]  # what `walk_facts` gives
+
+
+def list_restore_points(walked: Walked, tree: TimelineTree) -> list[PlacedRestorePoint]:
     """In order of position. A timeline's first segment repeats its parent's: that is left out."""
     found: dict[PlacedRestorePoint, None] = {}
-    for timeline, facts in walk_facts(scans, tree, segment_size_bytes):
+    for timeline, facts in walked:
         for point in facts.restore_points:
             if point.lsn >= begin_of(tree, timeline):
                 found[PlacedRestorePoint(timeline, point)] = None

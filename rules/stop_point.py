@@ -34,7 +34,6 @@ class Found(NamedTuple):
     read_lsn: int  # start of the last record read: what "redo done at" names
     applied: bool  # that record is replayed
     counted: bool  # a transaction there is the "last completed" one
-    left_out: int = 0  # later transactions of the stretch whose time the target would have had
 
     @property
     def replayed_lsn(self) -> int:
@@ -100,8 +99,7 @@ def _stop_by_time(goal: Goal, facts: Facts) -> Found | None:
     if not times or max(times) < limit:
         return None
     row = next(row for row, time in enumerate(times) if time >= limit)
-    found = _at_transaction("before", facts.transactions[row])
-    return found._replace(left_out=sum(time < limit for time in times[row + 1 :]))
+    return _at_transaction("before", facts.transactions[row])
 
 
 def _stop_by_xid(goal: Goal, facts: Facts) -> Found | None:

@@ -22,15 +22,9 @@ def body(argv: Sequence[str]) -> int:
 
     parser = entry.Parser(prog="pitr-check explain", description=_DESCRIPTION)
     parser.add_argument("finding", nargs="?", metavar="FINDING", help="an id, as wal_gap")
-    parser.add_argument("--markdown", action="store_true", help="all pages, as docs/findings.md")
-    arguments = parser.parse_args(argv)
-    wanted = arguments.finding
+    wanted = parser.parse_args(argv).finding
     checks = load_catalogue()
-    if arguments.markdown:
-        from rules.findings_page import render_page
-
-        print(render_page(checks.values()), end="")
-    elif wanted is None:
+    if wanted is None:
         print("\n".join(_list_lines(checks.values())))
     elif wanted in checks:
         print("\n".join(_page_lines(checks[wanted])))
@@ -47,7 +41,14 @@ def _list_lines(checks: Iterable[Check]) -> Iterator[str]:
 def _page_lines(check: Check) -> Iterator[str]:
     yield f"{check.id} ({check.severity.value})"
     yield check.title
-    for heading, text in (("Why it matters", check.why), ("What to do", check.remedy)):
+    sections = (
+        ("Why it matters", check.why),
+        ("How to look", check.look),
+        ("What to do", check.remedy),
+    )
+    for heading, text in sections:
+        if not text:
+            continue
         yield ""
         yield heading
         yield textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")

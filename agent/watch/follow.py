@@ -20,13 +20,14 @@ from agent.watch.companion import Companion
 from agent.watch.foretell import Question, label_of_the_start, list_archives, question_about
 from agent.watch.foreteller import Archived, Foreteller
 from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
-from agent.watch.notices import Notice, Said
+from agent.watch.notices import Lasting, Notice, Said
 from agent.watch.outlook import State, notices
 from agent.watch.progress import Pace
 from agent.watch.words import name_places
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
 from rules.restore_checks import Check, four_checks
+from rules.restore_disagreements import hold_to_sql
 from rules.restore_forecast import Forecast
 from rules.restore_reading import Reading
 from rules.restore_shortfall import Shortfall, judge_shortfall
@@ -60,9 +61,8 @@ class Follower:
         self._look: Look | None = None
         self._foreteller = Foreteller()
         self._archived: Archived | None = None  # of --once, which asks no process
-        self._said = Said()
+        self._said, self._lasting = Said(), Lasting()
         self._position: tuple[object, float] = (None, time.monotonic())
-        self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
         if options.log is not None:
             self.tail = self._new_tail(options.log)
@@ -95,8 +95,6 @@ class Follower:
         return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
     def _take(self, items: list[StreamItem]) -> None:
-        if items:
-            self._read_at = time.monotonic()
         self.restore.apply_all(items)
         self.recent.extend(items)
 
@@ -227,7 +225,8 @@ class Follower:
         shortfall = None
         if archived is not None and archived.complaint is None:
             shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
-        summary = judge_shortfall(summarize(self.restore), shortfall)
+        summary = hold_to_sql(summarize(self.restore), self.look.reading)
+        summary = judge_shortfall(summary, shortfall)
         return replace(summary, next_command=name_places(summary.next_command, self._archives))
 
     @property
@@ -284,12 +283,11 @@ class Follower:
             attempt=self.restore.attempt,
             forecast=self.forecast,
             archived=archived.names if archived and not archived.complaint else None,
-            quiet_seconds=now - self._read_at,
             still_seconds=now - self._position[1],
         )
         return [
             replace(each, next_command=name_places(each.next_command, self._archives))
-            for each in notices(state)
+            for each in self._lasting.of(notices(state), now)
         ]
 
 

@@ -59,7 +59,7 @@ def _watch_lines(options: Options) -> int:
     try:
         follow(follower, lambda items: show(items))
         show(follower.finish())
-        _check_readable(follower)
+        check_readable(follower)
     except CannotCheck as error:
         if options.format == "json":  # the document is printed whatever happened
             print(render_summary(unread(str(error))), flush=True)
@@ -88,7 +88,7 @@ def _show_end(follower: Follower) -> None:
         print(line, flush=True)
 
 
-def _check_readable(follower: Follower) -> None:
+def check_readable(follower: Follower) -> None:
     """Raise CannotCheck for a log that is none, or that nothing here can read."""
     tail, summary = follower.tail, follower.summary
     if tail is None or tail.current is None:

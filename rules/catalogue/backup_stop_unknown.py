@@ -2,6 +2,9 @@
 
 Why it matters
     Which WAL it needs to become consistent cannot be known without reading the records.
+How to look
+    Look for backup_manifest in the backup and for SEGMENT.OFFSET.backup in the archive: either
+    names where it stopped.
 What to do
     Keep backup_manifest with the backup (pg_basebackup writes it unless --no-manifest is given),
     and the archive's NNN.backup files: they tell where each backup stopped.

@@ -4,6 +4,9 @@ Why it matters
     The server takes such a copy for itself after a crash: it begins at pg_control's checkpoint,
     replays what it finds and opens, and says nothing. Unless every file was copied at the same
     moment, as an atomic snapshot does, the database is corrupt.
+How to look
+    ls backup_label* in the backup: backup_label.old means that a server was started in it.
+    pg_controldata tells its state and checkpoint.
 What to do
     Restore backup_label from another copy of this backup, or from the output of pg_backup_stop().
     backup_label.old means that a server was started from this copy: it is a backup no more. Take

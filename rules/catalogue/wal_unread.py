@@ -2,6 +2,9 @@
 
 Why it matters
     What was not looked at is not known to be good: the verdict cannot be OK.
+How to look
+    The finding says why: rights, a codec that nothing here reads, a budget that was used up, a
+    file that still grows.
 What to do
     The finding gives the reason. A file that is still being written is read at the next look; a
     file that cannot be opened needs read permission for this account.
