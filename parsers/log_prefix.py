@@ -26,8 +26,8 @@ class Escape(NamedTuple):
 _VALUE: Final = r".*?"
 ESCAPES: Final = {
     "a": Escape(_VALUE, "", "application_name"),
-    "u": Escape(_VALUE, ""),  # user name, or [unknown]
-    "d": Escape(_VALUE, ""),  # database name, or [unknown]
+    "u": Escape(_VALUE, "", "user"),  # or [unknown]
+    "d": Escape(_VALUE, "", "database"),  # or [unknown]
     "r": Escape(_VALUE, ""),  # remote host and port: 10.0.0.1(5432), [local]
     "h": Escape(_VALUE, ""),  # remote host
     "L": Escape(_VALUE, r"\[none\]"),  # 18: local address
@@ -43,7 +43,7 @@ ESCAPES: Final = {
     "l": Escape(r"\d+", r"\d+"),  # number of the line within its process
     "s": Escape(rf"{_STAMP} {_TZ}", rf"{_STAMP} {_TZ}"),  # start of the process
     "v": Escape(r"(?:-?\d+/\d+)?", r"(?:-?\d+/\d+)?"),  # virtual transaction
-    "x": Escape(r"\d+", r"\d+"),  # transaction, or 0
+    "x": Escape(r"\d+", r"\d+", "xid"),  # or 0: none yet, or no more
     "Q": Escape(r"-?\d+", r"-?\d+"),  # query id, or 0
 }
 _ESCAPE: Final = re.compile(r"%(-?\d*)(.)", re.DOTALL)

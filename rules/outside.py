@@ -15,7 +15,7 @@ from rules.facts import ArchiveFacts, BackupFacts, ScanFacts
 from rules.goal import Goal
 from rules.recovery import simulate
 from rules.restorable import RestorableWindow, find_window
-from rules.restore import Restore
+from rules.restore import Restore, without_segments
 from rules.timelines import TimelineTree
 from rules.windows import Window, find_reaches, window_of
 
@@ -109,16 +109,8 @@ def _grown(
 
 def _without(restore: Restore, added: Collection[str], histories: Collection[int]) -> Restore:
     """The same restore with the archives alone."""
-    wal = restore.wal
-    read = wal.archived
-    left = replace(
-        wal,
-        names=[name for name in wal.names if name not in added],
-        newest=None,
-        archived=lambda name: None if name in added else read(name),
-    )
     kept = {t: history for t, history in restore.histories.items() if t in histories}
-    return replace(restore, wal=left, histories=kept)
+    return replace(without_segments(restore, added), histories=kept)
 
 
 def _on_the_way(restore: Restore, timeline: int) -> set[str]:

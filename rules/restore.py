@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parsers.pg_control import ControlFile
 from parsers.segment import segment_name
@@ -130,3 +130,16 @@ class Restore:
     # Timelines whose history file is there and cannot be used.
     broken_histories: Mapping[int, BrokenHistory] = field(default_factory=dict)
     wal: Wal
+
+
+def without_segments(restore: Restore, names: Collection[str]) -> Restore:
+    """The same restore where these segments are in no archive."""
+    wal = restore.wal
+    read = wal.archived
+    left = replace(
+        wal,
+        names=[name for name in wal.names if name not in names],
+        newest=None,
+        archived=lambda name: None if name in names else read(name),
+    )
+    return replace(restore, wal=left)
