@@ -82,6 +82,7 @@ class WatchedCluster:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
+        self.changes_count = 0  # of all that others see
         self.alerts: Alerts = alerts or {}
         self._restored = RestoredAlerts(self.alerts, checks, config)
         self._on_alerts = on_alerts
@@ -245,6 +246,7 @@ class WatchedCluster:
     def _keep(self, reading: Reading, kind: type | None) -> None:
         before = self.readings.get(reading.collector)
         self.readings[reading.collector] = reading
+        self.changes_count += 1
         if kind is not None:
             if reading.succeeded:
                 self.facts[kind] = reading.facts
@@ -342,6 +344,7 @@ class WatchedCluster:
         before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
         self.alerts = advance(before, heard, self.checks, now)
         self._on_alerts(self.name, before, self.alerts)
+        self.changes_count += 1
         for check in self.findings.keys() - judgement.known.keys():
             self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():

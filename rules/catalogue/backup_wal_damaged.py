@@ -3,6 +3,10 @@
 Why it matters
     As long as the archive has the segment recovery does not look at this one. When the archive
     loses it, the backup cannot become consistent, although it seems to bring its WAL along.
+How to look
+    The finding names the segment, in the backup's own pg_wal or pg_wal.tar, and the LSN.
+    pg_waldump on the file stops at the same place; see whether the archive has a whole copy of
+    it.
 What to do
     Copy the segment from the archive into the backup's pg_wal, or take a new base backup. Damage
     in one file of a backup is reason to verify the others: --backup-depth checksums.
