@@ -46,8 +46,8 @@ bench: $(VENV)/.test ## what reading WAL, logs and archives costs, beside pg_wal
 	$(BIN)/python -m tests.bench.bench_wal $(ARGS)
 	$(BIN)/python -m tests.bench.bench_log
 	$(BIN)/python -m tests.bench.bench_check
-	$(BIN)/python -m tests.bench.bench_drill
 	$(BIN)/python -m tests.bench.bench_ledger
+	$(BIN)/python -m tests.bench.bench_drill
 	$(BIN)/python -m tests.bench.bench_find
 
 pictures: $(VENV)/.test ## draw the screens of pitr-watch over real restores again: docs/pictures
