@@ -39,6 +39,8 @@ def body(argv: Sequence[str]) -> int:
 
     with progress_bar(shown=arguments.format == "text") as on_progress:
         advice = advise(_asked(arguments), on_progress or (lambda done, total: None))
+    if arguments.format == "list" and not advice.is_sure:
+        raise entry.CannotCheck(f"no list: {'; '.join(advice.notes)}")
     print(_render(advice, arguments.format))
     return advice.verdict.status
 

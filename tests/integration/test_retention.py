@@ -319,6 +319,22 @@ def test_a_list_holds_paths_alone(kept: Kept) -> None:
     assert all(Path(line).exists() for line in checked.out.split())
 
 
+def test_a_backup_that_cannot_be_read_forbids_any_deletion(kept: Kept, tmp_path: Path) -> None:
+    shutil.copytree(kept.backups / "three", tmp_path / "three")
+    shutil.copytree(kept.backups / "two", tmp_path / "two")  # incremental, without its full one
+    words = ("retention", "--archive", kept.archive, "--backups", tmp_path, "--depth", "names")
+    found = json.loads(pitr_check(*words, "--format", "json").out)
+    assert (found["verdict"], found["command"]) == ("unknown", None)
+    assert any("a backup that it is built on was not found" in note for note in found["notes"])
+    shutil.rmtree(tmp_path / "two")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "PG_VERSION").write_text("18\n")
+    listed = pitr_check(*words, "--format", "list")
+    assert (listed.status, listed.out) == (3, "")
+    assert "no list" in listed.err
+    assert "delete none of them" in pitr_check(*words).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
