@@ -112,6 +112,13 @@ class ClusterConfig(Strict):
     io_limit: BytesPerSecond | None = None
     depth: Literal["names", "headers", "records"] | None = None
 
+    @field_validator("name")
+    @classmethod
+    def _is_printable(cls, name: str) -> str:
+        if not name.isprintable():
+            raise ValueError(f"{name!r} has characters that cannot be shown")
+        return name
+
     @field_validator("log_timezone")
     @classmethod
     def _is_a_zone(cls, name: str | None) -> str | None:

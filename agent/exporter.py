@@ -6,17 +6,14 @@ the documentation of each metric; docs/metrics.md is generated from it.
 
 from __future__ import annotations
 
-import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
-from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from agent import __version__
 from agent.watched import WatchedCluster
 from parsers.wal_damage import DamageKind
 from rules.evidence import SequenceFacts, WindowsFacts
@@ -176,15 +173,6 @@ METRICS: Final = (
 HELP: Final = {name: help_text for name, _, _, help_text in METRICS}
 
 
-def make_registry(clusters: Sequence[WatchedCluster]) -> CollectorRegistry:
-    """A registry that renders these clusters, the build and the process itself."""
-    registry = CollectorRegistry()
-    registry.register(ClusterCollector(clusters))
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    return registry
-
-
 class ClusterCollector(Collector):
     """Turns the state of all clusters into metric families."""
 
@@ -192,7 +180,6 @@ class ClusterCollector(Collector):
         self._clusters = clusters
 
     def collect(self) -> Iterable[Metric]:
-        yield _build_info()
         rendered = [(cluster.name, _samples(cluster)) for cluster in self._clusters]
         for name, kind, labels, help_text in METRICS:
             family = _family(name, kind, ("cluster", *labels), help_text)
@@ -207,12 +194,6 @@ def _family(
 ) -> GaugeMetricFamily | CounterMetricFamily:
     family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
     return family(name, help_text, labels=labels)
-
-
-def _build_info() -> Metric:
-    family = GaugeMetricFamily("pitr_build_info", "Always 1.", labels=("version", "python_version"))
-    family.add_metric([__version__, platform.python_version()], 1)
-    return family
 
 
 def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:

@@ -1,7 +1,8 @@
-"""Metrics about the agent itself, without a cluster: its configuration, who was told of alerts."""
+"""Metrics about the agent itself, without a cluster: its build and configuration, who was told."""
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -9,6 +10,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent import __version__
 from agent.notify.notifier import Notifier
 
 _RECEIVER: Final = ("receiver",)
@@ -36,6 +38,7 @@ class OwnCollector(Collector):
         self._reloads = reloads
 
     def collect(self) -> Iterable[Metric]:
+        yield _build_info()
         yield GaugeMetricFamily(
             "pitr_config_last_reload_successful",
             "1 if the configuration in the file is the one that runs, as of the last attempt.",
@@ -65,3 +68,9 @@ class OwnCollector(Collector):
             failed.add_metric([delivery.name], delivery.failed_count)
             waiting.add_metric([delivery.name], delivery.waiting_count)
         yield from (delivered, failed, waiting)
+
+
+def _build_info() -> Metric:
+    family = GaugeMetricFamily("pitr_build_info", "Always 1.", labels=("version", "python_version"))
+    family.add_metric([__version__, platform.python_version()], 1)
+    return family

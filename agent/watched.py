@@ -44,6 +44,7 @@ from rules.findings import Finding, Verdict, verdict_of
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
+from rules.restore_points import walk_facts
 from rules.timelines import TimelineTree
 from rules.wal_events import collect_events
 
@@ -81,6 +82,7 @@ class WatchedCluster:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
+        self.changes_count = 0  # of all that others see
         self.alerts: Alerts = alerts or {}
         self._restored = RestoredAlerts(self.alerts, checks, config)
         self._on_alerts = on_alerts
@@ -244,6 +246,7 @@ class WatchedCluster:
     def _keep(self, reading: Reading, kind: type | None) -> None:
         before = self.readings.get(reading.collector)
         self.readings[reading.collector] = reading
+        self.changes_count += 1
         if kind is not None:
             if reading.succeeded:
                 self.facts[kind] = reading.facts
@@ -309,7 +312,8 @@ class WatchedCluster:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
         if depth == "records":
             scans = {name: scanned.scan for name, scanned in readings.scans.items()}
-            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
+            walked = walk_facts(scans, tree, size)
+            self.facts[WalEventsFacts] = collect_events(walked, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.
@@ -340,6 +344,7 @@ class WatchedCluster:
         before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
         self.alerts = advance(before, heard, self.checks, now)
         self._on_alerts(self.name, before, self.alerts)
+        self.changes_count += 1
         for check in self.findings.keys() - judgement.known.keys():
             self._report(check, ())  # it does not apply any more
         for check, known in judgement.known.items():

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from parsers.wal_facts import ParameterChange
-from rules.facts import Objectives
+from rules.facts import DamagedSegment, Objectives
 from rules.sequence import Gap
 from rules.windows import Window
 
@@ -110,6 +110,22 @@ class PlacesFacts:
     """Every place of a transaction or restore point that recovery would not come by."""
 
     places: tuple[Place, ...]
+    near: tuple[str, ...] = ()  # restore points with a name much like the one that is nowhere
+
+
+class CarriedDamage(NamedTuple):
+    """A damaged segment in a backup's own pg_wal."""
+
+    backup: str
+    damage: DamagedSegment
+    archived: bool  # the archive has a segment of that name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedWalFacts:
+    """What is wrong with the WAL that the backups bring along."""
+
+    damaged: tuple[CarriedDamage, ...]
 
 
 class TimelineBegin(NamedTuple):

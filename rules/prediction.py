@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from parsers.wal_damage import DamageKind
 from rules.facts import BackupFacts
 from rules.goal import Goal
+from rules.left_out import find_left_out
 from rules.recovery import simulate
 from rules.restorable import RestorableWindow, best_restore, find_window
 from rules.restore import Restore
@@ -52,6 +53,7 @@ def _window(found: RestorableWindow) -> Window:
         to_time=found.to_time,
         commits=found.commits,
         aborts=found.aborts,
+        segments=found.segments,
     )
 
 
@@ -62,6 +64,9 @@ def predict_target(
     best = best_restore(restores, goal)
     assert best is not None, "asked only with a restore"
     restore, outcome = best
+    left_out = find_left_out(restore, goal, outcome)
+    if left_out is not None:
+        note = f"; {left_out.count} later transaction(s) with an earlier time are left out{note}"
     return TargetFacts(
         target=target,
         timeline=outcome.timeline,
@@ -71,6 +76,7 @@ def predict_target(
         reason=f"{outcome.reason}{note}",
         cause=cause_of(target.type, outcome),
         prediction=outcome,
+        left_out=left_out,
     )
 
 

@@ -150,11 +150,21 @@ def _other_branch(
 ) -> Judgement | None:
     """See whether the parent of a timeline went on, at the time asked for, past the fork."""
     for fork in forks:
-        if time_us >= fork.time_us:
+        if time_us >= fork.begun_by_us:
             continue
         parent = _path_up_to(start.path, fork.parent)
         later = _first_transactions(restore, parent, fork.lsn)
-        if later is not None and min(later.times_us) <= time_us:
+        if later is None or min(later.times_us) > time_us:
+            continue
+        if time_us >= fork.time_us:
+            own = _first_transactions(restore, start.path, fork.lsn)
+            if own is None or min(own.times_us) > time_us:
+                reason = (
+                    f"timeline {fork.timeline} left timeline {fork.parent} within the second asked"
+                    " for: on which of them the cluster was then cannot be said"
+                )
+                return Judgement(None, reason)
+        else:
             reason = (
                 f"at the time asked for the cluster was on timeline {fork.parent}, past"
                 f" {format_lsn(fork.lsn)}, where timeline {fork.timeline} left it: set"

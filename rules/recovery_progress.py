@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parsers.wal_facts import Facts, Transaction, Transactions
+from parsers.wal_join import TransactionSummary
 from rules.outcome import LastTransaction
 from rules.recovery_start import Start
 from rules.stop_point import Consistency
@@ -68,6 +69,14 @@ class Progress:
         self._count(facts.transactions)
         if facts.transactions:
             self.last_transaction = facts.transactions[-1]
+
+    def remember_all(self, facts: Facts, summary: TransactionSummary) -> None:
+        """Count a stretch behind consistency as replayed, without its single transactions."""
+        self.replayed_lsn = facts.end_lsn
+        self.last_lsn, self.end_lsn = facts.last_lsn, facts.end_lsn
+        self.commits += summary.commits
+        self.aborts += summary.aborts
+        self.last_transaction = summary.last or self.last_transaction
 
     def remember_until(self, facts: Facts, replayed_lsn: int, counted_lsn: int) -> None:
         """Count what starts before `replayed_lsn` in the stretch where recovery stops.

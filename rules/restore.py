@@ -16,6 +16,7 @@ from parsers.timeline_history import TimelineHistory
 from parsers.wal_locate import RecordPlace
 from parsers.wal_scan import SegmentScan
 from rules.facts import BackupFacts, BrokenHistory
+from rules.scans import Joined
 
 # The settings that a hot standby must not have lower than the server that wrote the WAL.
 PARAMETERS = (
@@ -60,6 +61,13 @@ FindRecord = Callable[[str, int, int | None], RecordPlace | None]
 ScanFrom = Callable[[str, int], SegmentScan | None]
 
 
+FindJoined = Callable[[str], Joined | None]
+
+
+def _no_stretch(_: str) -> None:
+    return None
+
+
 def _no_segment(_: str) -> None:
     return None
 
@@ -85,6 +93,7 @@ class Wal:
     carried: ReadSegment = _no_segment  # in the pg_wal that the backup brings
     # (segment, lsn) -> the scan of what starts at lsn, whatever comes before: parsers.wal_resume
     scan_from: ScanFrom = _no_scan
+    joined: FindJoined = _no_stretch  # the stretch of whole segments that begins with one
     # timeline -> its newest of `names`; a caller with many names and backups finds it once
     newest: Mapping[int, str] | None = None
 

@@ -99,6 +99,7 @@ def _tell(primary: Cluster, kept: Branches) -> None:
         _work(primary, archive, kept, "behind fork")
         primary.sql("SELECT pg_create_restore_point('further')")
         _work(primary, archive, kept, "further")
+        time.sleep(1.1)  # the checkpoint that begins a timeline has its time in whole seconds
         with _clone(primary, first, archive, "fork", archive) as clone:
             _work(clone, archive, kept, "clone")
             _work(primary, archive, kept, "both")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ from tests.watching import Screen
 MAJOR: Final = 18
 COLUMNS, ROWS = 100, 28
 _PICTURES: Final = Path(__file__).parent.parent / "docs" / "pictures"
+_HOME: Final = Path("/tmp/pitr")  # its name is in the pictures
 _RESTORE_POINT: Final = "before_the_change"
 _ROUNDS: Final = (12, 4)  # of rows, before and after the restore point
 # Nothing is fetched from elsewhere when the picture is looked at.
@@ -114,11 +114,14 @@ def draw(screen: Screen, path: Path, title: str) -> None:
 
 
 def _row(screen: Screen, number: int) -> Text:
-    text = Text()
+    """A row as text. Its indentation is a span of its own: not every viewer keeps it otherwise."""
     line = screen.cells[number]
-    for column in range(COLUMNS):
-        text.append(line[column].data, style=_style(line[column]))
-    text.rstrip()
+    characters = "".join(line[column].data for column in range(COLUMNS)).rstrip()
+    indentation = len(characters) - len(characters.lstrip())
+    text = Text()
+    text.append(characters[:indentation], style="not bold")
+    for column in range(indentation, len(characters)):
+        text.append(characters[column], style=_style(line[column]))
     return text
 
 
@@ -145,6 +148,7 @@ def draw_all(story: Story, to: Path) -> None:
         draw(screen, to / "watch-paused.svg", "paused at the target")
         cluster.sql("SELECT pg_wal_replay_resume()")
         screen.wait_for("verdict: PROMOTED")
+        screen.process.wait(10)
         draw(screen, to / "watch-done.svg", "done")
     _draw_the_gap(story, to)
 
@@ -164,6 +168,7 @@ def _draw_the_gap(story: Story, to: Path) -> None:
         screen.wait_for("to go")
         draw(screen, to / "watch-will-fail.svg", "a gap lies ahead")
         screen.wait_for("verdict: FAILED", 60)
+        screen.process.wait(10)
         draw(screen, to / "watch-failed.svg", "failed")
 
 
@@ -187,13 +192,12 @@ def main() -> None:
     to = Path(sys.argv[1]) if len(sys.argv) > 1 else _PICTURES
     to.mkdir(parents=True, exist_ok=True)
     account = server_account()
-    with (
-        InstallationFor(find_installation(MAJOR), account) as installation,
-        tempfile.TemporaryDirectory(prefix="pitr-", dir="/tmp") as directory,
-    ):
-        home = Path(directory)
-        home.chmod(0o755)
-        draw_all(Story(installation, home, account), to)
+    _HOME.mkdir(mode=0o755)
+    try:
+        with InstallationFor(find_installation(MAJOR), account) as installation:
+            draw_all(Story(installation, _HOME, account), to)
+    finally:
+        shutil.rmtree(_HOME)
 
 
 if __name__ == "__main__":

@@ -249,6 +249,8 @@ def _choose(
             complain(f"{candidate.path} was passed over: {candidate.complaint}")
     if not usable:
         raise Refused("; ".join(f"{each.path}: {each.complaint}" for each in candidates))
+    if len(usable) == 1:
+        return usable[0].data
     contents = {candidate.data for candidate in usable}
     if len(contents) > 1 and _is_segment(wanted.name):
         contents = {data for data in contents if _is_valid(data, wanted.name)} or contents

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import struct
 import sys
@@ -43,6 +42,8 @@ def spool_of(target: str, directory: str | None) -> str:
     """The spool directory of the cluster whose %p `target` is: in its pg_wal, or in `directory`."""
     if directory is None:
         return os.path.join(os.path.dirname(os.path.abspath(target)), SPOOL_NAME)  # noqa: PTH100, PTH118, PTH120
+    import hashlib
+
     data = os.path.realpath(data_directory_of(target))
     return f"{os.path.abspath(directory)}/{hashlib.sha256(data.encode()).hexdigest()[:16]}"  # noqa: PTH100
 

@@ -158,12 +158,12 @@ def _with_readings(
     tree = timeline_tree(archive, backups)
     written = frozenset[str]().union(*map(still_written, gathered.elsewhere))
     facts = scan_facts(readings, depth, tree, size, identifier, may_end_early=written)
-    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+    scans = readings.as_scans()
     major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
     return replace(
         gathered,
         scan=facts,
         scans=scans,
-        system_identifier=identifier or system_identifier_of(scans.values()),
+        system_identifier=identifier or system_identifier_of(scans),
         server_major=major,
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -56,15 +57,13 @@ def _fetch_wal() -> str:
     return f"{_PROGRAM if by_name else _word(str(program))} fetch-wal"
 
 
-def _is_flat(archive: ArchiveFacts, needed: Iterable[str]) -> bool:
-    root = Path(archive.url)
-    return not any(
-        name in archive.compressed
-        or name in archive.copies
-        or Path(archive.segments[name].path) != root / name
+def _is_flat(archive: ArchiveFacts, needed: Collection[str]) -> bool:
+    root = os.path.normpath(archive.url)  # as the listing has it
+    return all(
+        (file.directory, file.name) == (root, name) and name not in archive.copies
         for name in needed
-        if name in archive.segments
-    )
+        if (file := archive.segments.get(name)) is not None
+    ) and archive.compressed.isdisjoint(needed)
 
 
 def _place(archive: ArchiveFacts) -> str:

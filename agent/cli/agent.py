@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from agent import __version__
 from agent.cli import entry
+from agent.cli.completion import PROGRAMS, SHELLS, render_completion
 from agent.logs import FORMATS, LEVELS, configure_logging
 
 P = TypeVar("P")
@@ -26,6 +27,10 @@ _EPILOG = """\
 examples:
   pitr-agent check-config --config pitr.yaml
   pitr-agent run --config pitr.yaml --web.listen-address 127.0.0.1:9870
+  pitr-agent run --config pitr.yaml --web.listen-address :9870 --web.config.file web.yaml
+  kill -HUP PID                                      reads the configuration again
+  pitr-agent rules --runbooks-url https://example.org/runbooks > pitr-alerts.yml
+  pitr-agent completion bash pitr-check > /etc/bash_completion.d/pitr-check
   pitr-agent fetch-wal --help
 """
 
@@ -87,12 +92,21 @@ def _parser() -> argparse.ArgumentParser:
     docs = commands.add_parser("docs", help="write the pages on findings, alerts and metrics")
     docs.set_defaults(command=_docs)
     docs.add_argument("directory", type=Path, metavar="DIR", help="where to: DIR/runbooks, ...")
+    completion = commands.add_parser("completion", help="print a shell's completion of a program")
+    completion.set_defaults(command=_completion)
+    completion.add_argument("shell", choices=SHELLS)
+    completion.add_argument("program", choices=tuple(PROGRAMS), nargs="?", default="pitr-agent")
     fetch = commands.add_parser(
         "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
     )
     fetch.add_argument("rest", nargs=argparse.REMAINDER)
     fetch.set_defaults(command=_fetch_wal)
     return parser
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    print(render_completion(arguments.program, arguments.shell))
+    return entry.OK
 
 
 def _fetch_wal(arguments: argparse.Namespace) -> int:

@@ -243,9 +243,10 @@ class _Drill:
         if cause is None:
             return "the server ended without a word about recovery: " + _last_lines(self.area.log)
         obstacle = self.material.plan.outcome.obstacle
-        return (
-            f"{cause}. The WAL ends in {obstacle.segment}: {obstacle.detail}" if obstacle else cause
-        )
+        if obstacle is None:
+            return cause
+        segment = "" if obstacle.segment in obstacle.detail else f"{obstacle.segment}: "
+        return f"{cause}. The WAL ends: {segment}{obstacle.detail}"
 
     # -- the look inside -------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,13 +21,15 @@ from agent.watch.companion import Companion
 from agent.watch.foretell import Question, label_of_the_start, list_archives, question_about
 from agent.watch.foreteller import Archived, Foreteller
 from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
-from agent.watch.notices import Notice, Said
+from agent.watch.notices import Lasting, Notice, Said
 from agent.watch.outlook import State, notices
 from agent.watch.progress import Pace
 from agent.watch.words import name_places
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
+from rules.missing_files import label_missing, label_now
 from rules.restore_checks import Check, four_checks
+from rules.restore_disagreements import hold_to_sql
 from rules.restore_forecast import Forecast
 from rules.restore_reading import Reading
 from rules.restore_shortfall import Shortfall, judge_shortfall
@@ -60,9 +63,8 @@ class Follower:
         self._look: Look | None = None
         self._foreteller = Foreteller()
         self._archived: Archived | None = None  # of --once, which asks no process
-        self._said = Said()
+        self._said, self._lasting = Said(), Lasting()
         self._position: tuple[object, float] = (None, time.monotonic())
-        self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
         if options.log is not None:
             self.tail = self._new_tail(options.log)
@@ -74,7 +76,7 @@ class Follower:
         self._take_look()
         items = self.tail.read_new() if self.tail is not None else []
         items += self._companion.read_new(self.tail)
-        self._take(items)
+        items = self._take(items)
         self._ask()
         return [*items, *self._said.new(self.notices())]
 
@@ -82,23 +84,32 @@ class Follower:
         """Take what the log still held, and look a last time."""
         items = self.tail.close() if self.tail is not None else []
         items += self._companion.close()
-        self._take(items)
+        items = self._take(items)
         self._note(self._lookout.look())
         self._lookout.stop()
         self._foreteller.wait_listed(_LISTING_SECONDS)
         self._foreteller.close()
         return list(items)
 
+    def labelled_at_last(self, items: Sequence[Item]) -> list[Item]:
+        """What a finished log gave, each missing file labelled by what became of its restore."""
+        return label_missing(items, self._archived_names)
+
+    @property
+    def _archived_names(self) -> tuple[str, ...] | None:
+        archived = self.archived
+        return archived.names if archived is not None and archived.complaint is None else None
+
     @property
     def at_end(self) -> bool:
         """All that is written so far has been read."""
         return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
-    def _take(self, items: list[StreamItem]) -> None:
-        if items:
-            self._read_at = time.monotonic()
+    def _take(self, items: list[StreamItem]) -> list[StreamItem]:
         self.restore.apply_all(items)
-        self.recent.extend(items)
+        labelled = label_now(items, self.restore.current, self._archived_names)
+        self.recent.extend(labelled)
+        return labelled
 
     def _take_look(self) -> None:
         """Take the latest look. The first is waited for; with --once so is each."""
@@ -227,7 +238,8 @@ class Follower:
         shortfall = None
         if archived is not None and archived.complaint is None:
             shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
-        summary = judge_shortfall(summarize(self.restore), shortfall)
+        summary = hold_to_sql(summarize(self.restore), self.look.reading)
+        summary = judge_shortfall(summary, shortfall)
         return replace(summary, next_command=name_places(summary.next_command, self._archives))
 
     @property
@@ -278,18 +290,16 @@ class Follower:
     def notices(self) -> list[Notice]:
         """All that holds now beside the log: what lies ahead, a stall, contradictions."""
         now = time.monotonic()
-        archived = self.archived
         state = State(
             look=self.look,
             attempt=self.restore.attempt,
             forecast=self.forecast,
-            archived=archived.names if archived and not archived.complaint else None,
-            quiet_seconds=now - self._read_at,
+            archived=self._archived_names,
             still_seconds=now - self._position[1],
         )
         return [
             replace(each, next_command=name_places(each.next_command, self._archives))
-            for each in notices(state)
+            for each in self._lasting.of(notices(state), now)
         ]
 
 

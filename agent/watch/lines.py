@@ -15,6 +15,7 @@ from agent.watch.words import in_words, instant, stop_words
 from parsers.errors import Unparsed
 from parsers.log_stream import StreamItem
 from parsers.lsn import format_lsn
+from rules.findings import Verdict
 from rules.restore_checks import Check
 from rules.restore_reading import Prefetch, Receiver
 from rules.restore_summary import Summary
@@ -33,7 +34,7 @@ class View:
     progress: Progress
     replayed_at: datetime | None
     segment: str | None
-    segment_doing: str | None  # "fetching", "waiting for", "applying"
+    segment_doing: str | None  # "fetching", "waiting for", "applying", "applying, then"
     timeline: int | None
     receiver: Receiver | None
     prefetch: Prefetch | None
@@ -130,13 +131,15 @@ def _head(view: View, width: int) -> Iterator[Line]:
     yield from _progress_lines(view.progress, width)
     yield from _replay_lines(view)
     if view.stop:
-        yield _row("stop", view.stop), "green"
+        yield _row("stop", view.stop), "green" if view.summary.verdict is Verdict.OK else "yellow"
     for note in view.notes:
         yield _row("note", note), "yellow"
 
 
 def _foot(view: View) -> Iterator[Line]:
     """What to know and to type."""
+    if view.notices:
+        yield "", ""
     for notice in view.notices:
         yield from notice_lines(notice)
     if view.checks:
@@ -153,7 +156,7 @@ def notice_lines(notice: Notice) -> Iterator[Line]:
     label = _LABELS.get(notice.event, "WILL FAIL" if notice.fails else "mind")
     yield _row(label, notice.text), "bold red" if notice.fails else "yellow"
     if notice.next_command:
-        yield _row("do", notice.next_command), "bold"
+        yield _row("next", notice.next_command), "bold"
 
 
 def _row(label: str, text: str) -> str:

@@ -57,15 +57,26 @@ def _watch_lines(options: Options) -> int:
     follower = Follower(options)
     show = _show_json if options.format == "json" else _show_text
     try:
-        follow(follower, lambda items: show(items))
-        show(follower.finish())
-        _check_readable(follower)
+        if options.once:
+            show(_read_once(follower))
+        else:
+            follow(follower, lambda items: show(items))
+            show(follower.finish())
+        check_readable(follower)
     except CannotCheck as error:
         if options.format == "json":  # the document is printed whatever happened
             print(render_summary(unread(str(error))), flush=True)
         raise
     _show_end(follower)
     return follower.summary.verdict.status
+
+
+def _read_once(follower: Follower) -> list[Item]:
+    """All that a log holds: what became of a restore says what its missing files meant."""
+    items: list[Item] = []
+    follow(follower, items.extend)
+    items += follower.finish()
+    return follower.labelled_at_last(items)
 
 
 def _show_json(items: list[Item]) -> None:
@@ -88,7 +99,7 @@ def _show_end(follower: Follower) -> None:
         print(line, flush=True)
 
 
-def _check_readable(follower: Follower) -> None:
+def check_readable(follower: Follower) -> None:
     """Raise CannotCheck for a log that is none, or that nothing here can read."""
     tail, summary = follower.tail, follower.summary
     if tail is None or tail.current is None:

@@ -26,7 +26,6 @@ class State:
     attempt: Attempt
     forecast: Forecast | None  # None: the predictor has not answered
     archived: Sequence[str] | None  # segments; None: not listed
-    quiet_seconds: float  # since the log last said something
     still_seconds: float  # since the position of replay last changed
 
 
@@ -51,7 +50,7 @@ def notices(state: State) -> Iterator[Notice]:
         if stall is not None:
             yield of_stall(stall)
     settings = state.look.sources.settings
-    for text in disagreements(attempt, reading, settings, state.quiet_seconds):
+    for text in disagreements(attempt, reading, settings):
         yield of_disagreement(text)
 
 

@@ -197,4 +197,6 @@ def _doing(follower: Follower) -> str | None:
     reading = follower.look.reading
     if reading.command is not None:
         return "fetching"
+    if reading.doing == "waiting for" and not reading.standby_signal:
+        return "applying, then"  # reading ahead, 15 and later have asked for it and go on
     return {"recovering": "applying", "waiting for": "waiting for"}.get(reading.doing or "")

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agent.watch.follow import Follower, Item
 from agent.watch.lines import Line, screen_lines, verdict_line
-from agent.watch.live import follow
+from agent.watch.live import check_readable, follow
 from agent.watch.present import Presenter
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def watch_screen(options: Options) -> int:
         follow(follower, show)
     follower.finish()
     _print_lines(console, screen_lines(presenter.view(), console.width))
+    check_readable(follower)
     _print_lines(console, [verdict_line(follower.summary)])
     return follower.summary.verdict.status
 

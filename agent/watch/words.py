@@ -67,10 +67,12 @@ def describe_stop(event: RecoveryEvent) -> str:
 
 
 def _missing(event: RecoveryEvent) -> str:
-    file = event.text("file") or ""
-    if file.endswith(".history"):
+    file, harmless = event.text("file") or "", event.fields.get("harmless")
+    if file.endswith(".history") and harmless is not False:
         return f"the archive has no {file}: no later timeline, harmless"
-    return f"the archive has no {file}"
+    if harmless is None:
+        return f"the archive has no {file}"
+    return f"the archive has no {file}: " + ("harmless" if harmless else "recovery needed it")
 
 
 _Words = Callable[[RecoveryEvent], str]

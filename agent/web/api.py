@@ -116,7 +116,7 @@ def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
         ranked = sorted(clusters, key=lambda c: (_WORST_FIRST.index(c.verdict), c.name))
         return [ClusterSummary(**_summary(cluster)) for cluster in ranked]
 
-    @router.get("/clusters/{name}")
+    @router.get("/clusters/{name:path}")
     async def show_cluster(name: str) -> ClusterView:
         """One cluster with its findings, windows, gaps and sources."""
         for cluster in clusters:

@@ -5,20 +5,18 @@ Handlers render what the last readings left in memory; none of them reads a sour
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import FastAPI
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from agent import __version__
-from agent.exporter import make_registry
 from agent.watched import WatchedCluster
 from agent.web.api import make_api
+from agent.web.exposition import Exposition
 
 _WHAT_IS_WHERE: Final = (
     "/healthz  is the agent itself alive",
@@ -30,16 +28,13 @@ _WHAT_IS_WHERE: Final = (
 def make_application(
     clusters: Sequence[WatchedCluster],
     telemetry_path: str,
-    collectors: Iterable[Collector] = (),
+    exposition: Exposition,
 ) -> FastAPI:
     """The routes: metrics, the agent's own health, the API, and a word to a lost visitor."""
-    registry = make_registry(clusters)
-    for collector in collectors:
-        registry.register(collector)
 
     async def metrics(request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"Content-Type": content_type})
+        page, content_type = exposition.render(request.headers.get("accept", ""))
+        return Response(page, headers={"Content-Type": content_type})
 
     async def healthz(_: Request) -> Response:
         now = datetime.now(UTC)
@@ -56,7 +51,8 @@ def make_application(
             lines += [f"  unknown  {check}: not enough evidence" for check in _blind(cluster)]
             if not found and not _blind(cluster):
                 lines.append("  nothing found")
-        return PlainTextResponse("\n".join(lines) + "\n")
+        page = "\n".join(map(_printable, lines)) + "\n"
+        return PlainTextResponse(page, headers={"X-Content-Type-Options": "nosniff"})
 
     async def readyz(_: Request) -> Response:
         waiting = [c.name for c in clusters if c.judged_at is None]
@@ -73,6 +69,11 @@ def make_application(
     ):
         application.add_route(path, handler)
     return application
+
+
+def _printable(line: str) -> str:
+    """A line that a terminal shows and does not obey: names of files are anybody's."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def _blind(cluster: WatchedCluster) -> list[str]:

@@ -9,12 +9,14 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Final
 
 import uvicorn
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.registry import Collector
 
 from agent.config_file import ConfigError
 from agent.watched import WatchedCluster
 from agent.web.application import make_application
 from agent.web.config import WebConfig, new_context
+from agent.web.exposition import Exposition
 from agent.web.guard import Guard
 
 _FAREWELL_SECONDS: Final = 5  # a client that does not take its answer delays no stop
@@ -33,7 +35,9 @@ class WebServer:
     ) -> None:
         self._listen_address = listen_address
         config = config or WebConfig()
-        self._guard = Guard(make_application(clusters, telemetry_path, collectors), config)
+        self._exposition = Exposition(clusters, _registry(collectors))
+        application = make_application(clusters, telemetry_path, self._exposition)
+        self._guard = Guard(application, config)
         self._context = new_context() if config.tls else None
         if self._context is not None:
             config.apply_tls(self._context)
@@ -63,13 +67,24 @@ class WebServer:
         config.ssl = self._context
         server = _Server(config)
         task = asyncio.create_task(server.serve(sockets=[listening]))
+        warm = asyncio.create_task(self._exposition.keep_warm())
         try:
             scheme = "https" if self._context else "http"
             yield f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
         finally:
+            warm.cancel()
             server.should_exit = True
             await task
             listening.close()
+
+
+def _registry(collectors: Iterable[Collector]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    for collector in collectors:
+        registry.register(collector)
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    return registry
 
 
 class _Server(uvicorn.Server):

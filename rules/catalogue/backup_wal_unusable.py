@@ -28,7 +28,7 @@ def backup_wal_unusable(
 ) -> Iterator[Found]:
     if target.cause is not Cause.BACKUP_WAL or _is_absent(target, archive, sequence):
         return
-    obstacle = target.prediction.obstacle if target.prediction else None
+    obstacle = target.obstacle
     yield Found(
         target.reason,
         outcome=target.outcome,

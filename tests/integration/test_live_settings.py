@@ -140,6 +140,9 @@ def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent:
         objectives={"rpo": "1s", "backup_age": "1s", "window": "7d"},
     )
     agent.wait_for(lambda page: {"backup_stale", "window_too_short"} <= page.findings())
+    cluster.configure(archive_command=f"sleep 1; cp %p {cluster.home}/archive/%f")
+    cluster.reload()
+    agent.wait_for(lambda page: _write(cluster) and "archiver_falling_behind" in page.findings())
     cluster.configure(archive_command="/bin/false")
     cluster.reload()
     cluster.sql("INSERT INTO t VALUES (1)")
@@ -150,3 +153,10 @@ def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent:
         path.unlink()
     cluster.stop()
     agent.wait_for(lambda page: {"collector_failing", "no_restorable_backup"} <= page.findings())
+
+
+def _write(cluster: Cluster) -> bool:
+    """Some segments' worth of WAL."""
+    cluster.sql("SELECT pg_logical_emit_message(false, 'p', repeat('x', 900000))")
+    cluster.sql("SELECT pg_switch_wal()")
+    return True

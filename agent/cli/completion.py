@@ -1,0 +1,59 @@
+"""`pitr-agent completion`: a shell's completion for one of the programs.
+
+Made of the programs' own parsers by shtab when it is asked for, so it cannot be out of date; what
+it prints is static, so that no Python starts when somebody presses Tab.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Any, Final
+
+# Program -> the module of its parser, and those of its subcommands that have a module of their own.
+PROGRAMS: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "pitr-agent": ("agent.cli.agent", {}),
+    "pitr-check": (
+        "agent.cli.check",
+        {"find": "agent.cli.find", "retention": "agent.cli.retention"},
+    ),
+    "pitr-watch": ("agent.cli.watch", {}),
+    "pitr-lab": ("agent.cli.lab", {}),
+}
+SHELLS: Final = ("bash", "zsh", "tcsh")
+
+
+def render_completion(program: str, shell: str) -> str:
+    """The script to put where the shell looks for completions."""
+    import shtab
+
+    module, subcommands = PROGRAMS[program]
+    parser = _parser_of(module)
+    if subcommands:
+        whole = argparse.ArgumentParser(prog=program, parents=[parser], add_help=False)
+        commands = whole.add_subparsers()
+        for name, its_module in subcommands.items():
+            its = _parser_of(its_module)
+            commands.add_parser(name, parents=[its], add_help=False, help=its.description)
+        parser = whole
+    _mark_paths(parser, shtab.FILE)
+    return str(shtab.complete(parser, shell))
+
+
+def _parser_of(module: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = importlib.import_module(module)._parser()
+    return parser
+
+
+def _mark_paths(parser: argparse.ArgumentParser, how: object) -> None:
+    """Options that want a file or a directory complete one."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for child in action.choices.values():
+                _mark_paths(child, how)
+        elif action.metavar in ("FILE", "DIR", "URL", "PATH") or "DIR" in str(action.metavar):
+            _set(action, how)
+
+
+def _set(action: Any, how: object) -> None:
+    action.complete = how

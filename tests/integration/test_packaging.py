@@ -1,0 +1,104 @@
+"""What a person installs: units that systemd accepts, a role that suffices, completions."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from agent.cli.completion import PROGRAMS
+from agent.postgres.installation import Installation
+from tests.fix_agent import FAST, WatchedAgent
+from tests.fix_postgres import NewCluster
+from tests.fix_prometheus import find_program
+
+ROOT = Path(__file__).parents[2]
+UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture
+def installed_units(tmp_path: Path) -> list[Path]:
+    """The units, with the programs of this environment in the place of the installed ones."""
+    copies = []
+    for unit in UNITS:
+        copies.append(tmp_path / unit.name)
+        copies[-1].write_text(unit.read_text().replace("/opt/pitr-agent/bin", str(BIN)))
+    return copies
+
+
+def systemd_analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
+    program = find_program("systemd-analyze", package="systemd")
+    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
+
+
+def test_systemd_accepts_the_units(installed_units: list[Path]) -> None:
+    checked = systemd_analyze("verify", "--man=no", *installed_units)
+    ours = [line for line in checked.stderr.splitlines() if "pitr-" in line]
+    assert (checked.returncode, ours) == (0, [])
+
+
+def test_the_units_are_hardened(installed_units: list[Path]) -> None:
+    for unit in installed_units:
+        if unit.suffix == ".service":
+            judged = systemd_analyze("security", "--offline=yes", "--threshold=20", unit)
+            assert judged.returncode == 0, judged.stdout + judged.stderr
+
+
+def test_the_containerfile_copies_what_is_there() -> None:
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    for line in lines:
+        word, _, rest = line.partition(" ")
+        if word == "COPY":
+            assert all((ROOT / name).exists() for name in rest.split()[:-1]), line
+
+
+@pytest.mark.pg("== 16")
+def test_the_role_suffices_and_cannot_write(
+    pg: Installation, new_cluster: NewCluster, tmp_path: Path
+) -> None:
+    cluster = new_cluster(pg)
+    with cluster.connect() as connection:
+        connection.execute((ROOT / "packaging" / "sql" / "role.sql").read_bytes())
+    dsn = cluster.dsn.replace("user=postgres", "user=pitr_agent")
+    agent = WatchedAgent(tmp_path)
+    agent.start({"clusters": [{"name": "lab", "dsn": dsn}], "defaults": FAST})
+    try:
+        page = agent.wait_for(lambda page: len(list(page.select("pitr_collector_success"))) == 7)
+        assert {sample.value for sample in page.select("pitr_collector_success")} == {1.0}
+    finally:
+        agent.stop()
+    with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        connection.execute("CREATE TABLE t (n int)")
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("pitr-agent ru", {"run", "rules"}),
+        ("pitr-agent run --web.con", {"--web.config.file"}),
+        ("pitr-agent run --log.format j", {"json"}),
+        ("pitr-check --target-n", {"--target-name"}),
+        ("pitr-check fi", {"find"}),
+    ],
+)
+def test_bash_completes(typed: str, expected: set[str]) -> None:
+    words = typed.split()
+    script = f"""
+        source <({BIN}/pitr-agent completion bash {words[0]})
+        COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}
+        $(complete -p {words[0]} | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        printf '%s\\n' "${{COMPREPLY[@]}}"
+    """
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert expected <= set(result.stdout.split()), result.stderr
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_help_has_examples(program: str) -> None:
+    result = subprocess.run([BIN / program, "--help"], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0
+    assert "example" in result.stdout.lower()
