@@ -313,7 +313,7 @@ def test_a_running_server_names_what_the_wal_does_not(
     bases = [each["relations"][0]["database"] for each in (alone, asked)]
     assert bases == [None, "postgres"], "no record tells how the database is called"
     checked = pitr_check(*words, "--dsn", "host=/nowhere")
-    assert (checked.status, checked.out) == (3, "")
+    assert (checked.status, document(checked)["verdict"]) == (3, "unknown")
     assert checked.err.startswith("pitr-check find: --dsn: the server cannot be asked")
 
 
@@ -459,3 +459,10 @@ def test_what_is_typed_wrong_ends_with_one_line(
     assert (checked.status, checked.out) == (status, "")
     (line,) = checked.err.splitlines()
     assert expected in line
+
+
+def test_programs_get_their_document_even_when_nothing_can_be_read() -> None:
+    checked = pitr_check("find", "--archive", "/nowhere", "--format", "json")
+    found = document(checked)
+    assert (checked.status, found["verdict"], found["timeline"]) == (3, "unknown", None)
+    assert found["notes"] == ["/nowhere: there is no such directory"]

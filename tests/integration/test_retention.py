@@ -353,3 +353,12 @@ def test_what_is_typed_wrong_ends_with_one_line(
     assert (checked.status, checked.out) == (status, "")
     (line,) = checked.err.splitlines()
     assert expected in line
+
+
+def test_programs_get_their_document_even_when_nothing_can_be_read() -> None:
+    words = ("retention", "--archive", "/nowhere", "--backups", "/nowhere", "--format", "json")
+    checked = pitr_check(*words)
+    found = json.loads(checked.out)
+    jsonschema.validate(found, SCHEMA)
+    assert (checked.status, found["verdict"]) == (3, "unknown")
+    assert found["notes"] == ["/nowhere: there is no such directory"]
