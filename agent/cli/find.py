@@ -36,7 +36,16 @@ def body(argv: Sequence[str]) -> int:
     if not (arguments.archives or arguments.elsewhere):
         raise entry.UsageError("name the --archive to look in (type  pitr-check find --help)")
     asked = _read_question(arguments)
-    found = _answer(arguments, asked)
+    try:
+        found = _answer(arguments, asked)
+    except entry.UsageError:
+        raise
+    except Exception as error:
+        if arguments.format == "json":  # programs get their document whatever happens
+            from agent.find.render_json import render_failure
+
+            print(render_failure(str(error)))
+        raise
     if arguments.format == "json":
         from agent.find.render_json import render_json
 

@@ -37,8 +37,20 @@ def body(argv: Sequence[str]) -> int:
     from agent.check.progress import progress_bar
     from agent.retention.advice import advise
 
-    with progress_bar(shown=arguments.format == "text") as on_progress:
-        advice = advise(_asked(arguments), on_progress or (lambda done, total: None))
+    asked = _asked(arguments)
+    try:
+        with progress_bar(shown=arguments.format == "text") as on_progress:
+            advice = advise(asked, on_progress or (lambda done, total: None))
+    except entry.UsageError:
+        raise
+    except Exception as error:
+        if arguments.format == "json":  # programs get their document whatever happens
+            from agent.retention.render_json import render_failure
+
+            print(render_failure(str(error), arguments.depth))
+        raise
+    if arguments.format == "list" and not advice.is_sure:
+        raise entry.CannotCheck(f"no list: {'; '.join(advice.notes)}")
     print(_render(advice, arguments.format))
     return advice.verdict.status
 

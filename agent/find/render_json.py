@@ -24,6 +24,16 @@ def render_json(answer: Answer) -> str:
     return json.dumps(document(answer), indent=1, ensure_ascii=False)
 
 
+def render_failure(message: str) -> str:
+    """The document of a search that could not be made."""
+    wal: dict[str, Any] = {"first": None, "last": None, "segments": 0, "missing": [], "unread": []}
+    nothing: dict[str, Any] = {
+        "schema": SCHEMA, "verdict": "unknown", "timeline": None, "wal": wal, "total": None,
+        "happenings": [], "coverage": None, "target": None, "notes": [message],
+    }  # fmt: skip
+    return json.dumps(nothing, indent=1, ensure_ascii=False)
+
+
 def document(answer: Answer) -> dict[str, Any]:
     look, found = answer.look, answer.found
     chapters = look.story.chapters

@@ -55,6 +55,7 @@ class Advice:
     plan: Plan
     depth: str
     removable: tuple[ArchivedFile, ...]  # files that nothing kept needs
+    is_sure: bool  # every backup could be read: else nothing should be deleted
     command: str | None  # that lists what would go; None: it cannot be said in one
     up_to: str | None  # the segment that a deletion would stop before
     deleted: tuple[ArchivedFile, ...]  # what it would take
@@ -83,13 +84,15 @@ def advise(asked: Asked, on_progress: Progress) -> Advice:
         up_to = _segment_at(asked.up_to_us, gathered, archive, tree, size)
     goes = removed_up_to(archive, up_to) if up_to else frozenset(plan.cleanup)
     costs = find_costs(needs, gathered.restores, archive, tree, goes, size)
+    sure = _is_sure(gathered, plan)
     removable = tuple(files_of(archive, (*plan.cleanup, *plan.beside)))
     return Advice(
         archives=gathered.archives,
         plan=plan,
         depth=asked.depth,
         removable=removable,
-        command=_command(gathered.archives, plan.oldest_segment) if plan.cleanup else None,
+        is_sure=sure,
+        command=_command(gathered.archives, plan) if sure else None,
         up_to=up_to,
         deleted=tuple(files_of(archive, sorted(goes))) if up_to else (),
         costs=tuple(costs),
@@ -120,9 +123,15 @@ def _segment_at(
     return coverage.segments[0].segment
 
 
-def _command(archives: Sequence[ArchiveFacts], oldest: str | None) -> str | None:
+def _is_sure(gathered: Gathered, plan: Plan) -> bool:
+    """Whether every backup was read: one that was not may need older WAL than all others."""
+    unread = gathered.backups.unreadable if gathered.backups else {}
+    return not unread and not any(need.parent_missing for need in plan.needs)
+
+
+def _command(archives: Sequence[ArchiveFacts], plan: Plan) -> str | None:
     """pg_archivecleanup looks into one flat directory, and knows one suffix."""
-    if len(archives) != 1 or oldest is None:
+    if len(archives) != 1 or not plan.cleanup:
         return None
     (archive,) = archives
     root = Path(archive.url)
@@ -135,7 +144,7 @@ def _command(archives: Sequence[ArchiveFacts], oldest: str | None) -> str | None
         return None
     (suffix,) = suffixes
     option = f" -x {suffix}" if suffix else ""
-    return f"pg_archivecleanup -n{option} {shlex.quote(str(root.absolute()))} {oldest}"
+    return f"pg_archivecleanup -n{option} {shlex.quote(str(root.absolute()))} {plan.oldest_segment}"
 
 
 def _notes(gathered: Gathered, plan: Plan) -> list[str]:
@@ -158,9 +167,8 @@ def _verdict(gathered: Gathered, plan: Plan, costs: Sequence[Cost]) -> Verdict:
     """Critical when a backup would die of the deletion; a backup that cannot be read is unknown."""
     if any(cost.dies for cost in costs):
         return Verdict.CRITICAL
-    unread = gathered.backups.unreadable if gathered.backups else {}
-    if unread or any(need.parent_missing for need in plan.needs):
-        return Verdict.UNKNOWN
-    if any(cost.before is None or cost.after is None for cost in costs):
+    if not _is_sure(gathered, plan) or any(
+        cost.before is None or cost.after is None for cost in costs
+    ):
         return Verdict.UNKNOWN
     return Verdict.WARNING if any(cost.shrinks for cost in costs) else Verdict.OK

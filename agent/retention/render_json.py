@@ -20,6 +20,18 @@ def render_json(advice: Advice) -> str:
     return json.dumps(document(advice), indent=1, ensure_ascii=False)
 
 
+def render_failure(message: str, depth: str) -> str:
+    """The document of advice that could not be given."""
+    none = {"files": [], "bytes": 0}
+    nothing: dict[str, Any] = {
+        "schema": SCHEMA, "verdict": "unknown", "depth": depth, "archives": [],
+        "oldest_segment": None, "backups": [],
+        "not_needed": {**none, "first": None, "last": None, "beside": [], "histories": []},
+        "command": None, "deletion": {"up_to": None, **none, "backups": []}, "notes": [message],
+    }  # fmt: skip
+    return json.dumps(nothing, indent=1, ensure_ascii=False)
+
+
 def document(advice: Advice) -> dict[str, Any]:
     plan = advice.plan
     return {

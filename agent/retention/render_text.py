@@ -72,7 +72,9 @@ def _not_needed(advice: Advice) -> Iterator[str]:
         more = f" and {len(plan.beside) - _MAX_NAMED} more" if len(plan.beside) > _MAX_NAMED else ""
         yield f"and on timelines that no backup kept can reach: {names}{more}"
     yield f"together {_sum(advice.removable)}"
-    if advice.command:
+    if not advice.is_sure:
+        yield "delete none of them: see the notes above"
+    elif advice.command:
         yield "this lists the former (-n: it deletes nothing; without it, it deletes them):"
         yield f"  {advice.command}"
     else:

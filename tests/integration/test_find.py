@@ -125,6 +125,27 @@ def test_transactions_are_those_of_pg_waldump(story: DropStory) -> None:
     assert points == [_lsn(line["lsn"]) for line in listed]
 
 
+def test_every_file_that_a_commit_removes_is_told(story: DropStory) -> None:
+    theirs: dict[str, set[str]] = {}
+    for line in waldump(story, "-r", "Transaction"):
+        removed = re.search(r"; rels:((?: [\w/]+)+)", line["desc"])
+        if removed and line["desc"].startswith("COMMIT"):
+            paths = [path.split("/") for path in removed[1].split()]
+            theirs[_lsn(line["lsn"])] = {"/".join(path[-2:]) for path in paths}
+    for backup in (True, False):
+        told = {
+            each["lsn"]: {f"{r['database_oid']}/{r['filenode']}" for r in each["relations"]}
+            for each in find(story, *_ALL, backup=backup)["happenings"]
+        }
+        begun = min(told, key=parse_lsn)  # with a backup the story begins where that does
+        expected = {lsn: f for lsn, f in theirs.items() if parse_lsn(lsn) >= parse_lsn(begun)}
+        assert (
+            len(expected) >= len(story.deeds) - 3
+        )  # a view has no file, nor has a partitioned table
+        for lsn, files in expected.items():
+            assert files <= told[lsn], lsn
+
+
 def test_records_and_bytes_are_those_of_pg_waldump(story: DropStory) -> None:
     records: dict[int, int] = defaultdict(int)
     sizes: dict[int, int] = defaultdict(int)
@@ -292,7 +313,7 @@ def test_a_running_server_names_what_the_wal_does_not(
     bases = [each["relations"][0]["database"] for each in (alone, asked)]
     assert bases == [None, "postgres"], "no record tells how the database is called"
     checked = pitr_check(*words, "--dsn", "host=/nowhere")
-    assert (checked.status, checked.out) == (3, "")
+    assert (checked.status, document(checked)["verdict"]) == (3, "unknown")
     assert checked.err.startswith("pitr-check find: --dsn: the server cannot be asked")
 
 
@@ -438,3 +459,10 @@ def test_what_is_typed_wrong_ends_with_one_line(
     assert (checked.status, checked.out) == (status, "")
     (line,) = checked.err.splitlines()
     assert expected in line
+
+
+def test_programs_get_their_document_even_when_nothing_can_be_read() -> None:
+    checked = pitr_check("find", "--archive", "/nowhere", "--format", "json")
+    found = document(checked)
+    assert (checked.status, found["verdict"], found["timeline"]) == (3, "unknown", None)
+    assert found["notes"] == ["/nowhere: there is no such directory"]

@@ -319,6 +319,22 @@ def test_a_list_holds_paths_alone(kept: Kept) -> None:
     assert all(Path(line).exists() for line in checked.out.split())
 
 
+def test_a_backup_that_cannot_be_read_forbids_any_deletion(kept: Kept, tmp_path: Path) -> None:
+    shutil.copytree(kept.backups / "three", tmp_path / "three")
+    shutil.copytree(kept.backups / "two", tmp_path / "two")  # incremental, without its full one
+    words = ("retention", "--archive", kept.archive, "--backups", tmp_path, "--depth", "names")
+    found = json.loads(pitr_check(*words, "--format", "json").out)
+    assert (found["verdict"], found["command"]) == ("unknown", None)
+    assert any("a backup that it is built on was not found" in note for note in found["notes"])
+    shutil.rmtree(tmp_path / "two")
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "PG_VERSION").write_text("18\n")
+    listed = pitr_check(*words, "--format", "list")
+    assert (listed.status, listed.out) == (3, "")
+    assert "no list" in listed.err
+    assert "delete none of them" in pitr_check(*words).out
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
@@ -337,3 +353,12 @@ def test_what_is_typed_wrong_ends_with_one_line(
     assert (checked.status, checked.out) == (status, "")
     (line,) = checked.err.splitlines()
     assert expected in line
+
+
+def test_programs_get_their_document_even_when_nothing_can_be_read() -> None:
+    words = ("retention", "--archive", "/nowhere", "--backups", "/nowhere", "--format", "json")
+    checked = pitr_check(*words)
+    found = json.loads(checked.out)
+    jsonschema.validate(found, SCHEMA)
+    assert (checked.status, found["verdict"]) == (3, "unknown")
+    assert found["notes"] == ["/nowhere: there is no such directory"]
