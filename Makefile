@@ -10,7 +10,7 @@ RESTORES ?= 12
 comma    := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo rules test truth npm-servers bench lint format clean
+.PHONY: help env demo docs rules test pictures truth npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -46,12 +46,21 @@ bench: $(VENV)/.test ## what reading WAL, logs and archives costs, beside pg_wal
 	$(BIN)/python -m tests.bench.bench_wal $(ARGS)
 	$(BIN)/python -m tests.bench.bench_log
 	$(BIN)/python -m tests.bench.bench_check
+	$(BIN)/python -m tests.bench.bench_drill
+	$(BIN)/python -m tests.bench.bench_ledger
+	$(BIN)/python -m tests.bench.bench_find
+
+pictures: $(VENV)/.test ## draw the screens of pitr-watch over real restores again: docs/pictures
+	$(BIN)/python -m tests.pictures
 
 truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR=13,17 SEEDS=1,2 RESTORES=40
 	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))
 	TRUTH_MAJORS=$(MAJOR) TRUTH_SEEDS=$(SEEDS) TRUTH_RESTORES=$(RESTORES) \
 	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
 	  tests/integration/test_recovery_*.py $(ARGS)
+
+docs: env ## write the pages on findings, alerts and metrics from the catalogue
+	$(BIN)/pitr-agent docs docs
 
 lint: $(VENV)/.test ## formatting, lint, types and the import contract
 	$(BIN)/ruff format --check .

@@ -55,9 +55,11 @@ class LogTail:
 
     @property
     def unreadable(self) -> bool:
-        """There are lines, and not one of them is a server's or a child command's."""
+        """Nothing in it is a server's or a child command's, or its prefix was misunderstood."""
         counts = self.stream.counts
-        return counts.lines > 0 and counts.records == 0 and counts.foreign == 0
+        if counts.doubted > counts.recovery:
+            return True  # a whole recovery that looks like a client's
+        return counts.lines > 0 and counts.records == 0 and counts.unparsed >= counts.foreign
 
     def read_new(self) -> list[StreamItem]:
         """Give what was logged since the last call. Reads READ_BYTES at most."""

@@ -44,6 +44,7 @@ from rules.findings import Finding, Verdict, verdict_of
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
+from rules.restore_points import walk_facts
 from rules.timelines import TimelineTree
 from rules.wal_events import collect_events
 
@@ -311,7 +312,8 @@ class WatchedCluster:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
         if depth == "records":
             scans = {name: scanned.scan for name, scanned in readings.scans.items()}
-            self.facts[WalEventsFacts] = collect_events(scans, tree, size)
+            walked = walk_facts(scans, tree, size)
+            self.facts[WalEventsFacts] = collect_events(walked, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
             # Worked out, not read: it may take as long as there is until the next scan.

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+PAGE_BYTES: Final = 8192  # BLCKSZ, as nearly every server is built
 PAGE_HEADER_BYTES: Final = 24
 TUPLE_HEADER_BYTES: Final = 23  # SizeofHeapTupleHeader
 _ITEM_NORMAL: Final = 1
@@ -42,7 +43,7 @@ def _fits(begin: int, length: int, page_bytes: int) -> bool:
     )
 
 
-def read_relation(data: bytes, page_bytes: int = 8192) -> Iterator[tuple[int, HeapTuple]]:
+def read_relation(data: bytes, page_bytes: int = PAGE_BYTES) -> Iterator[tuple[int, HeapTuple]]:
     """The tuples of a whole file of a heap, each with the number of its page."""
     view = memoryview(data)
     for number in range(len(data) // page_bytes):

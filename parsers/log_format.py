@@ -34,6 +34,9 @@ class LogRecord:
     backend_type: str | None = None
     session: bool | None = None  # a client's; None: the format does not tell
     ambiguous: bool = False  # the line can be read as a client's too
+    user: str | None = None  # of the session; None: the format does not tell, or there is none
+    database: str | None = None
+    xid: int | None = None  # of the transaction that is open; 0: none has a number
     detail: str | None = None
     hint: str | None = None
     context: str | None = None
@@ -82,6 +85,7 @@ class StderrReader:
     def __init__(self, prefix: Prefix, languages: Iterable[Language] = (ENGLISH,)) -> None:
         self.prefix = prefix
         self.begun = 0
+        self._tabbed = (prefix.text or "").startswith("\t")
         self._draft: dict[str, Any] | None = None
         self._part = "message"
         self.use(languages)
@@ -99,10 +103,12 @@ class StderrReader:
         self._foreign = re.compile(self.prefix.background + _UNKNOWN_LABEL + rest, re.DOTALL)
 
     def read(self, line: str) -> Iterator[LogItem]:
-        if line.startswith("\t"):
+        groups = None
+        if not line.startswith("\t") or self._tabbed:
+            groups = self._match(line)
+        if groups is None and line.startswith("\t"):
             yield from self._continue(line, line[1:])
             return
-        groups = self._match(line)
         if groups is None:
             yield from self.close()
             yield ForeignLine(text=line)
@@ -162,6 +168,7 @@ class StderrReader:
             groups["ambiguous"] = bool(
                 background and session and session.start("rest") != background.start("rest")
             )
+        groups["ambiguous"] = groups.get("ambiguous", False) or self._tabbed
         return groups
 
     def _begin(self, groups: Mapping[str, Any]) -> dict[str, Any]:
@@ -177,6 +184,9 @@ class StderrReader:
             "backend_type": (groups.get("backend_type") or "").strip() or None,
             "session": groups.get("session"),
             "ambiguous": groups.get("ambiguous", False),
+            "user": groups.get("user") or None,
+            "database": groups.get("database") or None,
+            "xid": _number(groups.get("xid")),
         }
 
     def _open_part(self, groups: Mapping[str, Any], line: str) -> Iterator[LogItem]:
@@ -193,6 +203,10 @@ class StderrReader:
         draft = self._draft
         if draft is not None and self._part in _KEPT_PARTS and len(draft[self._part]) < _MAX_PART:
             draft[self._part] += text
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None
 
 
 def _pid(groups: Mapping[str, Any]) -> int | None:
@@ -273,6 +287,9 @@ class CsvReader:
             pid=int(row[3]) if row[3].isdigit() else None,
             backend_type=backend_type or None,
             session=bool(row[1] or row[4]),
+            user=row[1] or None,
+            database=row[2] or None,
+            xid=_number(row[10]),
             detail=row[14] or None,
             hint=row[15] or None,
             context=row[18] or None,
@@ -326,6 +343,9 @@ def _json_record(value: Mapping[str, Any]) -> LogRecord:
         pid=int(pid) if pid and pid.isdigit() else None,
         backend_type=text("backend_type"),
         session=bool(text("user", "user_name", "remote_host", "connection_from")),
+        user=text("user", "user_name"),
+        database=text("dbname", "database_name"),
+        xid=_number(text("txid", "transaction_id") or "0"),
         detail=text("detail"),
         hint=text("hint"),
         context=text("context"),

@@ -24,7 +24,10 @@ FIRST_WORDS: Final = frozenset({
     "was_shut_down", "was_shut_down_in_recovery", "shutdown_interrupted", "interrupted",
     "interrupted_in_crash_recovery", "interrupted_in_archive_recovery",
 })  # fmt: skip
-_CLIENT_TYPES: Final = frozenset({"client backend", "walsender", "standalone backend"})
+_CLIENT_TYPES: Final = frozenset({
+    "client backend", "dead-end client backend", "not initialized", "walsender",
+    "standalone backend",
+})  # fmt: skip
 _REMEMBERED: Final = 4096  # pids of sessions
 
 

@@ -26,8 +26,8 @@ class Escape(NamedTuple):
 _VALUE: Final = r".*?"
 ESCAPES: Final = {
     "a": Escape(_VALUE, "", "application_name"),
-    "u": Escape(_VALUE, ""),  # user name, or [unknown]
-    "d": Escape(_VALUE, ""),  # database name, or [unknown]
+    "u": Escape(_VALUE, "", "user"),  # or [unknown]
+    "d": Escape(_VALUE, "", "database"),  # or [unknown]
     "r": Escape(_VALUE, ""),  # remote host and port: 10.0.0.1(5432), [local]
     "h": Escape(_VALUE, ""),  # remote host
     "L": Escape(_VALUE, r"\[none\]"),  # 18: local address
@@ -43,7 +43,7 @@ ESCAPES: Final = {
     "l": Escape(r"\d+", r"\d+"),  # number of the line within its process
     "s": Escape(rf"{_STAMP} {_TZ}", rf"{_STAMP} {_TZ}"),  # start of the process
     "v": Escape(r"(?:-?\d+/\d+)?", r"(?:-?\d+/\d+)?"),  # virtual transaction
-    "x": Escape(r"\d+", r"\d+"),  # transaction, or 0
+    "x": Escape(r"\d+", r"\d+", "xid"),  # or 0: none yet, or no more
     "Q": Escape(r"-?\d+", r"-?\d+"),  # query id, or 0
 }
 _ESCAPE: Final = re.compile(r"%(-?\d*)(.)", re.DOTALL)
@@ -138,6 +138,7 @@ BACKEND_TYPES: Final = (
     "walreceiver", "walsummarizer", "walsender", "autovacuum launcher", "autovacuum worker",
     "logical replication launcher", "logical replication worker", "logger", "client backend",
     "parallel worker", "io worker", "slotsync worker", "standalone backend",
+    "dead-end client backend", "not initialized",
 )  # fmt: skip
 # Recognisable values, the first that fits wins; each is looked for once.
 _TOKENS: Final = (
@@ -145,14 +146,21 @@ _TOKENS: Final = (
     ("epoch", r"\b\d{10}\.\d{3}\b"),
     ("session_id", r"\b[0-9a-f]{8}\.[0-9a-f]{1,8}\b"),
     ("backend_type", r"\b(?:" + "|".join(BACKEND_TYPES) + r")\b"),
-    ("pid", r"(?<=\[)\d+(?=[\]-])|(?<=\()\d+(?=\))|(?<![\w.:/=-])\d+(?![\w.:/-])|(?<=pid=)\d+"),
+    (
+        "pid",
+        r"(?<=\[)\d+(?=[\]-])|(?<=\()\d+(?=\))|(?<=pid=)\d+"
+        r"|(?<![\w.:/=-])[1-9]\d*(?![\w./-]|:\S)",
+    ),
 )
+# An extension's workers have types of their own.
+_ANY_BACKEND_TYPE: Final = dict(_TOKENS)["backend_type"] + r"|\b[a-z][\w./-]*(?: [\w./-]+)*"
 _TOKEN: Final = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _TOKENS))
 _WORD: Final = re.compile(r"\w[\w.]*(?![\w.]*=)")
 
 
 def infer_prefix(head: str) -> Prefix:
     """Make a lenient prefix from the text before the label of a line of the server's own."""
+    unwanted = _not_pids(head)
     pattern: list[str] = []
     start: list[str] = []
     gaps: list[str] = []
@@ -160,11 +168,11 @@ def infer_prefix(head: str) -> Prefix:
     position = 0
     for match in _TOKEN.finditer(head):
         name = match.lastgroup
-        if name is None or name in seen:
+        if name is None or name in seen or (name == "pid" and match[0] in unwanted):
             continue
         seen.add(name)
         gaps.append(head[position : match.start()])
-        value = dict(_TOKENS)[name]
+        value = _ANY_BACKEND_TYPE if name == "backend_type" else dict(_TOKENS)[name]
         start += [re.escape(gaps[-1]), _CHEAP_STAMP if name == "stamp" else value]
         pattern.append(f"(?P<gap{len(gaps)}>.*?)(?P<{name}>{value})")
         position = match.end()
@@ -178,6 +186,18 @@ def infer_prefix(head: str) -> Prefix:
         start="" if words or "backend_type" in seen else "".join(start),
         words=words,
     )
+
+
+def _not_pids(head: str) -> frozenset[str]:
+    """Numbers that stand alone and are another thing than the pid, as far as one line tells.
+
+    A session id holds the pid. The line counter of a process begins with 1.
+    """
+    numbers = frozenset(match["pid"] for match in _TOKEN.finditer(head) if match["pid"])
+    session_id = next((m["session_id"] for m in _TOKEN.finditer(head) if m["session_id"]), None)
+    if session_id is not None:
+        return numbers - {str(int(session_id.partition(".")[2], 16))}
+    return numbers & {"1"} if not re.search(r"[\[(=]1\b", head) else frozenset()
 
 
 def session_words(prefix: Prefix, groups: dict[str, str | None]) -> bool:

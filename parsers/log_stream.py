@@ -40,7 +40,7 @@ from parsers.log_prefix import infer_prefix, parse_prefix
 from parsers.log_syslog import SyslogReader, read_envelope
 from parsers.log_time import Zone, parse_log_time
 from parsers.message_catalogue import Fields, Language
-from parsers.messages.message import CONTEXT, DETAIL, PRIMARY, Message
+from parsers.messages.message import CONTEXT, DETAIL, PRIMARY, STARTUP, Message
 from parsers.recovery_events import (
     LANGUAGE_UNREADABLE,
     TIME_ZONE_AMBIGUOUS,
@@ -68,6 +68,8 @@ class Counts:
     records: int = 0  # records that were read, whatever they say
     foreign: int = 0  # lines of other programs that were understood
     unparsed: int = 0
+    recovery: int = 0  # records of the startup process that became events
+    doubted: int = 0  # records that sound like its own, under a detected prefix like a client's
 
 
 class LogStream:
@@ -288,6 +290,8 @@ class LogStream:
         self._understood = True
         message, fields = found
         accepted = self._roles.accepts(message, record, self._is_redo_context(record.context))
+        if message.process == STARTUP:
+            self._count(record, accepted=accepted is not False)
         if accepted is False:
             return
         self._roles.learn(message, record)
@@ -295,6 +299,12 @@ class LogStream:
         if at is None and record.stamp is not None:
             yield from self._complain_of_zone(record.stamp)
         yield self._event(message, fields, record, at, proven=accepted is True)
+
+    def _count(self, record: LogRecord, *, accepted: bool) -> None:
+        if accepted:
+            self.counts.recovery += 1
+        elif record.statement is None and record.context is None and self._prefix is None:
+            self.counts.doubted += 1
 
     def _event(
         self,

@@ -19,6 +19,7 @@ MAX_SEGMENT_SIZE: Final = 1 << 30  # bytes: initdb --wal-segsize=1024
 
 # Suffixes that archive commands add, each naming its codec.
 COMPRESSION_SUFFIXES: Final = (".gz", ".bz2", ".xz", ".lz4", ".zst", ".lzma", ".br")
+PARTIAL_SUFFIX: Final = ".partial"  # of the server's own: an unfinished segment
 # Suffixes of encrypted files: the name can be looked at, the content cannot.
 ENCRYPTION_SUFFIXES: Final = (".gpg", ".age", ".enc", ".aes", ".pgp")
 

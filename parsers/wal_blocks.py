@@ -13,6 +13,7 @@ import sys
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.heap_page import PAGE_BYTES
 from parsers.wal_facts import Relation
 from parsers.wal_record import RECORD_HEADER_BYTES
 
@@ -53,7 +54,7 @@ class _Head(NamedTuple):
     image: Image | None  # without its content
 
 
-def read_blocks(record: bytes, major: int, page_bytes: int = 8192) -> list[Block]:
+def read_blocks(record: bytes, major: int, page_bytes: int = PAGE_BYTES) -> list[Block]:
     """The block references of a whole record. Raises ParseError if they contradict its length."""
     try:
         heads, at = _read_heads(record, major, page_bytes)
@@ -125,7 +126,7 @@ def _skip_rest(record: bytes, at: int, payload: int) -> int:
     return at
 
 
-def restore_page(image: Image, page_bytes: int = 8192) -> bytes:
+def restore_page(image: Image, page_bytes: int = PAGE_BYTES) -> bytes:
     """The page as it was after the record. Raises ParseError for what cannot be decompressed."""
     if image.method == _PGLZ:
         content = unpack_pglz(image.content, page_bytes - image.hole_bytes)

@@ -17,6 +17,7 @@ from typing import Final
 from rules.check import Check, Judgement
 from rules.evidence import ElsewhereFacts
 from rules.findings import Finding, Severity
+from rules.restore_trial import TrialFacts
 from rules.target import TargetFacts
 
 # How long an alert that is over is still shown, and sent again to whoever did not take it.
@@ -59,7 +60,7 @@ def alert_name(check_id: str) -> str:
 
 def can_alert(check: Check) -> bool:
     """Whether a watching agent ever raises it: not what answers a question that a person asked."""
-    asked = {TargetFacts, ElsewhereFacts}
+    asked = {TargetFacts, ElsewhereFacts, TrialFacts}
     return check.severity is not Severity.INFO and not asked & set(check.needs.values())
 
 

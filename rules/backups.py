@@ -121,6 +121,8 @@ def backup_state(
     """Judge one backup by names: a bad file is proof, and so is an increment without its chain."""
     if backup.bad_files or backup.label.incremental_from_lsn is not None:
         return BackupState.NOT_RESTORABLE
+    if backup.unlabelled is not None:
+        return BackupState.UNKNOWN
     size = backup.segment_size_bytes or (sequence.segment_size_bytes if sequence else None)
     missing = missing_segments(backup, archive, size) if size else None
     if missing is None:

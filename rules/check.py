@@ -8,6 +8,8 @@ parameters say by their types which facts it needs; `X | None` marks a fact that
 
     Why it matters
         …
+    How to look (of a check that alerts)
+        …
     What to do
         …
 """
@@ -51,6 +53,7 @@ class Check:
     function: Callable[..., Iterator[Found]]
     title: str
     why: str
+    look: str  # how to find out more; empty for what only pitr-check finds
     remedy: str
 
     def run(self, evidence: Evidence) -> list[Finding]:
@@ -89,7 +92,7 @@ def check(
     def make(function: Callable[..., Iterator[Found]]) -> Check:
         needs, wants = _facts_asked_for(function)
         page = inspect.getdoc(inspect.getmodule(function)) or ""
-        title, why, remedy = _read_page(page)
+        title, why, look, remedy = _read_page(page)
         return Check(
             id=function.__name__,
             severity=severity,
@@ -99,6 +102,7 @@ def check(
             function=function,
             title=title,
             why=why,
+            look=look,
             remedy=remedy,
         )
 
@@ -120,10 +124,11 @@ def _facts_asked_for(
     return needs, wants
 
 
-def _read_page(page: str) -> tuple[str, str, str]:
-    title, _, rest = page.partition("Why it matters")
-    why, _, remedy = rest.partition("What to do")
-    return title.strip(), _unwrap(why), _unwrap(remedy)
+def _read_page(page: str) -> tuple[str, str, str, str]:
+    title, _, rest = page.partition("Why it matters\n")
+    rest, _, remedy = rest.partition("What to do\n")
+    why, _, look = rest.partition("How to look\n")
+    return title.strip(), _unwrap(why), _unwrap(look), _unwrap(remedy)
 
 
 def _unwrap(text: str) -> str:

@@ -46,20 +46,21 @@ _STRTOUL: Final = re.compile(r"\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 def timeline_meant(text: str) -> str | int | None:
     """What recovery_target_timeline means to PostgreSQL 13 to 18; None: it is refused.
 
-    Follows check_recovery_target_timeline: strtoul with base 0, and what follows is ignored.
+    Follows check_recovery_target_timeline: strtoul with base 0, and what follows is ignored. Where
+    there is no number at all that is 0, a timeline that never exists.
 
     >>> [timeline_meant(text) for text in ("latest", "26", "0000001A", "0x1A", "010", "next")]
-    ['latest', 26, 1, 26, 8, None]
+    ['latest', 26, 1, 26, 8, 0]
     """
     if text in ("latest", "current"):
         return text
     match = _STRTOUL.match(text)
-    if match is None:
-        return None
-    digits = match[1]
+    digits = match[1] if match else "0"
     if digits[:2] in ("0x", "0X"):
-        return int(digits, 16)
-    return int(digits, 8) if digits.startswith("0") else int(digits)
+        meant = int(digits, 16)
+    else:
+        meant = int(digits, 8) if digits.startswith("0") else int(digits)
+    return meant if meant < 1 << 64 else None
 
 
 def settings_of_files(

@@ -6,23 +6,21 @@ early there, whether boundaries join, and whose cluster the segments belong to.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 
 from parsers.segment import segment_name, segment_of
 from parsers.wal_damage import Damage, DamageKind
 from parsers.wal_scan import SegmentScan, judge_end
 from parsers.wal_stitch import stitch_run
 from rules.facts import DamagedSegment
+from rules.scans import Scans, count_systems, joined_in, units_of
 from rules.sequence import number_segments
 from rules.timelines import TimelineTree
 
-Scans = Mapping[str, SegmentScan]
 
-
-def system_identifier_of(scans: Iterable[SegmentScan]) -> int | None:
+def system_identifier_of(scans: Scans) -> int | None:
     """The cluster that most of the segments say they belong to; None when none says."""
-    said = Counter(scan.header.system_identifier for scan in scans if scan.header)
+    said = count_systems(scans)
     return said.most_common(1)[0][0] if said else None
 
 
@@ -39,20 +37,33 @@ def judge_scans(
     `system_identifier` is the cluster's own, from its control file or a backup; None lets the
     majority of the segments decide.
     """
-    expected = system_identifier or system_identifier_of(scans.values())
-    alone = {
-        name: damage_alone(name, scan, expected, may_end_early) for name, scan in scans.items()
-    }
-    damages = {name: damage for name, damage in alone.items() if damage is not None}
-    sound = {name: scan for name, scan in scans.items() if name not in damages}
+    expected = system_identifier or system_identifier_of(scans)
+    damages = _damages_alone(scans, expected, may_end_early)
+    sound = scans.keys() - damages.keys()
     for run in runs_of(sound, tree, segment_size_bytes):
-        for damage in _boundary_damages([sound[name] for name in run]):
+        for damage in _boundary_damages([unit.scan for unit in units_of(run, scans)]):
             name = _holder(run, damage, segment_size_bytes)
             damages.setdefault(name, damage)
     return tuple(
         DamagedSegment(segment=name, kind=d.kind.value, lsn=d.lsn, detail=d.detail)
         for name, d in sorted(damages.items())
     )
+
+
+def _damages_alone(
+    scans: Scans, expected: int | None, may_end_early: Container[str]
+) -> dict[str, Damage]:
+    """What is wrong with each segment by itself. Nothing is, in a stretch that was joined."""
+    whole: set[str] = set()
+    for unit in joined_in(scans).values():
+        if _foreign(unit.whole.scan, expected) is None:
+            whole.update(unit.names)
+    found = (
+        (name, damage_alone(name, scans[name], expected, may_end_early))
+        for name in scans
+        if name not in whole
+    )
+    return {name: damage for name, damage in found if damage is not None}
 
 
 def damage_alone(
@@ -80,9 +91,9 @@ def left_segments(tree: TimelineTree, size: int) -> set[str]:
     }
 
 
-def runs_of(scans: Scans, tree: TimelineTree, size: int) -> Iterator[list[str]]:
+def runs_of(names: Collection[str], tree: TimelineTree, size: int) -> Iterator[list[str]]:
     """Names of segments that follow each other; a timeline's first follows its parent's last."""
-    for timeline, numbers in number_segments(scans, size).items():
+    for timeline, numbers in number_segments(names, size).items():
         run: list[str] = []
         for number in sorted(numbers):
             name = segment_name(timeline, number, size)
@@ -90,21 +101,21 @@ def runs_of(scans: Scans, tree: TimelineTree, size: int) -> Iterator[list[str]]:
                 yield run
                 run = []
             if not run:
-                run = _parents_last(timeline, number, scans, tree, size)
+                run = _parents_last(timeline, number, names, tree, size)
             run.append(name)
         if run:
             yield run
 
 
 def _parents_last(
-    timeline: int, number: int, scans: Scans, tree: TimelineTree, size: int
+    timeline: int, number: int, names: Collection[str], tree: TimelineTree, size: int
 ) -> list[str]:
     """The parent's segment before a timeline's first one, if both are here."""
     node = tree.timelines.get(timeline)
     if node is None or node.parent is None or node.switch_lsn is None:
         return []
     before = segment_name(node.parent, number - 1, size)
-    return [before] if number == segment_of(node.switch_lsn, size) and before in scans else []
+    return [before] if number == segment_of(node.switch_lsn, size) and before in names else []
 
 
 def _boundary_damages(scans: Sequence[SegmentScan]) -> Iterator[Damage]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from parsers.wal_facts import ParameterChange
-from rules.facts import Objectives
+from rules.facts import DamagedSegment, Objectives
 from rules.sequence import Gap
 from rules.windows import Window
 
@@ -70,6 +70,19 @@ class Gain:
     timeline: int
     from_lsn: int | None  # where the window would end without it; None: there would be none
     to_lsn: int
+    from_time: datetime | None = None  # of the last commit then; None: not known, or there is none
+    to_time: datetime | None = None
+    commits: int | None = None  # that it adds; None where records were not read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyStep:
+    """One file to copy into the archive."""
+
+    directory: str  # where it lies, or the tar that it is a member of
+    stored: str  # its name there: of an unfinished segment with .partial
+    name: str  # the name that recovery asks for
+    replaces: bool  # the archive has a file of that name, which cannot be used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +92,9 @@ class ElsewhereFacts:
     urls: tuple[str, ...]
     segments: tuple[str, ...]  # that no archive has
     gains: tuple[Gain, ...]
+    copies: tuple[CopyStep, ...] = ()  # what the gains need
+    recycled: tuple[str, ...] = ()  # future names, older content: not to be copied
+    destination: str | None = None  # the archive to copy to; None: none was named
 
 
 class Place(NamedTuple):
@@ -94,6 +110,22 @@ class PlacesFacts:
     """Every place of a transaction or restore point that recovery would not come by."""
 
     places: tuple[Place, ...]
+    near: tuple[str, ...] = ()  # restore points with a name much like the one that is nowhere
+
+
+class CarriedDamage(NamedTuple):
+    """A damaged segment in a backup's own pg_wal."""
+
+    backup: str
+    damage: DamagedSegment
+    archived: bool  # the archive has a segment of that name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarriedWalFacts:
+    """What is wrong with the WAL that the backups bring along."""
+
+    damaged: tuple[CarriedDamage, ...]
 
 
 class TimelineBegin(NamedTuple):

@@ -176,6 +176,7 @@ class ArchiveFacts:
     copies: Mapping[str, tuple[ArchivedFile, ...]]  # further files of the same segment
     other_count: int  # files that PostgreSQL would not have archived under their name
     disputed_histories: frozenset[int] = frozenset()  # of which several archives hold another
+    recycled: tuple[str, ...] = ()  # of a pg_wal: names of segments that hold others, or nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +220,15 @@ class ScanFacts:
     copies: tuple[SegmentCopy, ...] = ()
     changed: tuple[ChangedFile, ...] = ()  # against what a ledger remembers of them
     read_at: Mapping[str, datetime] = field(default_factory=dict)  # segment -> when
+    growing: frozenset[str] = frozenset()  # unread, because they may still be written to
+
+    @property
+    def arriving(self) -> frozenset[str]:
+        """Those of `growing` that are the newest of their timeline."""
+        newest: dict[str, str] = {}
+        for name in (*self.read, *self.unread):
+            newest[name[:8]] = max(name, newest.get(name[:8], ""))
+        return self.growing & frozenset(newest.values())
 
 
 class WalNeed(NamedTuple):
@@ -238,12 +248,19 @@ class BackupTablespace(NamedTuple):
     filled: bool = False  # pg_tblspc has a directory with files in the place of the link
 
 
+class Unlabelled(NamedTuple):
+    """What is known of a backup that has no backup_label."""
+
+    started: bool  # a server renamed it to backup_label.old: it was started from this copy
+    cold: bool  # the server was shut down when it was copied, and none is needed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupFacts:
     """One base backup, as far as its own files tell."""
 
     url: str
-    label: BackupLabel
+    label: BackupLabel  # of an unlabelled one: what pg_control says instead
     stop_lsn: int | None  # from the manifest or the archive's .backup; None: neither told
     stop_timeline: int | None
     needs: tuple[WalNeed, ...]  # from the manifest, oldest first; empty: it did not tell
@@ -260,6 +277,7 @@ class BackupFacts:
     manifest_error: str | None  # why it cannot be used; "": there is none; None: it is good
     depth: str  # label, files or checksums: how far it was looked at
     tablespaces: tuple[BackupTablespace, ...] = ()
+    unlabelled: Unlabelled | None = None  # None: it has its backup_label
     settings: SettingsFacts | None = None  # of its configuration files; None: not read
     unlogged_count: int | None = None  # its unlogged relations: lost by a restore; None: not known
 

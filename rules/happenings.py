@@ -5,7 +5,7 @@ Commits and aborts stay columns until they are chosen: a busy archive has millio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
@@ -22,15 +22,11 @@ from parsers.wal_facts import (
     Transactions,
 )
 from parsers.wal_journal import (
-    CatalogChange,
-    Journal,
-    RowChange,
     Usage,
-    crossing_journal,
-    join_usage,
 )
-from rules.catalog_rows import Action, CatalogRows, RelationEvent
+from rules.catalog_rows import Action, RelationEvent
 from rules.chronicle import Chapter
+from rules.story import Story, column
 
 Kind = Literal["commit", "abort", "restore_point"]
 _AWAY: Final = ("dropped", "truncated", "removed")
@@ -87,83 +83,6 @@ class Found:
     total: int  # that it would have been without the limit
 
 
-# -- the story -----------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Story:
-    """Chapters, what each transaction wrote, and what commits did to relations."""
-
-    chapters: list[Chapter]
-    usage: Usage
-    touched: dict[int, list[RelationEvent]] = field(default_factory=dict)  # by LSN of the commit
-    databases: dict[int, DatabaseDrop] = field(default_factory=dict)  # dropped, by xid
-    rows: CatalogRows | None = None
-
-
-def tell_story(
-    chapters: list[Chapter],
-    journals: Mapping[str, Journal],
-    rows: CatalogRows | None,
-    rows_from_lsn: int = 0,
-) -> Story:
-    """Join chapters and their journals.
-
-    `rows` are the catalogs as of `rows_from_lsn`, and are changed: they end as the path does.
-    """
-    catalogs = rows.files if rows is not None else frozenset[int]()
-    story = Story(chapters=chapters, usage=join_usage([]), rows=rows)
-    parts: list[Usage] = []
-    for chapter in chapters:
-        changes: list[CatalogChange] = []
-        if chapter.completed:
-            crossed = crossing_journal(chapter.completed, catalogs)
-            parts.append(crossed.usage)
-            changes += crossed.changes
-        journal = journals.get(chapter.segment)
-        if journal is not None:
-            parts.append(journal.usage)
-            changes += journal.changes
-        for facts in (chapter.crossing, chapter.inside):
-            drops = (event for event in facts.events if isinstance(event, DatabaseDrop))
-            story.databases.update({drop.xid: drop for drop in drops})
-        changes = [change for change in changes if change.lsn >= rows_from_lsn]
-        if rows is not None and (changes or rows.open_xids):
-            _follow(story, chapter, changes, rows)
-    story.usage = join_usage(parts)
-    return story
-
-
-def _follow(
-    story: Story, chapter: Chapter, changes: list[CatalogChange], rows: CatalogRows
-) -> None:
-    """Apply the changes up to the end of each transaction that made some, and ask what it did."""
-    xids = rows.open_xids | {each.xid for each in changes if isinstance(each, RowChange)}
-    at = 0
-    for end in (*_ends(chapter.crossing, xids), *_ends(chapter.inside, xids)):
-        while at < len(changes) and changes[at].lsn < end.lsn:
-            rows.apply(changes[at])
-            at += 1
-        events = rows.end((end.xid, *end.subxids), committed=end.kind.is_commit)
-        if events:
-            story.touched[end.lsn] = events
-    for change in changes[at:]:
-        rows.apply(change)
-
-
-def _ends(facts: Facts, xids: set[int]) -> Iterator[Transaction]:
-    """The ends of these transactions, or of those that they are part of, in order."""
-    transactions = facts.transactions
-    rows = set(np.flatnonzero(np.isin(_column(transactions.xids), list(xids))).tolist())
-    rows |= {row for row, d in transactions.details.items() if xids.intersection(d.subxids)}
-    return (transactions[row] for row in sorted(rows))
-
-
-def _column(packed: object) -> npt.NDArray[np.int64]:
-    """An array.array as a column."""
-    return np.array(packed, copy=False)
-
-
 # -- what is asked for ---------------------------------------------------------------------------
 
 
@@ -191,7 +110,7 @@ class _Candidates:
         if event is not None:
             self.times.append(np.array([getattr(event, "time_us", 0)], np.int64))
         else:
-            self.times.append(_column(facts.transactions.times_us)[rows])
+            self.times.append(column(facts.transactions.times_us)[rows])
         self.places.append((chapter, facts, rows, event))
 
     def __iter__(self) -> Iterator[_Candidate]:
@@ -229,9 +148,9 @@ def _wanted_rows(facts: Facts, story: Story, wanted: Wanted) -> npt.NDArray[np.i
     transactions = facts.transactions
     if not len(transactions):
         return np.empty(0, np.intp)
-    mask = _in_period(_column(transactions.times_us), wanted)
+    mask = _in_period(column(transactions.times_us), wanted)
     if wanted.xid is not None:
-        mask &= _column(transactions.xids) == wanted.xid
+        mask &= column(transactions.xids) == wanted.xid
         for row, details in transactions.details.items():
             mask[row] |= wanted.xid in details.subxids
     if wanted.takes_away:
@@ -245,9 +164,9 @@ def _taking_away(transactions: Transactions, facts: Facts, story: Story) -> npt.
     for row, details in transactions.details.items():
         mask[row] = bool(details.relations)
     emptied = [e.xid for e in facts.events if isinstance(e, RelationTruncate) and not e.blocks]
-    mask |= np.isin(_column(transactions.xids), [*emptied, *story.databases])
-    mask |= np.isin(_column(transactions.lsns), list(story.touched))
-    return mask & np.isin(_column(transactions.kinds), (0, 2))
+    mask |= np.isin(column(transactions.xids), [*emptied, *story.databases])
+    mask |= np.isin(column(transactions.lsns), list(story.touched))
+    return mask & np.isin(column(transactions.kinds), (0, 2))
 
 
 def _in_period(times: npt.NDArray[np.int64], wanted: Wanted) -> npt.NDArray[np.bool_]:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from rules.goal import Goal
-from rules.happenings import Happening, Story
+from rules.happenings import Happening
 from rules.outcome import Outcome
 from rules.restorable import best_restore
 from rules.restore import Restore
+from rules.story import Story
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

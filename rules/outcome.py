@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
-from parsers.wal_facts import TransactionKind, instant
+from parsers.wal_facts import Transaction, TransactionKind, instant
 from rules.restore import Location
 
 Position = Literal["before", "after", "at"]
@@ -37,7 +37,6 @@ class Cause(enum.StrEnum):
     OTHER_TIMELINE = "other_timeline"
     FORK_BEFORE_BACKUP = "fork_before_backup"
     TIMELINE_MISSING = "timeline_missing"
-    SETTINGS_LOW = "settings_low"
     WAL_MINIMAL = "wal_minimal"
     OTHER = "other"
 
@@ -141,3 +140,12 @@ class Outcome:
     paused_lsn: int | None = None  # it waits there, and dies when it is resumed
     remedy: str | None = None  # what to do, where the reason tells it; None: see the finding
     obstacle: Obstacle | None = None  # None: stopped before the WAL ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What lies behind the stop with a time before the target's, as far as there is WAL."""
+
+    count: int
+    first: Transaction
+    stop_time_us: int  # of the transaction at which recovery stops

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from parsers.wal_damage import DamageKind
 from rules.facts import BackupFacts
 from rules.goal import Goal
+from rules.left_out import find_left_out
 from rules.recovery import simulate
 from rules.restorable import RestorableWindow, best_restore, find_window
 from rules.restore import Restore
@@ -17,8 +18,15 @@ from rules.windows import Window
 
 
 def predict_windows(restore: Restore, tree: TimelineTree) -> tuple[Window, ...] | None:
-    """The windows of one backup, by timeline; None when it cannot be said whether it has any."""
+    """The windows of one backup, by timeline; None when it cannot be said whether it has any.
+
+    What is opened without a backup_label is nothing that can be relied on: no window.
+    """
     timelines = _timelines(restore, tree)
+    unlabelled = restore.backup.unlabelled
+    if unlabelled is not None and not unlabelled.cold:
+        fails = simulate(restore, Goal()).outcome == "fails"
+        return () if fails else None
     found = [find_window(restore, timeline) for timeline in timelines]
     windows = tuple(_window(window) for window in found if window is not None)
     if windows:
@@ -45,6 +53,7 @@ def _window(found: RestorableWindow) -> Window:
         to_time=found.to_time,
         commits=found.commits,
         aborts=found.aborts,
+        segments=found.segments,
     )
 
 
@@ -55,6 +64,9 @@ def predict_target(
     best = best_restore(restores, goal)
     assert best is not None, "asked only with a restore"
     restore, outcome = best
+    left_out = find_left_out(restore, goal, outcome)
+    if left_out is not None:
+        note = f"; {left_out.count} later transaction(s) with an earlier time are left out{note}"
     return TargetFacts(
         target=target,
         timeline=outcome.timeline,
@@ -64,15 +76,20 @@ def predict_target(
         reason=f"{outcome.reason}{note}",
         cause=cause_of(target.type, outcome),
         prediction=outcome,
+        left_out=left_out,
     )
 
 
 def find_restores(restores: Mapping[str, Restore], backups: Sequence[BackupFacts]) -> list[Restore]:
-    """The restores of those backups that are whole, in their order."""
-    return [
+    """The restores of those backups that are whole, in their order.
+
+    One without a label counts only where no other is.
+    """
+    whole = [
         restores[backup.url]
         for backup in backups
         if backup.url in restores
         and not backup.bad_files
         and backup.label.incremental_from_lsn is None
     ]
+    return [each for each in whole if each.backup.unlabelled is None] or whole

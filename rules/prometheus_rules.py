@@ -8,38 +8,60 @@ Follows the manual's "Alerting rules".
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from rules.alert_state import alert_name, can_alert
 from rules.check import Check
 
-# Name, expression, how long, severity, summary, description: what only somebody else can notice.
-_ABOUT_THE_AGENT = (
-    (
-        "PitrAgentAbsent",
-        "absent(pitr_build_info)",
-        300,
-        "critical",
-        "No PITR agent is scraped.",
-        "Nobody looks at the archives: what breaks now is found on the day of the restore. "
-        "Start the agent (systemctl status pitr-agent) or mend the scrape configuration.",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentAlert:
+    """What only somebody else can notice of the agent itself."""
+
+    name: str
+    expression: str
+    hold_seconds: float
+    severity: str
+    title: str
+    why: str
+    look: str
+    remedy: str
+
+
+AGENT_ALERTS: Final = (
+    AgentAlert(
+        name="PitrAgentAbsent",
+        expression="absent(pitr_build_info)",
+        hold_seconds=300,
+        severity="critical",
+        title="No PITR agent is scraped.",
+        why="Nobody looks at the archives: what breaks now is found on the day of the restore.",
+        look="Prometheus' page of targets shows the error of the scrape. On the agent's host: "
+        "systemctl status pitr-agent, and curl its /healthz.",
+        remedy="Start the agent, or mend the scrape configuration.",
     ),
-    (
-        "PitrVerdictStale",
-        "time() - pitr_verdict_timestamp_seconds > 900",
-        300,
-        "critical",
-        "The agent answers scrapes and has judged nothing for a quarter of an hour.",
-        "Its numbers are old. Read the agent's log and restart it.",
+    AgentAlert(
+        name="PitrVerdictStale",
+        expression="time() - pitr_verdict_timestamp_seconds > 900",
+        hold_seconds=300,
+        severity="critical",
+        title="The agent answers scrapes and has judged nothing for a quarter of an hour.",
+        why="Its numbers are old: what broke since is not in them.",
+        look="/healthz names the clusters that are late, the agent's log the reason "
+        "(journalctl -u pitr-agent).",
+        remedy="Restart the agent, and report what its log said.",
     ),
-    (
-        "PitrCheckBlind",
-        "min by (cluster, id) (pitr_check_known) == 0",
-        900,
-        "warning",
-        "The check {{ $labels.id }} lacks its evidence.",
-        "What it last said stands and nothing new would be noticed. pitr_collector_success tells "
-        "which source cannot be read, the agent's log why.",
+    AgentAlert(
+        name="PitrCheckBlind",
+        expression="min by (cluster, id) (pitr_check_known) == 0",
+        hold_seconds=900,
+        severity="warning",
+        title="A check lacks its evidence.",
+        why="What it last said stands, and nothing new would be noticed.",
+        look="pitr_collector_success tells which source cannot be read, the agent's log why.",
+        remedy="Mend that source: a server that does not answer, a right that is missing, a "
+        "directory that is not mounted.",
     ),
 )
 
@@ -78,15 +100,15 @@ def _of_checks(
 
 
 def _of_the_agent(runbooks_url: str, hold: Callable[[float], str]) -> Iterator[dict[str, Any]]:
-    for name, expression, patience, severity, summary, description in _ABOUT_THE_AGENT:
+    for alert in AGENT_ALERTS:
         yield {
-            "alert": name,
-            "expr": expression,
-            "for": hold(patience),
-            "labels": {"severity": severity},
+            "alert": alert.name,
+            "expr": alert.expression,
+            "for": hold(alert.hold_seconds),
+            "labels": {"severity": alert.severity},
             "annotations": {
-                "summary": summary,
-                "description": description,
-                "runbook_url": f"{runbooks_url}/{name}.md",
+                "summary": alert.title,
+                "description": f"{alert.why} {alert.remedy}",
+                "runbook_url": f"{runbooks_url}/{alert.name}.md",
             },
         }

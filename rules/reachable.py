@@ -18,6 +18,7 @@ from parsers.wal_facts import POSTGRES_EPOCH, Transactions, instant
 from rules.goal import Goal
 from rules.outcome import Cause, Obstacle, Stop
 from rules.recovery_start import Start, known_histories
+from rules.recovery_unlabelled import doubt
 from rules.replay import Piece, replay, serve
 from rules.restore import Restore
 from rules.timelines import Fork, Stretch, path_of
@@ -38,6 +39,9 @@ def judge_stop(
     restore: Restore, goal: Goal, start: Start, stop: Stop, forks: Sequence[Fork]
 ) -> Judgement:
     """Judge a stop at a target."""
+    doubted = _doubt(restore)
+    if doubted:
+        return doubted
     said = f"recovery stops {describe_stop(stop)}"
     if goal.time_us is not None:
         judged = _before_backup(restore, goal.time_us, start) or _other_branch(
@@ -52,6 +56,9 @@ def judge_stop(
 def judge_end_of_wal(restore: Restore, goal: Goal, start: Start, obstacle: Obstacle) -> Judgement:
     """Judge an opening at the end of WAL, when no target was set."""
     where = f"recovery runs to the end of WAL at {format_lsn(obstacle.lsn)}"
+    doubted = _doubt(restore)
+    if doubted:
+        return doubted
     if obstacle.newer_wal:
         said = (
             f"recovery opens at {format_lsn(obstacle.lsn)} without a word, though newer WAL exists"
@@ -61,6 +68,12 @@ def judge_end_of_wal(restore: Restore, goal: Goal, start: Start, obstacle: Obsta
         said = f"recovery opens at {format_lsn(obstacle.lsn)} without a word"
         return Judgement(False, f"{said}: {obstacle.detail}", Cause.ENDS_SHORT)
     return _other_timeline(restore, goal, start, None) or Judgement(True, where)
+
+
+def _doubt(restore: Restore) -> Judgement | None:
+    unlabelled = restore.backup.unlabelled
+    why = doubt(unlabelled) if unlabelled else None
+    return Judgement(None, why) if why else None
 
 
 def describe_stop(stop: Stop) -> str:
@@ -137,11 +150,21 @@ def _other_branch(
 ) -> Judgement | None:
     """See whether the parent of a timeline went on, at the time asked for, past the fork."""
     for fork in forks:
-        if time_us >= fork.time_us:
+        if time_us >= fork.begun_by_us:
             continue
         parent = _path_up_to(start.path, fork.parent)
         later = _first_transactions(restore, parent, fork.lsn)
-        if later is not None and min(later.times_us) <= time_us:
+        if later is None or min(later.times_us) > time_us:
+            continue
+        if time_us >= fork.time_us:
+            own = _first_transactions(restore, start.path, fork.lsn)
+            if own is None or min(own.times_us) > time_us:
+                reason = (
+                    f"timeline {fork.timeline} left timeline {fork.parent} within the second asked"
+                    " for: on which of them the cluster was then cannot be said"
+                )
+                return Judgement(None, reason)
+        else:
             reason = (
                 f"at the time asked for the cluster was on timeline {fork.parent}, past"
                 f" {format_lsn(fork.lsn)}, where timeline {fork.timeline} left it: set"

@@ -21,11 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.segment import parse_segment_name, segment_of
 from parsers.wal_damage import DamageKind
+from parsers.wal_facts import Facts, Transactions
+from parsers.wal_join import is_quiet
 from parsers.wal_locate import RecordPlace
 from rules import server_messages as messages
 from rules.goal import Goal
@@ -34,14 +37,14 @@ from rules.reachable import judge_end_of_wal, judge_stop
 from rules.recovery_hazards import Watch
 from rules.recovery_progress import Progress
 from rules.recovery_start import NoStart, Start, find_start, known_histories
-from rules.replay import UNREAD, Piece, replay
+from rules.replay import UNREAD, Leap, Piece, replay_fast
 from rules.restore import Restore, Wal
-from rules.stop_point import Found, find_stop
+from rules.scans import Joined
+from rules.stop_point import Found, find_stop, may_stop_in
 from rules.timelines import latest_timeline
 
 # wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
-_LEFT_OUT: Final = "; the clock stepped back: left out are {} transactions with an earlier time"
 _NO_PAUSE: Final = (
     "; it is promoted there, not paused: a transaction with more than 64 subtransactions was open"
     " and no hot standby is possible yet"
@@ -81,10 +84,15 @@ def _not_started(start: NoStart) -> Outcome:
 
 def _replay(restore: Restore, goal: Goal, progress: Progress, watch: Watch) -> Outcome:
     start = progress.start
-    steps = replay(restore.wal, start.path, start.begin_lsn, restore.server.major)
+    may_leap = partial(_may_leap, restore.wal, goal, progress)
+    wal, major = restore.wal, restore.server.major
+    steps = replay_fast(wal, start.path, start.begin_lsn, major, may_leap)
     for step in steps:
         if isinstance(step, Obstacle):
             return _at_end_of_wal(restore, goal, progress, watch, step)
+        if isinstance(step, Leap):
+            _leap(progress, watch, step)
+            continue
         outcome = _replay_piece(restore, goal, progress, watch, step)
         if outcome is not None:
             return _look_ahead(restore, outcome, step, steps)
@@ -113,6 +121,33 @@ def _replay_piece(
             return _stopped(restore, goal, progress, watch, found)
         progress.remember(facts)
     return None
+
+
+def _may_leap(wal: Wal, goal: Goal, progress: Progress, crossing: Facts, joined: Joined) -> bool:
+    """Tell whether a stretch is replayed whole: consistent before it, and no target in it."""
+    consistency = progress.consistency
+    if consistency is None or goal.type == "immediate" or not is_quiet(crossing):
+        return False
+    first_lsn = joined.whole.scan.facts.first_lsn
+    if first_lsn is None or first_lsn < consistency.lsn:
+        return False
+    if crossing.last_lsn is not None and find_stop(
+        goal, crossing, consistency, wal.segment_size, lambda lsn: None
+    ):
+        return False
+    return not may_stop_in(goal, joined.whole)
+
+
+def _leap(progress: Progress, watch: Watch, leap: Leap) -> None:
+    """Replay a stretch in which nothing happens that could end recovery."""
+    progress.segments += leap.joined.names
+    if leap.crossing.last_lsn is not None:
+        assert watch.first(leap.crossing, None) is None, "it is quiet"
+        progress.remember(leap.crossing)
+    inside = leap.inside
+    quiet = replace(inside, transactions=Transactions())
+    assert watch.first(quiet, None) is None, "what is joined is quiet"
+    progress.remember_all(inside, leap.joined.whole.summary)
 
 
 # -- how it ends ---------------------------------------------------------------------------------
@@ -174,8 +209,6 @@ def _stopped(
         outcome = replace(outcome, new_timeline=_new_timeline(restore, progress))
     judged = judge_stop(restore, goal, progress.start, stop, progress.forks)
     reason = judged.reason
-    if found.left_out:
-        reason += _LEFT_OUT.format(found.left_out)
     if goal.action == "pause" and ending is Ending.PROMOTED:
         reason += _NO_PAUSE
     return replace(
@@ -267,7 +300,7 @@ def _new_timeline(restore: Restore, progress: Progress) -> int:
 
 
 def _look_ahead(
-    restore: Restore, outcome: Outcome, piece: Piece, steps: Iterator[Piece | Obstacle]
+    restore: Restore, outcome: Outcome, piece: Piece, steps: Iterator[Piece | Leap | Obstacle]
 ) -> Outcome:
     """Reading ahead, 15 and later may fetch, and die of, a file that the target does not need.
 
@@ -282,7 +315,8 @@ def _look_ahead(
             break
         if isinstance(step, Obstacle):
             return replace(outcome, needs=_NO_PREFETCH) if step.fatal else outcome
-        for facts in step.stretches():
+        facts_of_step = (step.crossing, step.inside)
+        for facts in facts_of_step:
             passed_bytes += sum(count.bytes for count in facts.by_rmgr)
     return outcome
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from parsers.wal_facts import Facts, Transaction, Transactions
+from parsers.wal_join import TransactionSummary
 from rules.outcome import LastTransaction
 from rules.recovery_start import Start
 from rules.stop_point import Consistency
@@ -29,6 +30,11 @@ class Progress:
     consistency: Consistency | None = None
     consistent_time_us: int | None = None  # latest commit or abort, up to consistency at most
 
+    def __post_init__(self) -> None:
+        start = self.start
+        if not start.needs_backup_end and start.min_recovery_lsn <= start.begin_lsn:
+            self.consistency = Consistency(start.min_recovery_lsn, None)  # from the first record on
+
     @property
     def last_completed(self) -> LastTransaction | None:
         last = self.last_transaction
@@ -45,7 +51,7 @@ class Progress:
         if self.consistency is not None:
             return
         for end in facts.backup_ends:
-            if end.start_lsn == self.start.redo_lsn and self.backup_end is None:
+            if end.start_lsn == self.start.backup_start_lsn and self.backup_end is None:
                 self.backup_end = Consistency(end.end_lsn, end.lsn)
         consistency = Consistency(self.start.min_recovery_lsn, None)
         if self.start.needs_backup_end:
@@ -63,6 +69,14 @@ class Progress:
         self._count(facts.transactions)
         if facts.transactions:
             self.last_transaction = facts.transactions[-1]
+
+    def remember_all(self, facts: Facts, summary: TransactionSummary) -> None:
+        """Count a stretch behind consistency as replayed, without its single transactions."""
+        self.replayed_lsn = facts.end_lsn
+        self.last_lsn, self.end_lsn = facts.last_lsn, facts.end_lsn
+        self.commits += summary.commits
+        self.aborts += summary.aborts
+        self.last_transaction = summary.last or self.last_transaction
 
     def remember_until(self, facts: Facts, replayed_lsn: int, counted_lsn: int) -> None:
         """Count what starts before `replayed_lsn` in the stretch where recovery stops.

@@ -18,6 +18,7 @@ from rules.facts import BrokenHistory
 from rules.goal import Goal
 from rules.outcome import Obstacle
 from rules.recovery_tablespaces import directory_in_the_way
+from rules.recovery_unlabelled import before_the_archive, enters_archive_at_once, pg_wal_end
 from rules.replay import UNREAD, replay
 from rules.restore import Restore
 from rules.timelines import Stretch, latest_timeline, path_of, timeline_at
@@ -32,7 +33,8 @@ class Start:
 
     timeline: int  # the target's
     path: tuple[Stretch, ...]
-    redo_lsn: int  # the backup's start point
+    redo_lsn: int  # where replay begins, by the checkpoint
+    backup_start_lsn: int  # which an XLOG_BACKUP_END must name
     checkpoint_time: int  # when the backup began: seconds since 1970
     begin_lsn: int  # the first record that would be replayed
     min_recovery_lsn: int  # not consistent before; 0: only the backup's end counts
@@ -64,12 +66,15 @@ def find_start(restore: Restore, goal: Goal) -> Start | NoStart:
     if broken is not None:
         return _unusable(timeline, broken)
     path = path_of(timeline, restore.histories.get(timeline))
-    checkpoint = _find_checkpoint(restore, timeline, path)
+    first = before_the_archive(restore)
+    checkpoint = _find_checkpoint(first, timeline, path)
     if isinstance(checkpoint, NoStart):
         return checkpoint
-    problem = _find_redo(restore, timeline, path, checkpoint)
+    problem = _find_redo(first, timeline, path, checkpoint)
     problem = problem or _check_links(restore, timeline)
     problem = problem or _check_timeline(restore, timeline, path)
+    if problem is None and restore.backup.unlabelled is not None:
+        return _start_unlabelled(restore, timeline, path, checkpoint)
     return problem or _start(restore, timeline, path, checkpoint)
 
 
@@ -122,7 +127,9 @@ def _find_checkpoint(
     if checkpoint is not None:
         return checkpoint
     obstacle = found if isinstance(found, Obstacle) else None
-    fatal = messages.checkpoint_missing(restore.server.major, lsn)
+    unlabelled = restore.backup.unlabelled is not None
+    said = messages.checkpoint_lost if unlabelled else messages.checkpoint_missing
+    fatal = said(restore.server.major, lsn)
     what = f"the backup's checkpoint at {format_lsn(lsn)} cannot be read"
     return _no_record(what, fatal, timeline, obstacle)
 
@@ -228,9 +235,37 @@ def _start(
         timeline=timeline,
         path=path,
         redo_lsn=redo,
+        backup_start_lsn=redo,
         checkpoint_time=checkpoint.time,
         begin_lsn=redo if redo < checkpoint.lsn else behind,
         min_recovery_lsn=minimum,
         needs_backup_end=not from_standby,
+        from_shutdown=checkpoint.shutdown,
+    )
+
+
+def _start_unlabelled(
+    restore: Restore, timeline: int, path: tuple[Stretch, ...], checkpoint: CheckpointRecord
+) -> Start:
+    """Begin where pg_control says, with the consistency that it knows or that pg_wal reaches."""
+    control = restore.control
+    assert control is not None, "without a label there is nothing else to begin from"
+    redo = checkpoint.redo_lsn
+    behind = first_record_lsn(checkpoint.end_lsn, restore.wal.segment_size)
+    begin = redo if redo < checkpoint.lsn else behind
+    least = redo if redo < checkpoint.lsn else checkpoint.end_lsn
+    if enters_archive_at_once(control):
+        minimum = max(control.min_recovery_lsn, least)
+    else:
+        minimum = max(pg_wal_end(restore, path, begin), least)
+    return Start(
+        timeline=timeline,
+        path=path,
+        redo_lsn=redo,
+        backup_start_lsn=control.backup_start_lsn,
+        checkpoint_time=checkpoint.time,
+        begin_lsn=begin,
+        min_recovery_lsn=minimum,
+        needs_backup_end=control.backup_end_required,
         from_shutdown=checkpoint.shutdown,
     )

@@ -10,17 +10,18 @@ fork. Whatever cannot be read ends the WAL in silence, except an archived file o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple
 
-from parsers.segment import segment_of
+from parsers.segment import parse_segment_name, segment_of
 from parsers.wal_damage import DamageKind
 from parsers.wal_facts import Facts
 from parsers.wal_scan import EndKind, SegmentScan, SegmentTail
 from parsers.wal_stitch import Stitch, follow_tail, stitch
 from rules.outcome import Obstacle
 from rules.restore import Wal
+from rules.scans import Joined
 from rules.server_messages import wrong_size
 from rules.timelines import Stretch
 
@@ -50,6 +51,21 @@ class Piece(NamedTuple):
         return (facts for facts in (self.crossing, self.inside) if facts.last_lsn is not None)
 
 
+class Leap(NamedTuple):
+    """What a stretch of whole segments adds, at once."""
+
+    crossing: Facts  # of a record that crosses into the first of them
+    joined: Joined
+
+    @property
+    def inside(self) -> Facts:
+        """What lies in them and crosses between them."""
+        return replace(self.joined.whole.scan.facts, end_lsn=self.joined.whole.end_lsn)
+
+
+MayLeap = Callable[[Facts, Joined], bool]
+
+
 class Served(NamedTuple):
     """The file that the server picks for a segment number."""
 
@@ -63,6 +79,18 @@ def replay(
     wal: Wal, path: tuple[Stretch, ...], begin_lsn: int, major: int
 ) -> Iterator[Piece | Obstacle]:
     """Give piece after piece from the record at `begin_lsn` on, and last what ends the WAL."""
+    for step in replay_fast(wal, path, begin_lsn, major, lambda crossing, joined: False):
+        assert not isinstance(step, Leap), "nobody may leap here"
+        yield step
+
+
+def replay_fast(
+    wal: Wal, path: tuple[Stretch, ...], begin_lsn: int, major: int, may_leap: MayLeap
+) -> Iterator[Piece | Leap | Obstacle]:
+    """The same, over whole stretches in one step where the caller needs no more of them.
+
+    `may_leap` is asked when everything before has been replayed.
+    """
     number = segment_of(begin_lsn, wal.segment_size)
     tail: SegmentTail | None = None
     position, timeline = begin_lsn, 0
@@ -82,6 +110,15 @@ def replay(
                 yield _unread(served, position, "damage before the first record needed hides it")
                 return
             served = served._replace(scan=scan)
+        joined = _joined(wal, path, served, boundary) if boundary else None
+        if joined and boundary and may_leap(boundary.facts, joined):
+            leap = Leap(boundary.facts, joined)
+            position = leap.inside.end_lsn or position
+            yield leap
+            assert joined.whole.scan.tail is not None, "they are whole"
+            tail = joined.whole.scan.tail
+            number, timeline = number + len(joined.names), served.timeline
+            continue
         piece = _piece(served, boundary, begin_lsn if tail is None else None)
         position = piece.inside.end_lsn or piece.crossing.end_lsn or position
         yield piece
@@ -106,6 +143,16 @@ def serve(wal: Wal, path: tuple[Stretch, ...], number: int, current: int) -> Ser
             if scan is not None:
                 return Served(name, stretch.timeline, scan, archived)
     return None
+
+
+def _joined(wal: Wal, path: tuple[Stretch, ...], served: Served, boundary: Stitch) -> Joined | None:
+    """The stretch that begins with a file, if the server takes it from one end to the other."""
+    joined = wal.joined(served.segment) if served.archived and not boundary.damage else None
+    if joined is None:
+        return None
+    last = parse_segment_name(joined.names[-1], wal.segment_size)[1]
+    begun = [s.timeline for s in path if segment_of(s.begin_lsn, wal.segment_size) <= last]
+    return joined if begun[-1] == served.timeline else None
 
 
 # -- what a piece holds --------------------------------------------------------------------------

@@ -10,12 +10,13 @@ from parsers.wal_damage import DamageKind
 from parsers.wal_scan import SegmentScan
 from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
+from rules.carried_wal import find_carried_damage
 from rules.check import Check, judge
 from rules.drill import DrillFacts
 from rules.evidence import (
+    CarriedWalFacts,
     ElsewhereFacts,
     Evidence,
-    Gain,
     PlacesFacts,
     SequenceFacts,
     WalEventsFacts,
@@ -31,9 +32,15 @@ from rules.facts import (
 from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.goal import Goal
 from rules.outcome import Cause
+from rules.outside import Reached, find_gain
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
-from rules.restore_points import PlacedRestorePoint, list_restore_points
+from rules.restore_points import (
+    PlacedRestorePoint,
+    Walked,
+    list_restore_points,
+    walk_facts,
+)
 from rules.restore_trial import TrialFacts
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
@@ -131,23 +138,20 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         target = predict_target(question.target, question.goal, restores, question.note)
     else:
         target = _judge_target(question.target, reports, archive, tree)
-    findings = _findings(
-        question,
-        {
-            TargetFacts: target,
-            ArchiveFacts: archive,
-            SequenceFacts: whole,
-            BackupsFacts: gathered.backups,
-            SettingsFacts: _settings(target, backups),
-            TrialFacts: gathered.trial,
-            ScanFacts: gathered.scan,
-            ElsewhereFacts: find_gain(gathered, reports, tree, size)
-            if gathered.elsewhere
-            else None,
-            **_read_facts(question, gathered, target, tree, size),
-        },
-        checks,
-    )
+    walked = list(walk_facts(gathered.scans, tree, size)) if size is not None else []
+    gain = _find_gain(gathered, reports, tree, size) if gathered.elsewhere else None
+    found = {
+        TargetFacts: target,
+        ArchiveFacts: archive,
+        SequenceFacts: whole,
+        BackupsFacts: gathered.backups,
+        SettingsFacts: _settings(target, backups),
+        TrialFacts: gathered.trial,
+        ScanFacts: gathered.scan,
+        ElsewhereFacts: gain,
+        **_read_facts(question, gathered, walked, target, tree, size),
+    }
+    findings = _findings(question, found, checks)
     return Report(
         question=question,
         verdict=verdict_of(findings),
@@ -164,9 +168,7 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         backups=reports,
         tree=tree,
         scan=gathered.scan,
-        restore_points=tuple(
-            list_restore_points(gathered.scans, tree, size) if size is not None else ()
-        ),
+        restore_points=tuple(list_restore_points(walked, tree)),
         target=target,
         findings=findings,
     )
@@ -180,33 +182,18 @@ def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -
     return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))
 
 
-def find_gain(
+def _find_gain(
     gathered: Gathered, reports: Sequence[BackupReport], tree: TimelineTree, size: int | None
 ) -> ElsewhereFacts:
-    """What the WAL outside the archives adds to what these hold, by the names of both."""
-    archived = {name for archive in gathered.archives for name in archive.segments}
-    further = {name for wal in gathered.elsewhere for name in wal.segments}
-    only = further - archived
-    broken = {copy.segment for copy in (gathered.scan.copies if gathered.scan else ()) if copy.kind}
-    gains: list[Gain] = []
-    for report in reports if size else ():
-        assert size is not None
-        usable = (archived - (broken & further)) | report.facts.wal
-        without = {r.timeline: r for r in find_reaches(report.facts, tree, usable, size)}
-        for window in report.windows:
-            before = without.get(window.timeline)
-            was = window_of(report.facts, before) if before else None
-            if was is None or was.to_lsn < window.to_lsn:
-                gains.append(
-                    Gain(
-                        backup=report.facts.url,
-                        timeline=window.timeline,
-                        from_lsn=was.to_lsn if was else None,
-                        to_lsn=window.to_lsn,
-                    )
-                )
-    urls = tuple(wal.url for wal in gathered.elsewhere)
-    return ElsewhereFacts(urls=urls, segments=tuple(sorted(only)), gains=tuple(gains))
+    reached = [
+        Reached(
+            facts=report.facts,
+            windows=report.windows,
+            restore=gathered.restores.get(report.facts.url),
+        )
+        for report in reports
+    ]
+    return find_gain(gathered.archives, gathered.elsewhere, gathered.scan, reached, tree, size)
 
 
 def _segment_size(archive: ArchiveFacts | None, backups: Sequence[BackupFacts]) -> int | None:
@@ -236,7 +223,8 @@ def _report_backup(
     state = backup_state(backup, archive, sequence)
     reaches: tuple[Reach, ...] = ()
     windows: tuple[Window, ...] | None = ()
-    if state is BackupState.NOT_RESTORABLE:
+    names_alone = backup.url not in gathered.restores
+    if state is BackupState.NOT_RESTORABLE or (names_alone and backup.unlabelled is not None):
         windows = ()
     elif backup.url in gathered.restores:
         windows = predict_windows(gathered.restores[backup.url], tree)
@@ -248,7 +236,17 @@ def _report_backup(
         reaches = tuple(find_reaches(backup, tree, usable, size))
         windows = tuple(window for reach in reaches if (window := window_of(backup, reach)))
         state = state_by(windows, state) if state is BackupState.RESTORABLE else state
-    return BackupReport(facts=backup, state=state, windows=windows or (), reaches=reaches)
+    dated = tuple(
+        replace(window, verified_at=_oldest_reading(window, gathered)) for window in windows or ()
+    )
+    return BackupReport(facts=backup, state=state, windows=dated, reaches=reaches)
+
+
+def _oldest_reading(window: Window, gathered: Gathered) -> datetime | None:
+    """When the oldest of a window's segments was read, or where none was, when they were listed."""
+    read_at = gathered.scan.read_at if gathered.scan else {}
+    times = [read_at[name] for name in window.segments if name in read_at]
+    return min(times, default=min((each.listed_at for each in gathered.archives), default=None))
 
 
 def _judge_target(
@@ -291,6 +289,7 @@ def _settings(target: TargetFacts, backups: Sequence[BackupFacts]) -> SettingsFa
 def _read_facts(
     question: Question,
     gathered: Gathered,
+    walked: Walked,
     target: TargetFacts,
     tree: TimelineTree,
     size: int | None,
@@ -298,9 +297,13 @@ def _read_facts(
     """What the records say, where they were read."""
     if size is None or question.depth != "records":
         return {}
-    facts: dict[type, object] = {WalEventsFacts: collect_events(gathered.scans, tree, size)}
+    carried = find_carried_damage(gathered.restores.values(), tree)
+    facts: dict[type, object] = {
+        WalEventsFacts: collect_events(walked, tree, size),
+        CarriedWalFacts: CarriedWalFacts(damaged=tuple(carried)),
+    }
     if target.cause is Cause.NOT_IN_WAL:
-        facts[PlacesFacts] = find_places(gathered.scans, tree, size, question.goal)
+        facts[PlacesFacts] = find_places(walked, tree, question.goal)
     return facts
 
 

@@ -31,6 +31,7 @@ class RestorableWindow:
     commits: int
     aborts: int
     obstacle: Obstacle | None  # None: what ends it is no obstacle but a record that kills recovery
+    segments: tuple[str, ...]  # replayed, in their order
 
     @property
     def from_time(self) -> datetime:
@@ -59,6 +60,7 @@ def find_window(restore: Restore, timeline: int) -> RestorableWindow | None:
         commits=outcome.commits,
         aborts=outcome.aborts,
         obstacle=outcome.obstacle,
+        segments=outcome.segments_needed,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from parsers.pg_control import ControlFile
 from parsers.segment import segment_name
@@ -16,6 +16,7 @@ from parsers.timeline_history import TimelineHistory
 from parsers.wal_locate import RecordPlace
 from parsers.wal_scan import SegmentScan
 from rules.facts import BackupFacts, BrokenHistory
+from rules.scans import Joined
 
 # The settings that a hot standby must not have lower than the server that wrote the WAL.
 PARAMETERS = (
@@ -60,6 +61,13 @@ FindRecord = Callable[[str, int, int | None], RecordPlace | None]
 ScanFrom = Callable[[str, int], SegmentScan | None]
 
 
+FindJoined = Callable[[str], Joined | None]
+
+
+def _no_stretch(_: str) -> None:
+    return None
+
+
 def _no_segment(_: str) -> None:
     return None
 
@@ -85,6 +93,7 @@ class Wal:
     carried: ReadSegment = _no_segment  # in the pg_wal that the backup brings
     # (segment, lsn) -> the scan of what starts at lsn, whatever comes before: parsers.wal_resume
     scan_from: ScanFrom = _no_scan
+    joined: FindJoined = _no_stretch  # the stretch of whole segments that begins with one
     # timeline -> its newest of `names`; a caller with many names and backups finds it once
     newest: Mapping[int, str] | None = None
 
@@ -121,3 +130,16 @@ class Restore:
     # Timelines whose history file is there and cannot be used.
     broken_histories: Mapping[int, BrokenHistory] = field(default_factory=dict)
     wal: Wal
+
+
+def without_segments(restore: Restore, names: Collection[str]) -> Restore:
+    """The same restore where these segments are in no archive."""
+    wal = restore.wal
+    read = wal.archived
+    left = replace(
+        wal,
+        names=[name for name in wal.names if name not in names],
+        newest=None,
+        archived=lambda name: None if name in names else read(name),
+    )
+    return replace(restore, wal=left)

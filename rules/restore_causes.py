@@ -251,9 +251,16 @@ _FAILURES: Final[dict[str, _Reason]] = {
 
 
 def _explain_pause(attempt: Attempt) -> Explanation:
+    if attempt.phase is Phase.PAUSED_AT_TARGET and "server_shut_down" in attempt.seen:
+        return Explanation(
+            cause="the server was stopped while it waited at its target: started again, it comes to"
+            " the same stop",
+            next_command="pg_ctl start",
+        )
     if attempt.phase is Phase.PAUSED_AT_TARGET:
         return Explanation(
-            cause="recovery waits at its target for a person to look",
+            cause="recovery waits at its target for a person to look. Resuming opens the server for"
+            " writing, for good; to go further instead, set a later target and restart it",
             next_command=RESUME,
         )
     if "params_short" in attempt.seen:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rules.restore_causes import RESUME
 from rules.restore_state import Attempt
 from rules.restore_summary import PAUSED, PROMOTED, Summary
 
@@ -74,5 +75,7 @@ def _promotion(summary: Summary, attempt: Attempt) -> Check:
         opened = "open for writing" if attempt.opened else "complete, not open yet"
         return Check(what=what, good=attempt.opened or None, found=f"{opened}{timeline}")
     if summary.outcome == PAUSED:
-        return Check(what=what, good=None, found="waits for  SELECT pg_wal_replay_resume();")
+        stopped = "server_shut_down" in attempt.seen
+        waits = "not yet: the server is down" if stopped else "waits for  " + RESUME
+        return Check(what=what, good=None, found=waits)
     return Check(what=what, good=False, found="did not happen")

@@ -1,20 +1,21 @@
 """Where the sources of one restore contradict each other: log, SQL, pg_control, files.
 
-The log is read with a delay and the others once a second, so a contradiction counts when it holds
-for some seconds: the caller says how long nothing has happened in the log.
+The log is read with a delay and the others once a second, so a contradiction counts when it lasts
+for some seconds: the caller sees to that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
 
 from parsers.pg_control import ClusterState
 from rules.restore_reading import Reading
 from rules.restore_settings import TARGET_SETTINGS
 from rules.restore_state import Attempt, Phase
+from rules.restore_summary import IN_PROGRESS, NONE, Summary, Target
 
-_QUIET_SECONDS: Final = 3.0
 _RECOVERS: Final = frozenset({
     Phase.FETCHING, Phase.REPLAYING, Phase.CONSISTENT, Phase.READ_ONLY, Phase.WAITING,
     Phase.STOPPING, Phase.PAUSED_AT_TARGET, Phase.PAUSED,
@@ -22,15 +23,27 @@ _RECOVERS: Final = frozenset({
 
 
 def disagreements(
-    attempt: Attempt, reading: Reading, configured: Mapping[str, str], quiet_seconds: float
+    attempt: Attempt, reading: Reading, configured: Mapping[str, str]
 ) -> Iterator[str]:
     """Say each in one line. `configured`: the settings as the files have them now."""
     yield from _of_settings(reading, configured)
-    if quiet_seconds < _QUIET_SECONDS:
-        return
     yield from _of_the_log_and_sql(attempt, reading)
     yield from _of_the_log_and_files(attempt, reading)
     yield from _of_control_and_sql(reading)
+
+
+def hold_to_sql(summary: Summary, reading: Reading) -> Summary:
+    """A log without a restore in it proves nothing where SQL says that the server recovers."""
+    if summary.outcome != NONE or not reading.in_recovery:
+        return summary
+    return replace(
+        summary,
+        outcome=IN_PROGRESS,
+        reached_target=None,
+        target=Target(type=None, value=None),
+        cause="the log does not tell of a recovery, SQL does: the log is cut, or another server's",
+        next_command="pitr-watch --log FILE  (the server's own, from its start on)",
+    )
 
 
 def _of_the_log_and_sql(attempt: Attempt, reading: Reading) -> Iterator[str]:
@@ -55,7 +68,8 @@ def _of_the_log_and_files(attempt: Attempt, reading: Reading) -> Iterator[str]:
             "the log says that recovery ended, and a signal file is there: the next start would"
             " recover again"
         )
-    if attempt.phase in _RECOVERS and attempt.archive_recovery and signal is False:
+    goes_on = attempt.phase in _RECOVERS and reading.in_recovery is not False
+    if goes_on and attempt.archive_recovery and signal is False:
         yield (
             "the log says that an archive recovery goes on, and recovery.signal is gone: a"
             " restart would open what there is, short of the target"

@@ -75,11 +75,13 @@ def foresee_from(forecast: Forecast) -> Iterator[Foreseen]:
     if forecast.waits or outcome.outcome == "unknown":
         return
     if outcome.outcome == "fails":
+        paused = outcome.paused_lsn is not None
         fatal = f" (FATAL: {outcome.fatal})" if outcome.fatal else ""
         yield Foreseen(
             fails=True,
-            text=f"the restore will fail: {outcome.reason}{fatal}",
-            next_command=_NEXT.get(outcome.fatal or "", _CHECK),
+            text=f"the restore will {'pause, and then ' if paused else ''}fail: {outcome.reason}"
+            f"{fatal}",
+            next_command=outcome.remedy or _NEXT.get(outcome.fatal or "", _CHECK),
         )
     elif outcome.reachable is False:
         yield Foreseen(

@@ -45,6 +45,7 @@ class DataDirectory:
     label: bytes | None = None  # what is in backup_label; None: could not be read
     mode: int | None = None  # permission bits of the directory; None: not looked at
     recovery_conf: bool = False  # a recovery.conf lies there
+    settings_known: bool = True  # False: postgresql.conf lies elsewhere, and was not read
     running: bool = False  # a server of this directory runs: it has passed its first refusals
     absent_places: tuple[str, ...] = ()  # where restore_command copies from, and nothing is
     find_zone: Callable[[str], tzinfo | None] | None = None
@@ -65,7 +66,8 @@ def foresee(directory: DataDirectory) -> Iterator[Foreseen]:
     if recovering:
         yield from _foresee_restore_command(directory)
         yield from _foresee_archiving(directory.settings)
-        yield from _foresee_parameters(directory.settings, directory.control)
+        if directory.settings_known:
+            yield from _foresee_parameters(directory.settings, directory.control)
         yield from _foresee_action(directory.settings)
     elif directory.backup_label:
         yield _refusal(
@@ -138,7 +140,7 @@ def _foresee_targets(directory: DataDirectory) -> Iterator[Foreseen]:
 def _foresee_restore_command(directory: DataDirectory) -> Iterator[Foreseen]:
     command = directory.settings.get("restore_command", "")
     if not command:
-        if not directory.standby_signal:
+        if not directory.standby_signal and directory.settings_known:
             yield _refusal(
                 "recovery.signal is there and restore_command is not set: the server will refuse",
                 f"echo \"restore_command = 'cp /archive/%f %p'\" >> {_AUTO_CONF}",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from parsers.wal_facts import Facts, RestorePoint
-from parsers.wal_scan import SegmentScan
 from parsers.wal_stitch import stitch_run
 from rules.damage import runs_of
+from rules.scans import Scans, units_of
 from rules.timelines import TimelineTree
 
 
@@ -19,12 +19,13 @@ class PlacedRestorePoint(NamedTuple):
     point: RestorePoint
 
 
-def list_restore_points(
-    scans: Mapping[str, SegmentScan], tree: TimelineTree, segment_size_bytes: int
-) -> list[PlacedRestorePoint]:
+Walked = Iterable[tuple[int, Facts]]  # what `walk_facts` gives
+
+
+def list_restore_points(walked: Walked, tree: TimelineTree) -> list[PlacedRestorePoint]:
     """In order of position. A timeline's first segment repeats its parent's: that is left out."""
     found: dict[PlacedRestorePoint, None] = {}
-    for timeline, facts in walk_facts(scans, tree, segment_size_bytes):
+    for timeline, facts in walked:
         for point in facts.restore_points:
             if point.lsn >= begin_of(tree, timeline):
                 found[PlacedRestorePoint(timeline, point)] = None
@@ -38,20 +39,20 @@ def begin_of(tree: TimelineTree, timeline: int) -> int:
 
 
 def walk_facts(
-    scans: Mapping[str, SegmentScan], tree: TimelineTree, segment_size_bytes: int
+    scans: Scans, tree: TimelineTree, segment_size_bytes: int
 ) -> Iterator[tuple[int, Facts]]:
     """What every segment says and what crosses into it, each with the timeline of its file."""
-    for run in runs_of(scans, tree, segment_size_bytes):
+    for run in runs_of(scans.keys(), tree, segment_size_bytes):
         for name, facts in _facts_of(run, scans):
             yield int(name[:8], 16), facts
 
 
-def _facts_of(run: list[str], scans: Mapping[str, SegmentScan]) -> Iterator[tuple[str, Facts]]:
+def _facts_of(run: list[str], scans: Scans) -> Iterator[tuple[str, Facts]]:
     """The facts of each segment and of what crosses into it; behind damage a run begins anew."""
-    position = 0
-    while position < len(run):
-        for stitched in stitch_run([scans[name] for name in run[position:]]):
-            name = run[position]
+    units, position = list(units_of(run, scans)), 0
+    while position < len(units):
+        for stitched in stitch_run([unit.scan for unit in units[position:]]):
+            name = units[position].names[0]
             if stitched.boundary is not None:
                 yield name, stitched.boundary.facts
             yield name, stitched.scan.facts

@@ -17,7 +17,7 @@ from datetime import datetime
 from typing import Final
 
 from parsers.log_origin import FIRST_WORDS
-from parsers.messages.message import ANYONE, WALRECEIVER
+from parsers.messages.message import ANYONE, ARCHIVER, WALRECEIVER
 from parsers.recovery_events import FILE_MISSING, RecoveryEvent
 
 
@@ -100,8 +100,10 @@ _COMPANIONS: Final = {
     "redo_done": frozenset({"redo_started"}),
     "timeline_selected": frozenset({"redo_done"}),
 }
-# FATAL to whoever connects or streams, not to the recovery.
-_NOT_OURS: Final = frozenset({ANYONE, WALRECEIVER})
+# FATAL to whoever connects, streams or archives, not to the recovery.
+_NOT_OURS: Final = frozenset({ANYONE, WALRECEIVER, ARCHIVER})
+# Said by a postmaster that starts, and by an archiver whose archive_library is not there.
+_OF_CHILDREN_TOO: Final = frozenset({"preload_lib_missing", "preload_lib_broken"})
 # A second server on the same directory gives up; the first goes on.
 _OTHER_SERVER: Final = frozenset({"lock_file_exists"})
 _SEGMENT: Final = re.compile(r"[0-9A-F]{24}\Z")
@@ -178,6 +180,9 @@ class Restore:
 
     def _is_of_no_account(self, event: RecoveryEvent) -> bool:
         """A second server that gives up; a start that nobody can vouch for, with one under way."""
+        seen = self.current.seen
+        if event.name in _OF_CHILDREN_TOO:
+            return bool(seen - _BEFORE_START) and "server_shut_down" not in seen
         if event.name == "server_starting" and not event.proven:
             return bool(self.current.seen)
         return event.name in _OTHER_SERVER and bool(self.current.seen)

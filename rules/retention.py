@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from parsers.segment import segment_of
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.prediction import predict_windows
-from rules.restore import Restore
+from rules.restore import Restore, without_segments
 from rules.timelines import TimelineTree
 from rules.windows import Window, find_reaches, window_of
 
@@ -190,7 +190,7 @@ def find_costs(
         elif restore is not None:
             whole = _combined(restore)
             before = predict_windows(whole, tree)
-            after = predict_windows(_without(whole, removed), tree)
+            after = predict_windows(without_segments(whole, removed), tree)
         else:
             before = _listed(need.backup, tree, archive.segments.keys(), size)
             after = _listed(need.backup, tree, left, size)
@@ -201,16 +201,6 @@ def find_costs(
 def _combined(restore: Restore) -> Restore:
     label = replace(restore.backup.label, incremental_from_lsn=None, incremental_from_timeline=None)
     return replace(restore, backup=replace(restore.backup, label=label))
-
-
-def _without(restore: Restore, removed: Collection[str]) -> Restore:
-    wal = restore.wal
-    read = wal.archived
-    names = [name for name in wal.names if name not in removed]
-    left = replace(
-        wal, names=names, newest=None, archived=lambda n: None if n in removed else read(n)
-    )
-    return replace(restore, wal=left)
 
 
 def _listed(

@@ -26,6 +26,12 @@ def checkpoint_missing(major: int, lsn: int) -> str:
     return f"{text} at {format_lsn(lsn)}" if major >= 17 else text
 
 
+def checkpoint_lost(major: int, lsn: int) -> str:
+    """A PANIC: without backup_label, the checkpoint that pg_control names cannot be read."""
+    text = "could not locate a valid checkpoint record"
+    return f"{text} at {format_lsn(lsn)}" if major >= 17 else text
+
+
 def redo_missing(major: int, redo_lsn: int, checkpoint_lsn: int) -> str:
     """The checkpoint can be read, the record where replay should begin cannot."""
     if major >= 17:

@@ -296,6 +296,9 @@ def _writer(parts: Sequence[Part]) -> _Writer | None:
         step = part.last
         if step.program and step.program.does in ("copy", "move") and "%p" in step.operands:
             return _Writer(step, step.operands[-1])
+        named = [word[3:] for word in step.operands if word.startswith("of=")]
+        if step.name == "dd" and named:
+            return _Writer(step, named[-1])
     return None
 
 
@@ -382,7 +385,7 @@ def _places(parts: Sequence[Part]) -> Iterator[str]:
     seen: set[str] = set()
     for step in (step for part in parts for step in part.steps):
         for word in (*step.words[1:], step.reads or "", step.writes or ""):
-            directory, slash, name = word.rpartition("/")
+            directory, slash, name = re.sub(r"\A[io]f=", "", word).rpartition("/")
             if slash and name.startswith("%f") and directory not in seen:
                 seen.add(directory)
                 yield directory

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from parsers.wal_facts import Facts, Transaction
+from parsers.wal_join import JoinedScan
 from parsers.wal_locate import RecordPlace
 from parsers.wal_page import first_record_lsn
 from rules.goal import Goal
@@ -33,7 +34,6 @@ class Found(NamedTuple):
     read_lsn: int  # start of the last record read: what "redo done at" names
     applied: bool  # that record is replayed
     counted: bool  # a transaction there is the "last completed" one
-    left_out: int = 0  # later transactions of the stretch whose time the target would have had
 
     @property
     def replayed_lsn(self) -> int:
@@ -46,6 +46,25 @@ class Consistency(NamedTuple):
 
     lsn: int  # end of the record that did it
     by_lsn: int | None  # its start; None when not known
+
+
+def may_stop_in(goal: Goal, joined: JoinedScan) -> bool:
+    """False when a target is certainly not in a stretch that was joined."""
+    facts, summary = joined.scan.facts, joined.summary
+    match goal.type:
+        case "time":
+            some = bool(summary.commits or summary.aborts)
+            return some and (goal.time_us is None or summary.latest_us >= goal.time_us)
+        case "xid":
+            return goal.xid is None or summary.lowest_xid <= goal.xid <= summary.highest_xid
+        case "lsn":
+            return goal.lsn is None or (facts.last_lsn or 0) >= goal.lsn
+        case "name":
+            return any(point.name == goal.name for point in facts.restore_points)
+        case "none":
+            return False
+        case _:
+            return True
 
 
 def find_stop(
@@ -80,8 +99,7 @@ def _stop_by_time(goal: Goal, facts: Facts) -> Found | None:
     if not times or max(times) < limit:
         return None
     row = next(row for row, time in enumerate(times) if time >= limit)
-    found = _at_transaction("before", facts.transactions[row])
-    return found._replace(left_out=sum(time < limit for time in times[row + 1 :]))
+    return _at_transaction("before", facts.transactions[row])
 
 
 def _stop_by_xid(goal: Goal, facts: Facts) -> Found | None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from rules.facts import BackupFacts
-from rules.outcome import Cause, NeededDirectory, Outcome
+from rules.outcome import Cause, LeftOut, NeededDirectory, Obstacle, Outcome
 from rules.timelines import TimelineTree, latest_timeline
 from rules.windows import Reach, Window
 
@@ -42,11 +42,22 @@ class TargetFacts:
     reason: str
     cause: Cause | None = None  # None unless it is proven that it cannot be reached
     prediction: Outcome | None = None  # None where the records were not read
+    left_out: LeftOut | None = None  # by a clock that was set back
+
+    @property
+    def is_proven(self) -> bool:
+        """It is known whether the target is reached, by the records that decide it."""
+        return self.prediction is not None and self.reachable is not None
 
     @property
     def directories(self) -> Sequence[NeededDirectory]:
         """Of tablespaces, that the machine of the restore must have."""
         return self.prediction.directories if self.prediction else ()
+
+    @property
+    def obstacle(self) -> Obstacle | None:
+        """What ends the WAL, where the records were read and recovery comes to its end."""
+        return self.prediction.obstacle if self.prediction else None
 
 
 def resolve_timeline(

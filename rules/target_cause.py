@@ -22,11 +22,8 @@ _BY_FATAL: Final = (
     (messages.INCREMENTAL, Cause.INCREMENTAL),
     ("recovery target timeline", Cause.TIMELINE_MISSING),
     ("requested timeline", Cause.FORK_BEFORE_BACKUP),
-    (messages.PARAMETERS_SHORT, Cause.SETTINGS_LOW),
-    (messages.PREPARED_FULL, Cause.SETTINGS_LOW),
     ("WAL was generated with", Cause.WAL_MINIMAL),
     ("hot standby is not possible because wal_level", Cause.WAL_MINIMAL),
-    ("hot standby is not possible because", Cause.SETTINGS_LOW),
 )
 
 

@@ -41,6 +41,11 @@ class Fork(NamedTuple):
     lsn: int  # where it begins
     time_us: int  # when; of a checkpoint, the second
 
+    @property
+    def begun_by_us(self) -> int:
+        """When it has begun for sure: a checkpoint's time is cut to the second."""
+        return self.time_us if self.time_us % 1_000_000 else self.time_us + 1_000_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineTree:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from itertools import combinations
+from typing import Final
 
 from parsers.wal_facts import (
     POSTGRES_EPOCH,
@@ -19,30 +21,36 @@ from parsers.wal_facts import (
     Transactions,
 )
 from parsers.wal_page import first_record_lsn
-from parsers.wal_scan import SegmentScan
 from rules.evidence import Branch, Place, PlacesFacts, TimelineBegin, WalEventsFacts
 from rules.goal import Goal
-from rules.restore_points import begin_of, walk_facts
+from rules.restore_points import Walked, begin_of
 from rules.timelines import TimelineTree
 
-Scans = Mapping[str, SegmentScan]
 Written = Mapping[int, Sequence[Transactions]]  # by timeline
 
 
-def collect_events(scans: Scans, tree: TimelineTree, segment_size: int) -> WalEventsFacts:
+_TELLING: Final = (CheckpointRecord, EndOfRecovery, FullPageWritesChange, ParameterChange)
+_BEFORE_BEGIN_BYTES: Final = 256  # room for the two records
+
+
+def collect_events(walked: Walked, tree: TimelineTree, segment_size: int) -> WalEventsFacts:
     """Walk through everything that was read, once."""
     changes: list[tuple[int, ParameterChange]] = []
     full_pages_off: list[tuple[int, int]] = []
     begins: set[TimelineBegin] = set()
     written: dict[int, list[Transactions]] = defaultdict(list)
-    for timeline, facts in walk_facts(scans, tree, segment_size):
-        begins.update(_begins(timeline, facts))
-        begin = begin_of(tree, timeline)
+    for timeline, facts in walked:
         written[timeline].append(facts.transactions)
-        changes += [(timeline, each) for each in facts.parameter_changes if each.lsn >= begin]
-        full_pages_off += [
-            (timeline, each.lsn) for each in facts.events if each.lsn >= begin and _turns_off(each)
-        ]
+        for event in facts.events:
+            if not isinstance(event, _TELLING):
+                continue
+            begins.update(_begins(timeline, event))
+            if event.lsn < begin_of(tree, timeline):
+                continue
+            if isinstance(event, ParameterChange):
+                changes.append((timeline, event))
+            elif _turns_off(event):
+                full_pages_off.append((timeline, event.lsn))
     return WalEventsFacts(
         parameter_changes=tuple(changes),
         full_pages_off=tuple(full_pages_off),
@@ -52,15 +60,25 @@ def collect_events(scans: Scans, tree: TimelineTree, segment_size: int) -> WalEv
     )
 
 
-def find_places(scans: Scans, tree: TimelineTree, segment_size: int, goal: Goal) -> PlacesFacts:
+def find_places(walked: Walked, tree: TimelineTree, goal: Goal) -> PlacesFacts:
     """Where else the WAL has the transaction or restore point of a goal."""
     places = (
         place
-        for timeline, facts in walk_facts(scans, tree, segment_size)
+        for timeline, facts in walked
         for place in _matches(timeline, facts, goal)
         if place.lsn >= begin_of(tree, timeline)
     )
-    return PlacesFacts(places=tuple(sorted(set(places))))
+    found = tuple(sorted(set(places)))
+    near = () if found or goal.name is None else _near(goal.name, walked)
+    return PlacesFacts(places=found, near=near)
+
+
+def _near(wanted: str, walked: Walked) -> tuple[str, ...]:
+    """The names most like one that no restore point has, whatever their case."""
+    names = {
+        point.name.casefold(): point.name for _, facts in walked for point in facts.restore_points
+    }
+    return tuple(names[name] for name in get_close_matches(wanted.casefold(), names, 3))
 
 
 def _matches(timeline: int, facts: Facts, goal: Goal) -> Iterator[Place]:
@@ -84,25 +102,30 @@ def _turns_off(event: object) -> bool:
 # -- where timelines begin -----------------------------------------------------------------------
 
 
-def _begins(timeline: int, facts: Facts) -> Iterator[TimelineBegin]:
-    """The records that begin the timeline of the file they lie in."""
-    for event in facts.events:
-        if isinstance(event, EndOfRecovery):
-            at = event.time_us
-        elif isinstance(event, CheckpointRecord) and event.shutdown:
-            at = (event.time - int(POSTGRES_EPOCH.timestamp())) * 1_000_000
-        else:
-            continue
-        if event.timeline == timeline and event.previous_timeline != timeline:
-            yield TimelineBegin(timeline, event.lsn, at)
+def _begins(timeline: int, event: object) -> Iterator[TimelineBegin]:
+    """The timeline of the file that a record lies in, where the record begins it."""
+    if isinstance(event, EndOfRecovery):
+        at = event.time_us
+    elif isinstance(event, CheckpointRecord) and event.shutdown:
+        # Cut to the second: what may still be earlier is not called later.
+        at = (event.time + 1 - int(POSTGRES_EPOCH.timestamp())) * 1_000_000 - 1
+    else:
+        return
+    if event.timeline == timeline and event.previous_timeline != timeline:
+        yield TimelineBegin(timeline, event.lsn, at)
 
 
 def _is_reuse(begin: TimelineBegin, tree: TimelineTree, segment_size: int) -> bool:
-    """Whether a timeline begins elsewhere than its history says: two servers took its number."""
+    """Whether a timeline begins elsewhere than its history says: two servers took its number.
+
+    The record is not always the first: StartupXLOG may write an OVERWRITE_CONTRECORD and an
+    FPW_CHANGE before it.
+    """
     node = tree.timelines.get(begin.timeline)
     if node is None or node.switch_lsn is None:
         return False
-    return begin.lsn != first_record_lsn(node.switch_lsn, segment_size)
+    first = first_record_lsn(node.switch_lsn, segment_size)
+    return not first <= begin.lsn < first + _BEFORE_BEGIN_BYTES
 
 
 # -- timelines that were written to at the same time ----------------------------------------------

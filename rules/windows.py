@@ -7,7 +7,7 @@ a window ends at a segment's boundary, and its times are not known.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from parsers.segment import segment_before, segment_name, segment_of
@@ -27,6 +27,8 @@ class Window:
     to_time: datetime | None = None  # of the last commit or abort
     commits: int | None = None
     aborts: int | None = None
+    segments: tuple[str, ...] = field(default=(), repr=False, compare=False)  # that it rests on
+    verified_at: datetime | None = field(default=None, compare=False)  # their oldest reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,4 +116,5 @@ def window_of(backup: BackupFacts, reach: Reach) -> Window | None:
         from_lsn=backup.stop_lsn,
         to_lsn=reach.end_lsn,
         obstacle=reach.obstacle,
+        segments=reach.segments,
     )

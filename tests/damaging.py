@@ -19,10 +19,10 @@ def set_times(archive: Path, landmarks: Landmarks, rng: random.Random) -> None:
     for timeline, transactions in landmarks.transactions.items():
         for each in rng.sample(transactions, min(3, len(transactions))):
             moved = each.time_us - rng.choice((1, 200_000, 3_600_000_000))
-            _set_time(archive, timeline, each, moved, landmarks)
+            set_time(archive, timeline, each, moved, landmarks)
 
 
-def _set_time(
+def set_time(
     archive: Path, timeline: int, transaction: Transaction, time_us: int, landmarks: Landmarks
 ) -> None:
     """Rewrite one record that lies whole on a page, with its checksum."""

@@ -48,6 +48,13 @@ class Checked:
         return {finding["id"] for finding in self.json["findings"]}
 
 
+def timeless(document: Any) -> Any:
+    """A document without the instants of reading."""
+    if isinstance(document, dict):
+        return {key: timeless(each) for key, each in document.items() if key != "verified_at"}
+    return [timeless(each) for each in document] if isinstance(document, list) else document
+
+
 # A permission means nothing to root: run the command without the capabilities that see past it.
 _BLIND = "-dac_override,-dac_read_search"
 WITHOUT_ROOTS_EYES = (

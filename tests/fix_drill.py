@@ -154,7 +154,7 @@ class DrillGround:
     def command(self, archive: Path, backup: Path, *options: object) -> tuple[object, ...]:
         return (
             "--archive", archive, "--backup", backup, "--format", "json",
-            "--drill", "--drill-directory", self.directory, *options,
+            "--workers", 1, "--drill", "--drill-directory", self.directory, *options,
         )  # fmt: skip
 
     def areas(self) -> list[Path]:

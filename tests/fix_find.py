@@ -39,6 +39,7 @@ class DropStory:
     pg: Installation
     archive: Path
     backup: Path
+    log: Path  # server.log, server.csv and server.json are in it
     deeds: list[Deed] = field(default_factory=list)
     rolled_back_xid: int = 0  # a transaction that dropped a table and was rolled back
     database_oid: int = 0
@@ -78,15 +79,20 @@ def drop_stories(account: Account, installations: dict[int, Installation]) -> It
 
 
 # Every compression that page images may have, one a major.
+PREFIX = "%m [%p] %q%u@%d,%x "
 _COMPRESSION = {15: "pglz", 16: "off", 18: "lz4"}
 
 
 def _tell(cluster: Cluster) -> DropStory:
     archive = cluster.account.make_directory(cluster.home / "archive")
     cluster.initdb(segment_mib=1)
+    formats = "stderr,csvlog" + (",jsonlog" if cluster.installation.major >= 15 else "")
     compression = _COMPRESSION.get(cluster.installation.major, "off")
     cluster.configure(
-        fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f", **SETTINGS
+        fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
+        logging_collector=True, log_directory=str(cluster.home / "log"), log_filename="server.log",
+        log_destination=formats, log_statement="all", log_line_prefix=PREFIX,
+        log_timezone="America/Mazatlan", **SETTINGS,
     )  # fmt: skip
     cluster.start()
     try:
@@ -106,7 +112,12 @@ def _live(life: Life) -> DropStory:
     cluster.sql("CREATE DATABASE shop TEMPLATE postgres")
     with life.connect() as connection:
         life.live(connection, 5)
-    story = DropStory(pg=cluster.installation, archive=life.archive, backup=cluster.home / "backup")
+    story = DropStory(
+        pg=cluster.installation,
+        archive=life.archive,
+        backup=cluster.home / "backup",
+        log=cluster.home / "log",
+    )
     # Life goes on while the files are copied: the catalogs in the backup are of no one instant.
     life.take_backup(story.backup, lambda connection: _meanwhile(life, connection))
     with life.connect() as connection:
@@ -127,6 +138,7 @@ def _before_the_backup(connection: Connection) -> None:
     run("INSERT INTO app.accounts SELECT n, 'x' FROM generate_series(1, 1000) n")
     run("CREATE TABLE old_name (n int)")
     run('CREATE TABLE "Niño «ñ»" (n serial)')
+    run("CREATE TABLE twice (n int)")
     run("VACUUM FULL pg_namespace")  # its file has another number than its OID
 
 
@@ -162,6 +174,13 @@ def _after_the_backup(connection: Connection, story: DropStory) -> None:
             deed = _ask(connection, "dropped", "table", "application.later")
             run("DROP TABLE application.later")
         story.deeds.append(deed)
+    run("BEGIN")
+    story.deeds.append(_ask(connection, "dropped", "table", "public.twice"))
+    run("DROP TABLE twice")
+    run("PREPARE TRANSACTION 'drops'")
+    run("COMMIT PREPARED 'drops'")
+    run("CREATE TABLE twice (n int)")
+    run("DROP TABLE twice")
     _do(connection, story, "DROP TABLE parts", "dropped", "partitioned table", "public.parts")
 
 

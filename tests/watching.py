@@ -14,7 +14,7 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ import pyte
 
 from agent.postgres.cluster import Cluster
 from tests.integration.restores import Story
+from tests.watch_schema import check_lines
 
 PROGRAM = (sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())")
 
@@ -65,11 +66,20 @@ class Job:
             self.lines.append((datetime.now(UTC), json.loads(line)))
 
     def end(self, seconds: float = 40) -> int:
+        """Wait for its end; every line that it printed is one of the contract's."""
         try:
-            return self.process.wait(seconds)
+            status = self.process.wait(seconds)
         finally:
             self.process.kill()
             self._reader.join()
+        check_lines([line for _, line in self.lines])
+        return status
+
+    def stop(self) -> None:
+        """End it; whatever it has said so far is kept."""
+        self.process.terminate()
+        self.process.wait(10)
+        self._reader.join()
 
     def names(self) -> list[str]:
         return [line["event"] for _, line in self.lines]
@@ -90,14 +100,22 @@ class Job:
 class Screen:
     """pitr-watch in a terminal of 100 by 30, its screen as text."""
 
-    def __init__(self, *arguments: str, columns: int = 100, rows: int = 30) -> None:
+    def __init__(
+        self, *arguments: str, columns: int = 100, rows: int = 30, **environment: str
+    ) -> None:
+        self.raw = b""  # all that the terminal was sent
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns), "LINES": str(rows)}
+        size = {"COLUMNS": str(columns), "LINES": str(rows)}
+        inherited = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR")}
         self.process = subprocess.Popen(
-            [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment
+            [*PROGRAM, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**inherited, "TERM": "xterm-256color", **size, **environment},
         )
         os.close(slave)
 
@@ -110,8 +128,14 @@ class Screen:
                 break
             if not data:
                 break
+            self.raw += data
             self._stream.feed(data)
         return "\n".join(line.rstrip() for line in self._screen.display)
+
+    @property
+    def cells(self) -> Mapping[int, Mapping[int, pyte.screens.Char]]:
+        """What the terminal shows, row by row: characters with their colours."""
+        return self._screen.buffer
 
     def wait_for(self, words: str, seconds: float = 30) -> str:
         deadline = time.monotonic() + seconds

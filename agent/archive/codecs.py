@@ -149,9 +149,14 @@ def read_content(path: str, limit_bytes: int) -> Content:
     return content
 
 
+_MORE: Final = "decompresses to more than {} bytes"
+
+
 def read_stream(stream: Stream, limit_bytes: int) -> Content:
     """The same for a stream that is open."""
-    codec = stream.codec.name if stream.codec else None
+    if stream.codec is None:
+        return _read_plain(stream, limit_bytes)
+    codec = stream.codec.name
     data = bytearray()
     try:
         while len(data) <= limit_bytes:
@@ -161,5 +166,16 @@ def read_stream(stream: Stream, limit_bytes: int) -> Content:
             data += chunk
     except BrokenStream as error:
         return Content(bytes(data), codec, error.flaw, str(error))
-    detail = f"decompresses to more than {limit_bytes} bytes"
+    detail = _MORE.format(limit_bytes)
     return Content(bytes(data[:limit_bytes]), codec, Flaw.LONGER, detail)
+
+
+def _read_plain(stream: Stream, limit_bytes: int) -> Content:
+    """What is stored as it is comes in one piece: nothing of it is copied again."""
+    try:
+        data = stream.read(limit_bytes + 1)
+    except BrokenStream as error:
+        return Content(b"", None, error.flaw, str(error))
+    if len(data) <= limit_bytes:
+        return Content(data, None, None, "")
+    return Content(data[:limit_bytes], None, Flaw.LONGER, _MORE.format(limit_bytes))

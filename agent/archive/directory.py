@@ -70,6 +70,7 @@ class Listing:
     backup_labels: dict[str, BackupLabel] = field(default_factory=dict)
     known_count: int = 0
     other_count: int = 0
+    recycled: list[str] = field(default_factory=list)
     _sizes: dict[int, int] = field(default_factory=dict)  # one object for each size, not a million
 
     def add(self, directory: str, name: str) -> None:
@@ -156,6 +157,7 @@ class Listing:
             backup_labels=self.backup_labels,
             copies={name: tuple(files) for name, files in self.copies.items()},
             other_count=self.other_count,
+            recycled=tuple(sorted(self.recycled)),
         )
 
     def _segment_size(self) -> int | None:

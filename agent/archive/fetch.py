@@ -77,17 +77,18 @@ def fetch(
     data_directory: str | None = None,
     complain: Callable[[str], None] = _complain,
     durable: bool = True,
+    sources: list[str] | None = None,
 ) -> bool:
     """Write the archived file `name` to `target`; False when no archive has it. Raises Refused.
 
     `data_directory` is the one that is being recovered; without it, the one in whose pg_wal
     `target` lies. `complain` takes a line about a copy that was passed over. What need not outlive
-    a crash of the machine is written without `durable`.
+    a crash of the machine is written without `durable`. `sources` takes the paths that were read.
     """
     parsed = parse_wal_name(name)
     if parsed is None or parsed.compression:
         raise Refused(f"{name!r} is not the name of a WAL segment or history file (%f)")
-    wanted = _ask_server(parsed, data_directory or _data_directory_of(target))
+    wanted = _ask_server(parsed, data_directory or data_directory_of(target))
     candidates = _read_all(wanted, roots)
     while any(_still_growing(candidate) for candidate in candidates):
         if wanted.is_standby:
@@ -96,11 +97,14 @@ def fetch(
         candidates = _read_all(wanted, roots)
     if not candidates:
         return False
+    if sources is not None:
+        sources += [candidate.path for candidate in candidates]
     _write(_choose(wanted, candidates, complain), target, durable=durable)
     return True
 
 
-def _data_directory_of(target: str) -> str:
+def data_directory_of(target: str) -> str:
+    """The data directory in whose pg_wal a file is asked for (%p)."""
     return os.path.dirname(os.path.dirname(os.path.abspath(target)))  # noqa: PTH100, PTH120
 
 
@@ -245,6 +249,8 @@ def _choose(
             complain(f"{candidate.path} was passed over: {candidate.complaint}")
     if not usable:
         raise Refused("; ".join(f"{each.path}: {each.complaint}" for each in candidates))
+    if len(usable) == 1:
+        return usable[0].data
     contents = {candidate.data for candidate in usable}
     if len(contents) > 1 and _is_segment(wanted.name):
         contents = {data for data in contents if _is_valid(data, wanted.name)} or contents

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Final
 
 from agent.archive.readings import Job, ScannedSegment, read_segment, unread_scan
+from agent.archive.stretches import Known, find_stretches
 from agent.ledger.encode import PackedScan, unpack_scan
 from agent.ledger.store import FileRow, Ledger, Place
 from parsers.errors import ParseError
 from parsers.wal_scan import Depth, SegmentScan
 from rules.facts import ArchivedFile, ChangedFile
+from rules.scans import Joined
 
 _BATCH_FILES: Final = 256  # written down together, or what came within
 _BATCH_SECONDS: Final = 1.0
@@ -45,6 +47,10 @@ class Memory:
         kept = set(files)
         self._known = {key: scan for key, scan in self._known.items() if key[0].file in kept}
 
+    def stretches(self, wanted: Sequence[Job]) -> Mapping[str, Joined]:
+        """Whole stretches that are known joined, by the name of their first segment."""
+        return {}
+
     @property
     def is_due(self) -> bool:
         """True when there is enough to write down."""
@@ -63,10 +69,14 @@ class LedgerMemory(Memory):
         self._rows: dict[Place, FileRow] = {}
         self._pending: list[tuple[FileRow, PackedScan]] = []
         self._pending_since = 0.0
+        self._now = datetime.now(UTC)
+        self._wrote = False
 
     def begin(self, files: Iterable[ArchivedFile], segment_size: int, depth: Depth) -> None:
         super().begin(files, segment_size, depth)
         self._known = {}  # the rows say it all, and another process may know better
+        self._wrote = False
+        self._now = datetime.now(UTC)
         self._ledger.open()
         self._rows = self._ledger.rows({file.directory for file in files}, depth)
 
@@ -74,10 +84,8 @@ class LedgerMemory(Memory):
         known = super().find(job)
         if known is not None:
             return known
-        row = self._rows.get((job.file.directory, job.file.name))
-        if row is None or not row.same_format or row.file != job.file:
-            return None
-        if row.segment_size != self._segment_size:
+        row = self._row(job)
+        if row is None:
             return None
         known = ScannedSegment(
             read_at=row.read_at,
@@ -89,6 +97,15 @@ class LedgerMemory(Memory):
         )
         self._known[job, self._depth, self._segment_size] = known
         return known
+
+    def _row(self, job: Job) -> FileRow | None:
+        """What is known of the file as it is now."""
+        row = self._rows.get((job.file.directory, job.file.name))
+        if row is None or not row.same_format or row.file != job.file:
+            return None
+        if row.read_at > self._now:
+            return None  # no reading of ours, or by a clock that was wrong
+        return row if row.segment_size == self._segment_size else None
 
     def _recall(self, row: FileRow, job: Job, depth: Depth) -> SegmentScan:
         """Fetch a scan; where the ledger fails after all, read the file in its stead."""
@@ -131,7 +148,21 @@ class LedgerMemory(Memory):
     def flush(self) -> None:
         pending, self._pending = self._pending, []
         if pending:
+            self._wrote = True
             self._ledger.write(pending)
+
+    def stretches(self, wanted: Sequence[Job]) -> Mapping[str, Joined]:
+        if self._depth != "records":
+            return {}
+        if self._wrote:  # what was written down has its number now
+            self._now = datetime.now(UTC)
+            self._rows = self._ledger.rows({job.file.directory for job in wanted}, self._depth)
+        known = [
+            Known(job, row, partial(self._recall, row, job, self._depth))
+            for job in wanted
+            if not job.compare and (row := self._row(job)) is not None and row.sound
+        ]
+        return find_stretches(self._ledger, known, self._segment_size)
 
     @property
     def is_due(self) -> bool:

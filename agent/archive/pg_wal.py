@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -62,6 +63,8 @@ def _list_directory(path: Path, listing: Listing) -> None:
             if _is_named_like_segment(entry.name):
                 if holds_its_name(entry.name, read_header(entry.path)):
                     listing.add(str(path), entry.name)
+                else:
+                    listing.recycled.append(entry.name)
             elif not entry.is_dir():
                 listing.add(str(path), entry.name)
 
@@ -76,6 +79,17 @@ def _list_tar(path: Path, listing: Listing) -> None:
             listing.add_history(name, member.read())
         elif holds_its_name(name.plain, parse_header(member.read(LONG_HEADER_BYTES))):
             listing.add_segment(file, name)
+        else:
+            listing.recycled.append(name.plain)
+
+
+def with_partials(wal: ArchiveFacts) -> ArchiveFacts:
+    """Count each `.partial` as the segment that it becomes when it is copied under that name.
+
+    pg_receivewal leaves its last one so, and a promotion the old timeline's. Recovery itself reads
+    none.
+    """
+    return replace(wal, segments={**wal.partials, **wal.segments})
 
 
 def _wal_members(path: Path) -> Iterator[tuple[ArchivedFile, Member]]:

@@ -21,6 +21,7 @@ from parsers.wal_scan import Depth, EndKind, SegmentEnd, SegmentScan, scan_segme
 from rules.copies import CopyReading, judge_copies
 from rules.damage import damage_alone, judge_scans, left_segments, system_identifier_of
 from rules.facts import ArchivedFile, ChangedFile, DamagedSegment, ScanFacts, SegmentCopy
+from rules.scans import Joined, JoinedScans
 from rules.timelines import TimelineTree
 
 if TYPE_CHECKING:
@@ -68,21 +69,28 @@ class ScannedSegment:
         return self.held
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class SegmentReadings:
-    """What a round of reading brought: a scan for each segment, or why there is none."""
+    """What a round of reading brought: a scan for each segment, or why there is none.
+
+    It has no repr of its content: asyncio.run asks for that of a task's result, when it gives the
+    handler of SIGINT back, and drops it.
+    """
 
     scans: dict[str, ScannedSegment] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
+    growing: set[str] = field(default_factory=set)  # unread, because it may still be written to
     unreadable: dict[str, str] = field(default_factory=dict)  # the file cannot be opened or read
     copies: dict[str, list[tuple[ArchivedFile, ScannedSegment]]] = field(default_factory=dict)
     changed: dict[str, ChangedFile] = field(default_factory=dict)  # by path
+    joined: Mapping[str, Joined] = field(default_factory=dict)  # whole stretches, by first segment
     serving: dict[str, ArchivedFile] = field(default_factory=dict)  # chosen among copies
 
     def take(self, job: Job, scanned: ScannedSegment) -> None:
         """Count a file as read."""
         self.scans.setdefault(job.name, scanned)
         self.unread.pop(job.name, None)  # a copy of it could be read
+        self.growing.discard(job.name)
         self.unreadable.pop(job.name, None)
         if job.compare:
             self.copies.setdefault(job.name, []).append((job.file, scanned))
@@ -104,6 +112,10 @@ class SegmentReadings:
             read.sort(key=lambda each: files[each[0]])
             self.scans[name] = read[0][1]
 
+    def as_scans(self) -> JoinedScans:
+        """The scans by segment, each unpacked when it is asked for."""
+        return JoinedScans(self.scans.keys(), lambda name: self.scans[name].scan, self.joined)
+
     @property
     def oldest_read_at(self) -> datetime | None:
         return min((scanned.read_at for scanned in self.scans.values()), default=None)
@@ -121,12 +133,10 @@ def scan_facts(
 
     `may_end_early`: segments that are still being written, as a dead primary's last one was.
     """
-    expected = system_identifier or system_identifier_of(
-        scanned.scan for scanned in readings.scans.values()
-    )
+    expected = system_identifier or system_identifier_of(readings.as_scans())
     forks = left_segments(tree, segment_size) | set(may_end_early)
     copies = _settle_copies(readings, forks, expected)
-    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+    scans = readings.as_scans()
     unreadable = [
         DamagedSegment(segment=name, kind=DamageKind.UNREADABLE.value, lsn=None, detail=why)
         for name, why in sorted(readings.unreadable.items())
@@ -137,6 +147,7 @@ def scan_facts(
         depth=depth,
         read=frozenset(scans.keys() - encrypted.keys()),
         unread=readings.unread | readings.unreadable | encrypted,
+        growing=frozenset(readings.growing),
         damaged=(*damaged, *unreadable),
         oldest_read_at=readings.oldest_read_at,
         copies=copies,

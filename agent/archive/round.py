@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 from time import monotonic
 from typing import Final
@@ -11,6 +12,7 @@ from agent.archive.limits import Limits
 from agent.archive.readings import SETTLE_SECONDS, Job, SegmentReadings
 from parsers.wal_scan import Depth
 
+_BUDGET: Final = "not read yet: the time for this round was used up"
 _SPARE_SECONDS: Final = 5.0  # how long workers get to finish a segment when the budget is over
 
 
@@ -45,6 +47,12 @@ class Round:
         if self._deadline is None:
             return None
         return max(self._deadline - monotonic(), 0) + _SPARE_SECONDS
+
+    def leave(self, jobs: Iterable[Job]) -> None:
+        """Say of files that there was no time for them."""
+        for job in jobs:
+            if job.name not in self.readings.scans:
+                self.readings.unread[job.name] = _BUDGET
 
     async def pace(self, size_bytes: int) -> None:
         """Wait until a file may be begun: all workers together keep the limit, a file at a time."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -32,7 +32,7 @@ from agent.archive.readings import (
 from agent.archive.round import Round
 from agent.deadline import DeadlinePassed, Worker
 from agent.ledger.store import Ledger
-from parsers.segment import ENCRYPTION_SUFFIXES
+from parsers.segment import ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX
 from parsers.wal_damage import DamageKind
 from parsers.wal_scan import Depth
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
@@ -48,7 +48,6 @@ __all__ = [
 
 _LEDGER_SECONDS: Final = 30.0  # how long to wait for the ledger, which is a file
 _FAREWELL_SECONDS: Final = 2.0  # how long the thread that minds ended workers gets to end itself
-_BUDGET: Final = "not read yet: the time for this round was used up"
 
 
 def segments_to_read(
@@ -100,6 +99,7 @@ class SegmentReader:
             finally:
                 self.close()
                 await self._ask_ledger(self._memory.flush)
+        await self._ask_ledger(partial(self._find_stretches, wanted, readings))
         readings.arrange({job.file: place for place, job in enumerate(wanted) if job.compare})
         return readings
 
@@ -118,9 +118,7 @@ class SegmentReader:
             await self._flush_when_due()
             done += len(batch)
             on_progress(done, total)
-        for job in jobs:
-            if job.name not in task.readings.scans:
-                task.readings.unread[job.name] = _BUDGET
+        task.leave(jobs)
         while old and not task.is_over:
             batch, old = old[: 4 * self._workers], old[4 * self._workers :]
             await self._read_again(batch, task)
@@ -154,6 +152,9 @@ class SegmentReader:
         """Let nothing that a disk or another process holds up stop the loop."""
         with suppress(DeadlinePassed):
             await self._thread.run(_LEDGER_SECONDS, call)
+
+    def _find_stretches(self, wanted: Sequence[Job], readings: SegmentReadings) -> None:
+        readings.joined = self._memory.stretches(wanted)
 
     async def _flush_when_due(self) -> None:
         if self._memory.is_due:
@@ -191,16 +192,19 @@ class SegmentReader:
                 readings.take(job, known)
 
     async def _read_batch(self, batch: list[Job], task: Round) -> None:
-        waiting = []
+        waiting: dict[Job, asyncio.Future[ScannedSegment]] = {}
         for job in batch:
             await task.pace(job.file.size_bytes)
+            if task.is_over and waiting:
+                task.leave([job for job in batch if job not in waiting])
+                break
             future = self._executor().submit(
                 read_segment,
                 job.file, job.name, task.segment_size, task.depth, job.compare, self._packs,
             )  # fmt: skip
-            waiting.append(asyncio.wrap_future(future))
-        _, late = await asyncio.wait(waiting, timeout=task.patience_seconds)
-        for job, answer in zip(batch, waiting, strict=True):
+            waiting[job] = asyncio.wrap_future(future)
+        _, late = await asyncio.wait(waiting.values(), timeout=task.patience_seconds)
+        for job, answer in waiting.items():
             if answer in late:
                 answer.cancel()
                 task.readings.unread[job.name] = "reading it takes too long"
@@ -229,6 +233,7 @@ class SegmentReader:
                 readings.take(job, self._memory.keep(job, scanned))
             elif job.name not in readings.scans:
                 readings.unread[job.name] = growing
+                readings.growing.add(job.name)
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -254,7 +259,8 @@ def _jobs(archive: ArchiveFacts, files: Mapping[str, ArchivedFile]) -> Iterator[
 
 
 def _is_foreign_codec(stored: str) -> bool:
-    return "." in stored and not stored.endswith(READABLE_SUFFIXES + ENCRYPTION_SUFFIXES)
+    readable = (*READABLE_SUFFIXES, *ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX)
+    return "." in stored and not stored.endswith(readable)
 
 
 def _still_growing(

@@ -33,69 +33,86 @@ def make_wal(
 
     `newest` is the archive's newest segment by timeline, found once for all backups.
     """
-    own = backup.wal_files
-    files = {**own, **archive.segments, **readings.serving}
+    files = _Files(archive, readings, backup.wal_files, segment_size)
+    return Wal(
+        segment_size=segment_size,
+        names=archive.segments.keys(),
+        archived=lru_cache(_REMEMBERED)(files.archived),
+        carried=cache(files.carried),
+        joined=readings.joined.get,
+        find_record=files.find_record,
+        scan_from=files.scan_from,
+        newest=newest,
+    )
 
-    @lru_cache(_REMEMBERED)
-    def archived(name: str) -> SegmentScan | None:
-        file = archive.segments.get(name)
+
+class _Files:
+    """The look-ups of one restore's WAL, each by a segment's name."""
+
+    def __init__(
+        self,
+        archive: ArchiveFacts,
+        readings: SegmentReadings,
+        own: Mapping[str, ArchivedFile],
+        segment_size: int,
+    ) -> None:
+        self._archived, self._own = archive.segments, own
+        self._readings = readings
+        self._files = {**own, **archive.segments, **readings.serving}
+        self._segment_size = segment_size
+        self._content = lru_cache(maxsize=2)(self._read_content)
+
+    def archived(self, name: str) -> SegmentScan | None:
+        """As it was read, or else read now."""
+        file = self._archived.get(name)
         if file is None:
             return None
+        readings = self._readings
         known = readings.scans.get(name)
         if known is not None:
             return known.scan
         why = readings.unread.get(name) or readings.unreadable.get(name)
         if why is not None:
-            return unread_scan(file, name, segment_size, why)
-        return _read(file, name, segment_size)
+            return unread_scan(file, name, self._segment_size, why)
+        return self._scan(file, name)
 
-    @cache
-    def carried(name: str) -> SegmentScan | None:
-        return _read(own[name], name, segment_size) if name in own else None
+    def carried(self, name: str) -> SegmentScan | None:
+        """From the backup's own pg_wal."""
+        return self._scan(self._own[name], name) if name in self._own else None
 
-    @lru_cache(maxsize=2)
-    def content(name: str) -> bytes:
-        file = files[name]
-        return read_stored(file.directory, file.name, segment_size).data
-
-    def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
-        timeline, number = parse_segment_name(name, segment_size)
+    def find_record(self, name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
+        """The first record at or behind an LSN; None also where the file is gone."""
+        timeline, number = parse_segment_name(name, self._segment_size)
         try:
-            data = content(name)
+            data = self._content(name)
             if begin_lsn is not None:
                 data = begin_at(data, begin_lsn)
             return find_record(data, lsn, name_timeline=timeline, segment_number=number)
         except (OSError, ParseError):
             return None
 
-    def scan_from(name: str, lsn: int) -> SegmentScan | None:
-        timeline, number = parse_segment_name(name, segment_size)
+    def scan_from(self, name: str, lsn: int) -> SegmentScan | None:
+        """What starts at an LSN, whatever comes before."""
+        size = self._segment_size
+        timeline, number = parse_segment_name(name, size)
         try:
-            data = begin_at(content(name), lsn)
+            data = begin_at(self._content(name), lsn)
         except (OSError, ParseError):
             return None
-        return scan_segment(
-            data, name_timeline=timeline, segment_number=number, segment_size=segment_size
-        )
+        return scan_segment(data, name_timeline=timeline, segment_number=number, segment_size=size)
 
-    return Wal(
-        segment_size=segment_size,
-        names=archive.segments.keys(),
-        archived=archived,
-        carried=carried,
-        find_record=locate,
-        scan_from=scan_from,
-        newest=newest,
-    )
+    def _scan(self, file: ArchivedFile, name: str) -> SegmentScan | None:
+        size = self._segment_size
+        try:
+            return read_segment(file, name, size, "records").scan
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            return unread_scan(file, name, size, f"cannot be read: {error.strerror}")
 
-
-def _read(file: ArchivedFile, name: str, segment_size: int) -> SegmentScan | None:
-    try:
-        return read_segment(file, name, segment_size, "records").scan
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        return unread_scan(file, name, segment_size, f"cannot be read: {error.strerror}")
+    def _read_content(self, name: str) -> bytes:
+        file = self._files[name]
+        return read_stored(file.directory, file.name, self._segment_size).data
 
 
 def make_restores(

@@ -12,7 +12,9 @@ from agent.backups.tablespaces import TABLESPACE_MAP, read_map, with_map
 from parsers.backup_label import BackupLabel, parse_backup_label
 from parsers.backup_manifest import BackupManifest, parse_backup_manifest
 from parsers.errors import ParseError
+from parsers.lsn import format_lsn
 from parsers.pg_control import ControlFile, parse_control_file
+from parsers.segment import segment_name
 from parsers.server_conf import Setting
 from parsers.tablespace_map import Tablespace
 from rules.backups import label_time
@@ -167,3 +169,21 @@ def _major(version: bytes | None) -> int | None:
         return int(version.strip()) if version is not None else None
     except ValueError:
         return None
+
+
+def label_from(control: ControlFile) -> bytes:
+    """Write a backup_label that begins recovery where pg_control says that the server would.
+
+    It is a standby's: pg_control's minimum recovery point counts, no end of a backup is awaited.
+    """
+    checkpoint = control.checkpoint
+    size = control.wal_segment_size
+    name = segment_name(checkpoint.timeline, checkpoint.redo_lsn // size, size)
+    source = "primary" if control.backup_start_lsn else "standby"
+    return (
+        f"START WAL LOCATION: {format_lsn(checkpoint.redo_lsn)} (file {name})\n"
+        f"CHECKPOINT LOCATION: {format_lsn(control.checkpoint_lsn)}\n"
+        "BACKUP METHOD: streamed\n"
+        f"BACKUP FROM: {source}\n"
+        f"START TIMELINE: {checkpoint.timeline}\n"
+    ).encode()

@@ -11,7 +11,7 @@ from typing import Literal
 
 from agent.archive.directory import NotAnArchive, list_archive
 from agent.archive.limits import NO_LIMITS, Limits
-from agent.archive.pg_wal import list_pg_wal, still_written
+from agent.archive.pg_wal import list_pg_wal, still_written, with_partials
 from agent.archive.scanner import (
     SegmentReader,
     SegmentReadings,
@@ -100,7 +100,7 @@ def _list(url: str) -> ArchiveFacts:
 
 def _list_elsewhere(url: str) -> ArchiveFacts:
     try:
-        return list_pg_wal(url)
+        return with_partials(list_pg_wal(url))
     except NotAnArchive as error:
         raise CannotCheck(f"--wal {error}") from None
 
@@ -158,12 +158,12 @@ def _with_readings(
     tree = timeline_tree(archive, backups)
     written = frozenset[str]().union(*map(still_written, gathered.elsewhere))
     facts = scan_facts(readings, depth, tree, size, identifier, may_end_early=written)
-    scans = {name: scanned.scan for name, scanned in readings.scans.items()}
+    scans = readings.as_scans()
     major = gathered.server_major or next((s.major for s in scans.values() if s.major), None)
     return replace(
         gathered,
         scan=facts,
         scans=scans,
-        system_identifier=identifier or system_identifier_of(scans.values()),
+        system_identifier=identifier or system_identifier_of(scans),
         server_major=major,
     )

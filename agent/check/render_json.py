@@ -164,7 +164,7 @@ def _window(report: Report, window: Window) -> dict[str, Any]:
         "commits": window.commits,
         "aborts": window.aborts,
         "depth": report.question.depth,
-        "verified_at": _time(report.verified_at),
+        "verified_at": _time(window.verified_at),
     }
 
 

@@ -35,8 +35,10 @@ def render_text(report: Report) -> str:
 def _lines(report: Report) -> Iterator[str]:
     yield f"{_WORDS[report.verdict]}: {_answer(report)}"
     yield f"looked at: {_LOOKED[report.question.depth]}"
+    yield from _reading_time(report)
     for finding in report.findings:
-        yield from _finding(finding)
+        if finding.severity is not Severity.INFO:
+            yield from _finding(finding)
     for archive in report.archives:
         yield ""
         yield from _archive(report, archive)
@@ -51,6 +53,18 @@ def _lines(report: Report) -> Iterator[str]:
     if report.drill is not None:
         yield ""
         yield from drill_lines(report.drill)
+    infos = [finding for finding in report.findings if finding.severity is Severity.INFO]
+    if infos:
+        yield ""
+        yield "worth knowing (pitr-check explain NAME says more)"
+        yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
+
+
+def _reading_time(report: Report) -> Iterator[str]:
+    """When the segments were read: with a ledger, some of them by an earlier run."""
+    times = report.scan.read_at.values() if report.scan else ()
+    if times:
+        yield f"  read between {min(times):%Y-%m-%d %H:%M:%S} and {max(times):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _answer(report: Report) -> str:
@@ -72,8 +86,7 @@ def _point(lsn: int, at: datetime | None) -> str:
 def _finding(finding: Finding) -> Iterator[str]:
     yield ""
     yield f"{finding.severity.value.upper()} {finding.id}: {finding.summary}"
-    if finding.severity is not Severity.INFO:
-        yield f"  what to do: {finding.remedy}"
+    yield f"  what to do: {finding.remedy}"
 
 
 def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sysconfig
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from agent.archive.pg_wal import LAYOUT as PG_WAL
+from parsers.segment import PARTIAL_SUFFIX
 from rules.facts import ArchiveFacts
 from rules.report import Report
 from rules.settings_block import settings_block
@@ -27,11 +30,23 @@ def block_to_paste(report: Report) -> str | None:
 
 
 def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> str:
-    """`cp` where every segment needed is a plain file of one directory, else our own fetch-wal."""
+    """`cp` where every segment needed is a plain file of one directory, else our own fetch-wal.
+
+    An unfinished segment (`.partial`) can be given to no server under that name: the command is
+    then for the archives after it was copied there.
+    """
+    needed = tuple(needed)
+    if _has_partial(archives, needed):
+        archives = [archive for archive in archives if archive.layout != PG_WAL] or archives
     if len(archives) == 1 and _is_flat(archives[0], needed):
         return f"cp {_place(archives[0])}/%f %p"
     named = " ".join(f"--archive {_place(archive)}" for archive in archives)
     return f"{_fetch_wal()} {named} %f %p"
+
+
+def _has_partial(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> bool:
+    files = (archive.segments.get(name) for name in needed for archive in archives)
+    return any(file is not None and file.name.endswith(PARTIAL_SUFFIX) for file in files)
 
 
 def _fetch_wal() -> str:
@@ -42,15 +57,13 @@ def _fetch_wal() -> str:
     return f"{_PROGRAM if by_name else _word(str(program))} fetch-wal"
 
 
-def _is_flat(archive: ArchiveFacts, needed: Iterable[str]) -> bool:
-    root = Path(archive.url)
-    return not any(
-        name in archive.compressed
-        or name in archive.copies
-        or Path(archive.segments[name].path) != root / name
+def _is_flat(archive: ArchiveFacts, needed: Collection[str]) -> bool:
+    root = os.path.normpath(archive.url)  # as the listing has it
+    return all(
+        (file.directory, file.name) == (root, name) and name not in archive.copies
         for name in needed
-        if name in archive.segments
-    )
+        if (file := archive.segments.get(name)) is not None
+    ) and archive.compressed.isdisjoint(needed)
 
 
 def _place(archive: ArchiveFacts) -> str:

@@ -89,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DURATION",
         help="how long a finding must hold, as 1m (default: as long as each check wants)",
     )
+    docs = commands.add_parser("docs", help="write the pages on findings, alerts and metrics")
+    docs.set_defaults(command=_docs)
+    docs.add_argument("directory", type=Path, metavar="DIR", help="where to: DIR/runbooks, ...")
     completion = commands.add_parser("completion", help="print a shell's completion of a program")
     completion.set_defaults(command=_completion)
     completion.add_argument("shell", choices=SHELLS)
@@ -147,6 +150,16 @@ def _say_where(telemetry_path: str) -> Callable[[str], None]:
         print(f"pitr-agent: serving {url}{telemetry_path}", file=sys.stderr, flush=True)
 
     return say
+
+
+def _docs(arguments: argparse.Namespace) -> int:
+    from agent.reference import write_reference
+
+    try:
+        write_reference(arguments.directory)
+    except OSError as error:
+        raise entry.CannotCheck(f"{error.filename}: {error.strerror}") from None
+    return entry.OK
 
 
 def _check_config(arguments: argparse.Namespace) -> int:

@@ -41,7 +41,14 @@ def _list_lines(checks: Iterable[Check]) -> Iterator[str]:
 def _page_lines(check: Check) -> Iterator[str]:
     yield f"{check.id} ({check.severity.value})"
     yield check.title
-    for heading, text in (("Why it matters", check.why), ("What to do", check.remedy)):
+    sections = (
+        ("Why it matters", check.why),
+        ("How to look", check.look),
+        ("What to do", check.remedy),
+    )
+    for heading, text in sections:
+        if not text:
+            continue
         yield ""
         yield heading
         yield textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")

@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import NamedTuple
 
 PROGRAM = "pitr-agent fetch-wal"
+_OPTIONS = ("--archive", "--config", "--cluster", "--prefetch", "--prefetch-directory")
 FETCHED, ABSENT, ABORT = 0, 1, 200  # 126 and 127 are the shell's own
 
 _USAGE = """\
-usage: pitr-agent fetch-wal [--archive URL]... [--config FILE [--cluster NAME]] %f %p
+usage: pitr-agent fetch-wal [--archive URL]... [--config FILE [--cluster NAME]]
+                            [--prefetch N [--prefetch-directory DIR]] %f %p
 
 Puts a WAL segment or history file from an archive where PostgreSQL wants it: the restore_command
 for archives in dated folders, compressed, or with several copies. It decompresses, checks that the
@@ -28,6 +31,9 @@ options:
   --archive URL   a directory with WAL in it, at any depth; may be repeated
   --config FILE   take the archives from the agent's configuration
   --cluster NAME  which cluster of it
+  --prefetch N    fetch the next N segments while the server replays this one (1 to 64)
+  --prefetch-directory DIR
+                  where they wait, on the file system of pg_wal (default: in pg_wal)
 
 exit status:
   0    the file is there
@@ -47,11 +53,11 @@ def main(argv: Sequence[str]) -> int:
         print(_USAGE, end="")
         return FETCHED
     try:
-        name, target, roots = _arguments(argv)
-        from agent.archive.fetch import Refused, fetch
+        name, target, roots, ahead = _arguments(argv)
+        from agent.archive.fetch import Refused
 
         try:
-            return FETCHED if fetch(name, target, roots) else ABSENT
+            return FETCHED if _fetch(name, target, roots, ahead) else ABSENT
         except Refused as error:
             raise Abort(str(error)) from None
     except Abort as error:
@@ -62,13 +68,33 @@ def main(argv: Sequence[str]) -> int:
         return _abort(f"unexpected {type(error).__name__}: {error}")
 
 
+class Ahead(NamedTuple):
+    """What to fetch ahead."""
+
+    segments: int  # 0: none
+    directory: str | None  # None: in pg_wal
+
+
+def _fetch(name: str, target: str, roots: list[str], ahead: Ahead) -> bool:
+    if not ahead.segments:
+        from agent.archive.fetch import fetch
+
+        return fetch(name, target, roots)
+    from agent.archive.prefetch import fetch_ahead
+
+    return fetch_ahead(name, target, roots, count=ahead.segments, directory=ahead.directory)
+
+
 def _abort(message: str) -> int:
     print(f"{PROGRAM}: {message}", file=sys.stderr)
     return ABORT
 
 
-def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str]]:
-    """(file wanted, path to write, archives). argparse alone would cost as much as the fetch."""
+def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], Ahead]:
+    """(file wanted, path to write, archives, what to fetch ahead).
+
+    argparse alone would cost as much as the fetch.
+    """
     archives: list[str] = []
     options: dict[str, str] = {}
     plain: list[str] = []
@@ -78,7 +104,7 @@ def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str]]:
         if not word.startswith("--"):
             plain.append(word)
             continue
-        if option not in ("--archive", "--config", "--cluster"):
+        if option not in _OPTIONS:
             raise Abort(f"unrecognized option {option} (type  {PROGRAM} --help)")
         value = value if equals else next(words, "")
         if not value:
@@ -90,7 +116,18 @@ def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str]]:
     if len(plain) != 2:
         raise Abort(f"expected %f and %p, found {len(plain)} words (type  {PROGRAM} --help)")
     archives = archives or _configured(options)
-    return plain[0], plain[1], archives
+    return plain[0], plain[1], archives, _ahead(options)
+
+
+def _ahead(options: dict[str, str]) -> Ahead:
+    text = options.get("--prefetch", "0")
+    count = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= count <= 64:
+        raise Abort(f"--prefetch {text}: write a number of segments, 1 to 64")
+    directory = options.get("--prefetch-directory")
+    if directory is not None and not count:
+        raise Abort(f"--prefetch-directory needs --prefetch N (type  {PROGRAM} --help)")
+    return Ahead(count, directory)
 
 
 def _configured(options: dict[str, str]) -> list[str]:

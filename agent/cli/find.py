@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_question(parser.add_argument_group("what to find"))
     how = parser.add_argument_group("how")
     how.add_argument("--timeline", default="latest", help="latest (default), current or a number")
+    how.add_argument("--log", metavar="FILE|DIR", help="the server's log: who did it")
+    how.add_argument("--log-line-prefix", metavar="P", help="of that log (default: the backup's)")
     how.add_argument("--dsn", help="a running server, to name what its catalogs still hold")
     how.add_argument("--format", default="text", choices=("text", "json"))
     cost.add_options(parser.add_argument_group("at what cost"))
@@ -95,7 +97,14 @@ def _read_question(arguments: argparse.Namespace) -> Asked:
     )
     covers = read("--covers", arguments.covers)
     notes = tuple(dict.fromkeys(read.notes))
-    return Asked(wanted=wanted, dropped=arguments.dropped, covers_us=covers, notes=notes)
+    return Asked(
+        wanted=wanted,
+        dropped=arguments.dropped,
+        covers_us=covers,
+        log=arguments.log,
+        log_line_prefix=arguments.log_line_prefix,
+        notes=notes,
+    )
 
 
 class TimeReader:
@@ -140,14 +149,17 @@ def _read_xid(text: str | None) -> int | None:
 
 def _answer(arguments: argparse.Namespace, asked: Asked) -> Answer:
     from agent.check.progress import progress_bar
+    from agent.check.run import Sources
     from agent.find.answer import answer
-    from agent.find.look import Sources, look
+    from agent.find.look import look
 
     sources = Sources(
         archives=arguments.archives,
         elsewhere=arguments.elsewhere,
         backups=arguments.backups,
         backups_below=arguments.backups_below,
+        depth="records",
+        backup_depth="label",
         reading=cost.reading(arguments),
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:

@@ -82,7 +82,11 @@ def _parser() -> Parser:
     add("--pgdata", metavar="DIR", type=Path, help="data directory of the restore; finds the rest")
     add("--log", metavar="FILE|DIR", type=Path, help="the server's log, or the directory of them")
     add("--dsn", metavar="DSN", help="how to ask the server once it answers (libpq)")
-    add("--archive", metavar="URL", help="the WAL archive, to see what recovery did not replay")
+    add(
+        "--archive",
+        metavar="URL",
+        help="the WAL archive: predicts the stop, tells a gap from the end",
+    )
     add("--once", action="store_true", help="judge what the log holds now, and end")
     add("--format", choices=("tui", "text", "json"), help="default: tui on a terminal, else text")
     add("--timeout", metavar="D", type=duration, help="give up waiting after D: 90s, 15m, 2h")

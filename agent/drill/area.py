@@ -39,6 +39,7 @@ _SOCKET_PATH_LIMIT: Final = 107  # sun_path in <sys/un.h>, less its terminating 
 _SOCKET_NAME: Final = ".s.PGSQL.5432.lock"
 _SHORT_PLACE: Final = Path("/tmp")
 _TRIES: Final = 5
+_ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,12 +203,18 @@ def _is_ours(path: Path, account: Account) -> bool:
 
 
 def _end_processes(area: Area) -> None:
-    """Kill what of the scratch server is still there: all its processes work in `data`."""
-    found = [process for process in psutil.process_iter() if _works_in(process, area)]
-    for process in found:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(found, timeout=10)
+    """Kill what of the scratch server is still there: all its processes work in `data`.
+
+    One that was killed may have started another just before; one that is killed starts none.
+    """
+    for _ in range(_ROUNDS):
+        found = [process for process in psutil.process_iter() if _works_in(process, area)]
+        if not found:
+            return
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(found, timeout=10)
 
 
 def _works_in(process: psutil.Process, area: Area) -> bool:

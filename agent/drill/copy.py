@@ -11,7 +11,9 @@ import os
 import re
 import shutil
 import stat
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,6 +39,10 @@ _DIRECTORIES: Final = (
 )  # fmt: skip
 _TABLESPACE: Final = re.compile(r"pg_tblspc/([1-9][0-9]{0,9})\Z")
 _CHUNK_BYTES: Final = 1 << 20
+_SMALL_BYTES: Final = 64 << 10  # what a file costs at least, in bytes that could be copied instead
+_PARCEL_BYTES: Final = 16 << 20
+_CHECK_BYTES: Final = 16 << 20  # copied between two looks at the room that is left
+_COPY_THREADS: Final = 2
 
 
 @dataclass(slots=True)
@@ -53,7 +59,7 @@ def backup_bytes(backup: Path) -> int:
     """What a backup takes unpacked; of a compressed tar no more than a guess."""
     if _is_tar(backup):
         return sum(_unpacked_bytes(tar.path) for tar in tars_of(backup))
-    return sum(each.path.stat().st_size for each in _walk(backup) if each.kind == "file")
+    return sum(each.size_bytes for each in _walk(backup) if each.kind == "file")
 
 
 def _unpacked_bytes(tar: Path) -> int:
@@ -93,7 +99,8 @@ class _Target:
         self._area = area
         self._room = room
         self._copied = copied
-        area.account.make_directory(area.data)
+        self._made: set[Path] = {area.account.make_directory(area.data)}
+        self._unchecked_bytes = _CHECK_BYTES
 
     def place(self, name: str) -> Path | None:
         """Where the file or directory of this name goes; None for one that is not restored."""
@@ -119,14 +126,19 @@ class _Target:
         return directory
 
     def make_directory(self, path: Path) -> None:
-        if not path.is_dir():
-            self.make_directory(path.parent)
-            path.mkdir(mode=0o700)
-            self._area.account.own(path)
+        if path not in self._made:
+            self._made.add(path)
+            if not path.is_dir():
+                self.make_directory(path.parent)
+                path.mkdir(mode=0o700)
+                self._area.account.own(path)
 
     def accept(self, path: Path, size_bytes: int) -> None:
         """Make ready for a file of this size."""
-        self._room.require(size_bytes, "the next file takes")
+        self._unchecked_bytes += max(size_bytes, _SMALL_BYTES)
+        if self._unchecked_bytes >= _CHECK_BYTES:
+            self._room.require(size_bytes, "the next file takes")
+            self._unchecked_bytes = 0
         self.make_directory(path.parent)
         self._copied.files += 1
         self._copied.bytes += size_bytes
@@ -153,37 +165,78 @@ class _Target:
 @dataclass(frozen=True, slots=True)
 class _Found:
     name: str  # in the data directory
-    path: Path
+    path: str
     kind: str  # file, directory, other
+    size_bytes: int
 
 
 def _copy_plain(backup: Path, target: _Target) -> None:
-    for found in _walk(backup):
-        place = target.place(found.name)
-        if place is None:
-            continue
-        if found.kind == "directory":
-            target.make_directory(place)
-        elif found.kind == "file":
-            target.accept(place, found.path.stat().st_size)
+    with _Copier(target) as copier:
+        for found in _walk(backup):
+            place = target.place(found.name)
+            if place is None:
+                continue
+            if found.kind == "directory":
+                target.make_directory(place)
+            elif found.kind == "file":
+                target.accept(place, found.size_bytes)
+                copier.add(found, place)
+            else:
+                target.leave_out(found.name)
+
+
+class _Copier:
+    """Copies files beside the walk, in parcels: the kernel does the work, without Python's lock."""
+
+    def __init__(self, target: _Target) -> None:
+        self._target = target
+        self._pool = ThreadPoolExecutor(_COPY_THREADS, thread_name_prefix="copy")
+        self._under_way: deque[Future[None]] = deque()
+        self._parcel: list[tuple[_Found, Path]] = []
+        self._parcel_bytes = 0
+
+    def add(self, found: _Found, place: Path) -> None:
+        """Have one file copied, soon. Raises what the copy of one before has raised."""
+        self._parcel.append((found, place))
+        self._parcel_bytes += max(found.size_bytes, _SMALL_BYTES)
+        if self._parcel_bytes >= _PARCEL_BYTES:
+            self._send()
+            if len(self._under_way) > 2 * _COPY_THREADS:
+                self._under_way.popleft().result()
+
+    def _send(self) -> None:
+        self._under_way.append(self._pool.submit(self._copy, self._parcel))
+        self._parcel, self._parcel_bytes = [], 0
+
+    def _copy(self, parcel: list[tuple[_Found, Path]]) -> None:
+        for found, place in parcel:
             shutil.copyfile(found.path, place)
-            target.own(place)
-        else:
-            target.leave_out(found.name)
+            self._target.own(place)
+
+    def __enter__(self) -> _Copier:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._send()
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+        if kind is None:
+            for task in self._under_way:
+                task.result()
 
 
 def _walk(backup: Path, name: str = "") -> Iterator[_Found]:
     """Everything in a directory, directories before what is in them."""
     for entry in sorted(os.scandir(backup), key=lambda entry: entry.name):
         inner = name + entry.name
-        path = Path(entry.path)
         follow = inner == "pg_wal" or _TABLESPACE.match(inner) is not None
-        mode = entry.stat(follow_symlinks=follow).st_mode
-        if stat.S_ISDIR(mode):
-            yield _Found(inner, path, "directory")
-            yield from _walk(path, f"{inner}/")
+        status = entry.stat(follow_symlinks=follow)
+        if stat.S_ISDIR(status.st_mode):
+            yield _Found(inner, entry.path, "directory", 0)
+            yield from _walk(Path(entry.path), f"{inner}/")
         else:
-            yield _Found(inner, path, "file" if stat.S_ISREG(mode) else "other")
+            kind = "file" if stat.S_ISREG(status.st_mode) else "other"
+            yield _Found(inner, entry.path, kind, status.st_size)
 
 
 # -- tar ------------------------------------------------------------------------------------------

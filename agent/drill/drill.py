@@ -81,10 +81,13 @@ def run_drill(order: Order, material: Material) -> DrillFacts:
         _refuse_tablespaces(material.plan)
         with contextlib.ExitStack() as stack:
             stack.enter_context(Interruption(once=True))
-            installation = stack.enter_context(_installation(order, material, account))
             if order.nice:
                 stack.enter_context(_lower_priority())
+            found = _installation(order, material)
             area = stack.enter_context(scratch_area(order.base, account))
+            # Where the account cannot run it, a copy goes into the area, and away with it.
+            usable = InstallationFor(found, account, under=area.path)
+            installation = stack.enter_context(usable)
             facts = _Drill(order, material, installation, area).run(facts)
     except (CannotDrill, NoInstallation) as error:
         return replace(facts, summary=None, not_run=str(error))
@@ -99,17 +102,17 @@ def _account() -> Account:
         raise CannotDrill(str(error)) from None
 
 
-def _installation(order: Order, material: Material, account: Account) -> InstallationFor:
+def _installation(order: Order, material: Material) -> Installation:
     major = material.plan.restore.server.major
     if order.bindir is None:
-        return InstallationFor(find_installation(major), account)
+        return find_installation(major)
     installation = read_installation(order.bindir)
     if installation.major != major:
         raise CannotDrill(
             f"{order.bindir} is PostgreSQL {installation.version}, the backup is of {major}: "
             f"name a directory with the programs of {major} with --pg-bindir"
         )
-    return InstallationFor(installation, account)
+    return installation
 
 
 def _refuse_tablespaces(plan: Plan) -> None:
@@ -240,9 +243,10 @@ class _Drill:
         if cause is None:
             return "the server ended without a word about recovery: " + _last_lines(self.area.log)
         obstacle = self.material.plan.outcome.obstacle
-        return (
-            f"{cause}. The WAL ends in {obstacle.segment}: {obstacle.detail}" if obstacle else cause
-        )
+        if obstacle is None:
+            return cause
+        segment = "" if obstacle.segment in obstacle.detail else f"{obstacle.segment}: "
+        return f"{cause}. The WAL ends: {segment}{obstacle.detail}"
 
     # -- the look inside -------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ _ALWAYS: Final = {
     # It reaches nobody.
     "archive_mode": "off", "archive_command": "", "recovery_end_command": "",
     "archive_cleanup_command": "", "primary_conninfo": "", "primary_slot_name": "",
-    "max_logical_replication_workers": "0", "external_pid_file": "",
+    "max_logical_replication_workers": "0",
     # It runs nothing by itself that a backup could bring along.
     "autovacuum": "off", "session_preload_libraries": "", "local_preload_libraries": "",
     "dynamic_library_path": "$libdir", "jit": "off", "restart_after_crash": "off",

@@ -16,8 +16,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from agent.archive.fetch import Refused, fetch
+from agent.archive.prefetch import following
 from agent.drill.area import Area
-from parsers.segment import NameKind, parse_segment_name, parse_wal_name, segment_name
+from parsers.segment import NameKind, parse_wal_name
 
 _PREFETCH: Final = 4  # segments, if they are small
 _PREFETCH_BYTES: Final = 256 << 20  # a segment is held in memory while it is fetched
@@ -128,14 +129,10 @@ class WalService:
         if parsed is None or parsed.kind is not NameKind.SEGMENT:
             return
         self.served += 1
-        timeline, number = parse_segment_name(name, self._segment_bytes)
-        following = [
-            segment_name(timeline, number + step, self._segment_bytes)
-            for step in range(1, self._count_ahead + 1)
-        ]
-        for gone in self._ahead.keys() - set(following):
+        wanted = following(name, self._segment_bytes, self._count_ahead)
+        for gone in self._ahead.keys() - set(wanted):
             self._ahead.pop(gone).cancel()
             (self._out / gone).unlink(missing_ok=True)
-        for name_ahead in following:
+        for name_ahead in wanted:
             if name_ahead not in self._ahead:
                 self._ahead[name_ahead] = self._pool.submit(self._fetch, name_ahead)

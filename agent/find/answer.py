@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from agent.check.restore_command import restore_command
+from agent.find.log import NotTold, read_log
 from agent.find.look import Look
+from parsers.segment import PARTIAL_SUFFIX
 from rules.coverage import Coverage, find_coverage
 from rules.findings import Verdict
 from rules.happenings import Found, Happening, Wanted, find
 from rules.moment import Moment, find_moment
 from rules.relation_names import matcher
 from rules.settings_block import settings_block
+from rules.who import Witness, find_witnesses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +26,8 @@ class Asked:
     wanted: Wanted
     dropped: str | None  # a name or number; "": whatever it was; None: not asked
     covers_us: int | None
+    log: str | None  # the server's log, a file or a directory
+    log_line_prefix: str | None
     notes: tuple[str, ...]  # what had to be assumed
 
     @property
@@ -40,6 +46,7 @@ class Answer:
     coverage: Coverage | None
     chosen: Happening | None  # the one that `moment` lies before
     moment: Moment | None
+    who: Mapping[int, Sequence[Witness]] | None  # by LSN of the end; None: it cannot be known
     settings: str | None
     notes: tuple[str, ...]
     verdict: Verdict
@@ -51,7 +58,10 @@ def answer(asked: Asked, look: Look) -> Answer:
     if asked.covers_us is not None:
         coverage = find_coverage(asked.covers_us, look.story.chapters, look.holes, look.wal)
     found, chosen, moment = _find(asked, look) if _asks_to_find(asked) else (None, None, None)
-    incomplete = bool(look.holes) or any(chapter.flaw for chapter in look.story.chapters)
+    who, unknown = _who(asked, look, found)
+    incomplete = bool(look.holes or look.unread) or any(
+        chapter.flaw for chapter in look.story.chapters
+    )
     return Answer(
         asked=asked,
         look=look,
@@ -59,8 +69,9 @@ def answer(asked: Asked, look: Look) -> Answer:
         coverage=coverage,
         chosen=chosen,
         moment=moment,
+        who=who,
         settings=_settings(look, moment),
-        notes=(*asked.notes, *_notes(asked, look, found)),
+        notes=(*asked.notes, *_notes(asked, look, found), *unknown, *_to_copy(look, moment)),
         verdict=_verdict(asked, found, coverage, moment, is_incomplete=incomplete),
     )
 
@@ -87,6 +98,20 @@ def _takes_away(happening: Happening) -> bool:
     return happening.takes_away
 
 
+def _who(
+    asked: Asked, look: Look, found: Found | None
+) -> tuple[dict[int, list[Witness]] | None, Sequence[str]]:
+    """The log's word on what was found, or why it has none."""
+    if asked.log is None or found is None:
+        return None, ()
+    backup = Path(look.restores[-1].backup.url) if look.restores else None
+    try:
+        lines = read_log(asked.log, asked.log_line_prefix, backup)
+        return find_witnesses(found.happenings, lines), ()
+    except NotTold as reason:
+        return None, (f"who did it cannot be known: {reason}",)
+
+
 def _settings(look: Look, moment: Moment | None) -> str | None:
     if moment is None or moment.outcome is None or not moment.reachable:
         return None
@@ -103,14 +128,27 @@ def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
         notes.append(
             f"{len(names)} segment(s) are missing ({span}): what happened there is not known"
         )
+    notes += [f"{segment} was not read: {why}" for segment, why in look.unread.items()]
     notes += [
         f"{chapter.segment} is damaged ({chapter.flaw}): what follows in it is not known"
         for chapter in look.story.chapters
         if chapter.flaw
     ]
+    if asked.is_choice and found is not None and found.total > 1:
+        notes.append(f"{found.total} of them: choose one with --xid X to get the target before it")
     if asked.dropped and found is not None and not found.total:
         notes.append(_not_found(asked.dropped, look))
     return notes
+
+
+def _to_copy(look: Look, moment: Moment | None) -> Iterator[str]:
+    """An unfinished segment is no server's to read until it is in the archive under its name."""
+    if moment is None or moment.outcome is None or not moment.reachable:
+        return
+    for segment in moment.outcome.segments_needed:
+        file = look.file_of(segment)
+        if file is not None and file.name.endswith(PARTIAL_SUFFIX):
+            yield f"the settings need {file.path} in the archive, as {segment}: copy it first"
 
 
 def _not_found(name: str, look: Look) -> str:

@@ -2,38 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from agent.check.gather import Reading, gather
+from agent.check.run import Sources
 from agent.cli.entry import CannotCheck
 from agent.find.catalogs import files_of, load_catalogs
 from agent.find.journals import JournalJob, read_journals
+from parsers.heap_page import PAGE_BYTES
 from rules.archive import merge_archives
 from rules.catalog_rows import CatalogRows
 from rules.chronicle import Chapter, Extent, Hole, extent_of, read_chapters
 from rules.facts import ArchivedFile, ArchiveFacts
 from rules.goal import Goal
-from rules.happenings import Story, tell_story
 from rules.prediction import find_restores
 from rules.recovery_start import Start, find_start
 from rules.report import Gathered
 from rules.restore import Restore, Wal
+from rules.story import Story, tell_story
 from rules.timelines import Stretch, latest_timeline, path_of
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What to look at."""
-
-    archives: Sequence[str]
-    elsewhere: Sequence[str]
-    backups: Sequence[str]
-    backups_below: str | None
-    reading: Reading
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +38,7 @@ class Look:
     restores: tuple[Restore, ...]  # of the backups that the path passes through
     story: Story
     holes: tuple[Hole, ...]
+    unread: Mapping[str, str]  # segments of the path that are there and were not read -> why
     extent: Extent
 
     def file_of(self, segment: str) -> ArchivedFile | None:
@@ -71,37 +62,41 @@ def look(
     `timeline` is latest, current or a number. What was committed later than `last_us` (TimestampTz)
     need not be told of: the story may end behind it.
     """
-    gathered = gather(
-        sources.archives, sources.backups, sources.backups_below, sources.elsewhere,
-        depth="records", backup_depth="label", reading=sources.reading,
-        on_progress=on_progress,
-    )  # fmt: skip
+    looked, restores = _survey(sources.gather(on_progress=on_progress), timeline)
+    chapters = looked.story.chapters
+    rows, rows_from_lsn = _catalogs(restores, looked.gathered)
+    add_names(rows)
+    jobs = _jobs(looked, _until(chapters, last_us), rows)
+    journals = read_journals(jobs, sources.reading.workers, on_progress)
+    return replace(looked, story=tell_story(chapters, journals, rows, rows_from_lsn))
+
+
+def _survey(gathered: Gathered, timeline: str | int) -> tuple[Look, list[Restore]]:
+    """What lies on the path, before anybody looks at what each transaction did."""
     archive = merge_archives((*gathered.archives, *gathered.elsewhere))
     size = archive.segment_size_bytes
     if size is None or not gathered.scans:
         raise CannotCheck(f"{archive.url}: no segment could be read")
     backups = gathered.backups.backups if gathered.backups else ()
-    number, path, restores = _path(
-        gathered, archive, timeline, find_restores(gathered.restores, backups)
-    )
+    whole = find_restores(gathered.restores, backups)
+    number, path, restores = _path(gathered, archive, timeline, whole)
     wal = restores[0].wal if restores else _plain_wal(gathered, size)
     begin_lsn = min((each.backup.label.start_lsn for each in restores), default=None)
     extent = extent_of(wal, path, begin_lsn)
     if extent is None:
         raise CannotCheck(f"no segment of timeline {number} or of its ancestors is there")
     pages = list(read_chapters(wal, path, extent))
+    absent = [page for page in pages if isinstance(page, Hole)]
     chapters = [page for page in pages if isinstance(page, Chapter)]
-    told = _until(chapters, last_us)
-    rows, rows_from_lsn = _catalogs(restores, gathered)
-    add_names(rows)
-    unfinished = Look(
+    if not chapters:
+        raise CannotCheck(f"no segment of timeline {number} or of its ancestors could be read")
+    looked = Look(
         gathered=gathered, archive=archive, timeline=number, path=path, wal=wal,
-        restores=tuple(restores), story=tell_story([], {}, None), extent=extent,
-        holes=tuple(page for page in pages if isinstance(page, Hole)),
+        restores=tuple(restores), story=tell_story(chapters, {}, None), extent=extent,
+        holes=tuple(each for each in absent if each.segment not in archive.segments),
+        unread={s.segment: _why(gathered, s) for s in absent if s.segment in archive.segments},
     )  # fmt: skip
-    journals = read_journals(_jobs(unfinished, told, rows), sources.reading.workers, on_progress)
-    story = tell_story(chapters, journals, rows, rows_from_lsn)
-    return replace(unfinished, story=story)
+    return looked, restores
 
 
 def _path(
@@ -123,6 +118,11 @@ def _path(
     else:
         number = latest_timeline(archive.histories, max(known, default=1))
     return number, path_of(number, archive.histories.get(number)), []
+
+
+def _why(gathered: Gathered, hole: Hole) -> str:
+    unread = gathered.scan.unread if gathered.scan else {}
+    return unread.get(hole.segment, "it went away since the archive was listed")
 
 
 def _plain_wal(gathered: Gathered, size: int) -> Wal:
@@ -154,6 +154,8 @@ def _catalogs(restores: list[Restore], gathered: Gathered) -> tuple[CatalogRows,
     if not restores:
         return CatalogRows(major=major), 0
     oldest = restores[0].backup
+    if oldest.control is not None and oldest.control.block_size != PAGE_BYTES:
+        return CatalogRows(major=major), 0  # no name is known where pages are of another size
     return load_catalogs(files_of(Path(oldest.url)), major), oldest.label.start_lsn
 
 

@@ -15,6 +15,7 @@ from rules.happenings import Happening
 from rules.moment import Moment
 from rules.outcome import Stop
 from rules.relation_names import kind_word
+from rules.who import shorten
 
 SCHEMA = "pitr-find/1"
 
@@ -35,16 +36,17 @@ def document(answer: Answer) -> dict[str, Any]:
             "last": chapters[-1].segment if chapters else None,
             "segments": len(chapters),
             "missing": [hole.segment for hole in look.holes],
+            "unread": list(look.unread),
         },
         "total": found.total if found else None,
-        "happenings": [_happening(each) for each in found.happenings] if found else [],
+        "happenings": [_happening(answer, each) for each in found.happenings] if found else [],
         "coverage": _coverage(answer, answer.coverage) if answer.coverage else None,
         "target": _target(answer, answer.moment) if answer.moment else None,
         "notes": list(answer.notes),
     }
 
 
-def _happening(each: Happening) -> dict[str, Any]:
+def _happening(answer: Answer, each: Happening) -> dict[str, Any]:
     database = None
     if each.database is not None:
         database = {"oid": each.database, "name": each.database_name}
@@ -64,7 +66,26 @@ def _happening(each: Happening) -> dict[str, Any]:
         "first_lsn": format_lsn(each.first_lsn) if each.first_lsn is not None else None,
         "relations": [_relation(event) for event in each.relations],
         "database_dropped": database,
+        "who": _who(answer, each),
     }
+
+
+def _who(answer: Answer, each: Happening) -> list[dict[str, Any]] | None:
+    if answer.who is None:
+        return None
+    return [
+        {
+            "by": witness.by,
+            "user": witness.line.user,
+            "database": witness.line.database,
+            "pid": witness.line.pid,
+            "at": witness.line.at.astimezone(UTC).isoformat(timespec="microseconds")
+            if witness.line.at
+            else None,
+            "text": shorten(witness.line.text),
+        }
+        for witness in answer.who.get(each.lsn, ())
+    ]
 
 
 def _relation(event: RelationEvent) -> dict[str, Any]:

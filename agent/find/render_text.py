@@ -12,6 +12,7 @@ from rules.coverage import Coverage
 from rules.happenings import Happening
 from rules.moment import Moment
 from rules.relation_names import is_companion, kind_word, qualified_name
+from rules.who import shorten
 
 
 def render_text(answer: Answer) -> str:
@@ -33,6 +34,7 @@ def _lines(answer: Answer) -> Iterator[str]:
         yield ""
         for happening in found.happenings:
             yield from _happening(happening)
+            yield from _who(answer, happening)
         shown = len(found.happenings)
         if shown < found.total:
             yield f"{shown} of {found.total}: --limit shows more, --around T the nearest to T"
@@ -51,6 +53,20 @@ def _happening(each: Happening) -> Iterator[str]:
     prepared = f" (prepared as {each.gid!r})" if each.gid else ""
     yield f"{at}  {format_lsn(each.lsn)}  {each.kind} of {each.xid}{prepared}{_written(each)}"
     yield from (f"    {line}" for line in _relations(each))
+
+
+def _who(answer: Answer, each: Happening) -> Iterator[str]:
+    """Of a long transaction the first and the last lines."""
+    found = list((answer.who or {}).get(each.lsn, ()))
+    shown = found if len(found) <= 4 else [*found[:2], *found[-2:]]
+    for witness in shown:
+        line = witness.line
+        whose = f"user {line.user or 'unknown'}, database {line.database or 'unknown'}"
+        pid = f", pid {line.pid}" if line.pid is not None else ""
+        how = "by" if witness.by == "transaction" else "likely, not proven: by"
+        yield f"    {how} {whose}{pid}: {shorten(line.text)}"
+    if len(shown) < len(found):
+        yield f"    and {len(found) - len(shown)} lines more of it in the log"
 
 
 def _written(each: Happening) -> str:

@@ -12,7 +12,7 @@ import operator
 import typing
 from array import array
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, Final, NamedTuple
@@ -25,6 +25,7 @@ from google_crc32c import extend
 import parsers
 from parsers.errors import ParseError
 from parsers.wal_facts import Event, Facts, RmgrCount, TransactionDetails, Transactions
+from parsers.wal_join import JoinedScan, TransactionSummary
 from parsers.wal_scan import SegmentScan
 
 _COLUMNS: Final = ("lsns", "end_lsns", "times_us", "xids", "kinds")
@@ -179,12 +180,62 @@ def _stretch(block: bytes, count: int, typecode: str) -> array[int]:
     return column
 
 
+# -- stretches -----------------------------------------------------------------------------------
+
+
+def pack_joined(joined: JoinedScan) -> tuple[bytes, bytes]:
+    """Encode a stretch without its transactions, and their summary."""
+    facts = replace(joined.scan.facts, transactions=Transactions())
+    scan = pack_scan(replace(joined.scan, facts=facts)).scan
+    return scan, msgspec.msgpack.encode((joined.segments, joined.summary))
+
+
+def unpack_joined(
+    scan: bytes, summary: bytes, fetch_transactions: Callable[[], Transactions]
+) -> JoinedScan:
+    """Decode a stretch; its transactions are fetched when looked at. Raises ParseError."""
+    bare = unpack_scan(PackedScan(scan, b""))
+    segments, told = _decode(_summary_decoder(), summary)
+    transactions = DeferredTransactions(told.commits + told.aborts, fetch_transactions)
+    facts = replace(bare.facts, transactions=transactions)
+    return JoinedScan(scan=replace(bare, facts=facts), segments=segments, summary=told)
+
+
+class DeferredTransactions(Transactions):
+    """Transactions that are fetched when somebody looks at one; how many there are is known."""
+
+    def __init__(self, count: int, fetch: Callable[[], Transactions]) -> None:
+        object.__setattr__(self, "_count", count)
+        object.__setattr__(self, "_fetch", fetch)
+
+    def __len__(self) -> int:
+        count: int = self._count
+        return count
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for a column that has no value yet."""
+        if name not in _FETCHED:
+            raise AttributeError(name)
+        found: Transactions = self._fetch()
+        for column in _FETCHED:
+            object.__setattr__(self, column, getattr(found, column))
+        return getattr(found, name)
+
+
+_FETCHED: Final = (*_COLUMNS, "details")
+
+
 # -- strict decoding -----------------------------------------------------------------------------
 
 
 @functools.cache
 def _scan_decoder() -> msgspec.msgpack.Decoder[Any]:
     return msgspec.msgpack.Decoder(_Scan)
+
+
+@functools.cache
+def _summary_decoder() -> msgspec.msgpack.Decoder[tuple[int, TransactionSummary]]:
+    return msgspec.msgpack.Decoder(tuple[int, TransactionSummary])
 
 
 @functools.cache
@@ -197,6 +248,3 @@ def _decode(decoder: msgspec.msgpack.Decoder[Any], data: bytes) -> Any:
         return decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ParseError(f"not a scan: {error}") from None
-
-
-Unpack = Callable[[PackedScan], SegmentScan]

@@ -9,7 +9,8 @@ from typing import Final
 APPLICATION_ID: Final = 0x50495452
 SCHEMA_VERSION: Final = 1
 
-# `files` is small and read whole at every start; what a scan said lies apart from it.
+# `files` is small and read whole at every start; what a scan said lies apart from it. `runs` are
+# stretches of segments joined, by their first file; `members` names the rows that they are made of.
 TABLES: Final = {
     "directories": "CREATE TABLE directories (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE)",
     "files": """CREATE TABLE files (
@@ -21,6 +22,10 @@ TABLES: Final = {
  UNIQUE (directory, name, depth))""",
     "scans": """CREATE TABLE scans (
  id INTEGER PRIMARY KEY, scan BLOB NOT NULL, transactions BLOB NOT NULL)""",
+    "runs": """CREATE TABLE runs (
+ directory INTEGER NOT NULL, name TEXT NOT NULL, members BLOB NOT NULL,
+ scan BLOB NOT NULL, summary BLOB NOT NULL, checksum INTEGER NOT NULL,
+ PRIMARY KEY (directory, name))""",
 }
 
 

@@ -48,6 +48,15 @@ class FileRow(NamedTuple):
     checksum: int = 0  # of this row and of the packed scan
 
 
+class RunRow(NamedTuple):
+    """A stretch of segments, joined."""
+
+    first: Place
+    members: bytes  # names the rows of its files
+    scan: bytes  # empty: they cannot be joined
+    summary: bytes
+
+
 class Ledger:
     """A ledger file, closed until `open`. Its methods never raise for what the file is.
 
@@ -122,6 +131,43 @@ class Ledger:
             except sqlite3.Error as error:
                 self._stop_writing(error)
 
+    def runs(self, directories: Iterable[str]) -> dict[Place, RunRow]:
+        """The stretches known whose first file lies in some directories."""
+        query = (
+            "SELECT r.name, r.members, r.scan, r.summary, r.checksum"
+            " FROM runs r JOIN directories d ON d.id = r.directory WHERE d.path = ?"
+            f" AND length(r.scan) <= {_MOST_BYTES}"
+        )
+        found: dict[Place, RunRow] = {}
+        with self._lock:
+            try:
+                for directory in directories if self._connection else ():
+                    assert self._connection is not None
+                    for name, *parts, crc in self._connection.execute(query, (_key(directory),)):
+                        whole = all(isinstance(part, bytes) for part in parts)
+                        if whole and checksum(*parts) == crc:
+                            found[directory, name] = RunRow((directory, name), *parts)
+            except sqlite3.Error as error:
+                self._give_up(error)
+                return {}
+        return found
+
+    def write_runs(self, runs: Iterable[RunRow]) -> None:
+        """Write down some stretches, all or none."""
+        statement = (
+            "INSERT OR REPLACE INTO runs SELECT id, ?, ?, ?, ?, ? FROM directories WHERE path = ?"
+        )
+        rows = [(run.first[1], *run[1:], checksum(*run[1:]), _key(run.first[0])) for run in runs]
+        with self._lock:
+            if self._connection is None or not self._writes or not rows:
+                return
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(statement, rows)
+                self._connection.execute("COMMIT")
+            except sqlite3.Error as error:
+                self._stop_writing(error)
+
     def forget_all_but(self, directories: Iterable[str], kept: Iterable[ArchivedFile]) -> None:
         """Drop the rows of files that a listing of these directories no longer has."""
         there = {(file.directory, file.name) for file in kept}
@@ -192,6 +238,8 @@ class Ledger:
         gone = [(number,) for number, name in rows if (directory, name) not in there]
         if gone:
             run("BEGIN IMMEDIATE")
+            first = "DELETE FROM runs WHERE (directory, name) IN (SELECT directory, name FROM files"
+            self._connection.executemany(f"{first} WHERE id = ?)", gone)
             self._connection.executemany("DELETE FROM scans WHERE id = ?", gone)
             self._connection.executemany("DELETE FROM files WHERE id = ?", gone)
             run("COMMIT")

@@ -100,11 +100,15 @@ class InstallationFor:
     """An installation that `account` can run: copied to a public place where it cannot.
 
     The copy is needed where the virtual environment lies under a 0700 directory, as /root. Use as
-    a context manager; the copy goes away at the end.
+    a context manager; the copy goes away at the end. `under` is the directory for it, that of
+    temporary files unless given.
     """
 
-    def __init__(self, installation: Installation, account: Account) -> None:
+    def __init__(
+        self, installation: Installation, account: Account, *, under: Path | None = None
+    ) -> None:
         self._installation = installation
+        self._under = under
         self._account = account
         self._copy: Path | None = None
 
@@ -118,7 +122,7 @@ class InstallationFor:
                 f"the account {self._account.name} cannot run {self._installation.bindir}/postgres:"
                 " make its directories readable (chmod o+rx), or choose another --pg-bindir"
             )
-        self._copy = Path(tempfile.mkdtemp(prefix="pitr-pg-"))
+        self._copy = Path(tempfile.mkdtemp(prefix="pitr-pg-", dir=self._under))
         self._copy.chmod(0o755)
         shutil.copytree(
             prefix, self._copy / _WHEEL / prefix.name, symlinks=True, ignore=_NOT_FOR_RUNNING

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -20,12 +21,15 @@ from agent.watch.companion import Companion
 from agent.watch.foretell import Question, label_of_the_start, list_archives, question_about
 from agent.watch.foreteller import Archived, Foreteller
 from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
-from agent.watch.notices import Notice, Said
+from agent.watch.notices import Lasting, Notice, Said
 from agent.watch.outlook import State, notices
 from agent.watch.progress import Pace
+from agent.watch.words import name_places
 from parsers.log_stream import LogStream, StreamItem
 from parsers.log_time import Zone
+from rules.missing_files import label_missing, label_now
 from rules.restore_checks import Check, four_checks
+from rules.restore_disagreements import hold_to_sql
 from rules.restore_forecast import Forecast
 from rules.restore_reading import Reading
 from rules.restore_shortfall import Shortfall, judge_shortfall
@@ -53,14 +57,14 @@ class Follower:
         self.tail: LogTail | None = None
         self.pace = Pace()
         self.gone_at: float | None = None  # monotonic: since when the server is not there
+        self.forecasts_next_start = False  # the forecast was asked when the server was down
         self._companion = Companion(self._new_stream)
         self._lookout = Lookout(options.pgdata, options.dsn)
         self._look: Look | None = None
         self._foreteller = Foreteller()
         self._archived: Archived | None = None  # of --once, which asks no process
-        self._said = Said()
+        self._said, self._lasting = Said(), Lasting()
         self._position: tuple[object, float] = (None, time.monotonic())
-        self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
         if options.log is not None:
             self.tail = self._new_tail(options.log)
@@ -72,7 +76,7 @@ class Follower:
         self._take_look()
         items = self.tail.read_new() if self.tail is not None else []
         items += self._companion.read_new(self.tail)
-        self._take(items)
+        items = self._take(items)
         self._ask()
         return [*items, *self._said.new(self.notices())]
 
@@ -80,23 +84,32 @@ class Follower:
         """Take what the log still held, and look a last time."""
         items = self.tail.close() if self.tail is not None else []
         items += self._companion.close()
-        self._take(items)
+        items = self._take(items)
         self._note(self._lookout.look())
         self._lookout.stop()
         self._foreteller.wait_listed(_LISTING_SECONDS)
         self._foreteller.close()
         return list(items)
 
+    def labelled_at_last(self, items: Sequence[Item]) -> list[Item]:
+        """What a finished log gave, each missing file labelled by what became of its restore."""
+        return label_missing(items, self._archived_names)
+
+    @property
+    def _archived_names(self) -> tuple[str, ...] | None:
+        archived = self.archived
+        return archived.names if archived is not None and archived.complaint is None else None
+
     @property
     def at_end(self) -> bool:
         """All that is written so far has been read."""
         return self.tail is None or (self.tail.at_end and self._companion.at_end)
 
-    def _take(self, items: list[StreamItem]) -> None:
-        if items:
-            self._read_at = time.monotonic()
+    def _take(self, items: list[StreamItem]) -> list[StreamItem]:
         self.restore.apply_all(items)
-        self.recent.extend(items)
+        labelled = label_now(items, self.restore.current, self._archived_names)
+        self.recent.extend(labelled)
+        return labelled
 
     def _take_look(self) -> None:
         """Take the latest look. The first is waited for; with --once so is each."""
@@ -147,8 +160,10 @@ class Follower:
             return
         self._foreteller.receive()
         question = self._question()
-        if question is not None:
-            self._foreteller.consider(question)
+        waits_for_start = self._waits_for_start
+        if question is not None and self._foreteller.consider(question):
+            self.forecasts_next_start = waits_for_start
+        self.forecasts_next_start &= waits_for_start
 
     def _question(self) -> Question | None:
         look, attempt = self.look, self.restore.attempt
@@ -156,10 +171,15 @@ class Follower:
         if not archives:
             return None
         over = attempt.phase in _STOPPED and look.reading.label is None
+        over &= not self._waits_for_start
         if self.options.pgdata is None or over:
             return None if self._foreteller.asked else Question(archives=archives)
         question = question_about(
-            self.options.pgdata, archives, look.sources.settings, look.reading
+            self.options.pgdata,
+            archives,
+            look.sources.settings,
+            look.reading,
+            settings_known=look.sources.settings_known,
         )
         if question.label is None and (
             self._foreteller.asked is None or self._foreteller.asked.label is None
@@ -167,6 +187,13 @@ class Follower:
             label = label_of_the_start(look.reading, attempt.redo_start_lsn)
             return replace(question, label=label)
         return question
+
+    @property
+    def _waits_for_start(self) -> bool:
+        """Recovery has stopped, the server is down, and its next start would go on with it."""
+        reading = self.look.reading
+        stopped = self.restore.attempt.phase in _STOPPED and reading.running is False
+        return stopped and bool(reading.recovery_signal or reading.standby_signal)
 
     @property
     def _archives(self) -> tuple[str, ...]:
@@ -211,7 +238,9 @@ class Follower:
         shortfall = None
         if archived is not None and archived.complaint is None:
             shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
-        return judge_shortfall(summarize(self.restore), shortfall)
+        summary = hold_to_sql(summarize(self.restore), self.look.reading)
+        summary = judge_shortfall(summary, shortfall)
+        return replace(summary, next_command=name_places(summary.next_command, self._archives))
 
     @property
     def checks(self) -> tuple[Check, ...]:
@@ -221,9 +250,15 @@ class Follower:
             self.summary,
             self.restore.attempt,
             in_recovery=reading.in_recovery,
-            no_sql=reading.sql_error or "no server to ask: give --dsn or --pgdata",
+            no_sql=reading.sql_error or self._no_sql,
             recovery_signal=reading.recovery_signal,
         )
+
+    @property
+    def _no_sql(self) -> str:
+        if self.options.pgdata is not None and not self.look.reading.running:
+            return "the server is down"
+        return "no server to ask: give --dsn or --pgdata"
 
     @property
     def replays(self) -> bool:
@@ -255,16 +290,17 @@ class Follower:
     def notices(self) -> list[Notice]:
         """All that holds now beside the log: what lies ahead, a stall, contradictions."""
         now = time.monotonic()
-        archived = self.archived
         state = State(
             look=self.look,
             attempt=self.restore.attempt,
             forecast=self.forecast,
-            archived=archived.names if archived and not archived.complaint else None,
-            quiet_seconds=now - self._read_at,
+            archived=self._archived_names,
             still_seconds=now - self._position[1],
         )
-        return list(notices(state))
+        return [
+            replace(each, next_command=name_places(each.next_command, self._archives))
+            for each in self._lasting.of(notices(state), now)
+        ]
 
 
 def _list_now(urls: tuple[str, ...]) -> Archived:

@@ -6,9 +6,9 @@ replay and no further than the predicted stop.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReadings
 from agent.archive.wal import make_wal
+from agent.backups.describe import LABEL, label_from
 from agent.backups.plain import read_data_directory
 from agent.backups.settings import find_zone
 from agent.backups.tablespaces import find_location
 from parsers.lsn import format_lsn
-from parsers.pg_control import ClusterState, ControlFile
-from parsers.segment import segment_name
+from parsers.pg_control import ClusterState
 from parsers.wal_scan import SegmentScan
 from rules.archive import merge_archives
 from rules.backups import close_backups
@@ -57,7 +57,12 @@ class Question:
 
 
 def question_about(
-    pgdata: Path | None, archives: tuple[str, ...], settings: Mapping[str, str], reading: Reading
+    pgdata: Path,
+    archives: tuple[str, ...],
+    settings: Mapping[str, str],
+    reading: Reading,
+    *,
+    settings_known: bool,
 ) -> Question:
     """Put the question for a server with these settings; what SQL says of them goes first."""
     in_force = {**settings, **{name: value for name, value in reading.settings.items() if value}}
@@ -69,7 +74,7 @@ def question_about(
         label=reading.label,
         target=target_in(known),
         hot_standby=hot_standby_in(known),
-        parameters=parameters_in(known),
+        parameters=parameters_in(known) if settings_known else {},
         zone=known.get("timezone", "GMT"),
         standby=bool(reading.standby_signal),
     )
@@ -114,12 +119,7 @@ def foretell(
     if backup.major is None or size is None:
         raise Unpredictable("neither PG_VERSION nor pg_control can be read")
     restore = Restore(
-        server=Server(
-            major=backup.major,
-            hot_standby=question.hot_standby,
-            parameters=question.parameters,
-            locate=partial(find_location, major=backup.major),
-        ),
+        server=_server(question, backup.major),
         backup=backup,
         control=backup.control,
         histories=archive.histories,
@@ -129,6 +129,15 @@ def foretell(
     zone = find_zone(question.zone) or ZoneInfo("UTC")
     goal = read_goal(question.target, zone=zone, find_zone=find_zone)
     return Forecast(outcome=simulate(restore, goal), standby=question.standby)
+
+
+def _server(question: Question, major: int) -> Server:
+    """The server as configured. Once it has started, tablespaces lie where it has put them."""
+    server = Server(major=major, hot_standby=question.hot_standby, parameters=question.parameters)
+    assert question.pgdata is not None
+    if not (question.pgdata / LABEL).exists():
+        return server
+    return replace(server, locate=functools.partial(find_location, major=major))
 
 
 def _wal(archive: ArchiveFacts, backup: BackupFacts, size: int) -> Wal:
@@ -144,24 +153,3 @@ def _watched(wal: Wal, on_segment: Callable[[str], Any]) -> Wal:
         return wal.archived(name)
 
     return replace(wal, archived=archived)
-
-
-# -- a backup_label for a server that has renamed its own ------------------------------------------
-
-
-def label_from(control: ControlFile) -> bytes:
-    """Write a backup_label that begins recovery where pg_control says that the server would.
-
-    It is a standby's: pg_control's minimum recovery point counts, no end of a backup is awaited.
-    """
-    checkpoint = control.checkpoint
-    size = control.wal_segment_size
-    name = segment_name(checkpoint.timeline, checkpoint.redo_lsn // size, size)
-    source = "primary" if control.backup_start_lsn else "standby"
-    return (
-        f"START WAL LOCATION: {format_lsn(checkpoint.redo_lsn)} (file {name})\n"
-        f"CHECKPOINT LOCATION: {format_lsn(control.checkpoint_lsn)}\n"
-        "BACKUP METHOD: streamed\n"
-        f"BACKUP FROM: {source}\n"
-        f"START TIMELINE: {checkpoint.timeline}\n"
-    ).encode()

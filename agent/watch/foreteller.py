@@ -74,12 +74,14 @@ class Foreteller:
     def asked(self) -> Question | None:
         return self._asked
 
-    def consider(self, question: Question) -> None:
+    def consider(self, question: Question) -> bool:
         """Ask, unless it was asked already. A label that is gone has been read by the server."""
         if self._asked is not None and question.label is None:
             question = replace(question, label=self._asked.label)
-        if question != self._asked:
-            self.ask(question)
+        if question == self._asked:
+            return False
+        self.ask(question)
+        return True
 
     def ask(self, question: Question) -> None:
         """Drop the question before, and ask this one."""

@@ -15,6 +15,7 @@ from agent.watch.words import in_words, instant, stop_words
 from parsers.errors import Unparsed
 from parsers.log_stream import StreamItem
 from parsers.lsn import format_lsn
+from rules.findings import Verdict
 from rules.restore_checks import Check
 from rules.restore_reading import Prefetch, Receiver
 from rules.restore_summary import Summary
@@ -33,7 +34,7 @@ class View:
     progress: Progress
     replayed_at: datetime | None
     segment: str | None
-    segment_doing: str | None  # "fetching", "waiting for", "applying"
+    segment_doing: str | None  # "fetching", "waiting for", "applying", "applying, then"
     timeline: int | None
     receiver: Receiver | None
     prefetch: Prefetch | None
@@ -47,11 +48,15 @@ class View:
 Line = tuple[str, str]  # text, style
 _LABEL: Final = 13
 _EVENT: Final = "dim"
-_NARROW: Final = 30
+_NARROW: Final = 30  # narrower, nothing is wrapped
+_SHORT_CLOCK: Final = 60  # narrower, events have no milliseconds
+_BAR: Final = (10, 40)  # cells, at least and at most
+_EVENT_FRAME: Final = 1  # the empty line above the events
+_TITLE_LINES: Final = 3  # of the head, which always stay
 
 
-def item_lines(item: StreamItem | Notice) -> Iterator[str]:
-    """One event as it came, for a log of the log."""
+def item_lines(item: StreamItem | Notice, *, short: bool = False) -> Iterator[str]:
+    """One event as it came, for a log of the log; `short` leaves out milliseconds and zone."""
     if isinstance(item, Notice):
         mark = "WILL FAIL: " if item.fails else ""
         yield f"{_clock(item.at):16}  {mark}{item.text}"
@@ -61,22 +66,38 @@ def item_lines(item: StreamItem | Notice) -> Iterator[str]:
     if isinstance(item, Unparsed):
         yield f"{'':19}  ?  {item.text}"
         return
-    at = _clock(item.at) if item.at else ""
     mark = "  (unproven)" if not item.proven else ""
-    yield f"{at:16}  {in_words(item)}{mark}"
+    if short:
+        yield f"{_clock(item.at)[:8] if item.at else '':8} {in_words(item)}{mark}"
+    else:
+        yield f"{_clock(item.at) if item.at else '':16}  {in_words(item)}{mark}"
 
 
 def _clock(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3] + " UTC"
 
 
-def screen_lines(view: View, width: int) -> Iterator[Line]:
-    """The whole screen, each line no wider than `width`: events are cut, all else is wrapped."""
-    for text, style in _screen(view, width):
+def screen_lines(view: View, width: int, height: int | None = None) -> Iterator[Line]:
+    """The whole screen, each line no wider than `width`: events are cut, all else is wrapped.
+
+    Of a low screen the events go first, then what stands above them: what to know and to type
+    stays.
+    """
+    head = list(_fitted(_head(view, width), width))
+    foot = list(_fitted(_foot(view), width))
+    room = None if height is None else max(0, height - len(head) - len(foot))
+    events = list(_event_lines(view.recent, width, room))
+    if height is not None:
+        head = head[: max(_TITLE_LINES, height - len(foot) - len(events))]
+    yield from (*head, *events, *foot)
+
+
+def _fitted(lines: Iterator[Line], width: int) -> Iterator[Line]:
+    for text, style in lines:
         if len(text) <= width:
             yield text, style
-        elif style == _EVENT or width < _NARROW:
-            yield text[: max(0, width - 1)] + "…", style
+        elif width < _NARROW:
+            yield _cut(text, width), style
         else:
             indent = " " * (_LABEL if width >= 3 * _LABEL else 2)
             yield from (
@@ -84,7 +105,23 @@ def screen_lines(view: View, width: int) -> Iterator[Line]:
             )
 
 
-def _screen(view: View, width: int) -> Iterator[Line]:
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+
+
+def _event_lines(recent: tuple[StreamItem, ...], width: int, room: int | None) -> Iterator[Line]:
+    """The last events, between empty lines. On a narrow screen the time is the clock's alone."""
+    lines = [line for item in recent for line in item_lines(item, short=width < _SHORT_CLOCK)]
+    if room is not None:
+        lines = lines[max(0, len(lines) - room + _EVENT_FRAME) :] if room > _EVENT_FRAME else []
+    if not lines:
+        return
+    yield "", ""
+    indent = " " if width < _SHORT_CLOCK else "  "
+    yield from ((_cut(f"{indent}{line}", width), _EVENT) for line in lines)
+
+
+def _head(view: View, width: int) -> Iterator[Line]:
     yield f"pitr-watch  {view.where}", "bold"
     yield "", ""
     yield _row("phase", f"{view.phase}  ({format_duration(view.phase_seconds)})"), "bold cyan"
@@ -94,14 +131,17 @@ def _screen(view: View, width: int) -> Iterator[Line]:
     yield from _progress_lines(view.progress, width)
     yield from _replay_lines(view)
     if view.stop:
-        yield _row("stop", view.stop), "green"
-    for notice in view.notices:
-        yield from notice_lines(notice)
+        yield _row("stop", view.stop), "green" if view.summary.verdict is Verdict.OK else "yellow"
     for note in view.notes:
         yield _row("note", note), "yellow"
-    yield "", ""
-    for item in view.recent:
-        yield from ((f"  {line}", _EVENT) for line in item_lines(item))
+
+
+def _foot(view: View) -> Iterator[Line]:
+    """What to know and to type."""
+    if view.notices:
+        yield "", ""
+    for notice in view.notices:
+        yield from notice_lines(notice)
     if view.checks:
         yield "", ""
         yield from check_lines(view.checks)
@@ -116,7 +156,7 @@ def notice_lines(notice: Notice) -> Iterator[Line]:
     label = _LABELS.get(notice.event, "WILL FAIL" if notice.fails else "mind")
     yield _row(label, notice.text), "bold red" if notice.fails else "yellow"
     if notice.next_command:
-        yield _row("do", notice.next_command), "bold"
+        yield _row("next", notice.next_command), "bold"
 
 
 def _row(label: str, text: str) -> str:
@@ -132,12 +172,11 @@ def _progress_lines(progress: Progress, width: int) -> Iterator[Line]:
     yield _row("WAL", text), ""
     fraction = progress.fraction
     if fraction is not None:
-        cells = max(10, min(40, width - _LABEL - 30))
+        pace = _pace(progress)
+        cells = max(_BAR[0], min(_BAR[1], width - _LABEL - len(f"[] 100%  {pace}")))
         done = round(fraction * cells)
-        yield (
-            _row("", f"[{'#' * done}{'.' * (cells - done)}] {fraction:4.0%}  {_pace(progress)}"),
-            "",
-        )
+        bar = f"[{'#' * done}{'.' * (cells - done)}] {fraction:4.0%}"
+        yield _row("", f"{bar}  {pace}".rstrip()), ""
 
 
 def _pace(progress: Progress) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from agent.cli.entry import CannotCheck
@@ -22,11 +25,25 @@ _STEP_SECONDS: Final = 0.1
 
 def watch(options: Options) -> int:
     """Watch as the command line says, and give the exit status. Raises CannotCheck."""
-    if options.format == "tui" and _can_draw():
-        from agent.watch.screen import watch_screen  # rich costs a quarter of a second
+    with _ended_by_sigterm():
+        if options.format == "tui" and _can_draw():
+            from agent.watch.screen import watch_screen  # rich costs a quarter of a second
 
-        return watch_screen(options)
-    return _watch_lines(options)
+            return watch_screen(options)
+        return _watch_lines(options)
+
+
+@contextlib.contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Have SIGTERM end the watch as Ctrl-C does: with the verdict so far."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _can_draw() -> bool:
@@ -40,15 +57,26 @@ def _watch_lines(options: Options) -> int:
     follower = Follower(options)
     show = _show_json if options.format == "json" else _show_text
     try:
-        follow(follower, lambda items: show(items))
-        show(follower.finish())
-        _check_readable(follower)
+        if options.once:
+            show(_read_once(follower))
+        else:
+            follow(follower, lambda items: show(items))
+            show(follower.finish())
+        check_readable(follower)
     except CannotCheck as error:
         if options.format == "json":  # the document is printed whatever happened
             print(render_summary(unread(str(error))), flush=True)
         raise
     _show_end(follower)
     return follower.summary.verdict.status
+
+
+def _read_once(follower: Follower) -> list[Item]:
+    """All that a log holds: what became of a restore says what its missing files meant."""
+    items: list[Item] = []
+    follow(follower, items.extend)
+    items += follower.finish()
+    return follower.labelled_at_last(items)
 
 
 def _show_json(items: list[Item]) -> None:
@@ -71,7 +99,7 @@ def _show_end(follower: Follower) -> None:
         print(line, flush=True)
 
 
-def _check_readable(follower: Follower) -> None:
+def check_readable(follower: Follower) -> None:
     """Raise CannotCheck for a log that is none, or that nothing here can read."""
     tail, summary = follower.tail, follower.summary
     if tail is None or tail.current is None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from agent.watch.words import forecast_words
 from rules.outcome import Outcome
 from rules.restore_forecast import Forecast
 from rules.restore_foresight import Foreseen
 from rules.restore_stalls import Stall
+
+_LASTING_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +87,21 @@ class Said:
 
 def _key(notice: Notice) -> tuple[str, str]:
     return notice.event, notice.stall_kind or notice.text
+
+
+class Lasting:
+    """Lets a contradiction through when it has lasted: the sources are not read at one instant."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def of(self, notices: Iterable[Notice], now: float) -> list[Notice]:
+        """Those that are no contradictions, and those that have lasted; `now` is monotonic."""
+        found = list(notices)
+        texts = [notice.text for notice in found if notice.event == "disagreement"]
+        self._since = {text: self._since.get(text, now) for text in texts}
+        return [
+            notice
+            for notice in found
+            if notice.event != "disagreement" or now - self._since[notice.text] >= _LASTING_SECONDS
+        ]

@@ -26,7 +26,6 @@ class State:
     attempt: Attempt
     forecast: Forecast | None  # None: the predictor has not answered
     archived: Sequence[str] | None  # segments; None: not listed
-    quiet_seconds: float  # since the log last said something
     still_seconds: float  # since the position of replay last changed
 
 
@@ -36,7 +35,9 @@ def notices(state: State) -> Iterator[Notice]:
     if attempt.phase not in _OVER:
         if state.forecast is not None:
             yield of_forecast(state.forecast)
-        if reading.running is not None and attempt.phase is not Phase.PAUSED_AT_TARGET:
+        if reading.running is False or (
+            reading.running and attempt.phase is not Phase.PAUSED_AT_TARGET
+        ):
             yield from _foreseen(state)
         stall = explain_stall(
             Still(
@@ -49,7 +50,7 @@ def notices(state: State) -> Iterator[Notice]:
         if stall is not None:
             yield of_stall(stall)
     settings = state.look.sources.settings
-    for text in disagreements(attempt, reading, settings, state.quiet_seconds):
+    for text in disagreements(attempt, reading, settings):
         yield of_disagreement(text)
 
 
@@ -75,6 +76,7 @@ def directory_of(look: Look) -> DataDirectory:
         mode=reading.mode,
         recovery_conf=reading.recovery_conf,
         running=bool(reading.running),
+        settings_known=sources.settings_known,
         absent_places=sources.absent_places,
         find_zone=find_zone,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Final
 
 from agent.watch.follow import Follower
 from agent.watch.lines import View
@@ -14,8 +15,14 @@ from rules.restore_causes import describe_target
 from rules.restore_forecast import agrees
 from rules.restore_settings import target_in
 from rules.restore_state import Phase
+from rules.restore_summary import Summary
 
-_OVER = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
+_PHASES: Final = {  # where the state's own name leaves out that replay goes on
+    Phase.CONSISTENT: "replaying (the data are consistent)",
+    Phase.READ_ONLY: "replaying (open for reading)",
+}
+_OLD_LOOK_SECONDS: Final = 10.0
+_OVER: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
 
 
 class Presenter:
@@ -53,7 +60,7 @@ class Presenter:
             notices=tuple(each for each in follower.notices() if each.event != "prediction"),
             notes=tuple(self._notes()),
             checks=follower.checks if over else (),
-            stop=stop_words(summary.stop) if summary.stop.kind is not None else None,
+            stop=self._stop(summary),
         )
 
     # -- phase and target ------------------------------------------------------------------------
@@ -69,7 +76,7 @@ class Presenter:
         follower = self._follower
         attempt, reading = follower.restore.attempt, follower.look.reading
         if attempt.phase is not Phase.NONE:
-            return str(attempt.phase.value)
+            return _PHASES.get(attempt.phase) or str(attempt.phase.value)
         if reading.in_recovery:
             state = " and paused" if reading.pause_state == "paused" else ""
             return f"recovering{state} (by SQL; the log does not tell)"
@@ -105,8 +112,21 @@ class Presenter:
             if follower.foretelling is not None and follower.replays:
                 return f"being worked out: reading {follower.foretelling}"
             return None
-        said = {True: "  (it did)", False: "  (it did NOT)", None: ""}
-        return forecast_words(forecast) + said[agrees(forecast, follower.summary)]
+        if follower.forecasts_next_start:
+            return f"the next start {forecast_words(forecast)}"
+        if agrees(forecast, follower.summary):
+            return None  # the stop says so
+        return forecast_words(forecast)
+
+    def _stop(self, summary: Summary) -> str | None:
+        """Where it stopped, and whether that was predicted."""
+        if summary.stop.kind is None:
+            return None
+        forecast = self._follower.forecast
+        comparable = not self._follower.forecasts_next_start
+        as_predicted = agrees(forecast, summary) if forecast and comparable else None
+        said = {True: "  (as predicted)", False: "  (NOT as predicted)", None: ""}
+        return stop_words(summary.stop) + said[as_predicted]
 
     def _progress(self, replays: bool) -> Progress:
         follower = self._follower
@@ -153,6 +173,11 @@ class Presenter:
         attempt, reading = follower.restore.attempt, follower.look.reading
         notes: list[str] = []
         archived = follower.archived
+        if not follower.look.sources.settings_known:
+            notes.append(
+                "there is no postgresql.conf in the data directory: what it says is known once the"
+                " server runs"
+            )
         if archived is not None and archived.complaint:
             notes.append(f"the archive cannot be listed: {archived.complaint}")
         if follower.no_forecast and follower.replays:
@@ -167,12 +192,11 @@ class Presenter:
         return notes
 
 
-_OLD_LOOK_SECONDS = 10.0
-
-
 def _doing(follower: Follower) -> str | None:
     """What goes on with the current segment, in a word."""
     reading = follower.look.reading
     if reading.command is not None:
         return "fetching"
+    if reading.doing == "waiting for" and not reading.standby_signal:
+        return "applying, then"  # reading ahead, 15 and later have asked for it and go on
     return {"recovering": "applying", "waiting for": "waiting for"}.get(reading.doing or "")

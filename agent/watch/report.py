@@ -11,7 +11,7 @@ from agent.watch.notices import Notice
 from parsers.errors import Unparsed
 from parsers.log_stream import StreamItem
 from parsers.lsn import format_lsn
-from parsers.recovery_events import FILE_MISSING, RecoveryEvent
+from parsers.recovery_events import RecoveryEvent
 from rules.outcome import Outcome
 from rules.restore_summary import Summary
 
@@ -76,9 +76,6 @@ def event_document(event: RecoveryEvent, source: str) -> dict[str, Any]:
     document |= {
         name: _value(name, value) for name, value in event.fields.items() if name not in _OWN_KEYS
     }
-    file = event.text("file")
-    if event.name == FILE_MISSING and file is not None:
-        document["harmless"] = True if file.endswith(".history") else None
     if event.severity not in ("", "LOG"):
         document |= {"severity": event.severity, "message": event.message}
     if event.detail:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from agent.watch.follow import Follower, Item
 from agent.watch.lines import Line, screen_lines, verdict_line
-from agent.watch.live import follow
+from agent.watch.live import check_readable, follow
 from agent.watch.present import Presenter
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ def watch_screen(options: Options) -> int:
     with Live(console=console, auto_refresh=False, transient=True) as live:
 
         def show(items: list[Item]) -> None:
-            lines = screen_lines(presenter.view(), console.width)
+            lines = screen_lines(presenter.view(), console.width, console.height - 1)
             live.update(Group(*map(_text, lines)), refresh=True)
 
         follow(follower, show)
     follower.finish()
     _print_lines(console, screen_lines(presenter.view(), console.width))
+    check_readable(follower)
     _print_lines(console, [verdict_line(follower.summary)])
     return follower.summary.verdict.status
 

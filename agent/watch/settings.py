@@ -26,6 +26,7 @@ class FoundSettings:
 
     values: Mapping[str, str]
     complaint: str | None = None  # file and line of a syntax error: the next start will fail
+    complete: bool = True  # False: there is no postgresql.conf where it was looked for
 
 
 def read_settings(pgdata: Path, command_line: Sequence[str] = ()) -> FoundSettings:
@@ -40,7 +41,7 @@ def read_settings(pgdata: Path, command_line: Sequence[str] = ()) -> FoundSettin
         except ParseError as error:
             complaint = complaint or f"{path}: {error}"
     found = {name: setting.value for name, setting in effective_settings(settings).items()}
-    return FoundSettings(values=found | given, complaint=complaint)
+    return FoundSettings(values=found | given, complaint=complaint, complete=main.is_file())
 
 
 def _from_file(path: Path) -> list[Setting]:

@@ -35,6 +35,7 @@ class Sources:
     archives: tuple[str, ...]  # where restore_command shows that it copies from
     absent_places: tuple[str, ...] = ()  # and there is nothing
     complaint: str | None = None  # a syntax error in the configuration files
+    settings_known: bool = True  # False: postgresql.conf lies elsewhere, and no server runs to say
 
 
 NOTHING: Final = Sources(
@@ -62,6 +63,7 @@ def find_sources(pgdata: Path | None) -> Sources:
         archives=archives,
         absent_places=absent,
         complaint=found.complaint,
+        settings_known=found.complete,
     )
 
 

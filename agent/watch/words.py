@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -66,10 +67,12 @@ def describe_stop(event: RecoveryEvent) -> str:
 
 
 def _missing(event: RecoveryEvent) -> str:
-    file = event.text("file") or ""
-    if file.endswith(".history"):
+    file, harmless = event.text("file") or "", event.fields.get("harmless")
+    if file.endswith(".history") and harmless is not False:
         return f"the archive has no {file}: no later timeline, harmless"
-    return f"the archive has no {file}"
+    if harmless is None:
+        return f"the archive has no {file}"
+    return f"the archive has no {file}: " + ("harmless" if harmless else "recovery needed it")
 
 
 _Words = Callable[[RecoveryEvent], str]
@@ -147,3 +150,15 @@ def forecast_words(forecast: Forecast) -> str:
     then = f", {_THEN[outcome.ending]}" if outcome.ending else ""
     timeline = f" as timeline {outcome.new_timeline}" if outcome.new_timeline else ""
     return f"stops {stop_words(outcome.stop)}{then}{timeline}"
+
+
+def name_places(command: str | None, archives: Sequence[str]) -> str | None:
+    """The command with the archive's own name in it, where that is known.
+
+    >>> name_places("pitr-check --archive DIR --backup DIR", ["/backup/wal"])
+    'pitr-check --archive /backup/wal --backup DIR'
+    """
+    if command is None or not archives:
+        return command
+    options = " ".join(f"--archive {shlex.quote(each)}" for each in archives)
+    return command.replace("--archive DIR", options)

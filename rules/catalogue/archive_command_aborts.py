@@ -4,6 +4,10 @@ Why it matters
     The archiver takes such a status for an order to stop: it ends, is started again, and counts no
     failure. pg_stat_archiver looks healthy while nothing is stored. ssh and scp exit 255 whenever
     the other host does not answer.
+How to look
+    SHOW archive_command on the server, and run it by hand as the server's account on a file
+    that cannot be stored (an unreachable host, a missing directory): echo $? shows the status.
+    ssh gives 255 when it cannot connect.
 What to do
     Turn it into an ordinary failure, which is retried and counted: append  || exit 1
 """

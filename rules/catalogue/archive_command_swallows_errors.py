@@ -3,6 +3,9 @@
 Why it matters
     The server takes status 0 for "stored", marks the segment as done and recycles it. A full disk
     or a lost mount then costs WAL without a single error in any counter.
+How to look
+    SHOW archive_command: look for "|| true", "; exit 0", a pipe whose last command succeeds, or
+    a script that ends in echo. Run it for a directory that does not exist and look at echo $?.
 What to do
     Take away what hides the failure (the finding quotes it) and let the command end in the status
     of the copy, for instance: test ! -f /archive/%f && cp %p /archive/%f

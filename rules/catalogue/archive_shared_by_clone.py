@@ -4,6 +4,10 @@ Why it matters
     A clone or a restored server that goes on archiving into the archive it came from leaves a
     branch beside the production's. recovery_target_timeline = 'latest' follows the highest number,
     which may be the clone's, and restores another history than the one that was meant.
+How to look
+    The finding names the timelines. Look into the .history files of both (cat 00000003.history)
+    for where they left their parent, and ask every server of that origin for SHOW
+    archive_command and pg_is_in_recovery().
 What to do
     Set archive_mode = off, or another archive_command, on the server that does not belong here.
     Until its files are moved away name the timeline in every restore (--timeline N). After a

@@ -3,6 +3,10 @@
 Why it matters
     Until an attempt succeeds, no commit in the waiting segments can be restored from the archive,
     and pg_wal grows until the disk is full.
+How to look
+    SELECT * FROM pg_stat_archiver tells the segment and the time. The server log has the
+    command and its exit status: search it for "archive command failed". Then see whether the
+    archive is reachable, writable and has room (df).
 What to do
     Read the archiver's lines in the server log, and run archive_command by hand, as the server's
     account, on the oldest segment that has a .ready file in pg_wal/archive_status.

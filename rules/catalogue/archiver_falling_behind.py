@@ -3,6 +3,10 @@
 Why it matters
     Every minute more WAL waits: what a disk loss would cost grows, and pg_wal with it, while each
     attempt to archive succeeds and no counter of failures moves.
+How to look
+    Compare pitr_archive_ready_files over time with pitr_archiver_archived_total, and time one
+    run of archive_command by hand. iostat and the network's counters on both ends tell which of
+    them is full.
 What to do
     Find what bounds the archiver: the network or disk of the archive, compression in
     archive_command, one process a segment. A command that sends several segments at once

@@ -4,6 +4,10 @@ Why it matters
     An archive_command that hangs is neither a success nor a failure: no counter moves, and what
     waits would be lost with the disk. An archiver that died (a command that exits above 125) looks
     the same.
+How to look
+    ps on the server shows "archiver archiving SEGMENT"; its child is the command that hangs
+    (pstree -p). SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'archiver' shows
+    ArchiveCommand. No archiver process at all: the log says why it ended.
 What to do
     Look at what the archiver does (ps: "archiver archiving …"; wait event ArchiveCommand in
     pg_stat_activity), end the hanging command, and give it a timeout of its own.

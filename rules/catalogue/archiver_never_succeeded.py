@@ -2,6 +2,9 @@
 
 Why it matters
     A counter of failures that stays at zero looks healthy; here nothing was ever stored.
+How to look
+    SHOW archive_mode; SHOW archive_command; SHOW archive_library; then SELECT * FROM
+    pg_stat_archiver. An empty command leaves a WARNING a cycle in the server log.
 What to do
     Set archive_command (or archive_library), reload, and see that pg_stat_archiver.archived_count
     grows after SELECT pg_switch_wal().

@@ -2,6 +2,9 @@
 
 Why it matters
     With archive_mode off nothing after the last base backup can be restored from the archive.
+How to look
+    SHOW archive_mode on the server, and SELECT * FROM pg_stat_replication for a pg_receivewal
+    that may archive instead.
 What to do
     Set archive_mode = on and archive_command (or archive_library), and restart the server. If an
     archiver outside the server streams the WAL (pg_receivewal), this is expected.

@@ -3,6 +3,10 @@
 Why it matters
     It holds only the blocks that changed since the backup before it. Without every one of these,
     back to the full backup, nothing can be restored from it.
+How to look
+    backup_label names the predecessor: INCREMENTAL FROM LSN and INCREMENTAL FROM TLI. Look for
+    the backup whose START WAL LOCATION is that, and run pitr-check --backups on the directory
+    that holds them all.
 What to do
     Name the whole chain (--backups with the directory that holds it). If a member is lost, take a
     full backup now.

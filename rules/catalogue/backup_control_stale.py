@@ -4,6 +4,9 @@ Why it matters
     Recovery takes the backup for consistent at the minimum recovery point that pg_control holds.
     One that was copied before the other files lets the server open on pages from the future:
     corrupt data, without any message.
+How to look
+    Run pg_controldata on the backup and compare its minimum recovery ending location with the
+    last End-LSN of WAL-Ranges in backup_manifest.
 What to do
     Do not restore it. Take the backup again, and copy global/pg_control after all other files;
     pg_basebackup does so.

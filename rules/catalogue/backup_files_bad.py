@@ -2,6 +2,9 @@
 
 Why it matters
     The restored cluster would miss data, or stop in the middle of recovery.
+How to look
+    The finding names files. pg_verifybackup DIRECTORY lists all of them; ls -l tells sizes and
+    dates, and the log of the copy or of the file system what happened to them.
 What to do
     Copy the backup again from where it is whole, and run pg_verifybackup on it.
 """

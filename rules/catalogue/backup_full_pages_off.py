@@ -3,6 +3,9 @@
 Why it matters
     The copy may hold pages that were torn while they were read, and nothing in the WAL replaces
     them. pg_backup_stop() refuses such a backup; a copy that was kept all the same is not one.
+How to look
+    SHOW full_page_writes on the primary, and pg_waldump -r XLOG over the backup's segments:
+    FPW_CHANGE records show when it was switched.
 What to do
     Set full_page_writes = on on the primary, and take the backup again.
 """

@@ -2,6 +2,9 @@
 
 Why it matters
     A manifest that fails its own checksum was damaged or edited, and the backup may have been too.
+How to look
+    Open backup_manifest: it is JSON, and its last line is the SHA-256 of all before it.
+    pg_verifybackup says the same in its words.
 What to do
     Compare with another copy of the backup; if there is none, restore it once to prove it, and
     take a new backup.

@@ -3,6 +3,9 @@
 Why it matters
     Every restore replays all WAL since its backup: the older it is, the longer the restore takes,
     and the more segments must all be whole.
+How to look
+    Look into the scheduler's log (cron, systemd timer) and the backup script's own for the last
+    run, and at SELECT * FROM pg_stat_progress_basebackup for one that goes on.
 What to do
     See why the scheduled backup did not run or did not finish, and take one now
     (pg_basebackup --pgdata DIR --checkpoint fast).

@@ -3,6 +3,9 @@
 Why it matters
     Until it is there the backup cannot become consistent, and so not be restored. A backup that was
     copied or declared valid in this moment is born truncated.
+How to look
+    The finding names the segment. SELECT * FROM pg_stat_archiver tells how far the archiver is,
+    pg_wal/archive_status whether it waits (.ready).
 What to do
     On the primary: SELECT pg_switch_wal(), and see in pg_stat_archiver that the segment is stored.
     Then ask again with --wait 5m, before the backup is declared valid.

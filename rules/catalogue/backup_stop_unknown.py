@@ -2,6 +2,9 @@
 
 Why it matters
     Which WAL it needs to become consistent cannot be known without reading the records.
+How to look
+    Look for backup_manifest in the backup and for SEGMENT.OFFSET.backup in the archive: either
+    names where it stopped.
 What to do
     Keep backup_manifest with the backup (pg_basebackup writes it unless --no-manifest is given),
     and the archive's NNN.backup files: they tell where each backup stopped.
@@ -17,7 +20,7 @@ from rules.findings import Severity
 @check(severity=Severity.UNKNOWN)
 def backup_stop_unknown(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
-        if backup.stop_lsn is None:
+        if backup.stop_lsn is None and backup.unlabelled is None:
             yield Found(
                 f"{backup.url}: neither a manifest nor a .backup file says where it stopped",
                 backup=backup.url,

@@ -2,6 +2,9 @@
 
 Why it matters
     It may be the one that a restore would start from, and nothing is known of it.
+How to look
+    The finding says why. Look at the directory as the agent's account (sudo -u ACCOUNT ls -l):
+    rights, a copy that goes on, a directory that is no backup.
 What to do
     The finding names the file and what is wrong with it; restore that file from another copy of
     the same backup, or remove the directory if it is none.

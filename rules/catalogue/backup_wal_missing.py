@@ -3,6 +3,9 @@
 Why it matters
     Without every segment from its start to its stop the backup cannot be restored at all: recovery
     ends with "WAL ends before end of online backup" or finds no checkpoint record.
+How to look
+    The finding names the segments. Look for them in the archive, in the backup's own pg_wal or
+    pg_wal.tar, in pg_wal of the primary and of its standbys.
 What to do
     Look for the segments in pg_wal of the primary and its standbys, and copy them into the archive
     under their own names; if they are gone, take a new backup.

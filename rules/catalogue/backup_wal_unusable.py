@@ -3,6 +3,9 @@
 Why it matters
     Recovery must get past the backup's end before it may open. It ends earlier, at the segment that
     the finding names, and PostgreSQL refuses to start.
+How to look
+    The finding names the segment and its damage. pg_waldump on the file shows where it ends;
+    compare with other copies of it.
 What to do
     Fetch that segment again from pg_wal of the primary, from a standby or from a copy of the
     archive; failing that, restore from another backup and take a new one.
@@ -25,7 +28,7 @@ def backup_wal_unusable(
 ) -> Iterator[Found]:
     if target.cause is not Cause.BACKUP_WAL or _is_absent(target, archive, sequence):
         return
-    obstacle = target.prediction.obstacle if target.prediction else None
+    obstacle = target.obstacle
     yield Found(
         target.reason,
         outcome=target.outcome,

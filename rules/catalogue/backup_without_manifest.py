@@ -2,6 +2,9 @@
 
 Why it matters
     Files that are missing from the copy would be found only by restoring it.
+How to look
+    ls backup_manifest in the backup, and the script that took it: --no-manifest, or
+    pg_backup_start() with a copy of its own.
 What to do
     Let pg_basebackup write one (do not give --no-manifest). For backups made by other means, which
     have none, say so with --backup-depth label and prove them by restoring.

@@ -3,6 +3,9 @@
 Why it matters
     A backup copies damage faithfully, and WAL does not mend it: the data can only be had from an
     older backup or from another server.
+How to look
+    The drill's report (pitr-check --drill --format json) names the tool and what it said:
+    pg_checksums, pg_amcheck or pg_dump.
 What to do
     Look at the same relation on the primary. If it is sound there, take a new backup and drill it;
     if not, restore from before the damage.

@@ -3,6 +3,9 @@
 Why it matters
     Verdicts, windows and targets rest on the same prediction: where PostgreSQL contradicts it, they
     cannot be believed.
+How to look
+    The drill's report shows both: what was predicted and the server's own line. Keep the log
+    and the archive as they are.
 What to do
     Believe the server. Keep the backup and the WAL of this drill, and report the disagreement with
     the JSON document: it is a bug of the highest severity here.

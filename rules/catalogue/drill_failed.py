@@ -2,6 +2,9 @@
 
 Why it matters
     This is what would have happened in the emergency: the server refused, or died on the way.
+How to look
+    The drill's report has the server's FATAL line and the phase. Run pitr-check with the same
+    target for the cause.
 What to do
     Mend what the cause names. If it was predicted, the verdict's other findings say what is
     missing; if it was not, keep the report and look at the server's own words in it.

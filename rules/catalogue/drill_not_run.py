@@ -2,6 +2,9 @@
 
 Why it matters
     Nothing was proven by a restore, neither that it works nor that it does not.
+How to look
+    The finding says what was missing: the programs of that major (--pg-bindir), room on the
+    disk, a directory that can be written to.
 What to do
     Mend what the message names (another --drill-directory, another --pg-bindir), and drill again.
 """

@@ -3,6 +3,9 @@
 Why it matters
     The server opens and its files are sound, but it does not hold what it should: another instant,
     another cluster, or data that were lost before the backup.
+How to look
+    The drill's report has the query, what was expected and what came. Ask the primary the same
+    query.
 What to do
     Ask the same of the primary. If the answer is right there, look at the target of the drill; if
     it is wrong there too, the loss is older than the backup.

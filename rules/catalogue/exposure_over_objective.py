@@ -3,6 +3,10 @@
 Why it matters
     Transactions that ended and are in no archive are gone with the disk. The objective says how
     many seconds of them the owner is ready to lose, and there are more.
+How to look
+    pitr_recovery_point_exposure_seconds and _bytes show since when. SELECT * FROM
+    pg_stat_archiver and the .ready files tell whether the archiver works; SHOW archive_timeout
+    how long a segment may stay open.
 What to do
     See why the archiver does not bring them (SELECT * FROM pg_stat_archiver). If it works and the
     server merely writes little, set archive_timeout below the objective, so that a segment that is

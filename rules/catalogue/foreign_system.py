@@ -3,6 +3,9 @@
 Why it matters
     PostgreSQL only logs the difference and ends recovery there. Two clusters that archive into one
     place overwrite each other's segments: what they replaced is gone.
+How to look
+    pg_controldata of the cluster shows its system identifier; the finding names the segments of
+    the other. See which server's archive_command points here.
 What to do
     Find the other cluster by its system identifier (pg_controldata, pg_control_system()) and give
     it an archive of its own; then take a base backup of both.

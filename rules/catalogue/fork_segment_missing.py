@@ -4,6 +4,9 @@ Why it matters
     That segment holds the place where the timeline left its parent. Without it recovery takes the
     parent's file of the same number, replays the old branch past the fork, and ends there: without
     a target it opens with a history that never was.
+How to look
+    The finding names the segment: the first of the new timeline, which holds the switch point
+    in its .history file. Look for it in pg_wal of the promoted server, and for its .ready file.
 What to do
     Copy the segment from pg_wal of the server that runs on the timeline. If it is gone, take a base
     backup on this timeline now.

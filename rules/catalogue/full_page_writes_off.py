@@ -3,6 +3,9 @@
 Why it matters
     After a crash pages that were written by half stay torn, and a backup that is taken on a standby
     of this server cannot be used: PostgreSQL refuses it at its end.
+How to look
+    SHOW full_page_writes, and SELECT source, sourcefile, sourceline FROM pg_settings WHERE name
+    = 'full_page_writes'.
 What to do
     Set full_page_writes = on and reload. Only a file system that never tears a page is a reason not
     to.

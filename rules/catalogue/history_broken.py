@@ -2,6 +2,9 @@
 
 Why it matters
     Recovery stops with a FATAL on it, whichever target it was given.
+How to look
+    cat the file: each line is the parent's number, the LSN of the switch and a reason. Compare
+    with the copy in pg_wal of the server on that timeline.
 What to do
     Replace it by the copy in pg_wal of the server that runs on this timeline.
 """

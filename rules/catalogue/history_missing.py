@@ -3,6 +3,9 @@
 Why it matters
     Without NNNNNNNN.history recovery cannot find where the timeline left its parent: restoring
     from a backup of an earlier timeline fails, and the next promotion may use the number again.
+How to look
+    Look for the .history file in pg_wal of the server that runs on that timeline, or of one
+    that was promoted from it.
 What to do
     Copy the .history file from pg_wal of the server that runs on this timeline into the archive.
     History files are never written again: keep retention and lifecycle rules away from them.

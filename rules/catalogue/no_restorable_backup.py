@@ -3,6 +3,8 @@
 Why it matters
     There is nothing to restore from. Everything else that is archived is of no use without a base
     backup that becomes consistent.
+How to look
+    pitr-check --archive ARCHIVE --backups BACKUPS tells of every backup why it is of no use.
 What to do
     Take a base backup now (pg_basebackup --pgdata DIR --checkpoint fast), wait until its last
     segment is archived, and let pitr-check say what it reaches.

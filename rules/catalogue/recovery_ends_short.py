@@ -20,7 +20,7 @@ from rules.target import TargetFacts
 @check(severity=Severity.CRITICAL)
 def recovery_ends_short(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.ENDS_SHORT:
-        obstacle = target.prediction.obstacle if target.prediction else None
+        obstacle = target.obstacle
         yield Found(
             target.reason,
             outcome=target.outcome,

@@ -4,6 +4,8 @@ Why it matters
     The next restore that starts from these files stops there, or ends with "recovery ended before
     configured recovery target was reached"; together with a target of another kind PostgreSQL
     refuses to start.
+How to look
+    grep recovery_target in postgresql.conf and postgresql.auto.conf, and in what they include.
 What to do
     ALTER SYSTEM RESET the settings that the finding names, on the server; in the restored copy take
     them out of the file before it is started.

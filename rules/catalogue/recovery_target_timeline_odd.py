@@ -3,7 +3,11 @@
 Why it matters
     PostgreSQL reads it as strtoul does: 0x begins a hexadecimal number, a leading 0 an octal one,
     and up to 18 it ignores what follows the digits. A timeline pasted from a file name, 0000001A,
-    means timeline 1.
+    means timeline 1; a word that is no number means timeline 0, which never exists.
+How to look
+    SELECT setting, sourcefile, sourceline FROM pg_settings WHERE name =
+    'recovery_target_timeline'. Up to 18 the server reads it as C does: 0x1A is 26, 010 is 8,
+    0000001A is 1.
 What to do
     Write latest, current, or the timeline as a plain decimal number (26 for 0000001A).
 """

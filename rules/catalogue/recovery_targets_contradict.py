@@ -3,6 +3,9 @@
 Why it matters
     PostgreSQL takes one of recovery_target, _lsn, _name, _time and _xid at most, and refuses to
     start with more ("multiple recovery targets specified").
+How to look
+    grep recovery_target in postgresql.conf and postgresql.auto.conf: at most one of
+    recovery_target, _lsn, _name, _time and _xid may be there.
 What to do
     Keep the one that is meant and take the others out of the files that the finding names; an empty
     value ('') unsets one.

@@ -4,6 +4,9 @@ Why it matters
     Recovery asks for files that do not exist: the next history, the segment after the last. A
     command that reports success for them reports it as well when the archive cannot be reached, and
     may leave an empty file, which PostgreSQL believes.
+How to look
+    Run the command by hand for a name that the archive does not have (00000009.history) and
+    look at echo $?: it must be 1 to 125.
 What to do
     Take away what hides the failure (the finding quotes it): the command must exit with 1 to 125
     for a file that is not there, and create nothing. Try it with pitr-check --try-restore-command.

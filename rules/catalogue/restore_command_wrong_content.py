@@ -3,6 +3,9 @@
 Why it matters
     PostgreSQL compares the size of what it gets with the segment size, and dies of any other
     ("archive file … has wrong size"), at the first segment of the restore.
+How to look
+    Run the command by hand for one segment and look at the size of what it brought: it must be
+    wal_segment_size to the byte.
 What to do
     Unpack to standard output and redirect it, for instance: gzip -dc /archive/%f.gz > %p. Try it
     with pitr-check --try-restore-command.

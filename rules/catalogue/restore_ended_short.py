@@ -3,6 +3,8 @@
 Why it matters
     PostgreSQL takes a missing segment for the end of WAL and promotes without a word. The server
     runs and looks well, and the transactions behind the gap are not in it.
+How to look
+    pitr-watch --log LOG --once tells where recovery ended and what the archive holds behind it.
 What to do
     Do not let applications write to it yet. Find the segment that was missing (pg_wal of the
     primary and its standbys, other copies of the archive) and restore again, with a

@@ -3,6 +3,8 @@
 Why it matters
     The server is not open: recovery ended in a FATAL, or its process died. What the restore was
     for has not happened.
+How to look
+    pitr-watch --log LOG --once names the FATAL line, its cause and the next command.
 What to do
     Read the cause, correct it, and start the server again: recovery begins anew from the backup.
     pitr-watch --log FILE --once tells the whole story; pitr-check says beforehand whether the next

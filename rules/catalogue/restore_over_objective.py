@@ -3,6 +3,9 @@
 Why it matters
     Replay runs at a speed that was measured, over all WAL since the backup. On the day it is needed
     nothing makes it faster.
+How to look
+    pitr_restore_duration_estimate_seconds over time shows whether it grows between two base
+    backups; pitr-check shows how much WAL lies behind the newest.
 What to do
     Take base backups more often, so that less WAL lies between them; let fetch-wal or the backup
     tool fetch ahead; give the restoring server faster disks.

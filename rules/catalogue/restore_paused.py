@@ -3,6 +3,9 @@
 Why it matters
     At its target, with recovery_target_action = pause, the server is open for reading only until
     somebody decides. A standby that is paused falls behind, and its WAL piles up.
+How to look
+    SELECT pg_is_in_recovery(), pg_get_wal_replay_pause_state(), pg_last_wal_replay_lsn(),
+    pg_last_xact_replay_timestamp() on the restored server.
 What to do
     Look at the data. Go on with  SELECT pg_wal_replay_resume();  which promotes a restore that is
     at its target; or stop the server, set a later recovery_target_*, and start it again.

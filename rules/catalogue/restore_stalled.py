@@ -3,6 +3,9 @@
 Why it matters
     A restore_command that hangs (a mount that is gone, a password prompt, a remote shell without a
     timeout) is neither success nor failure: the server waits for it for ever and logs nothing.
+How to look
+    pitr-watch --pgdata DIRECTORY shows the segment and whether it is fetched or applied. ps
+    shows the startup process and the restore_command below it.
 What to do
     Look at what the startup process does (ps: "startup recovering …" or "waiting for …") and at its
     child, the restore_command. End the child with kill -TERM only if the restore may fail; then

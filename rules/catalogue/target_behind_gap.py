@@ -21,7 +21,7 @@ from rules.target import TargetFacts
 @check(severity=Severity.CRITICAL)
 def target_behind_gap(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.BEHIND_GAP:
-        obstacle = target.prediction.obstacle if target.prediction else None
+        obstacle = target.obstacle
         yield Found(
             target.reason,
             outcome=target.outcome,

@@ -8,6 +8,7 @@ What to do
     before the backup needs an older one; what lies on another timeline needs --timeline.
 """
 
+import shlex
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
@@ -23,21 +24,28 @@ def target_not_in_wal(target: TargetFacts, places: PlacesFacts | None) -> Iterat
     if target.cause is not Cause.NOT_IN_WAL:
         return
     found = places.places if places else ()
+    near = places.near if places else ()
     where = "; ".join(f"timeline {p.timeline} at {format_lsn(p.lsn)}" for p in found)
+    like = ", ".join(map(repr, near))
+    also = f"; it is on {where}" if where else f"; there is {like}" if like else ""
     yield Found(
-        f"{target.reason}; it is on {where}" if where else target.reason,
+        f"{target.reason}{also}",
         outcome=target.outcome,
         timeline=target.timeline,
         found_on=found[0].timeline if found else None,
-        remedy=_remedy(found[0].timeline) if _is_elsewhere(target, places) else None,
+        nearest=near[0] if near else None,
+        remedy=_remedy(target, places),
     )
 
 
-def _is_elsewhere(target: TargetFacts, places: PlacesFacts | None) -> bool:
-    """Whether only another timeline has it; on the same one it lies before the backup."""
+def _remedy(target: TargetFacts, places: PlacesFacts | None) -> str | None:
+    """Where only another timeline has it, or a name is much like it; None: see the page."""
     found = {place.timeline for place in places.places} if places else set()
-    return bool(found) and target.timeline not in found
-
-
-def _remedy(timeline: int) -> str:
-    return f"Ask again with --timeline {timeline}, and a backup whose history that timeline has."
+    if found and target.timeline not in found:
+        timeline = min(found)
+        return (
+            f"Ask again with --timeline {timeline}, and a backup whose history that timeline has."
+        )
+    if places and places.near:
+        return f"Ask again with --target-name {shlex.quote(places.near[0])}, if that is meant."
+    return None

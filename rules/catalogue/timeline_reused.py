@@ -3,6 +3,9 @@
 Why it matters
     The files of the two have the same names and overwrite each other. What is left under the number
     is a mixture: a restore along it ends where the histories part, or cannot begin.
+How to look
+    Compare the .history files and the first segments of that timeline from both servers; the
+    finding names what contradicts.
 What to do
     Find the server that does not belong here (pg_controldata shows each one's timeline) and give it
     an archive of its own; then take a base backup of the one that stays. Restored servers take a

@@ -4,6 +4,9 @@ Why it matters
     Nobody rewrites an archived segment with other content for a good reason: another cluster
     archives here under the same names, a copy was restored over it, or the disk lost what it held.
     What was proven with the old content is not proven any more.
+How to look
+    The finding names the file. stat it, compare with other copies, and look into the log of
+    whatever writes to the archive: nothing should change a file there.
 What to do
     Find out who wrote the file and compare it with pg_wal, a standby or another copy. The finding
     ends when the old content is back, the file is gone, or no backup needs it any more.

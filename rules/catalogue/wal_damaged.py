@@ -3,6 +3,9 @@
 Why it matters
     Recovery ends at the damage as it would at a gap: silently without a target, with a FATAL when
     the target lies beyond it.
+How to look
+    The finding names segment, kind and LSN. pg_waldump FILE stops at the same place. Look for
+    another copy: pg_wal of the primary or a standby, a second archive.
 What to do
     Fetch the segment again from pg_wal of the primary, from a standby or from a copy of the
     archive. If no good copy exists, take a base backup now.

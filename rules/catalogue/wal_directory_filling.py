@@ -3,6 +3,9 @@
 Why it matters
     When the volume of pg_wal is full the server stops with a PANIC and does not start again until
     there is room. WAL that waits for the archiver is never removed to make some.
+How to look
+    df on the volume of pg_wal, SELECT * FROM pg_stat_archiver, SELECT slot_name, wal_status,
+    safe_wal_size FROM pg_replication_slots: a slot nobody reads keeps WAL as well.
 What to do
     Mend archiving first; the server then removes by itself what is archived. Until then enlarge the
     volume. Never delete files in pg_wal by hand.

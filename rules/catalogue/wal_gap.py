@@ -3,6 +3,9 @@
 Why it matters
     Recovery ends at the first missing segment. Without a target PostgreSQL takes the gap for the
     end of WAL and opens the database there without a word; with a target beyond it, it refuses.
+How to look
+    The finding names the segments. Look for them in pg_wal of the primary and its standbys and
+    in other archives; the archiver's lines in the server log of that time say what happened.
 What to do
     Look for the segments in pg_wal of the primary and its standbys and copy them into the archive
     under their own names. If they are gone, take a base backup now, so that a window begins after

@@ -3,6 +3,9 @@
 Why it matters
     The WAL leaves out what bulk operations write: no base backup can be taken, nothing is archived,
     and recovery cannot pass WAL that was written so.
+How to look
+    SHOW wal_level, and SELECT source, sourcefile, sourceline FROM pg_settings WHERE name =
+    'wal_level'.
 What to do
     Set wal_level = replica (or logical), restart the server, and take a base backup.
 """
@@ -14,7 +17,7 @@ from rules.facts import SettingsFacts
 from rules.findings import Severity
 
 
-@check(severity=Severity.CRITICAL, hold_seconds=60)
+@check(severity=Severity.WARNING, hold_seconds=60)
 def wal_level_minimal(settings: SettingsFacts) -> Iterator[Found]:
     if settings.value("wal_level") == "minimal":
         yield Found("wal_level is minimal", read_from=settings.read_from("wal_level"))

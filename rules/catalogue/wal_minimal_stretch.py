@@ -4,6 +4,9 @@ Why it matters
     Such WAL leaves out what bulk operations wrote. Recovery cannot pass it: PostgreSQL 14 and later
     end with "WAL was generated with wal_level=minimal, cannot continue recovering". No backup from
     before that stretch reaches anything behind it.
+How to look
+    pg_waldump -r XLOG over the segments that the finding names: PARAMETER_CHANGE records show
+    wal_level.
 What to do
     Take a base backup now, with wal_level = replica or logical; until then choose targets before
     the position that the finding names.

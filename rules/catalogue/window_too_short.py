@@ -4,6 +4,9 @@ Why it matters
     A mistake is often noticed days later. What happened before the window begins cannot be brought
     back, whatever else is in the archive: before a gap or before the oldest usable backup nothing
     counts.
+How to look
+    pitr-check --archive ARCHIVE --backups BACKUPS shows each window with what ends it.
+    pitr-check retention tells what each backup still needs.
 What to do
     Keep base backups and their WAL for longer. If the window was longer yesterday, look for the gap
     or the damage that cut it (pitr-check names it).

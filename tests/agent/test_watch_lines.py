@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from agent.watch.lines import View, screen_lines, stop_words
+from agent.watch.lines import View, item_lines, screen_lines
+from agent.watch.notices import Notice
 from agent.watch.progress import Pace, Progress
+from agent.watch.words import stop_words
 from parsers.log_stream import LogStream, StreamItem
 from rules.restore_causes import describe_target
 from rules.restore_checks import four_checks
+from rules.restore_reading import Prefetch, Receiver
 from rules.restore_state import Restore
 from rules.restore_summary import summarize
 from tests.parsers.catalogues import installed_languages
@@ -48,6 +52,107 @@ def view(name: str, *, lines: int | None = None, progress: Progress | None = Non
         checks=checks if lines is None else (),
         stop=stop_words(summary.stop) if summary.stop.kind else None,
     )
+
+
+PREDICTED = "stops before the commit of transaction 732 (2025-07-10 19:36:58 UTC), at 0/4046FB0"
+LOOKS_FAR = Notice(
+    event="foreseen", source="prediction", fails=True, next_command="choose an earlier target",
+    text="the restore will fail: WAL ends at 0/AFFFF88 (00000001000000000000000B is not there),"
+    " before the target (FATAL: recovery ended before configured recovery target was reached)",
+)  # fmt: skip
+STALLED = Notice(
+    event="stalled", source="process", stall_kind="restore_command",
+    text="restore_command has been fetching 000000010000000000000005 since 42 s",
+    next_command="ps -o pid,etime,stat,args -p 4711",
+)  # fmt: skip
+
+
+def busy_view() -> View:
+    """Everything that a screen can show at once."""
+    progress = Progress(
+        start_lsn=0x3000028, replayed_lsn=0x4000000, goal_lsn=0x6000000,
+        goal="the predicted stop", bytes_per_second=8 << 20, slowest=2 << 20, fastest=8 << 20,
+    )  # fmt: skip
+    return replace(
+        view("laboratory_name.log", lines=12, progress=progress),
+        predicted=PREDICTED,
+        segment="000000010000000000000005",
+        segment_doing="fetching",
+        receiver=Receiver(
+            status="streaming", sender="db1:5432", received_lsn=0x5000000, sent_lsn=0x5000000
+        ),
+        prefetch=Prefetch(wal_distance_bytes=12 << 10, block_distance=3, io_depth=2),
+        notices=(LOOKS_FAR, STALLED),
+        notes=("SQL cannot be asked: the database system is starting up",),
+    )
+
+
+def test_a_busy_screen_of_120_columns() -> None:
+    assert screen(busy_view(), 120) == [
+        "pitr-watch  /data",
+        "",
+        "phase        replaying  (3s)",
+        'target       restore point "punto_laboratorio"',
+        f"predicted    {PREDICTED}",
+        "WAL          at 0/4000000 of 0/6000000 (the predicted stop)",
+        "             [#############...........................]  33%  8.0 MiB/s  4s to 16s to go",
+        "segments     fetching 000000010000000000000005  (2 restored from the archive)",
+        "streaming    streaming from db1:5432, 16.0 MiB received and not replayed",
+        "prefetch     12 KiB of WAL ahead, 2 reads under way",
+        "timeline     1",
+        "note         SQL cannot be asked: the database system is starting up",
+        "",
+        "  19:04:16.647 UTC  replay begins at 0/3000028",
+        "  19:04:16.665 UTC  got 000000010000000000000004 from the archive",
+        "",
+        "WILL FAIL    the restore will fail: WAL ends at 0/AFFFF88 (00000001000000000000000B is not"
+        " there), before the target",
+        "             (FATAL: recovery ended before configured recovery target was reached)",
+        "next         choose an earlier target",
+        "stalled      restore_command has been fetching 000000010000000000000005 since 42 s",
+        "next         ps -o pid,etime,stat,args -p 4711",
+    ]  # fmt: skip
+
+
+def test_a_busy_screen_of_40_columns() -> None:
+    lines = screen(busy_view(), 40)
+    at = lines.index("WAL          at 0/4000000 of 0/6000000")
+    assert lines[at : at + 3] == [
+        "WAL          at 0/4000000 of 0/6000000",
+        "             (the predicted stop)",
+        "             [###.......]  33%  8.0",
+    ]
+    assert " 19:04:16 got 000000010000000000000004 …" in lines
+    assert lines[-2:] == ["next         ps -o pid,etime,stat,args", "             -p 4711"]
+
+
+@pytest.mark.parametrize("height", [10, 16, 20, 24, 40])
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_low_screen_keeps_what_to_know_and_to_type(width: int, height: int) -> None:
+    lines = [text for text, _ in screen_lines(busy_view(), width, height)]
+    words = " ".join(" ".join(lines).split())
+    assert lines[0] == "pitr-watch  /data" and lines[2].startswith("phase")
+    assert "WAL ends at 0/AFFFF88" in words
+    assert words.endswith("next ps -o pid,etime,stat,args -p 4711")
+    if height >= 24 and width >= 80:
+        assert len(lines) <= height
+        assert "replay begins at" in words or len(lines) >= height - 2
+
+
+def test_all_that_fits_is_shown() -> None:
+    everything = list(screen_lines(busy_view(), 120))
+    assert list(screen_lines(busy_view(), 120, len(everything))) == everything
+    fewer = list(screen_lines(busy_view(), 120, len(everything) - 1))
+    assert len(fewer) == len(everything) - 1
+    assert [line for line in everything if line not in fewer] == [
+        ("  19:04:16.647 UTC  replay begins at 0/3000028", "dim")
+    ]
+
+
+def test_notices_in_a_log_of_the_log() -> None:
+    first, second = item_lines(LOOKS_FAR)
+    assert "WILL FAIL: the restore will fail" in first
+    assert second.strip() == "next: choose an earlier target"
 
 
 def screen(shown: View, width: int = 100) -> list[str]:

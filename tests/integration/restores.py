@@ -6,6 +6,7 @@ import contextlib
 import io
 import itertools
 import json
+import random
 import re
 import shutil
 import time
@@ -19,8 +20,12 @@ from agent.cli.watch import main
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
+from parsers.log_stream import LogStream, StreamItem
+from tests.parsers.catalogues import installed_languages
+from tests.watch_schema import check_lines
 
 _SECONDS = 30.0
+_BYTE_BY_BYTE = 8000  # bytes of a log that is also fed byte by byte
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +112,35 @@ class Restored:
         return [line[1:] for line in lines if line[0] == sign]
 
     def summary(self, *options: str, log: Path | None = None) -> dict[str, Any]:
-        """What `pitr-watch --once` says, with its exit status as `status`."""
+        """What `pitr-watch --once` says, with its exit status as `status`.
+
+        Every line of the log must have been read, however its bytes come.
+        """
         lines, status = watch("--log", str(log or self.log), "--once", *options)
+        assert [line for line in lines if line["event"] == "unparsed"] == []
+        check_reading((log or self.log).read_bytes())
         return {**lines[-1], "status": status}
+
+
+def check_reading(data: bytes) -> None:
+    """The same events from the whole, from random chunks, and byte by byte; no line is lost."""
+    whole, stream = read_in_chunks(data, [])
+    choose = random.Random(len(data))
+    cuts = sorted(choose.sample(range(len(data)), min(len(data), 50)))
+    assert read_in_chunks(data, cuts)[0] == whole
+    if len(data) < _BYTE_BY_BYTE:
+        assert read_in_chunks(data, list(range(len(data))))[0] == whole
+    assert stream.counts.lines == len(data.splitlines())
+    assert stream.counts.unparsed == 0
+
+
+def read_in_chunks(data: bytes, cuts: list[int]) -> tuple[list[StreamItem], LogStream]:
+    """What a stream gives that is fed the pieces between these cuts."""
+    stream = LogStream(find_languages=installed_languages)
+    items: list[StreamItem] = []
+    for start, end in itertools.pairwise([0, *cuts, len(data)]):
+        items += stream.feed(data[start:end])
+    return items + stream.end(), stream
 
 
 def watch(*arguments: str) -> tuple[list[dict[str, Any]], int]:
@@ -117,7 +148,9 @@ def watch(*arguments: str) -> tuple[list[dict[str, Any]], int]:
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         status = main([*arguments, "--format", "json"])
-    return [json.loads(line) for line in printed.getvalue().splitlines()], status
+    lines = [json.loads(line) for line in printed.getvalue().splitlines()]
+    check_lines(lines)
+    return lines, status
 
 
 @contextlib.contextmanager

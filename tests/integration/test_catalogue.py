@@ -1,6 +1,7 @@
 """Every check of the catalogue fires on what it is about, and is silent on what is healthy.
 
 The WAL, the backups and the settings are real servers' own; each case changes one thing in a copy.
+A check that needs a living server has its cases elsewhere: `ELSEWHERE` says where.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ from typing import Any
 
 import pytest
 
+import rules.report
 from agent.cli import check as pitr_check
+from agent.lab.faults import FAULTS
+from rules.check import Judgement, judge, load_catalogue
 from tests.fix_branches import Branches
+from tests.fix_check import Archived
+from tests.fix_odd_backups import OddBackups
 
 Arguments = list[object]
 Case = Callable[[Branches], Arguments]
+Found = dict[str, dict[str, Any]]
 
 
-def findings(arguments: Arguments) -> dict[str, dict[str, Any]]:
+def findings(arguments: Arguments) -> Found:
     """What pitr-check finds, by id."""
     words = [*map(str, arguments), "--format", "json", "--workers", "1"]
     with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -30,8 +37,8 @@ def findings(arguments: Arguments) -> dict[str, dict[str, Any]]:
     return {finding["id"]: finding for finding in json.loads(out.getvalue())["findings"]}
 
 
-def on(branches: Branches, *options: object, backup: str = "first") -> Arguments:
-    return ["--archive", branches.archive, "--backup", branches.backup(backup), *options]
+def on(it: Branches, *options: object, backup: str = "first") -> Arguments:
+    return ["--archive", it.archive, "--backup", it.backup(backup), *options]
 
 
 # -- where recovery would go ----------------------------------------------------------------------
@@ -51,17 +58,13 @@ def _behind_a_gap(it: Branches) -> Arguments:
 
 
 def _short(it: Branches) -> Arguments:
-    (it.archive / it.segments["clone again"]).rename(it.home / "kept")
-    (it.archive / it.segments["clone"]).rename(it.archive / it.segments["clone again"])
+    """The server would open at the end of timeline 2's first segment: the next is another's."""
+    shutil.copy(it.archive / it.segments["clone"], it.archive / it.segments["clone again"])
     return on(it)
 
 
 def _past_the_fork(it: Branches) -> Arguments:
     return on(it, "--target-time", it.times["behind fork"])
-
-
-def _on_main(it: Branches) -> Arguments:
-    return on(it, "--target-name", "main only")
 
 
 def _nowhere(it: Branches) -> Arguments:
@@ -76,6 +79,20 @@ def _no_such_timeline(it: Branches) -> Arguments:
     return on(it, "--timeline", "7")
 
 
+def _raised(it: Branches) -> Arguments:
+    return on(it, "--timeline", "1", backup="second")
+
+
+def _another_ones_label(it: Branches) -> Arguments:
+    label = it.backup("first") / "backup_label"
+    label.write_text(label.read_text().replace("FROM: primary", "FROM: standby"))
+    return on(it)
+
+
+def _names_alone(it: Branches) -> Arguments:
+    return on(it, "--depth", "names", "--target-name", "fork")
+
+
 # -- the archive ----------------------------------------------------------------------------------
 
 
@@ -84,8 +101,7 @@ def _as_it_is(it: Branches) -> Arguments:
 
 
 def _first_of_timeline_2(it: Branches) -> Arguments:
-    first = min(path for path in it.archive.glob("00000002*") if len(path.name) == 24)
-    first.unlink()
+    (it.archive / it.segments["clone"]).unlink()
     return on(it)
 
 
@@ -94,38 +110,368 @@ def _overwritten_history(it: Branches) -> Arguments:
     return on(it)
 
 
-def _two_histories(it: Branches) -> Arguments:
-    return on(it, "--archive", it.other)
+def _without_history(it: Branches) -> Arguments:
+    (it.archive / "00000002.history").unlink()
+    return on(it)
+
+
+def _garbled_history(it: Branches) -> Arguments:
+    (it.archive / "00000002.history").write_text("timeline two\n")
+    return on(it)
+
+
+def _gap(it: Branches) -> Arguments:
+    (it.archive / it.segments["further"]).unlink()
+    return on(it, "--timeline", "1")
+
+
+def _gap_before(it: Branches) -> Arguments:
+    (it.archive / it.segments["behind fork"]).unlink()
+    return on(it, backup="second")
+
+
+def _flipped(it: Branches) -> Arguments:
+    _change(it.archive / it.segments["further"], 0x60)
+    return on(it, "--timeline", "1")
+
+
+def _foreign(it: Branches) -> Arguments:
+    _change(it.archive / it.segments["further"], 24)
+    return on(it, "--timeline", "1")
+
+
+def _change(path: Path, offset: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[offset] ^= 0x10
+    path.write_bytes(data)
+
+
+def _encrypted(it: Branches) -> Arguments:
+    segment = it.archive / it.segments["further"]
+    segment.write_bytes(b"Salted__" + segment.read_bytes()[8:])
+    return on(it, "--timeline", "1")
+
+
+def _mirror(it: Branches) -> Arguments:
+    mirror = it.home / "mirror"
+    shutil.copytree(it.archive, mirror)
+    _change(mirror / it.segments["further"], 0x60)
+    return on(it, "--archive", mirror)
+
+
+def _outside(it: Branches) -> Arguments:
+    outside = it.home / "pg_wal"
+    outside.mkdir()
+    (it.archive / it.segments["clone again"]).rename(outside / it.segments["clone again"])
+    return on(it, "--wal", outside)
+
+
+# -- backups --------------------------------------------------------------------------------------
 
 
 def _stop_not_there(it: Branches) -> Arguments:
     shutil.rmtree(it.backup("first") / "pg_wal")
-    start = min(path.name for path in it.archive.glob("*.backup"))[:24]
-    for path in it.archive.glob("0000000*"):
-        if len(path.name) == 24 and path.name[8:] >= start[8:]:
+    start = min(path.name for path in it.archive.glob("*.backup"))[8:24]
+    for path in it.archive.iterdir():
+        if len(path.name) == 24 and path.name[8:] >= start:
             path.unlink()
     return on(it)
 
 
+def _start_not_there(it: Branches) -> Arguments:
+    shutil.rmtree(it.backup("first") / "pg_wal")
+    (it.archive / min(path.name for path in it.archive.glob("*.backup"))[:24]).unlink()
+    return on(it)
+
+
+def _start_unusable(it: Branches) -> Arguments:
+    shutil.rmtree(it.backup("first") / "pg_wal")
+    start = it.archive / min(path.name for path in it.archive.glob("*.backup"))[:24]
+    _change(start, 60)
+    return on(it)
+
+
+def _lost_file(it: Branches) -> Arguments:
+    (it.backup("first") / "base/1/1259").unlink()
+    return on(it)
+
+
+def _garbled_manifest(it: Branches) -> Arguments:
+    _change(it.backup("first") / "backup_manifest", 100)
+    return on(it)
+
+
+def _without_manifest(it: Branches) -> Arguments:
+    (it.backup("first") / "backup_manifest").unlink()
+    return on(it)
+
+
+def _without_its_end(it: Branches) -> Arguments:
+    (it.backup("first") / "backup_manifest").unlink()
+    for path in it.archive.glob("*.backup"):
+        path.unlink()
+    return on(it)
+
+
+def _without_backup(it: Branches) -> Arguments:
+    return ["--archive", it.archive]
+
+
+def _garbled_label(it: Branches) -> Arguments:
+    label = it.backup("first") / "backup_label"
+    label.write_bytes(label.read_bytes().replace(b"\n", b"\r\n"))
+    return ["--archive", it.archive, "--backups", it.home]
+
+
+def _with_unlogged(it: Branches) -> Arguments:
+    return on(it, "--timeline", "1", backup="second")
+
+
+# -- settings, in the backup's postgresql.auto.conf -----------------------------------------------
+
+
+def _configured(**settings: object) -> Case:
+    def case(it: Branches) -> Arguments:
+        _append(it, settings)
+        return on(it)
+
+    return case
+
+
+def _append(it: Branches, settings: dict[str, object]) -> None:
+    with (it.backup("first") / "postgresql.auto.conf").open("a") as file:
+        for name, value in settings.items():
+            file.write(f"{name} = '{str(value).replace('ARCHIVE', str(it.archive))}'\n")
+
+
+def _tried(command: str) -> Case:
+    def case(it: Branches) -> Arguments:
+        _append(it, {"restore_command": command})
+        return on(it, "--try-restore-command", "--try-timeout", "3s")
+
+    return case
+
+
 FIRING: dict[str, Case] = {
-    "target_before_backup_end": _before_its_end,
-    "target_after_last_commit": _after_everything,
-    "target_behind_gap": _behind_a_gap,
-    "recovery_ends_short": _short,
-    "target_on_other_timeline": _past_the_fork,
-    "target_not_in_wal": _nowhere,
-    "fork_before_backup": _younger,
-    "target_timeline_missing": _no_such_timeline,
+    "archive_command_aborts": _configured(archive_command="ssh other test ! -f %f < %p"),
+    "archive_command_not_atomic": _configured(archive_command="cp -n %p /wal/%f"),
+    "archive_command_overwrites": _configured(archive_command="cp %p /wal/%f"),
+    "archive_command_swallows_errors": _configured(archive_command="cp %p /wal/%f || true"),
     "archive_shared_by_clone": _as_it_is,
-    "wal_minimal_stretch": _as_it_is,
-    "fork_segment_missing": _first_of_timeline_2,
-    "timeline_reused": _overwritten_history,
+    "archive_timeout_unset": _configured(archive_timeout="0min"),
+    "archiving_off": _configured(archive_mode="off"),
+    "backup_files_bad": _lost_file,
+    "backup_manifest_broken": _garbled_manifest,
+    "backup_not_given": _without_backup,
     "backup_stop_not_archived": _stop_not_there,
+    "backup_stop_unknown": _without_its_end,
+    "backup_unreadable": _garbled_label,
+    "backup_wal_missing": _start_not_there,
+    "backup_wal_unusable": _start_unusable,
+    "backup_without_manifest": _without_manifest,
+    "foreign_system": _foreign,
+    "fork_before_backup": _younger,
+    "fork_segment_missing": _first_of_timeline_2,
+    "full_page_writes_off": _configured(full_page_writes="fal"),
+    "history_broken": _garbled_history,
+    "history_missing": _without_history,
+    "primary_conninfo_left": _configured(primary_conninfo="host=primary"),
+    "recovery_ends_short": _short,
+    "recovery_needs_settings": _raised,
+    "recovery_target_left": _configured(recovery_target_name="yesterday"),
+    "recovery_target_timeline_odd": _configured(recovery_target_timeline="0000001A"),
+    "recovery_targets_contradict": _configured(recovery_target_xid=5, recovery_target_name="x"),
+    "restore_archives_into_source": _configured(archive_command="cp %p ARCHIVE/%f"),
+    "restore_command_aborts": _tried("cp ARCHIVE/%f %p || exit 200"),
+    "restore_command_brings_nothing": _tried("test -f ARCHIVE/%f"),
+    "restore_command_fails": _tried("cp ARCHIVE/nothing/%f %p"),
+    "restore_command_hangs": _tried("sleep 60"),
+    "restore_command_invents_files": _tried("cat ARCHIVE/%f | cat > %p"),
+    "restore_command_swallows_errors": _tried("cp ARCHIVE/%f %p; exit 0"),
+    "restore_command_tried": _tried("cp ARCHIVE/%f %p"),
+    "restore_command_wrong_content": _configured(restore_command="cp /wal/%f.gz %p"),
+    "restore_command_wrong_file": _tried("gzip -c ARCHIVE/%f > %p"),
+    "slot_wal_unbounded": _configured(max_slot_wal_keep_size="-1"),
+    "target_after_last_commit": _after_everything,
+    "target_before_backup_end": _before_its_end,
+    "target_behind_gap": _behind_a_gap,
+    "target_not_in_wal": _nowhere,
+    "target_on_other_timeline": _past_the_fork,
+    "target_timeline_missing": _no_such_timeline,
+    "target_unproven": _names_alone,
+    "target_unreachable": _another_ones_label,
+    "timeline_reused": _overwritten_history,
+    "unlogged_tables_lost": _with_unlogged,
+    "wal_copies_differ": _mirror,
+    "wal_damaged": _flipped,
+    "wal_elsewhere": _outside,
+    "wal_gap": _gap,
+    "wal_gap_harmless": _gap_before,
+    "wal_level_minimal": _configured(wal_level="Minimal"),
+    "wal_minimal_stretch": _as_it_is,
+    "wal_unread": _encrypted,
 }
+
+# Backups that only other servers make: what of OddBackups is looked at.
+ODD: dict[str, Callable[[OddBackups], Arguments]] = {
+    "backup_from_standby": lambda it: ["--archive", it.archive, "--backup", it.home / "standby"],
+    "backup_control_stale": lambda it: _with_early_control(it),
+    "backup_full_pages_off": lambda it: ["--archive", it.archive, "--backup", it.home / "torn"],
+    "backup_incremental": lambda it: [
+        "--backup", it.home / "full", "--backup", it.home / "increment",
+    ],
+    "backup_chain_missing": lambda it: ["--backup", it.home / "increment"],
+    "checksums_off": lambda it: ["--backup", it.home / "full"],
+}  # fmt: skip
+
+
+def _with_early_control(it: OddBackups) -> Arguments:
+    control = it.home / "standby/global/pg_control"
+    control.unlink()
+    shutil.copy(it.home / "early_control", control)
+    return ["--archive", it.archive, "--backup", it.home / "standby"]
+
+
+# Checks that need a living server, a restore or a story of their own: the file of their cases.
+ELSEWHERE = {
+    "archiver_falling_behind": "test_live_settings.py",
+    "archiver_never_succeeded": "test_live_settings.py",
+    "backup_stale": "test_live_settings.py",
+    "backup_without_label": "test_recovery_unlabelled.py",
+    "collector_failing": "test_live_settings.py",
+    "drill_damage": "test_drill.py",
+    "drill_disagreed": "test_drill.py",
+    "drill_failed": "test_drill.py",
+    "drill_not_run": "test_drill_safety.py",
+    "drill_probe_failed": "test_drill.py",
+    "exposure_over_objective": "test_live_settings.py",
+    "no_restorable_backup": "test_live_settings.py",
+    "restore_ended_short": "test_agent_restore.py",
+    "restore_failed": "test_agent_restore.py",
+    "restore_paused": "test_agent_restore.py",
+    "restore_stalled": "test_agent_restore.py",
+    "tablespace_directory_in_use": "test_recovery_tablespaces.py",
+    "tablespace_directory_needed": "test_recovery_tablespaces.py",
+    "wal_arriving": "test_layouts.py",
+    "wal_changed": "test_ledger.py",
+    "wal_directory_filling": "test_agent.py",
+    "window_too_short": "test_live_settings.py",
+}
+# Those that no real server has been made to fire yet.
+NOT_YET = {"drill_left_out", "restore_over_objective"}
+
+
+def test_every_check_has_a_case_where_it_fires() -> None:
+    by_fault = {finding for fault in FAULTS.values() for finding in fault.findings}
+    assert {*FIRING, *ODD, *ELSEWHERE, *by_fault, *NOT_YET} == set(load_catalogue())
+    for finding, file in ELSEWHERE.items():
+        assert f'"{finding}"' in (Path(__file__).parent / file).read_text(), finding
 
 
 @pytest.mark.parametrize("finding", FIRING)
 def test_it_fires(finding: str, branches: Branches, tmp_path: Path) -> None:
     found = findings(FIRING[finding](branches.copy(tmp_path / "it")))
-    print(found)
-    assert finding in found
+    assert finding in found, sorted(found)
+
+
+@pytest.mark.parametrize("finding", ODD)
+def test_it_fires_on_backups_of_another_kind(
+    finding: str, odd_backups: OddBackups, tmp_path: Path
+) -> None:
+    found = findings(ODD[finding](odd_backups.copy(tmp_path / "it")))
+    assert finding in found, sorted(found)
+
+
+# -- silence --------------------------------------------------------------------------------------
+
+
+def test_a_healthy_backup_and_archive_make_every_check_silent(
+    archived: Archived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All but what needs a living server is asked, and nothing but the trial's success is said."""
+    judgements: list[Judgement] = []
+
+    def spy(*arguments: Any) -> Judgement:
+        judgements.append(judge(*arguments))
+        return judgements[-1]
+
+    monkeypatch.setattr(rules.report, "judge", spy)
+    named = ["--archive", archived.archive, "--backup", archived.backup]
+    more = ["--wal", archived.backup / "pg_wal", "--try-restore-command"]
+    assert set(findings([*named, *more])) == {"restore_command_tried"}
+    asked = {check for check, known in judgements[-1].known.items() if known}
+    assert asked >= {*FIRING, *ODD}
+
+
+# Healthy neighbours of a case that fires: what a check that looks too little would call bad.
+NEAR: dict[str, tuple[str, Case]] = {
+    "current": ("fork_before_backup", lambda it: on(it, "--timeline", "1", backup="second")),
+    "before the raise": (
+        "recovery_needs_settings",
+        lambda it: on(it, "--timeline", "1", "--target-lsn", it.lsns["both"]),
+    ),
+    "the clone's history": ("timeline_reused", _as_it_is),
+    "a name of this timeline": (
+        "target_not_in_wal",
+        lambda it: on(it, "--timeline", "1", "--target-name", "further"),
+    ),
+    "failures that count": (
+        "archive_command_swallows_errors",
+        _configured(archive_command="cp %p /wal/%f || exit 1"),
+    ),
+    "asked first": (
+        "archive_command_overwrites",
+        _configured(archive_command="test ! -f /wal/%f && cp %p /wal/%f"),
+    ),
+    "renamed": (
+        "archive_command_not_atomic",
+        _configured(archive_command="cp %p /wal/%f.new && mv /wal/%f.new /wal/%f"),
+    ),
+    "ssh whose failure counts": (
+        "archive_command_aborts",
+        _configured(archive_command="ssh other test ! -f %f < %p || exit 1"),
+    ),
+    "a script that nobody knows": (
+        "archive_command_overwrites",
+        _configured(archive_command="/usr/local/bin/archive.sh %p /wal/%f"),
+    ),
+    "unset again": ("recovery_target_left", _configured(recovery_target_name="")),
+    "one target": (
+        "recovery_targets_contradict",
+        _configured(recovery_target_xid=5, recovery_target_name=""),
+    ),
+    "a plain number": ("recovery_target_timeline_odd", _configured(recovery_target_timeline=26)),
+    "somewhere else": (
+        "restore_archives_into_source",
+        _configured(archive_command="cp %p /other/%f"),
+    ),
+    "off": (
+        "restore_archives_into_source",
+        _configured(archive_mode="off", archive_command="cp %p ARCHIVE/%f"),
+    ),
+    "unpacked": (
+        "restore_command_wrong_content",
+        _configured(restore_command="gzip -dc /wal/%f.gz > %p"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEAR)
+def test_it_is_silent(case: str, branches: Branches, tmp_path: Path) -> None:
+    finding, make = NEAR[case]
+    assert finding not in findings(make(branches.copy(tmp_path / "it")))
+
+
+def test_what_lies_on_another_timeline_is_said_with_its_place(
+    branches: Branches, tmp_path: Path
+) -> None:
+    it = branches.copy(tmp_path / "it")
+    found = findings(on(it, "--target-name", "main only"))["target_not_in_wal"]
+    assert found["evidence"]["found_on"] == 1
+    assert "it is on timeline 1 at 0/" in found["summary"] and "--timeline 1" in found["remedy"]
+
+
+def test_two_archives_that_disagree_about_a_timeline(branches: Branches, tmp_path: Path) -> None:
+    it = branches.copy(tmp_path / "it")
+    found = findings(on(it, "--archive", it.other))["timeline_reused"]
+    assert found["summary"] == "the archives hold two different 00000002.history"

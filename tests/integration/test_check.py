@@ -96,6 +96,19 @@ def test_wal_that_the_backup_carries_itself_is_not_missed(archived: Archived) ->
     assert "backup_wal_missing" in checked.findings
 
 
+def test_damage_in_the_wal_that_the_backup_carries(archived: Archived) -> None:
+    """Nobody reads it while the archive has the segment; then it is all there is."""
+    start = archived.check().json["backups"][0]["start_segment"]
+    _flip(archived.backup / "pg_wal" / start, 100)
+    checked = archived.check()
+    assert (checked.status, checked.findings) == (1, {"backup_wal_damaged"})
+    assert checked.json["target"]["reachable"] is True
+    (archived.archive / start).unlink()
+    checked = archived.check()
+    assert (checked.status, checked.json["restorable"]) == (2, False)
+    assert {"backup_wal_damaged", "backup_wal_unusable"} <= checked.findings
+
+
 def test_a_gap_before_every_backup_is_harmless(archived: Archived) -> None:
     first = archived.segments[0]
     start = archived.check().json["backups"][0]["start_segment"]
@@ -301,7 +314,11 @@ def test_backups_that_cannot_be_read(archived: Archived) -> None:
     label.write_bytes(b"START WAL LOCATION: nonsense\n")
     assert "expected 'START WAL LOCATION: LSN (file SEGMENT)'" in said(archived.check())
     label.rename(label.with_suffix(".old"))
-    assert "no backup_label: it was started once" in said(archived.check())
+    checked = archived.check()
+    assert (checked.status, checked.json["restorable"]) == (2, None)
+    assert "a server was started from this copy" in checked.out
+    (archived.backup / "global" / "pg_control").unlink()
+    assert "no backup_label, and global/pg_control is absent" in said(archived.check())
 
 
 def test_an_unreadable_segment_is_unknown_not_damaged(archived: Archived) -> None:

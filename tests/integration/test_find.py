@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import re
+import shutil
 import subprocess
 import time
 from collections import defaultdict
@@ -24,6 +26,7 @@ from parsers.segment import segment_name, segment_of
 from tests.fix_check import MIB, Checked, pitr_check
 from tests.fix_find import DropStories, DropStory
 from tests.fix_postgres import NewCluster
+from tests.histories import wait_for
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "docs" / "schemas" / "pitr-find.schema.json").read_text()
@@ -148,7 +151,11 @@ def test_records_and_bytes_are_those_of_pg_waldump(story: DropStory) -> None:
 # -- beside what the server said -----------------------------------------------------------------
 
 
-def test_every_deed_has_the_name_that_the_server_gave(story: DropStory) -> None:
+@pytest.mark.pg(">= 13", npm=True)
+def test_every_deed_has_the_name_that_the_server_gave(
+    pg: Installation, drop_stories: DropStories
+) -> None:
+    story = drop_stories(pg)
     by_xid = {each["xid"]: each for each in find(story, *_ALL)["happenings"]}
     for deed in story.deeds:
         relations = by_xid[deed.xid]["relations"]
@@ -167,6 +174,9 @@ def test_dropped_finds_the_transaction_by_any_of_its_names(story: DropStory) -> 
         (happening,) = found["happenings"]
         assert happening["xid"] == deed.xid, name
         assert found["target"]["reachable"] is True
+    again = find(story, "--dropped", "twice")
+    assert (again["total"], again["target"]) == (2, None)
+    assert any("choose one with --xid" in note for note in again["notes"])
     assert find(story, "--dropped", "new_name")["happenings"][0]["xid"] == (
         story.deed("dropped", "public.new_name").xid
     )
@@ -176,6 +186,7 @@ def test_dropped_finds_the_transaction_by_any_of_its_names(story: DropStory) -> 
     assert story.rolled_back_xid not in everything
 
 
+@pytest.mark.pg("== 18")
 def test_what_nobody_dropped_is_said_to_be_unknown(story: DropStory) -> None:
     checked = run(story, "--dropped", "nowhere")
     assert (checked.status, document(checked)["total"]) == (1, 0)
@@ -190,6 +201,7 @@ def test_what_nobody_dropped_is_said_to_be_unknown(story: DropStory) -> None:
         hidden.rename(victim)
 
 
+@pytest.mark.pg("== 18")
 def test_without_a_backup_the_target_is_not_proven(story: DropStory) -> None:
     deed = story.deed("dropped", "application.later")
     checked = run(story, "--xid", deed.xid, backup=False)
@@ -199,6 +211,7 @@ def test_without_a_backup_the_target_is_not_proven(story: DropStory) -> None:
     assert found["target"]["settings"] is None
 
 
+@pytest.mark.pg("== 18")
 def test_a_period_and_a_limit(story: DropStory) -> None:
     everything = find(story, *_ALL)["happenings"]
     middle = everything[len(everything) // 2]
@@ -215,9 +228,109 @@ def test_a_period_and_a_limit(story: DropStory) -> None:
     assert all(datetime.fromisoformat(each["time"]) < at for each in earlier)
 
 
+@pytest.mark.pg("== 18")
+def test_behind_damage_nothing_is_known_and_that_is_said(story: DropStory, tmp_path: Path) -> None:
+    deed = story.deed("dropped", "public.parts")
+    at = find(story, "--xid", deed.xid)["happenings"][0]
+    archive = Path(shutil.copytree(story.archive, tmp_path / "archive"))
+    victim = archive / at["segment"]
+    data = bytearray(victim.read_bytes())
+    data[parse_lsn(at["lsn"]) % MIB + 20] ^= 1  # the checksum of the commit's record
+    victim.write_bytes(data)
+    os.utime(victim, (0, 0))
+    words = ("--backup", story.backup, "--dropped", "parts", "--format", "json")
+    checked = pitr_check("find", "--archive", archive, *words)
+    found = document(checked)
+    assert (checked.status, found["total"]) == (3, 0)
+    assert any(f"{victim.name} is damaged (bad_crc" in note for note in found["notes"])
+    earlier = story.deed("dropped", "public.new_name")
+    words = ("--backup", story.backup, "--dropped", "new_name", "--format", "json")
+    found = document(pitr_check("find", "--archive", archive, *words))
+    assert found["happenings"][0]["xid"] == earlier.xid
+    assert found["target"]["reachable"] is True
+
+
+@pytest.mark.pg("== 18")
+def test_wal_outside_the_archive_is_searched_too(story: DropStory, tmp_path: Path) -> None:
+    archive = Path(shutil.copytree(story.archive, tmp_path / "archive"))
+    pg_wal = tmp_path / "pg_wal"
+    pg_wal.mkdir()
+    deed = story.deed("dropped", "public.parts")
+    segment = find(story, "--xid", deed.xid)["happenings"][0]["segment"]
+    for path in sorted(archive.glob("0" * 7 + "1" + "?" * 16)):
+        if path.name >= segment:
+            path.rename(pg_wal / path.name)
+    last = max(pg_wal.iterdir())
+    last.rename(f"{last}.partial")
+    words = ("--backup", story.backup, "--dropped", "parts", "--format", "json")
+    assert document(pitr_check("find", "--archive", archive, *words))["total"] == 0
+    found = document(pitr_check("find", "--archive", archive, "--wal", pg_wal, *words))
+    assert (found["happenings"][0]["xid"], found["target"]["reachable"]) == (deed.xid, True)
+    if last.name == segment:
+        assert any(
+            f"{last}.partial in the archive, as {segment}" in note for note in found["notes"]
+        )
+
+
+@pytest.mark.pg("== 18")
+def test_a_running_server_names_what_the_wal_does_not(
+    pg: Installation, new_cluster: NewCluster, tmp_path: Path
+) -> None:
+    cluster = new_cluster(pg)
+    cluster.sql("CREATE TABLE t (n int)")
+    cluster.sql("SELECT pg_switch_wal()")
+    cluster.sql("CHECKPOINT")  # the pages that change from here on are in the WAL whole
+    cluster.sql("TRUNCATE t")
+    last = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0]
+    wait_for(cluster.home / "archive" / last)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    shutil.copyfile(cluster.home / "archive" / last, archive / last)
+    words = ("find", "--archive", archive, "--dropped", "t", "--format", "json")
+    (alone,) = document(pitr_check(*words))["happenings"]
+    (asked,) = document(pitr_check(*words, "--dsn", cluster.dsn))["happenings"]
+    bases = [each["relations"][0]["database"] for each in (alone, asked)]
+    assert bases == [None, "postgres"], "no record tells how the database is called"
+    checked = pitr_check(*words, "--dsn", "host=/nowhere")
+    assert (checked.status, checked.out) == (3, "")
+    assert checked.err.startswith("pitr-check find: --dsn: the server cannot be asked")
+
+
+# -- who did it ----------------------------------------------------------------------------------
+
+
+@pytest.mark.pg("== 18")
+@pytest.mark.parametrize("name", ["server.log", "server.csv", "server.json"])
+def test_the_log_tells_who_did_it(story: DropStory, name: str) -> None:
+    deed = story.deed("dropped", "application.later")
+    found = find(story, "--dropped", "application.later", "--log", story.log / name)
+    witnesses = found["happenings"][0]["who"]
+    assert {each["by"] for each in witnesses} == {"transaction"}
+    assert {(each["user"], each["database"]) for each in witnesses} == {("postgres", "postgres")}
+    texts = [each["text"] for each in witnesses]
+    assert any("DROP TABLE application.later" in text for text in texts), deed
+    assert any("COMMIT" in text for text in texts)
+    alone = find(story, "--dropped", "shop", "--log", story.log / name)  # its own transaction
+    (likely,) = alone["happenings"][0]["who"]
+    assert (likely["by"], likely["user"]) == ("statement", "postgres")
+    assert likely["text"].endswith("DROP DATABASE shop")
+    at = datetime.fromisoformat(alone["happenings"][0]["time"])
+    assert timedelta() <= at - datetime.fromisoformat(likely["at"]) < timedelta(minutes=1)
+
+
+@pytest.mark.pg("== 18")
+def test_a_log_that_does_not_tell_is_said_to_be_silent(story: DropStory) -> None:
+    options = ("--dropped", "shop", "--log", story.log / "server.log")
+    found = find(story, *options, "--log-line-prefix", "%m [%p] ")
+    assert found["happenings"][0]["who"] is None
+    assert any("has no %u" in note for note in found["notes"])
+    assert find(story, "--dropped", "shop")["happenings"][0]["who"] is None
+
+
 # -- which segments hold an instant --------------------------------------------------------------
 
 
+@pytest.mark.pg("== 18")
 def test_covers_names_the_segments_and_says_what_is_missing(story: DropStory) -> None:
     times = {lsn: at for lsn, (_, _, at, _) in described(story).items()}
     lsn, at = sorted(times.items(), key=lambda item: parse_lsn(item[0]))[len(times) // 2]
@@ -290,7 +403,7 @@ def test_a_dropped_database_is_whole_again(story: DropStory, new_cluster: NewClu
 
 def restore(cluster: Any, story: DropStory, settings: str) -> str:
     """Restore the story's backup with the settings pasted; the log, once it is promoted."""
-    cluster.restore_from(story.backup)
+    cluster.restore_from(story.backup, logging_collector=False, log_destination="stderr")
     with (cluster.data / "postgresql.auto.conf").open("a") as file:
         file.write(settings)
     cluster.start()

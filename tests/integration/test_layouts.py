@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from agent.archive.pg_wal import list_pg_wal
 from agent.archive.scanner import SegmentReader, read_segment
 from agent.postgres.account import Account
 from parsers.segment import segment_name
-from tests.fix_check import MIB, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
+from tests.fix_check import MIB, RESTORE_POINT, WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
 from tests.fix_layouts import (
     COMPRESS,
     DATED,
@@ -239,6 +241,13 @@ def test_a_file_that_grows_is_in_flight_and_truncated_once_it_stands_still(
     assert (checked.status, checked.findings) == (3, {"wal_unread"})
     (finding,) = checked.json["findings"]
     assert "counts as truncated 5 s after its last change" in finding["summary"]
+    os.utime(victim)
+    checked = archived.check("--target-name", RESTORE_POINT)
+    assert (checked.status, checked.findings) == (0, {"wal_arriving"}), "the target has no need"
+    assert checked.json["target"]["reachable"] is True
+    os.utime(victim)
+    checked = archived.check("--target-xid", "4000000")
+    assert (checked.status, checked.findings) == (3, {"wal_unread", "target_unproven"})
     archived.age(victim)
     (damage,) = archived.check().json["archives"][0]["damaged"]
     assert (damage["segment"], damage["kind"]) == (victim.name[:24], "truncated")
@@ -316,7 +325,10 @@ def test_the_verdict_says_what_a_dead_primarys_wal_adds(
     assert evidence["last"] == dead_primary.last_segment
     newest = max(path.name for path in dead_primary.pg_wal.iterdir() if len(path.name) == 24)
     assert newest > dead_primary.last_segment, "recycled files lie there too"
+    assert evidence["recycled"] > 0
+    assert newest not in evidence["copy"]
     assert "the window of" in finding["summary"]
+    assert finding["remedy"].endswith(evidence["copy"])
 
 
 def test_a_restore_with_the_wal_from_elsewhere_gets_every_row(
@@ -344,6 +356,47 @@ def test_a_restore_with_the_wal_from_elsewhere_gets_every_row(
     assert rows == {"archive": dead_primary.rows_archived, "both": dead_primary.rows}
 
 
+@pytest.mark.parametrize("partial", [False, True])
+def test_a_restore_after_the_copies_reaches_the_instant_that_was_told(
+    dead_primary: DeadPrimary, new_cluster: NewCluster, account: Account, short_directory: Path,
+    partial: bool,
+) -> None:  # fmt: skip
+    """As told, in the shell. `partial`: pg_receivewal left the last segment unfinished."""
+    archive = Path(shutil.copytree(dead_primary.archive, short_directory / "archive"))
+    pg_wal = Path(shutil.copytree(dead_primary.pg_wal, short_directory / "pg_wal"))
+    last = pg_wal / dead_primary.last_segment
+    if partial:
+        last.rename(f"{last}.partial")
+    named = ("--archive", archive, "--backup", dead_primary.plain, "--format", "json")
+    told = pitr_check(*named, "--wal", pg_wal).json
+    (finding,) = told["findings"]
+    assert (f"{last}.partial" in finding["evidence"]["copy"]) is partial
+    subprocess.run(finding["evidence"]["copy"], shell=True, check=True)
+    alone = pitr_check(*named).json
+    assert alone["backups"][0]["windows"] == [
+        window | {"verified_at": alone["verified_at"]} for window in told["backups"][0]["windows"]
+    ]
+    assert {path.name for path in archive.iterdir()} - {
+        path.name for path in dead_primary.archive.iterdir()
+    } == {name for name in finding["evidence"]["copy"].replace("/", " ").split() if _is_name(name)}
+    for path in (archive, *archive.iterdir()):
+        account.own(path)
+    restored = new_cluster(16, initdb=False)
+    restored.restore_from(
+        dead_primary.plain, restore_command=f"cp {archive}/%f %p",
+        recovery_target_timeline="current",
+    )  # fmt: skip
+    with promoted(restored):
+        assert restored.sql("SELECT count(*) FROM t") == [(dead_primary.rows,)]
+        log = restored.log.read_text()
+    said = datetime.fromisoformat(told["backups"][0]["windows"][0]["to"]["time"])
+    assert f"last completed transaction was at log time {said:%Y-%m-%d %H:%M:%S.%f}"[:-1] in log
+
+
+def _is_name(word: str) -> bool:
+    return len(word) == 24 and word.startswith("0")
+
+
 def test_a_backups_own_wal_can_be_named(dead_primary: DeadPrimary, tmp_path: Path) -> None:
     """The archive lost what a tar backup needs; its pg_wal.tar was put aside."""
     backup = Path(shutil.copytree(dead_primary.tar, tmp_path / "backup"))
@@ -361,7 +414,7 @@ def test_a_backups_own_wal_can_be_named(dead_primary: DeadPrimary, tmp_path: Pat
     for place in (aside, stored):
         checked = pitr_check(*named, "--wal", place)
         assert (checked.status, checked.json["restorable"]) == (1, True)
-        assert checked.findings == {"wal_elsewhere"}
+        assert checked.findings == {"wal_elsewhere", "tablespace_directory_needed"}
         assert f"--archive {stored} %f %p" in checked.json["target"]["settings"]
     for name in carried:
         assert fetch(name, str(tmp_path / "fetched"), [str(archive), str(stored)])

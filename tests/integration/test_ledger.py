@@ -16,21 +16,15 @@ from typing import Any
 
 import pytest
 
-from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check
-from tests.fix_layouts import mix_codecs
+from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check, timeless
+from tests.fix_layouts import DeadPrimary, mix_codecs
 
 TICK_SECONDS = 2.5  # a file must have been still for two seconds before its reading is remembered
 
 
-def timeless(checked: Checked) -> Any:
-    """The document without the instants of reading."""
-
-    def strip(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: strip(each) for key, each in value.items() if key != "verified_at"}
-        return [strip(each) for each in value] if isinstance(value, list) else value
-
-    return strip(checked.json)
+def check(archived: Archived, *options: object, prefix: tuple[str, ...] = ()) -> Checked:
+    """One worker: starting them is most of what these tests cost."""
+    return archived.check("--workers", "1", *options, prefix=prefix)
 
 
 def now() -> str:
@@ -39,7 +33,7 @@ def now() -> str:
 
 @pytest.fixture(scope="module")
 def healthy(pristine: Archived) -> Any:
-    return timeless(pristine.check())
+    return timeless(check(pristine).json)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +41,7 @@ def kept(pristine: Archived, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ledger that knows all of the pristine archive."""
     time.sleep(TICK_SECONDS)
     ledger = tmp_path_factory.mktemp("kept") / "ledger.sqlite"
-    pristine.check("--ledger", ledger)
+    check(pristine, "--ledger", ledger)
     return ledger
 
 
@@ -63,36 +57,38 @@ def test_a_second_run_reads_nothing_and_says_when_it_was_read(
 ) -> None:
     time.sleep(TICK_SECONDS)
     ledger = tmp_path / "ledger.sqlite"
-    bare = pristine.check()
-    first, first_ended = pristine.check("--ledger", ledger), now()
-    second = pristine.check("--ledger", ledger)
-    assert timeless(bare) == timeless(first) == timeless(second)
+    bare = check(pristine)
+    first, first_ended = check(pristine, "--ledger", ledger), now()
+    second = check(pristine, "--ledger", ledger)
+    assert timeless(bare.json) == timeless(first.json) == timeless(second.json)
     assert first.err == second.err == ""
     assert first.json["verified_at"] <= second.json["verified_at"] < first_ended
-    again, again_ended = pristine.check("--ledger", ledger, "--reverify", "1ms"), now()
+    (backup,) = second.json["backups"]
+    assert backup["windows"][0]["verified_at"] < first_ended
+    again, again_ended = check(pristine, "--ledger", ledger, "--reverify", "1ms"), now()
     assert again.json["verified_at"] > first_ended
-    assert pristine.check("--ledger", ledger).json["verified_at"] < again_ended
+    assert check(pristine, "--ledger", ledger).json["verified_at"] < again_ended
 
 
 def test_a_new_segment_alone_is_read(still: Archived, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.sqlite"
     newest = still.segments[-1]
     aside = newest.rename(tmp_path / newest.name)
-    still.check("--ledger", ledger)
+    check(still, "--ledger", ledger)
     aside.rename(newest)
-    bare, checked = still.check(), still.check("--ledger", ledger)
-    assert timeless(checked) == timeless(bare)
+    bare, checked = check(still), check(still, "--ledger", ledger)
+    assert timeless(checked.json) == timeless(bare.json)
     assert checked.json["verified_at"] < bare.json["verified_at"], "the others were not read"
 
 
 def test_a_touched_file_is_read_again_and_is_no_finding(still: Archived, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.sqlite"
-    still.check("--ledger", ledger)
+    check(still, "--ledger", ledger)
     os.utime(still.segments[-1])
     same = still.segments[-2]
     same.write_bytes(same.read_bytes())
     time.sleep(TICK_SECONDS)
-    checked = still.check("--ledger", ledger)
+    checked = check(still, "--ledger", ledger)
     assert (checked.status, checked.findings) == (0, set())
 
 
@@ -101,7 +97,7 @@ def test_another_content_under_the_same_name_is_a_finding_until_it_is_back(
 ) -> None:
     ledger = tmp_path / "ledger.sqlite"
     began = now()
-    still.check("--ledger", ledger)
+    check(still, "--ledger", ledger)
     changed = still.segments[-2]
     content = changed.read_bytes()
     damaged = bytearray(content)
@@ -109,7 +105,7 @@ def test_another_content_under_the_same_name_is_a_finding_until_it_is_back(
     changed.write_bytes(damaged)
     time.sleep(TICK_SECONDS)
     for _ in range(2):  # it does not end by being looked at
-        checked = still.check("--ledger", ledger)
+        checked = check(still, "--ledger", ledger)
         assert checked.findings >= {"wal_changed", "wal_damaged"}
         (finding,) = (f for f in checked.json["findings"] if f["id"] == "wal_changed")
         assert finding["severity"] == "warning"
@@ -117,7 +113,7 @@ def test_another_content_under_the_same_name_is_a_finding_until_it_is_back(
         assert finding["evidence"]["verified_at"] > began
     changed.write_bytes(content)
     time.sleep(TICK_SECONDS)
-    assert still.check("--ledger", ledger).findings == set()
+    assert check(still, "--ledger", ledger).findings == set()
 
 
 def test_a_damaged_file_that_is_replaced_by_a_good_one_is_no_finding(
@@ -128,10 +124,10 @@ def test_a_damaged_file_that_is_replaced_by_a_good_one_is_no_finding(
     mended.write_bytes(content[: len(content) // 2])
     archived.age(mended)
     time.sleep(TICK_SECONDS)
-    assert "wal_damaged" in archived.check("--ledger", ledger).findings
+    assert "wal_damaged" in check(archived, "--ledger", ledger).findings
     mended.write_bytes(content)
     time.sleep(TICK_SECONDS)
-    assert archived.check("--ledger", ledger).findings == set()
+    assert check(archived, "--ledger", ledger).findings == set()
 
 
 def test_a_relative_path_is_the_same_archive(
@@ -149,19 +145,19 @@ def test_a_relative_path_is_the_same_archive(
 
 def test_a_budget_is_honest_and_the_next_run_goes_on(pristine: Archived, tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.sqlite"
-    slow = ("--ledger", ledger, "--workers", "1", "--io-limit", "1MB/s", "--budget", "1s")
-    first = pristine.check(*slow)
+    slow = ("--ledger", ledger, "--io-limit", "1MB/s", "--budget", "1s")
+    first = check(pristine, *slow)
     assert (first.status, first.json["verdict"], first.json["restorable"]) == (3, "unknown", None)
     (unread,) = (f for f in first.json["findings"] if f["id"] == "wal_unread")
     wanted = unread["evidence"]["segments"]
     for _ in range(20):
-        checked = pristine.check(*slow)
+        checked = check(pristine, *slow)
         if checked.status == 0:
             break
         (unread,) = (f for f in checked.json["findings"] if f["id"] == "wal_unread")
         assert unread["evidence"]["segments"] < wanted
         wanted = unread["evidence"]["segments"]
-    assert timeless(checked) == timeless(pristine.check())
+    assert timeless(checked.json) == timeless(check(pristine).json)
 
 
 # -- a ledger that cannot be used ------------------------------------------------------------------
@@ -217,8 +213,8 @@ def test_a_ledger_that_is_none_costs_time_and_no_verdict(
     ledger = Path(shutil.copy(kept, tmp_path))
     _break(kind, ledger)
     before = ledger.read_bytes() if kind == "foreign" else b""
-    checked = pristine.check("--ledger", ledger)
-    assert (checked.status, timeless(checked)) == (0, healthy)
+    checked = check(pristine, "--ledger", ledger)
+    assert (checked.status, timeless(checked.json)) == (0, healthy)
     assert len(checked.err.splitlines()) <= 1
     if kind in ("truncated", "text", "foreign", "newer", "fifo"):
         assert checked.err.startswith(f"ledger {ledger}: ")
@@ -233,9 +229,9 @@ def test_a_locked_ledger_is_done_without(
     ledger = Path(shutil.copy(kept, tmp_path))
     holder = sqlite3.connect(ledger, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
-    checked = pristine.check("--ledger", ledger)
+    checked = check(pristine, "--ledger", ledger)
     holder.close()
-    assert (checked.status, timeless(checked)) == (0, healthy)
+    assert (checked.status, timeless(checked.json)) == (0, healthy)
     assert "somebody else keeps it locked" in checked.err
     assert len(checked.err.splitlines()) == 1
 
@@ -247,8 +243,8 @@ def test_a_directory_that_cannot_be_written_is_one_line(
     home.mkdir()
     home.chmod(0o555)
     ledger = home / "ledger.sqlite"
-    checked = pristine.check("--ledger", ledger, prefix=WITHOUT_ROOTS_EYES)
-    assert (checked.status, timeless(checked)) == (0, healthy)
+    checked = check(pristine, "--ledger", ledger, prefix=WITHOUT_ROOTS_EYES)
+    assert (checked.status, timeless(checked.json)) == (0, healthy)
     assert len(checked.err.splitlines()) == 1
     assert not ledger.exists()
 
@@ -258,8 +254,8 @@ def test_a_ledger_that_is_read_only_is_read(
 ) -> None:
     ledger, ended = Path(shutil.copy(kept, tmp_path)), now()
     ledger.chmod(0o444)
-    checked = pristine.check("--ledger", ledger, prefix=WITHOUT_ROOTS_EYES)
-    assert (checked.status, timeless(checked), checked.err) == (0, healthy, "")
+    checked = check(pristine, "--ledger", ledger, prefix=WITHOUT_ROOTS_EYES)
+    assert (checked.status, timeless(checked.json), checked.err) == (0, healthy, "")
     assert checked.json["verified_at"] < ended
 
 
@@ -271,8 +267,8 @@ def test_a_full_disk_is_one_line(pristine: Archived, tmp_path: Path, healthy: An
     if mounted.returncode:
         pytest.skip("a tmpfs cannot be mounted here")
     try:
-        checked = pristine.check("--ledger", small / "ledger.sqlite")
-        assert (checked.status, timeless(checked)) == (0, healthy)
+        checked = check(pristine, "--ledger", small / "ledger.sqlite")
+        assert (checked.status, timeless(checked.json)) == (0, healthy)
         assert "the disk is full" in checked.err
         assert len(checked.err.splitlines()) == 1
     finally:
@@ -292,7 +288,7 @@ def test_two_checks_and_a_ledger_at_once(pristine: Archived, tmp_path: Path, hea
     for run in runs:
         out, err = run.communicate(timeout=60)
         assert (run.returncode, err) == (0, "")
-        assert timeless(Checked(0, out, err)) == healthy
+        assert timeless(Checked(0, out, err).json) == healthy
 
 
 # -- the same answer as reading --------------------------------------------------------------------
@@ -316,8 +312,8 @@ def test_a_run_killed_at_any_instant_leaves_a_ledger_that_is_right(
         time.sleep(rng.uniform(0.3, 1.0) * whole_seconds)
         os.killpg(run.pid, 9)
         run.wait()
-        checked = pristine.check("--ledger", ledger)
-        assert (checked.status, timeless(checked), checked.err) == (0, healthy, "")
+        checked = check(pristine, "--ledger", ledger)
+        assert (checked.status, timeless(checked.json), checked.err) == (0, healthy, "")
 
 
 def test_compressed_files_copies_and_damage_are_remembered_as_they_were_read(
@@ -340,10 +336,24 @@ def test_compressed_files_copies_and_damage_are_remembered_as_they_were_read(
 def _same_with_and_without(tmp_path: Path, archived: Archived, *options: object) -> None:
     time.sleep(TICK_SECONDS)
     ledger = tmp_path / "ledger.sqlite"
-    bare = archived.check(*options)
+    bare = check(archived, *options)
     for _ in range(2):
-        checked = archived.check(*options, "--ledger", ledger)
-        assert (checked.status, timeless(checked)) == (bare.status, timeless(bare))
+        checked = check(archived, *options, "--ledger", ledger)
+        assert (checked.status, timeless(checked.json)) == (bare.status, timeless(bare.json))
+
+
+@pytest.mark.parametrize("backup", ["plain", "tar"])
+def test_wal_outside_the_archive_is_remembered_too(
+    dead_primary: DeadPrimary, backup: str, tmp_path: Path
+) -> None:
+    command = (
+        "--archive", dead_primary.archive, "--wal", dead_primary.pg_wal,
+        "--backup", getattr(dead_primary, backup), "--format", "json", "--workers", "1",
+    )  # fmt: skip
+    bare = pitr_check(*command)
+    for _ in range(2):
+        checked = pitr_check(*command, "--ledger", tmp_path / "ledger.sqlite")
+        assert (checked.status, timeless(checked.json)) == (bare.status, timeless(bare.json))
 
 
 def test_help_names_the_options(tmp_path: Path) -> None:

@@ -143,6 +143,9 @@ def branch(
     for timeline in (2, 3):
         parent = life.rng.choice(lives)
         target = fork_target(life, lives.index(parent) + 1, lives, backup, major)
+        if target is None:  # a prepared transaction of before the fork is open on all of it
+            parent, target = life, fork_target(life, 1, lives, backup, major)
+        assert target is not None
         cluster = new_cluster(major, name=f"t{timeline}", initdb=False)
         child = fork(parent, cluster, backup, target, life.rng.randrange(1 << 30))
         with child.connect() as connection:
@@ -152,13 +155,24 @@ def branch(
     return backup, lives
 
 
-def fork_target(life: Life, timeline: int, lives: list[Life], backup: Path, major: int) -> Target:
-    """Some commit of the timeline's own, behind the backup."""
+def fork_target(
+    life: Life, timeline: int, lives: list[Life], backup: Path, major: int
+) -> Target | None:
+    """Some commit of the timeline's own, behind the backup; None where recovery reaches none."""
     landmarks = read_landmarks(life.archive, lives)
-    stop = read_restore(backup, life.archive, server(major)).backup.stop_lsn or 0
+    given = read_restore(backup, life.archive, server(major))
+    stop = given.backup.stop_lsn or 0
     some = [each for each in landmarks.transactions[timeline] if each.lsn > stop]
-    xid = str(life.rng.choice(some).xid)
-    return Target(type="xid", value=xid, timeline=str(timeline), inclusive=life.rng.random() < 0.5)
+    while some:
+        pick = life.rng.choice(some)
+        inclusive = life.rng.random() < 0.5
+        target = Target(
+            type="xid", value=str(pick.xid), timeline=str(timeline), inclusive=inclusive
+        )
+        if simulate(given, read_goal(target)).reachable:
+            return target
+        some.remove(pick)
+    return None
 
 
 def break_archive(

@@ -6,9 +6,12 @@ import subprocess
 
 from parsers.lsn import format_lsn
 from rules.target import Target
+from tests.damaging import set_time
+from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
 from tests.histories import commit, commit_over_a_boundary
+from tests.landmarks import read_landmarks
 
 pytestmark = every_major
 
@@ -47,3 +50,51 @@ def test_a_commit_that_runs_over_a_segment_boundary(story: Story) -> None:
     (broken / outcome.segments_needed[-1]).unlink()
     outcome, _ = story.check(Target(), archive=broken)
     assert outcome.last_transaction is None or outcome.last_transaction.xid != xid
+
+
+def test_commits_that_a_clock_set_back_leaves_out(story: Story) -> None:
+    """However far behind the stop they are."""
+    story.take_backup()
+    with story.life.connect() as connection:
+        for _ in range(4):
+            commit(story.life, connection)
+            connection.execute("SELECT pg_switch_wal()")
+    story.life.finish()
+    landmarks = read_landmarks(story.archive, [story.life])
+    by_xid = {each.xid: each for each in landmarks.transactions[1]}
+    first, second, third, fourth = (by_xid[xid] for xid in story.life.rows.values())
+    for late in (third, fourth):
+        set_time(story.archive, 1, late, first.time_us, landmarks)
+    target = Target(type="time", value=first.time.isoformat())
+    outcome, observed = story.check(target)
+    assert outcome.stop and outcome.stop.xid == second.xid and observed.rows == [1]
+    checked = pitr_check(
+        "--archive", story.archive, "--backup", story.backup, "--format", "json",
+        "--target-time", target.value,
+    )  # fmt: skip
+    (found,) = (each for each in checked.json["findings"] if each["id"] == "clock_stepped_back")
+    assert (found["evidence"]["transactions"], found["evidence"]["first_xid"]) == (2, third.xid)
+    assert checked.json["target"]["reachable"] is True
+    named = pitr_check(
+        "--archive", story.archive, "--backup", story.backup, "--format", "json",
+        "--target-time", second.time.isoformat(), "--exclusive",
+    )  # fmt: skip
+    assert "clock_stepped_back" in named.findings
+
+
+def test_a_misspelled_restore_point(story: Story) -> None:
+    with story.life.connect() as connection:
+        connection.execute("SELECT pg_create_restore_point('Antes_del_cambio')")
+    story.take_backup()
+    with story.life.connect() as connection:
+        connection.execute("SELECT pg_create_restore_point('Antes_del_Cambio_2')")
+    story.life.finish()
+    wanted = Target(type="name", value="antes_del_cambio2")
+    assert story.check(wanted)[0].outcome == "fails"
+    checked = pitr_check(
+        "--archive", story.archive, "--backup", story.backup, "--format", "json",
+        "--target-name", wanted.value,
+    )  # fmt: skip
+    (found,) = (each for each in checked.json["findings"] if each["id"] == "target_not_in_wal")
+    assert "there is 'Antes_del_Cambio_2'" in found["summary"]
+    assert "--target-name Antes_del_Cambio_2" in found["remedy"]

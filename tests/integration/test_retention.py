@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from agent.cli.check import main
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from parsers.lsn import format_lsn, parse_lsn
 from tests.fix_check import Checked, pitr_check
 from tests.fix_postgres import NewCluster
 from tests.histories import wait_for
@@ -238,6 +240,38 @@ def _restored_rows(
         count = int(cluster.sql("SELECT count(*) FROM t")[0][0])
     shutil.rmtree(cluster.data)
     return count
+
+
+def test_find_follows_the_path_of_the_timeline_asked_for(kept: Kept) -> None:
+    """On timeline 2 what the first did behind the fork never happened."""
+    switch = (kept.archive / "00000002.history").read_text().split("\t")[1]
+    for timeline, others in (("1", []), ("2", ["2"])):
+        theirs = _commits(kept, "1", parse_lsn(switch) if others else None)
+        for other in others:
+            theirs += _commits(kept, other, None)
+        named = ("--archive", kept.archive, "--timeline", timeline, "--limit", 100_000)
+        found = json.loads(pitr_check("find", *named, "--format", "json").out)
+        ours = [each["lsn"] for each in found["happenings"] if each["kind"] == "commit"]
+        assert (found["timeline"], ours) == (int(timeline), theirs)
+
+
+def _commits(kept: Kept, timeline: str, before: int | None) -> list[str]:
+    """The commits of one timeline's own segments, by pg_waldump."""
+    names = sorted(path.name for path in kept.archive.glob(f"0000000{timeline}" + "?" * 16))
+    said = subprocess.run(
+        [kept.pg.program("pg_waldump"), "-r", "Transaction", "-p", kept.archive, "-t", timeline,
+         names[0], names[-1]],
+        capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    lsns = re.findall(r"lsn: (\S+), prev \S+, desc: COMMIT", said)
+    switch = 0
+    if timeline == "2":  # its first segment repeats the parent's up to the fork
+        switch = parse_lsn((kept.archive / "00000002.history").read_text().split("\t")[1])
+    return [
+        format_lsn(lsn)
+        for lsn in map(parse_lsn, lsns)
+        if lsn >= switch and (before is None or lsn < before)
+    ]
 
 
 # -- what a deletion costs -----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.fix_check import pitr_check
+from tests.fix_check import pitr_check, timeless
 
 ARCHIVES = Path(__file__).parent.parent / "data" / "archives"
 TRUTHS = {
@@ -73,3 +73,13 @@ def test_each_target_goes_as_it_went(unpacked: Path, case: str, target: dict[str
     assert said["fatal"] == seen.get("fatal")
     if seen.get("timeline"):
         assert said["new_timeline"] == seen["timeline"]
+
+
+@pytest.mark.parametrize("case", TRUTHS)
+def test_a_ledger_changes_nothing_but_when_it_was_read(
+    unpacked: Path, case: str, tmp_path: Path
+) -> None:
+    bare = timeless(check(unpacked / case))
+    for _ in range(2):
+        known = check(unpacked / case, "--ledger", str(tmp_path / "ledger.sqlite"))
+        assert timeless(known) == bare

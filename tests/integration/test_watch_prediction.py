@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.cluster import ServerFailed
+from agent.watch.lookout import Lookout
 from tests.integration.restores import (
     Story,
     copy_archive,
@@ -18,9 +19,10 @@ from tests.integration.restores import (
 )
 from tests.watching import Job, Screen, prepared
 
-pytestmark = pytest.mark.pg("== 16")
+ONE_RELEASE = pytest.mark.pg("== 16")
 
 
+@ONE_RELEASE
 def test_the_stop_is_predicted_before_the_start(restore_story: Story) -> None:
     story = restore_story
     target = (story.commits[2].time + timedelta(milliseconds=1)).isoformat()
@@ -37,6 +39,7 @@ def test_the_stop_is_predicted_before_the_start(restore_story: Story) -> None:
         assert job.of("foreseen") == []
 
 
+@ONE_RELEASE
 def test_a_target_that_the_archive_does_not_reach_is_told_before(restore_story: Story) -> None:
     story = restore_story
     archive = copy_archive(story, "gap")
@@ -56,6 +59,7 @@ def test_a_target_that_the_archive_does_not_reach_is_told_before(restore_story: 
         assert segment in summary["cause"]
 
 
+@ONE_RELEASE
 def test_a_gap_that_the_server_will_take_for_the_end_is_told_before(restore_story: Story) -> None:
     story = restore_story
     archive = copy_archive(story, "silent")
@@ -73,6 +77,7 @@ def test_a_gap_that_the_server_will_take_for_the_end_is_told_before(restore_stor
         assert "gap" in summary["cause"] and segment in summary["cause"]
 
 
+@ONE_RELEASE
 def test_damage_in_the_middle_is_told_before_and_after(restore_story: Story) -> None:
     story = restore_story
     archive = copy_archive(story, "damage")
@@ -91,6 +96,7 @@ def test_damage_in_the_middle_is_told_before_and_after(restore_story: Story) -> 
         assert f"damage in {segment}" in summary["cause"]
 
 
+@ONE_RELEASE
 def test_who_comes_late_is_told_the_same(restore_story: Story) -> None:
     """The server has renamed backup_label already."""
     story = restore_story
@@ -98,16 +104,19 @@ def test_who_comes_late_is_told_the_same(restore_story: Story) -> None:
     with prepared(
         story, recovery_target_name=name, recovery_target_action="promote", pause=1.0
     ) as cluster:
-        cluster.run("pg_ctl", "start", "-W", "-D", str(cluster.data), "-l", str(cluster.log), "-s")
-        wait_until(lambda: (cluster.data / "backup_label.old").exists())
+        cluster.start()
+        cluster.sql("SELECT pg_wal_replay_pause()")
+        assert (cluster.data / "backup_label.old").exists()
         screen = Screen("--pgdata", str(cluster.data), columns=120)
         shown = screen.wait_for("the predicted stop)")
         assert f'stops at restore point "{name}"' in shown
         assert "[" in shown and "%" in shown
+        cluster.sql("SELECT pg_wal_replay_resume()")
         end = screen.wait_for("verdict: PROMOTED, the target was reached")
-        assert "(it did)" in end
+        assert "(as predicted)" in end
 
 
+@ONE_RELEASE
 def test_a_standby_with_a_target_is_predicted(restore_story: Story) -> None:
     story = restore_story
     with prepared(story, recovery_target_xid=str(story.commits[3].xid)) as cluster:
@@ -124,6 +133,7 @@ def test_a_standby_with_a_target_is_predicted(restore_story: Story) -> None:
         assert summary["stop"]["xid"] == story.commits[3].xid
 
 
+@ONE_RELEASE
 def test_what_was_predicted_of_an_archive_that_grows(restore_story: Story, tmp_path: Path) -> None:
     """A target beyond a segment that is still to come: the prediction follows the archive."""
     from agent.watch.foretell import Question, foretell, list_archives
@@ -147,3 +157,30 @@ def test_what_was_predicted_of_an_archive_that_grows(restore_story: Story, tmp_p
     assert after.outcome.stop is not None
     assert after.outcome.stop.xid == story.commits[4].xid
     assert not after.depends_on_the_end
+
+
+@pytest.mark.pg(">= 13", npm=True)
+def test_every_release_is_asked_and_predicted(restore_story: Story) -> None:
+    """SQL, files and processes of every major, and the stop that its own predictor says."""
+    story = restore_story
+    with prepared(story, pause=0, recovery_target_xid=str(story.commits[2].xid)) as cluster:
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        predicted = job.wait_for("prediction")
+        cluster.start()
+        wait_until(lambda: paused(cluster))
+        assert job.end() == 0
+        reading = Lookout(cluster.data, cluster.dsn).look().reading
+        assert (reading.sql_error, reading.in_recovery) == (None, True)
+        assert (reading.pause_state, reading.timeline) == ("paused", 1)
+        assert reading.replayed_at == story.commits[2].time
+        assert reading.running
+        assert reading.doing in ("recovering", "waiting for")  # the latter where it reads ahead
+        assert reading.control is not None
+        assert reading.control.major == story.primary.installation.major
+        assert (reading.prefetch is not None) == (reading.control.major >= 15)
+        stop = job.lines[-1][1]["stop"]
+        assert (stop["kind"], stop["xid"]) == ("commit", story.commits[2].xid)
+        assert (stop["position"], stop["time"]) == (
+            predicted["stop"]["position"],
+            predicted["stop"]["time"],
+        )

@@ -6,6 +6,7 @@ import pytest
 
 from parsers.wal_facts import TransactionKind
 from rules.goal import Goal
+from rules.left_out import find_left_out
 from rules.outcome import Ending
 from tests.rules.make_restore import Story, at, told
 from tests.rules.write_wal import SEGMENT
@@ -49,9 +50,11 @@ def test_a_clock_that_steps_back_loses_what_comes_behind() -> None:
     story.wal.commit(801, at(30))
     story.wal.commit(802, at(20))
     story.wal.commit(803, at(40))
-    outcome = story.predict(Goal(type="time", time_us=at(25)))
+    goal = Goal(type="time", time_us=at(25))
+    outcome = story.predict(goal)
     assert outcome.stop and outcome.stop.xid == 801
-    assert "left out are 1 transactions with an earlier time" in outcome.reason
+    left = find_left_out(story.restore(), goal, outcome)
+    assert left and (left.count, left.first.xid, left.stop_time_us) == (1, 802, at(30))
     outcome = story.predict(Goal(type="time", time_us=at(30)))
     assert outcome.stop and outcome.stop.xid == 803
     assert outcome.last_transaction and outcome.last_transaction.time_us == at(20)

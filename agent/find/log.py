@@ -1,0 +1,101 @@
+"""The server's log, for who did it: records of clients, with user, database and transaction.
+
+In a stderr log the prefix must hold them (`%u`, `%d`, `%x`): it is given, or the backup's own
+configuration tells it. csvlog and jsonlog always do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+
+from agent.backups.settings import find_zone, read_settings
+from agent.cli.entry import CannotCheck
+from parsers.errors import ParseError
+from parsers.log_format import (
+    CsvReader,
+    JsonReader,
+    LogReader,
+    LogRecord,
+    StderrReader,
+    looks_like_csv,
+    looks_like_json,
+)
+from parsers.log_prefix import parse_prefix
+from parsers.log_time import Zone, parse_log_time
+from rules.who import LogLine
+
+
+class NotTold(Exception):
+    """The log does not tell whose its records are. One line, with the reason."""
+
+
+def read_log(path: str, prefix: str | None, backup: Path | None) -> Iterator[LogLine]:
+    """The records of a log file, or of the files of a directory, oldest first.
+
+    Raises CannotCheck for a file that cannot be read, NotTold.
+    """
+    root = Path(path)
+    if not root.exists():
+        raise CannotCheck(f"--log {path}: there is no such file or directory")
+    files = sorted(root.iterdir(), key=lambda each: each.name) if root.is_dir() else [root]
+    settings = _settings(backup)
+    zone = find_zone(settings.get("log_timezone", "")) if settings.get("log_timezone") else None
+    for file in files:
+        if file.is_file():
+            yield from _read_file(
+                file, prefix or settings.get("log_line_prefix"), Zone(log_timezone=zone)
+            )
+
+
+def _settings(backup: Path | None) -> dict[str, str]:
+    if backup is None:
+        return {}
+    try:
+        return {name: setting.value for name, setting in read_settings(backup).items()}
+    except (ParseError, OSError):
+        return {}
+
+
+def _read_file(path: Path, prefix: str | None, zone: Zone) -> Iterator[LogLine]:
+    try:
+        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+            first = file.readline().rstrip("\r\n")
+            reader = _reader(path, first, prefix)
+            for line in chain([first], file):
+                for item in reader.read(line.rstrip("\r\n")):
+                    if isinstance(item, LogRecord):
+                        yield _line(item, zone)
+            yield from (_line(item, zone) for item in reader.close() if isinstance(item, LogRecord))
+    except OSError as error:
+        raise CannotCheck(f"--log {path}: cannot be read: {error.strerror}") from None
+
+
+def _reader(path: Path, first: str, prefix: str | None) -> LogReader:
+    if looks_like_json(first):
+        return JsonReader()
+    if looks_like_csv(first):
+        return CsvReader()
+    if prefix is None:
+        raise NotTold(f"{path}: its log_line_prefix is not known: give it with --log-line-prefix")
+    if "%u" not in _escapes(prefix):
+        raise NotTold(f"{path}: log_line_prefix = {prefix!r} has no %u (nor %x, to prove it by)")
+    return StderrReader(parse_prefix(prefix))
+
+
+def _escapes(prefix: str) -> set[str]:
+    return {f"%{letter}" for letter in re.findall(r"%-?\d*(.)", prefix)}
+
+
+def _line(record: LogRecord, zone: Zone) -> LogLine:
+    text = record.statement or record.message
+    return LogLine(
+        at=parse_log_time(record.stamp, zone) if record.stamp else None,
+        user=record.user,
+        database=record.database,
+        pid=record.pid,
+        xid=record.xid,
+        text=text,
+    )

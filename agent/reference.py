@@ -1,0 +1,49 @@
+"""The reference pages that are made from the product itself: findings, runbooks, metrics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent.exporter import METRICS
+from rules.check import load_catalogue
+from rules.findings_page import render_page
+from rules.runbooks import render_runbooks
+
+
+def render_reference() -> dict[Path, str]:
+    """Path below docs/ -> content."""
+    checks = load_catalogue().values()
+    pages = {Path("findings.md"): render_page(checks), Path("metrics.md"): render_metrics()}
+    for name, page in render_runbooks(checks).items():
+        pages[Path("runbooks") / f"{name}.md"] = page
+    return pages
+
+
+def write_reference(directory: Path) -> None:
+    """Write all pages, and remove the runbooks of alerts that are no more. Raises OSError."""
+    pages = render_reference()
+    for path, content in pages.items():
+        (directory / path).parent.mkdir(parents=True, exist_ok=True)
+        (directory / path).write_text(content, encoding="utf-8")
+    for found in (directory / "runbooks").glob("Pitr*.md"):
+        if found.relative_to(directory) not in pages:
+            found.unlink()
+
+
+def render_metrics() -> str:
+    """Every metric of `/metrics`, in the order of the page."""
+    lines = [
+        "# Metrics",
+        "",
+        "What `pitr-agent` serves under `/metrics`, made from its table by `make docs`. Each has",
+        "the label `cluster` besides those named. What is not known is absent, never 0.",
+        "",
+        "| metric | type | labels | |",
+        "|---|---|---|---|",
+    ]
+    for name, kind, labels, help_text in METRICS:
+        shown = f"{name}_total" if kind == "counter" else name
+        said = ", ".join(f"`{label}`" for label in labels)
+        lines.append(f"| `{shown}` | {kind} | {said} | {help_text} |")
+    lines.append("| `pitr_build_info` | gauge | `version`, `python_version` | Always 1. |")
+    return "\n".join(lines) + "\n"

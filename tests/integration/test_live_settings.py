@@ -1,0 +1,162 @@
+"""Settings and archiving as a living server shows them: the same checks, asked of the pollers."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+
+from agent.backups.settings import read_settings
+from agent.pollers.lane import connect
+from agent.pollers.registry import POLLERS
+from agent.postgres.cluster import Cluster, ServerFailed
+from rules.check import judge, load_catalogue
+from rules.configuration import settings_of_files, timeline_meant
+from rules.evidence import Evidence
+from rules.facts import Objectives, SettingsFacts
+from tests.fix_agent import WatchedAgent
+from tests.fix_postgres import NewCluster
+
+NewAgent = Callable[..., WatchedAgent]
+
+
+def ask(cluster: Cluster) -> set[str]:
+    """What the checks find of the server alone."""
+    with connect(cluster.dsn, 5) as connection:
+        facts = {poller.facts: poller.poll(connection) for poller in POLLERS}
+    evidence = Evidence(now=datetime.now(UTC), objectives=Objectives(rpo_seconds=0), facts=facts)
+    return {finding.id for finding in judge(evidence, load_catalogue()).findings}
+
+
+def change(cluster: Cluster, **settings: str | int | bool) -> set[str]:
+    """Change settings, wait until the server has them, and ask."""
+    cluster.configure(**settings)
+    cluster.reload()
+    name, value = next(iter(settings.items()))
+    deadline = time.monotonic() + 30
+    while cluster.sql("SELECT current_setting(%s)", name)[0][0] != str(value):
+        assert time.monotonic() < deadline, f"{name} is not {value}"
+        time.sleep(0.05)
+    return ask(cluster)
+
+
+# Setting and value as a person writes it -> the finding.
+RELOADED = (
+    ("archive_command", "cp %p /wal/%f || true", "archive_command_swallows_errors"),
+    ("archive_command", "scp %p other:/wal/%f", "archive_command_aborts"),
+    ("archive_command", "cp %p /wal/%f", "archive_command_overwrites"),
+    ("archive_command", "cat %p > /wal/%f", "archive_command_not_atomic"),
+    ("restore_command", "cp /wal/%f %p; exit 0", "restore_command_swallows_errors"),
+    ("restore_command", "cp /wal/%f.gz %p", "restore_command_wrong_content"),
+    ("archive_timeout", "0", "archive_timeout_unset"),
+    ("full_page_writes", "off", "full_page_writes_off"),
+    ("max_slot_wal_keep_size", "-1", "slot_wal_unbounded"),
+)
+
+
+@pytest.mark.pg("== 16")
+def test_settings_of_a_living_server(pg: int, new_cluster: NewCluster) -> None:
+    cluster = new_cluster(
+        pg, archive=False, archive_mode="on", archive_command="", archive_timeout="5min",
+        max_slot_wal_keep_size="2GB", full_page_writes="TRUE", recovery_target_timeline="0x1A",
+        recovery_target_name="left", max_wal_size="80MB",
+    )  # fmt: skip
+    cluster.sql("CREATE TABLE t (n int)")
+    cluster.sql("SELECT pg_switch_wal()")
+    found = ask(cluster)
+    assert {"archiver_never_succeeded", "recovery_target_left", "recovery_target_timeline_odd"} == {
+        finding for finding in found if finding != "archiver_hung"
+    }
+    _files_say_what_the_server_says(cluster)
+
+    archive = cluster.account.make_directory(cluster.home / "archive")
+    good = f"test ! -f {archive}/%f && cp %p {archive}/%f.new && mv {archive}/%f.new {archive}/%f"
+    change(cluster, archive_command=good)
+    deadline = time.monotonic() + 60
+    while "archiver_never_succeeded" in ask(cluster):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    for name, value, finding in RELOADED:
+        assert finding not in ask(cluster)
+        assert finding in change(cluster, **{name: value}), finding
+        kept = {"archive_command": good, "restore_command": "", "archive_timeout": "7min",
+                "full_page_writes": "on", "max_slot_wal_keep_size": "2GB"}  # fmt: skip
+        change(cluster, **{name: kept[name]})
+
+    cluster.configure(archive_mode="off", wal_level="minimal", max_wal_senders=0)
+    cluster.stop()
+    cluster.start()
+    assert {"archiving_off", "wal_level_minimal"} <= ask(cluster)
+
+
+def _files_say_what_the_server_says(cluster: Cluster) -> None:
+    """Units and words of the files come to the values of pg_settings."""
+    with connect(cluster.dsn, 5) as connection:
+        (poller,) = (poller for poller in POLLERS if poller.facts is SettingsFacts)
+        live = poller.poll(connection)
+    assert isinstance(live, SettingsFacts)
+    written = settings_of_files(read_settings(cluster.data))
+    names = ("archive_mode", "archive_command", "archive_timeout", "max_slot_wal_keep_size",
+             "full_page_writes", "recovery_target_timeline", "recovery_target_name",
+             "max_connections")  # fmt: skip
+    assert {n: written.value(n) for n in names} == {n: live.value(n) for n in names}
+
+
+def _accepts(cluster: Cluster, *options: str) -> bool:
+    """Whether the server takes settings, without being started."""
+    words = [word for option in options for word in ("-c", option)]
+    try:
+        cluster.run("postgres", "-D", str(cluster.data), *words, "-C", "recovery_target_timeline")
+    except ServerFailed:
+        return False
+    return True
+
+
+@pytest.mark.pg("== 16")
+def test_the_server_refuses_what_is_called_refused(pg: int, new_cluster: NewCluster) -> None:
+    cluster = new_cluster(pg, archive=False, start=False)
+    for text in ("latest", "current", "26", "0000001A", "0x1A", "010", "next", "9" * 30, " 5"):
+        meant = timeline_meant(text)
+        assert _accepts(cluster, f"recovery_target_timeline={text}") == (meant is not None), text
+    assert _accepts(cluster, "recovery_target_name=a")
+    assert not _accepts(cluster, "recovery_target_name=a", "recovery_target_xid=5")
+
+
+@pytest.mark.pg("== 16")
+def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent: NewAgent) -> None:
+    """One agent sees what no look at files can: how old, how exposed, how far back."""
+    cluster = new_cluster(pg, autovacuum=False)
+    backups = cluster.account.make_directory(cluster.home / "backups")
+    cluster.base_backup(backups / "one")
+    cluster.sql("CREATE TABLE t (n int)")
+    cluster.sql("SELECT pg_switch_wal()")
+    agent = new_agent(
+        dsn=cluster.dsn,
+        archives=[{"url": str(cluster.home / "archive")}],
+        backups={"url": str(backups)},
+        objectives={"rpo": "1s", "backup_age": "1s", "window": "7d"},
+    )
+    agent.wait_for(lambda page: {"backup_stale", "window_too_short"} <= page.findings())
+    cluster.configure(archive_command=f"sleep 1; cp %p {cluster.home}/archive/%f")
+    cluster.reload()
+    agent.wait_for(lambda page: _write(cluster) and "archiver_falling_behind" in page.findings())
+    cluster.configure(archive_command="/bin/false")
+    cluster.reload()
+    cluster.sql("INSERT INTO t VALUES (1)")
+    page = agent.wait_for(lambda page: "exposure_over_objective" in page.findings())
+    assert not {"collector_failing", "no_restorable_backup"} & page.findings()
+    shutil.rmtree(backups / "one" / "pg_wal")
+    for path in (cluster.home / "archive").glob("*[0-9A-F]"):
+        path.unlink()
+    cluster.stop()
+    agent.wait_for(lambda page: {"collector_failing", "no_restorable_backup"} <= page.findings())
+
+
+def _write(cluster: Cluster) -> bool:
+    """Some segments' worth of WAL."""
+    cluster.sql("SELECT pg_logical_emit_message(false, 'p', repeat('x', 900000))")
+    cluster.sql("SELECT pg_switch_wal()")
+    return True
