@@ -182,14 +182,14 @@ class ClusterCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         rendered = [(cluster.name, _samples(cluster)) for cluster in self._clusters]
         for name, kind, labels, help_text in METRICS:
-            family = _family(name, kind, ("cluster", *labels), help_text)
+            family = make_family(name, kind, ("cluster", *labels), help_text)
             for cluster_name, samples in rendered:
                 for values, number in samples.get(name, ()):
                     family.add_metric([cluster_name, *values], number)
             yield family
 
 
-def _family(
+def make_family(
     name: str, kind: str, labels: Sequence[str], help_text: str
 ) -> GaugeMetricFamily | CounterMetricFamily:
     family = CounterMetricFamily if kind == "counter" else GaugeMetricFamily

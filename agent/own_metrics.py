@@ -7,13 +7,37 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from agent import __version__
+from agent.exporter import Sample, make_family
 from agent.notify.notifier import Notifier
 
-_RECEIVER: Final = ("receiver",)
+# Name, kind, labels, help. The order is the order on the page.
+OWN_METRICS: Final = (
+    ("pitr_build_info", "gauge", ("version", "python_version"), "Always 1."),
+    (
+        "pitr_config_last_reload_successful",
+        "gauge",
+        (),
+        "1 if the last attempt to read the configuration succeeded: what is in the file runs.",
+    ),
+    (
+        "pitr_config_last_reload_success_timestamp_seconds",
+        "gauge",
+        (),
+        "When the configuration that runs was read.",
+    ),
+    ("pitr_notifications", "counter", ("receiver",), "Notifications that the receiver took."),
+    (
+        "pitr_notifications_failed",
+        "counter",
+        ("receiver",),
+        "Attempts that the receiver did not take.",
+    ),
+    ("pitr_notifications_waiting", "gauge", ("receiver",), "Notifications that wait for it."),
+)
 
 
 class Reloads:
@@ -38,39 +62,20 @@ class OwnCollector(Collector):
         self._reloads = reloads
 
     def collect(self) -> Iterable[Metric]:
-        yield _build_info()
-        yield GaugeMetricFamily(
-            "pitr_config_last_reload_successful",
-            "1 if the configuration in the file is the one that runs, as of the last attempt.",
-            value=float(self._reloads.successful),
-        )
-        yield GaugeMetricFamily(
-            "pitr_config_last_reload_success_timestamp_seconds",
-            "When the configuration that runs was read.",
-            value=self._reloads.succeeded_at,
-        )
-        yield from self._notifications()
-
-    def _notifications(self) -> Iterable[Metric]:
-        delivered = CounterMetricFamily(
-            "pitr_notifications", "Notifications that the receiver took.", labels=_RECEIVER
-        )
-        failed = CounterMetricFamily(
-            "pitr_notifications_failed",
-            "Attempts that the receiver did not take.",
-            labels=_RECEIVER,
-        )
-        waiting = GaugeMetricFamily(
-            "pitr_notifications_waiting", "Notifications that wait for it.", labels=_RECEIVER
-        )
+        samples: dict[str, list[Sample]] = {
+            "pitr_build_info": [((__version__, platform.python_version()), 1)],
+            "pitr_config_last_reload_successful": [((), float(self._reloads.successful))],
+            "pitr_config_last_reload_success_timestamp_seconds": [((), self._reloads.succeeded_at)],
+        }
         for delivery in self._notifier.deliveries:
-            delivered.add_metric([delivery.name], delivery.delivered_count)
-            failed.add_metric([delivery.name], delivery.failed_count)
-            waiting.add_metric([delivery.name], delivery.waiting_count)
-        yield from (delivered, failed, waiting)
-
-
-def _build_info() -> Metric:
-    family = GaugeMetricFamily("pitr_build_info", "Always 1.", labels=("version", "python_version"))
-    family.add_metric([__version__, platform.python_version()], 1)
-    return family
+            for name, count in (
+                ("pitr_notifications", delivery.delivered_count),
+                ("pitr_notifications_failed", delivery.failed_count),
+                ("pitr_notifications_waiting", delivery.waiting_count),
+            ):
+                samples.setdefault(name, []).append(((delivery.name,), count))
+        for name, kind, labels, help_text in OWN_METRICS:
+            family = make_family(name, kind, labels, help_text)
+            for values, number in samples.get(name, ()):
+                family.add_metric(values, number)
+            yield family

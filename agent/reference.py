@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.exporter import METRICS
+from agent.own_metrics import OWN_METRICS
 from rules.check import load_catalogue
 from rules.findings_page import render_page
 from rules.runbooks import render_runbooks
@@ -35,15 +37,18 @@ def render_metrics() -> str:
     lines = [
         "# Metrics",
         "",
-        "What `pitr-agent` serves under `/metrics`, made from its table by `make docs`. Each has",
-        "the label `cluster` besides those named. What is not known is absent, never 0.",
-        "",
-        "| metric | type | labels | |",
-        "|---|---|---|---|",
+        "What `pitr-agent` serves under `/metrics`, made from its tables by `make docs`. Each of",
+        "the first has the label `cluster` besides those named; those of the second are about",
+        "the agent itself. What is not known is absent, never 0.",
+        *_table(METRICS),
+        *_table(OWN_METRICS),
     ]
-    for name, kind, labels, help_text in METRICS:
+    return "\n".join(lines) + "\n"
+
+
+def _table(metrics: Iterable[tuple[str, str, tuple[str, ...], str]]) -> Iterator[str]:
+    yield from ("", "| metric | type | labels | |", "|---|---|---|---|")
+    for name, kind, labels, help_text in metrics:
         shown = f"{name}_total" if kind == "counter" else name
         said = ", ".join(f"`{label}`" for label in labels)
-        lines.append(f"| `{shown}` | {kind} | {said} | {help_text} |")
-    lines.append("| `pitr_build_info` | gauge | `version`, `python_version` | Always 1. |")
-    return "\n".join(lines) + "\n"
+        yield f"| `{shown}` | {kind} | {said} | {help_text} |"

@@ -50,28 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(prog="pitr-agent", description=_DESCRIPTION, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"pitr-agent {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="poll and serve until SIGTERM")
-    run.set_defaults(command=_run)
-    run.add_argument("--config", type=Path, required=True, metavar="FILE")
-    run.add_argument(
-        "--web.listen-address",
-        dest="listen_address",
-        default="127.0.0.1:9870",
-        metavar="HOST:PORT",
-        help="where to serve; loopback unless told (default: %(default)s)",
-    )
-    run.add_argument(
-        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
-    )
-    run.add_argument(
-        "--web.config.file",
-        dest="web_config",
-        type=Path,
-        metavar="FILE",
-        help="TLS and basic authentication, in the format of the Prometheus exporter toolkit",
-    )
-    run.add_argument("--log.level", dest="log_level", default="info", choices=LEVELS)
-    run.add_argument("--log.format", dest="log_format", default="logfmt", choices=FORMATS)
+    _add_run(commands.add_parser("run", help="poll and serve until SIGTERM"))
     check = commands.add_parser("check-config", help="say what is wrong with a configuration")
     check.set_defaults(command=_check_config)
     check.add_argument("--config", type=Path, required=True, metavar="FILE")
@@ -102,6 +81,30 @@ def _parser() -> argparse.ArgumentParser:
     fetch.add_argument("rest", nargs=argparse.REMAINDER)
     fetch.set_defaults(command=_fetch_wal)
     return parser
+
+
+def _add_run(run: argparse.ArgumentParser) -> None:
+    run.set_defaults(command=_run)
+    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.add_argument(
+        "--web.listen-address",
+        dest="listen_address",
+        default="127.0.0.1:9870",
+        metavar="HOST:PORT",
+        help="where to serve; loopback unless told (default: %(default)s)",
+    )
+    run.add_argument(
+        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
+    )
+    run.add_argument(
+        "--web.config.file",
+        dest="web_config",
+        type=Path,
+        metavar="FILE",
+        help="TLS and basic authentication, in the format of the Prometheus exporter toolkit",
+    )
+    run.add_argument("--log.level", dest="log_level", default="info", choices=LEVELS)
+    run.add_argument("--log.format", dest="log_format", default="logfmt", choices=FORMATS)
 
 
 def _completion(arguments: argparse.Namespace) -> int:
