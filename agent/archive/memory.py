@@ -74,11 +74,17 @@ class LedgerMemory(Memory):
 
     def begin(self, files: Iterable[ArchivedFile], segment_size: int, depth: Depth) -> None:
         super().begin(files, segment_size, depth)
-        self._known = {}  # the rows say it all, and another process may know better
         self._wrote = False
         self._now = datetime.now(UTC)
         self._ledger.open()
         self._rows = self._ledger.rows({file.directory for file in files}, depth)
+        # A row says it all, and another process may know better. What the ledger would not take
+        # (a full disk, a file that is none) is known here alone.
+        self._known = {
+            key: known
+            for key, known in self._known.items()
+            if known.recall is None and self._row(key[0]) is None
+        }
 
     def find(self, job: Job) -> ScannedSegment | None:
         known = super().find(job)

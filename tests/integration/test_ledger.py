@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -16,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from agent.archive.directory import list_archive
+from agent.archive.scanner import SegmentReader
+from agent.ledger.store import Ledger
 from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check, timeless
 from tests.fix_layouts import DeadPrimary, mix_codecs
 
@@ -257,6 +261,43 @@ def test_a_ledger_that_is_read_only_is_read(
     checked = check(pristine, "--ledger", ledger, prefix=WITHOUT_ROOTS_EYES)
     assert (checked.status, timeless(checked.json), checked.err) == (0, healthy, "")
     assert checked.json["verified_at"] < ended
+
+
+@pytest.mark.parametrize("kind", ["none", "spoilt later"])
+def test_what_a_ledger_does_not_take_is_read_once_and_not_every_round(
+    kind: str, still: Archived, tmp_path: Path
+) -> None:
+    """One reader lives as long as the agent does."""
+    path = tmp_path / "ledger.sqlite"
+    facts, complaints, reads = list_archive(str(still.archive)), [], []
+
+    async def rounds(reader: SegmentReader, count: int) -> int:
+        before = len(reads)
+        for _ in range(count):
+            await reader.read(
+                facts, facts.segments, 1 << 20, "records",
+                on_progress=lambda done, total: reads.append(done),
+            )  # fmt: skip
+        reader.close()
+        return len(reads) - before
+
+    ledger = Ledger(str(path), complaints.append)
+    reader = SegmentReader(1, ledger=ledger)
+    if kind == "none":
+        path.write_text("not a ledger")
+    else:
+        assert asyncio.run(rounds(reader, 1)) > 0
+        assert asyncio.run(rounds(reader, 1)) == 0
+        ledger.close()
+        path.write_text("not a ledger")
+    once = asyncio.run(rounds(reader, 1))
+    assert (once > 0, asyncio.run(rounds(reader, 3))) == (True, 0)
+    assert len(complaints) == 1
+    still.segments[-1].touch()
+    time.sleep(TICK_SECONDS)
+    facts = list_archive(str(still.archive))
+    assert (asyncio.run(rounds(reader, 1)), asyncio.run(rounds(reader, 1))) == (1, 0)
+    ledger.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
