@@ -1,4 +1,4 @@
-"""WAL has waited for the archiver longer than the recovery point objective allows.
+"""The archiver has finished nothing for longer than the recovery point objective, and WAL waits.
 
 Why it matters
     An archive_command that hangs is neither a success nor a failure: no counter moves, and what
@@ -13,6 +13,7 @@ What to do
     pg_stat_activity), end the hanging command, and give it a timeout of its own.
 """
 
+import math
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -31,7 +32,7 @@ def archiver_hung(
     if status.oldest_ready_at is None or _fails(archiver):
         return
     waited_seconds = (now - status.oldest_ready_at).total_seconds()
-    if waited_seconds > objectives.rpo_seconds:
+    if min(waited_seconds, _idle_seconds(archiver, now)) > objectives.rpo_seconds:
         yield Found(
             f"{status.oldest_ready} has waited {waited_seconds:.0f} s for the archiver, "
             f"which reports no failure; the objective is {objectives.rpo_seconds:.0f} s",
@@ -40,6 +41,13 @@ def archiver_hung(
             waited_seconds=round(waited_seconds, 1),
             ready_count=len(status.ready),
         )
+
+
+def _idle_seconds(archiver: ArchiverFacts | None, now: datetime) -> float:
+    """Since the last success: an archiver that works off what an outage left is not hung."""
+    if archiver is None or archiver.last_archived_at is None:
+        return math.inf
+    return (now - archiver.last_archived_at).total_seconds()
 
 
 def _fails(archiver: ArchiverFacts | None) -> bool:
