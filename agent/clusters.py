@@ -75,7 +75,8 @@ async def _close_after(running: Sequence[asyncio.Task[None]], cluster: WatchedCl
 
 
 def _job_prefix(cluster: WatchedCluster) -> str:
-    return f"{cluster.name}/"
+    """No other cluster's begins so: a name may hold anything printable, a slash too."""
+    return f"{cluster.name}\n"
 
 
 def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:

@@ -16,6 +16,7 @@ from pydantic import (
 from agent.archive.limits import REVERIFY_SECONDS
 from agent.config_alerts import AlertsConfig
 from agent.config_values import Seconds, Strict
+from agent.dsn import check_dsn
 from agent.rates import parse_rate
 from parsers.segment import parse_wal_name
 from rules.facts import Objectives
@@ -87,6 +88,15 @@ class AcknowledgedGapConfig(Strict):
             raise ValueError(f"{name!r} is not a WAL segment name (24 hexadecimal digits)")
         return name
 
+    @model_validator(mode="after")
+    def _is_a_run(self) -> AcknowledgedGapConfig:
+        if self.first > self.last:
+            raise ValueError(f"the first, {self.first}, comes after the last, {self.last}")
+        for name in (self.first, self.last):
+            if int(name[:8], 16) != self.timeline:
+                raise ValueError(f"{name} is not of timeline {self.timeline}")
+        return self
+
     def facts(self) -> AcknowledgedGap:
         return AcknowledgedGap(
             timeline=self.timeline, first=self.first, last=self.last, why=self.why
@@ -115,9 +125,18 @@ class ClusterConfig(Strict):
     @field_validator("name")
     @classmethod
     def _is_printable(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("a name of spaces cannot be told from another")
         if not name.isprintable():
             raise ValueError(f"{name!r} has characters that cannot be shown")
         return name
+
+    @field_validator("dsn")
+    @classmethod
+    def _is_a_dsn(cls, dsn: str | None) -> str | None:
+        if dsn is not None:
+            check_dsn(dsn)
+        return dsn
 
     @field_validator("log_timezone")
     @classmethod

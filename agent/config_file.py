@@ -9,7 +9,7 @@ from __future__ import annotations
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -19,6 +19,16 @@ from agent.config import ClusterConfig, Config, IncludedConfig
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
 Lines = Mapping[Location, int]
+
+
+# What pydantic says in Python's words, in YAML's.
+_EXPECTED: Final = {
+    "model_type": "keys with their values, as `name: value`",
+    "dict_type": "keys with their values, as `name: value`",
+    "tuple_type": "a list, as [one, two] or lines that begin with -",
+    "string_type": "text: put it in quotes",
+    "path_type": "a path: put it in quotes",
+}
 
 
 class ConfigError(Exception):
@@ -147,6 +157,8 @@ def _complaint(item: Any, model: type[BaseModel]) -> str:
         return f"unknown key {key!r}: expected one of {expected}"
     if item["type"] == "missing":
         return f"{item['loc'][-1]!r} is missing"
+    if item["type"] in _EXPECTED:
+        return f"{key}: expected {_EXPECTED[item['type']]}"
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     return f"{key}: {message}"
 

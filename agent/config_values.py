@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -15,8 +15,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_SECONDS_MAX: Final = 3_153_600_000  # a century: no clock has to add more to an instant
+
+
 def _seconds(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    seconds = parse_duration(value) if isinstance(value, str) else value
+    if isinstance(seconds, float) and seconds > _SECONDS_MAX:
+        raise ValueError(f"{value!r} is longer than a century")
+    return seconds
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=_SECONDS_MAX)]

@@ -18,6 +18,8 @@ from agent.logs import FORMATS, LEVELS, configure_logging
 P = TypeVar("P")
 T = TypeVar("T")
 
+_TAKEN_PATHS = ("/healthz", "/readyz", "/api", "/openapi.json")
+
 _DESCRIPTION = """\
 Polls PostgreSQL servers, their WAL archives and logs on a schedule, and serves what that proves
 as Prometheus metrics. It only reads: a role that is a member of pg_monitor is enough.
@@ -126,10 +128,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     config = _load(load_config, arguments.config)
     web = _load(load_web_config, arguments.web_config)
-    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}", arguments.listen_address):
-        raise entry.UsageError(
-            f"--web.listen-address {arguments.listen_address!r}: write HOST:PORT, as 127.0.0.1:9870"
-        )
+    _check_web_options(arguments)
     configure_logging(arguments.log_level, arguments.log_format)
     service = Service(
         config,
@@ -146,6 +145,20 @@ def _run(arguments: argparse.Namespace) -> int:
             "choose another --web.listen-address"
         ) from None
     return entry.OK
+
+
+def _check_web_options(arguments: argparse.Namespace) -> None:
+    address, path = arguments.listen_address, arguments.telemetry_path
+    port = address.rpartition(":")[2]
+    if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}", address) or int(port) > 65535:
+        raise entry.UsageError(
+            f"--web.listen-address {address!r}: write HOST:PORT, as 127.0.0.1:9870"
+        )
+    if not re.fullmatch(r"(/[\w.~-]+)+", path) or path.startswith(_TAKEN_PATHS):
+        raise entry.UsageError(
+            f"--web.telemetry-path {path!r}: write a path of its own, as /metrics "
+            "(/healthz, /readyz, /api/ and /openapi.json are taken)"
+        )
 
 
 def _say_where(telemetry_path: str) -> Callable[[str], None]:

@@ -47,7 +47,7 @@ def test_the_contracts_example_is_valid(tmp_path: Path) -> None:
 
 
 def test_a_cluster_overrides_the_defaults(tmp_path: Path) -> None:
-    text = "clusters: [{name: a, dsn: x, poll: 1s}, {name: b, dsn: y}]\ndefaults: {poll: 2m}\n"
+    text = "clusters: [{name: a, dsn: host=x, poll: 1s}, {name: b, dsn: host=y}]\ndefaults: {poll: 2m}\n"
     assert [cluster.poll for cluster in load(tmp_path, text).resolved()] == [1, 120]
 
 
@@ -55,20 +55,27 @@ def test_a_cluster_overrides_the_defaults(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("clusters:\n  - name: a\n    dns: x\n", "F:3: unknown key 'clusters.0.dns': expected one of name, dsn,"),
-        ("clusters:\n  - name: a\n    dsn: x\n    poll: 5x\n", "F:4: clusters.0.poll: '5x' is not a duration: write 15s"),
-        ("clusters:\n  - name: a\n    dsn: x\n    poll: -5s\n", "F:4: clusters.0.poll: '-5s' is not a duration"),
-        ("clusters:\n  - name: a\n    dsn: x\n    poll: 0s\n", "F:4: clusters.0.poll: Input should be greater than 0"),
-        ("clusters:\n  - {name: a, dsn: x}\n  - {name: b, dsn: y}\n  - {name: a, dsn: z}\n", "F:4: cluster name 'a' is taken already on line 2"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    poll: 5x\n", "F:4: clusters.0.poll: '5x' is not a duration: write 15s"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    poll: -5s\n", "F:4: clusters.0.poll: '-5s' is not a duration"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    poll: 0s\n", "F:4: clusters.0.poll: Input should be greater than 0"),
+        ("clusters:\n  - {name: a, dsn: host=x}\n  - {name: b, dsn: host=y}\n  - {name: a, dsn: host=z}\n", "F:4: cluster name 'a' is taken already on line 2"),
         ("clusters:\n  - name: a\n", "F:2: clusters.0: a cluster needs at least one of dsn"),
-        ('clusters:\n  - name: "a\\eb"\n    dsn: x\n', "F:2: clusters.0.name: 'a\\x1bb' has characters that cannot be shown"),
-        ("clusters:\n  - dsn: x\n", "F:2: 'name' is missing"),
+        ('clusters:\n  - name: "a\\eb"\n    dsn: host=x\n', "F:2: clusters.0.name: 'a\\x1bb' has characters that cannot be shown"),
+        ("clusters:\n  - dsn: host=x\n", "F:2: 'name' is missing"),
         ("clusters:\n  - name: a\n    archives:\n      - url: s3://bucket/wal\n", "F:4: clusters.0.archives.0.url: 's3://bucket/wal': only directories"),
         ("clusters:\n  - name: a\n    archives: [{url: wal}]\n", "F:3: clusters.0.archives.0.url: 'wal' is not an absolute path"),
-        ("clusters:\n  - name: a\n    dsn: x\n    dsn: y\n", "F:4: key 'dsn' is there twice"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    dsn: host=y\n", "F:4: key 'dsn' is there twice"),
         ("clusters: [\n", "F:2: not YAML: "),
         ("", "F:1: 'clusters' is missing"),
         ("clusters: []\n", "F:1: clusters: at least one cluster is needed"),
-        ("clusters:\n  - name: a\n    dsn: x\n    acknowledged_gaps: [{timeline: 1, first: abc, last: abc, why: x}]\n", "F:4: clusters.0.acknowledged_gaps.0.first: 'abc' is not a WAL segment name"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    acknowledged_gaps: [{timeline: 1, first: abc, last: abc, why: x}]\n", "F:4: clusters.0.acknowledged_gaps.0.first: 'abc' is not a WAL segment name"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    acknowledged_gaps: [{timeline: 1, first: '000000010000000000000044', last: '000000010000000000000042', why: x}]\n", "F:4: clusters.0.acknowledged_gaps.0: the first, 000000010000000000000044, comes after the last"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    acknowledged_gaps: [{timeline: 2, first: '000000010000000000000042', last: '000000010000000000000044', why: x}]\n", "F:4: clusters.0.acknowledged_gaps.0: 000000010000000000000042 is not of timeline 2"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    poll: 99999999999d\n", "F:4: clusters.0.poll: '99999999999d' is longer than a century"),
+        ("clusters:\n  - name: ' '\n    dsn: host=x\n", "F:2: clusters.0.name: a name of spaces"),
+        ("[]\n", "F:1: the file: expected keys with their values"),
+        ("clusters: 5\n", "F:1: clusters: expected a list"),
+        ("clusters:\n  - name: 5\n    dsn: host=x\n", "F:2: clusters.0.name: expected text: put it in quotes"),
     ],
 )  # fmt: skip
 def test_every_mistake_has_its_line_and_what_was_expected(
@@ -85,3 +92,32 @@ def test_all_complaints_come_at_once(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.yaml: cannot be read: No such file"):
         load_config(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "host=db password=half secret",
+        "postgresql://agent:half/secret@db/postgres",
+        "postgresql://agent:half@secret@db/postgres",
+        "secret",
+        "host=db port=secret",
+        "postgresql://db/postgres?secret=1",
+    ],
+)
+def test_a_dsn_that_libpq_cannot_read_is_refused_and_never_shown(tmp_path: Path, dsn: str) -> None:
+    told = complaint(tmp_path, f"clusters:\n  - name: a\n    dsn: {dsn!r}\n")
+    assert told.startswith("F:3: clusters.0.dsn: ")
+    assert "secret" not in told
+    assert "half" not in told
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "service=lab", "", "host=/run/pg,@abstract port=5432,5433", "postgresql://a:1,b:2/x",
+        "postgresql://agent:p%40ss@db/postgres?sslmode=require",
+    ],
+)  # fmt: skip
+def test_whatever_libpq_reads_is_a_dsn(tmp_path: Path, dsn: str) -> None:
+    load(tmp_path, f"clusters:\n  - {{name: a, log: /x, dsn: {dsn!r}}}\n")

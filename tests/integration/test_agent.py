@@ -313,10 +313,17 @@ def test_a_port_in_use_ends_in_unknown_with_one_line(tmp_path: Path) -> None:
         ["run", "--config"],
         ["check-config", "--config", "/absent.yaml"],
         ["run", "--config", "x", "--nope"],
+        ["run", "--config", "VALID", "--web.listen-address", "127.0.0.1:99999"],
+        ["run", "--config", "VALID", "--web.telemetry-path", "metrics"],
+        ["run", "--config", "VALID", "--web.telemetry-path", "/"],
+        ["run", "--config", "VALID", "--web.telemetry-path", "/{x"],
+        ["run", "--config", "VALID", "--web.telemetry-path", "/healthz"],
     ],
 )
-def test_what_is_typed_wrong_ends_in_usage(arguments: list[str]) -> None:
-    result = _run(*arguments)
+def test_what_is_typed_wrong_ends_in_usage(arguments: list[str], tmp_path: Path) -> None:
+    valid = tmp_path / "valid.yaml"
+    valid.write_text("clusters: [{name: a, dsn: host=x}]\n")
+    result = _run(*(str(valid) if word == "VALID" else word for word in arguments))
     assert result.returncode == 64
     assert "Traceback" not in result.stderr
     assert result.stdout == ""
@@ -324,7 +331,7 @@ def test_what_is_typed_wrong_ends_in_usage(arguments: list[str]) -> None:
 
 def test_check_config_says_what_it_read(tmp_path: Path) -> None:
     config = tmp_path / "pitr.yaml"
-    config.write_text("clusters: [{name: a, dsn: x}, {name: b, dsn: y}]\n")
+    config.write_text("clusters: [{name: a, dsn: host=x}, {name: b, dsn: host=y}]\n")
     result = _run("check-config", "--config", str(config))
     assert (result.returncode, result.stdout) == (0, f"{config}: valid: 2 cluster(s): a, b\n")
     config.write_text("clusters:\n  - {name: a, dns: x}\n")

@@ -276,7 +276,7 @@ def test_the_configuration_names_archive_and_backups(archived: Archived, tmp_pat
     config = tmp_path / "pitr.yaml"
     config.write_text(
         f"clusters:\n  - name: a\n    archives: [{{url: {archived.archive}}}]\n"
-        f"    backups: {{url: {tmp_path}}}\n  - {{name: b, dsn: x}}\n"
+        f"    backups: {{url: {tmp_path}}}\n  - {{name: b, dsn: host=x}}\n"
     )
     assert pitr_check("--config", config, "--cluster", "a").status == 0
     assert pitr_check("--config", config).status == 64

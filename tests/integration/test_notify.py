@@ -242,7 +242,7 @@ def test_without_a_file_the_agent_says_once_that_it_forgets(watched: Watched) ->
 )
 def test_a_wrong_receiver_is_told_at_its_line(tmp_path: Path, receiver: str, expected: str) -> None:
     path = tmp_path / "pitr.yaml"
-    path.write_text(f"clusters: [{{name: a, dsn: x}}]\nalerts:\n  notify:\n    - {receiver}\n")
+    path.write_text(f"clusters: [{{name: a, dsn: host=x}}]\nalerts:\n  notify:\n    - {receiver}\n")
     with pytest.raises(ConfigError) as caught:
         load_config(path)
     assert f"{path}:4: " in str(caught.value)

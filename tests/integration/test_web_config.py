@@ -238,7 +238,7 @@ def test_what_is_wrong_is_one_clear_line_and_exit_64(
 
 def test_it_ends_in_usage(tmp_path: Path) -> None:
     config = tmp_path / "pitr.yaml"
-    config.write_text("clusters: [{name: a, dsn: x}]\n")
+    config.write_text("clusters: [{name: a, dsn: host=x}]\n")
     program = Path(sys.executable).parent / "pitr-agent"
     result = subprocess.run(
         [program, "run", "--config", config, "--web.config.file", tmp_path / "absent.yaml"],
