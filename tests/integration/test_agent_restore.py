@@ -151,3 +151,33 @@ def test_a_restore_command_that_hangs_is_a_stall(restore_story: Story, new_agent
         gate.unlink()
         page = agent.wait_for(has_outcome("promoted"))
         assert not page.findings() & {"restore_stalled", "restore_failed", "restore_ended_short"}
+
+
+def test_a_measured_restore_that_would_take_too_long(
+    restore_story: Story, new_agent: NewAgent
+) -> None:
+    """What one restore took is what the next is told to take: from its log alone."""
+    story = restore_story
+    command = f"cp {story.archive}/%f %p && sleep 1.2"
+    with restore(story, command=command, until=promoted) as restored:
+        log = restored.log.read_text()
+        agent = new_agent(
+            log=str(restored.log),
+            archives=[{"url": str(story.archive)}],
+            backups={"url": str(story.backup)},
+            objectives={"rto": "1s"},
+        )
+        page = agent.wait_for(lambda page: "restore_over_objective" in page.findings("warning"))
+    estimate = page.total("pitr_restore_duration_estimate_seconds")
+    started, done = (_seconds_of(log, line) for line in ("redo starts at", "redo done at"))
+    assert done - started >= 5
+    assert estimate == pytest.approx(done - started, rel=0.5), log
+    assert page.total("pitr_objective_seconds", objective="rto") == 1
+
+
+def _seconds_of(log: str, line: str) -> float:
+    """When the server wrote the line, in seconds of its day."""
+    stamp = re.search(rf"^\S+ (\d+):(\d+):([\d.]+) .*{line}", log, re.MULTILINE)
+    assert stamp is not None, log
+    hours, minutes, seconds = map(float, stamp.groups())
+    return hours * 3600 + minutes * 60 + seconds

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agent.backups.settings import read_settings
+from agent.lab.metrics_page import MetricsPage
 from agent.pollers.lane import connect
 from agent.pollers.registry import POLLERS
 from agent.postgres.cluster import Cluster, ServerFailed
@@ -153,6 +154,49 @@ def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent:
         path.unlink()
     cluster.stop()
     agent.wait_for(lambda page: {"collector_failing", "no_restorable_backup"} <= page.findings())
+
+
+@pytest.mark.pg("== 16")
+def test_exposure_is_the_age_of_what_is_not_archived(
+    pg: int, new_cluster: NewCluster, new_agent: NewAgent
+) -> None:
+    """0 while nobody wrote, growing behind a commit, 0 again when its segment is archived."""
+    cluster = new_cluster(pg, autovacuum=False)
+    agent = new_agent(dsn=cluster.dsn, objectives={"rpo": "1h"})
+    cluster.sql("CREATE TABLE t (n int)")
+    cluster.sql("SELECT pg_switch_wal()")
+    agent.wait_for(lambda page: page.total("pitr_recovery_point_exposure_bytes") is not None)
+    assert _archive_what_was_seen(cluster, agent) == 0
+
+    for _ in range(3):  # an idle server writes too
+        cluster.sql("CHECKPOINT")
+        cluster.sql("SELECT pg_log_standby_snapshot()")
+        time.sleep(0.6)
+        page = agent.wait_for(lambda page: page.total("pitr_recovery_point_exposure_bytes"))
+        assert _exposed(page) == 0
+
+    before = time.time()
+    cluster.sql("INSERT INTO t VALUES (1)")
+    page = agent.wait_for(lambda page: _exposed(page) >= 2)
+    assert _exposed(page) <= time.time() - before + 2, "from the poll before it on"
+    later = agent.wait_for(lambda page: _exposed(page) >= 3)
+    assert _exposed(later) > _exposed(page)
+
+    assert _archive_what_was_seen(cluster, agent) == 0
+
+
+def _archive_what_was_seen(cluster: Cluster, agent: WatchedAgent) -> float:
+    """Have a poll see where the last transaction ended, then archive that; the seconds after."""
+    cluster.sql("SELECT pg_log_standby_snapshot()")
+    time.sleep(1.2)
+    cluster.sql("SELECT pg_switch_wal()")
+    return _exposed(agent.wait_for(lambda page: _exposed(page) == 0))
+
+
+def _exposed(page: MetricsPage) -> float:
+    """-1 while it is not known."""
+    seconds = page.total("pitr_recovery_point_exposure_seconds")
+    return -1 if seconds is None else seconds
 
 
 def _write(cluster: Cluster) -> bool:
