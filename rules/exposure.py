@@ -21,6 +21,8 @@ from rules.facts import ArchiverFacts, ControlFacts, PositionFacts
 
 # How far back rates are taken from.
 RATE_SPAN: Final = timedelta(minutes=10)
+# SizeOfXLogLongPHD (access/xlog_internal.h): no record begins before it in a segment.
+_HEADER_BYTES: Final = 40
 _TRAIL_MAX: Final = 2000  # footprints kept; beyond it every second of the older half goes
 
 
@@ -96,9 +98,14 @@ def _safe_at(trail: Sequence[Footprint], archived_to: int) -> datetime | None:
     """The last instant of which it was seen that all transactions ended so far are archived."""
     safe: Footprint | None = None
     for step in trail:
-        if step.insert_lsn <= archived_to or (safe and step.snapshot == safe.snapshot):
+        if _holds(archived_to, step) or (safe and step.snapshot == safe.snapshot):
             safe = step
     return safe.at if safe else None
+
+
+def _holds(archived_to: int, step: Footprint) -> bool:
+    """Whether the archive had every record then. After a switch the next page has its header."""
+    return step.insert_lsn <= archived_to + _HEADER_BYTES
 
 
 def _first_ended_at(trail: Sequence[Footprint]) -> datetime | None:
@@ -119,7 +126,7 @@ def _shorten(trail: Trail) -> Trail:
     last = trail[-1]
     keep_from = 0
     for index, step in enumerate(trail):
-        safe = last.archived_to_lsn is not None and step.insert_lsn <= last.archived_to_lsn
+        safe = last.archived_to_lsn is not None and _holds(last.archived_to_lsn, step)
         if safe and last.at - step.at > RATE_SPAN:
             keep_from = index
     kept = trail[keep_from:]

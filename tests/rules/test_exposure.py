@@ -92,6 +92,17 @@ def test_an_idle_server_has_nothing_to_lose() -> None:
     assert (found.bytes, found.seconds) == (900, 0.0)
 
 
+def test_a_commit_and_a_switch_between_two_polls_leave_nothing_to_lose() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:10:", segment(1)),
+        (15, 3 * MIB + 40, "11:11:", segment(2)),  # where the first record would begin
+        (3600, 3 * MIB + 96, "11:11:", segment(2)),
+    )
+    assert (found.bytes, found.seconds) == (96, 0.0)
+    found = answer((0, 2 * MIB, "10:10:", segment(1)), (15, 3 * MIB + 80, "11:11:", segment(2)))
+    assert found.seconds == 15.0, "a commit may lie there"
+
+
 def test_an_older_transaction_that_ends_counts_although_xmax_stands_still() -> None:
     found = answer(
         (0, 2 * MIB, "10:12:10", segment(1)),
@@ -149,7 +160,7 @@ def test_rates_are_taken_over_the_trail() -> None:
 def test_the_trail_stays_bounded_through_an_outage_of_days() -> None:
     trail: Trail = ()
     for number in range(10_000):
-        trail = poll(trail, 15 * number, 2 * MIB + number, f"{number}:{number}:", segment(1))
+        trail = poll(trail, 15 * number, 2 * MIB + 48 * number, f"{number}:{number}:", segment(1))
     assert len(trail) <= 2000
     found = exposure(trail)
     assert found is not None and found.seconds == 15 * 9_999
