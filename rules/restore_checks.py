@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from rules.restore_causes import RESUME
 from rules.restore_state import Attempt
-from rules.restore_summary import PAUSED, PROMOTED, Summary
+from rules.restore_summary import IN_PROGRESS, NONE, PAUSED, PROMOTED, SHUT_DOWN, Summary
+
+_UNDECIDED: Final = (None, NONE, IN_PROGRESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +33,7 @@ def four_checks(
 
     `no_sql` says why the server was not asked, where `in_recovery` is None.
     """
-    still = summary.outcome == PAUSED
+    still = None if summary.outcome in _UNDECIDED else summary.outcome in (PAUSED, SHUT_DOWN)
     return (
         _sql(in_recovery, still, no_sql),
         _log(summary, attempt),
@@ -39,14 +42,14 @@ def four_checks(
     )
 
 
-def _sql(in_recovery: bool | None, still: bool, no_sql: str) -> Check:
+def _sql(in_recovery: bool | None, still: bool | None, no_sql: str) -> Check:
     what = "pg_is_in_recovery()"
     if in_recovery is None:
         return Check(what=what, good=None, found=f"not asked: {no_sql}")
     found = (
         "true, as it must be while paused" if in_recovery and still else str(in_recovery).lower()
     )
-    return Check(what=what, good=in_recovery is still, found=found)
+    return Check(what=what, good=_fits(in_recovery, still), found=found)
 
 
 def _log(summary: Summary, attempt: Attempt) -> Check:
@@ -60,12 +63,16 @@ def _log(summary: Summary, attempt: Attempt) -> Check:
     return Check(what=what, good=None, found="it shows no stop")
 
 
-def _signal(recovery_signal: bool | None, still: bool) -> Check:
+def _signal(recovery_signal: bool | None, still: bool | None) -> Check:
     what = "recovery.signal"
     if recovery_signal is None:
         return Check(what=what, good=None, found="not looked for: give --pgdata")
     found = "there" if recovery_signal else "gone"
-    return Check(what=what, good=recovery_signal is still, found=found)
+    return Check(what=what, good=_fits(recovery_signal, still), found=found)
+
+
+def _fits(found: bool, still: bool | None) -> bool | None:
+    return None if still is None else found is still
 
 
 def _promotion(summary: Summary, attempt: Attempt) -> Check:
@@ -78,4 +85,9 @@ def _promotion(summary: Summary, attempt: Attempt) -> Check:
         stopped = "server_shut_down" in attempt.seen
         waits = "not yet: the server is down" if stopped else "waits for  " + RESUME
         return Check(what=what, good=None, found=waits)
+    if summary.outcome in _UNDECIDED:
+        none = "no restore to judge" if summary.outcome == NONE else "not yet"
+        return Check(what=what, good=None, found=none)
+    if summary.outcome == SHUT_DOWN:
+        return Check(what=what, good=None, found="not yet: the server shut down at the target")
     return Check(what=what, good=False, found="did not happen")

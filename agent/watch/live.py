@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from agent.cli.entry import CannotCheck
+from agent.printable import printable
 from agent.watch.follow import Follower, Item
 from agent.watch.lines import item_lines, summary_lines
 from agent.watch.report import render_item, render_summary
@@ -87,7 +88,7 @@ def _show_json(items: list[Item]) -> None:
 def _show_text(items: list[Item]) -> None:
     for item in items:
         for line in item_lines(item):
-            print(line, flush=True)
+            print(printable(line), flush=True)
 
 
 def _show_end(follower: Follower) -> None:
@@ -96,7 +97,7 @@ def _show_end(follower: Follower) -> None:
         print(render_summary(follower.summary), flush=True)
         return
     for line, _ in summary_lines(follower.summary, follower.checks):
-        print(line, flush=True)
+        print(printable(line), flush=True)
 
 
 def check_readable(follower: Follower) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from agent.printable import printable
 from agent.watch.follow import Follower, Item
 from agent.watch.lines import Line, screen_lines, verdict_line
 from agent.watch.live import check_readable, follow
@@ -39,9 +40,9 @@ def watch_screen(options: Options) -> int:
 
 def _text(line: Line) -> Text:
     text, style = line
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _print_lines(console: Console, lines: Iterable[Line]) -> None:
     for text, style in lines:
-        console.print(Text(text, style=style))
+        console.print(Text(printable(text), style=style))

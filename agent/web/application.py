@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from agent import __version__
+from agent.printable import printable
 from agent.watched import WatchedCluster
 from agent.web.api import make_api
 from agent.web.exposition import Exposition
@@ -51,7 +52,7 @@ def make_application(
             lines += [f"  unknown  {check}: not enough evidence" for check in _blind(cluster)]
             if not found and not _blind(cluster):
                 lines.append("  nothing found")
-        page = "\n".join(map(_printable, lines)) + "\n"
+        page = "\n".join(map(printable, lines)) + "\n"
         return PlainTextResponse(page, headers={"X-Content-Type-Options": "nosniff"})
 
     async def readyz(_: Request) -> Response:
@@ -69,11 +70,6 @@ def make_application(
     ):
         application.add_route(path, handler)
     return application
-
-
-def _printable(line: str) -> str:
-    """A line that a terminal shows and does not obey: names of files are anybody's."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 def _blind(cluster: WatchedCluster) -> list[str]:

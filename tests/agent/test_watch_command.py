@@ -128,3 +128,31 @@ def test_a_csvlog_finds_the_commands_output_in_the_log_beside_it(
         assert summary["missing_files"] == [
             "00000002.history", "00000002.history", "00000001.history",
         ]  # fmt: skip
+
+
+STARTED = "2026-01-01 00:00:00 UTC [1] LOG:  starting point-in-time recovery to XID 5\n"
+
+
+@pytest.mark.parametrize("hostile", ["\x1b]0;title\x07", "\x1b[2J", "\x9b2J", "a\rb", "\u202e"])
+def test_a_terminal_is_shown_what_a_log_holds_and_obeys_none_of_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, hostile: str
+) -> None:
+    log = tmp_path / "server.log"
+    restore_point = f'2026-01-01 00:00:01 UTC [1] LOG:  recovery stopping at restore point "{hostile}", time 2026-01-01 00:00:00+00\n'  # noqa: E501
+    log.write_text(f"before {hostile}\n{STARTED}{restore_point}", newline="")
+    for options in (("--format", "text"), ("--format", "tui")):
+        status, out, _ = run(capsys, "--log", str(log), "--once", *options)
+        assert status in (0, 1)
+        assert all(char.isprintable() or char == "\n" for char in out), repr(out)
+
+
+def test_what_has_not_ended_is_not_called_bad(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    log = tmp_path / "server.log"
+    log.write_text(STARTED)
+    status, out, _ = run(capsys, "--log", str(log), "--once")
+    assert (status, "BAD" in out, "promotion: not yet" in out) == (1, False, True)
+    log.write_text("2026-01-01 00:00:00 UTC [1] LOG:  database system is ready\n")
+    _, out, _ = run(capsys, "--log", str(log), "--once")
+    assert "BAD" not in out
