@@ -69,7 +69,19 @@ def _watch_lines(options: Options) -> int:
             print(render_summary(unread(str(error))), flush=True)
         raise
     _show_end(follower)
+    _say_what_was_not_looked_at(follower)
     return follower.summary.verdict.status
+
+
+def _say_what_was_not_looked_at(follower: Follower) -> None:
+    """An archive that was named and not listed: the verdict rests on the log alone."""
+    named, archived = follower.options.archive, follower.archived
+    if named and archived is not None and archived.complaint is not None:
+        print(
+            f"pitr-watch: --archive {printable(named)} was not looked at: "
+            f"{printable(archived.complaint)}: a gap could not be told from the end of the WAL",
+            file=sys.stderr,
+        )
 
 
 def _read_once(follower: Follower) -> list[Item]:

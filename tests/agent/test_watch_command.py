@@ -156,3 +156,15 @@ def test_what_has_not_ended_is_not_called_bad(
     log.write_text("2026-01-01 00:00:00 UTC [1] LOG:  database system is ready\n")
     _, out, _ = run(capsys, "--log", str(log), "--once")
     assert "BAD" not in out
+
+
+@pytest.mark.parametrize("archive", ["/absent", "s3://bucket/wal"])
+def test_an_archive_that_cannot_be_listed_is_told(
+    capsys: pytest.CaptureFixture[str], archive: str
+) -> None:
+    """The verdict is the log's, and whoever named an archive learns that it was not asked."""
+    log = str(LOGS / "laboratory_name.log")
+    status, out, err = run(capsys, "--log", log, "--once", "--archive", archive)
+    assert (status, err.count("\n")) == (0, 1)
+    assert archive in err and "could not be told" in err
+    assert run(capsys, "--log", log, "--once") == (status, out, "")
