@@ -44,8 +44,8 @@ class ExposureFacts:
     """What is not in the archive yet."""
 
     bytes: int
-    seconds: float | None  # None: since the trail began, behind the archive's end, nothing ended
-    at_least: bool  # `seconds` is a lower bound: the trail does not go back far enough
+    seconds: float | None  # None: it cannot be told whether what ended last is archived
+    at_least: bool  # `seconds` is a lower bound: of something older it cannot be told
     written_per_second: float | None  # bytes; None: the trail is too short
     archived_per_second: float | None
 
@@ -78,39 +78,46 @@ def exposure(trail: Trail) -> ExposureFacts | None:
     if not trail or trail[-1].archived_to_lsn is None:
         return None
     last, archived_to = trail[-1], trail[-1].archived_to_lsn
-    safe_at = _safe_at(trail, archived_to)
-    seconds = (last.at - safe_at).total_seconds() if safe_at else None
-    at_least = seconds is None
-    if seconds is None and (ended_at := _first_ended_at(trail)):
-        seconds = (last.at - ended_at).total_seconds()
+    since, at_least = _exposed_since(trail, archived_to)
     recent = [step for step in trail if last.at - step.at <= RATE_SPAN]
     archived = [(s.at, s.archived_to_lsn) for s in recent if s.archived_to_lsn is not None]
     return ExposureFacts(
         bytes=max(0, last.insert_lsn - archived_to),
-        seconds=seconds,
+        seconds=(last.at - since).total_seconds() if since else None,
         at_least=at_least,
         written_per_second=_rate([(step.at, step.insert_lsn) for step in recent]),
         archived_per_second=_rate(archived),
     )
 
 
-def _safe_at(trail: Sequence[Footprint], archived_to: int) -> datetime | None:
-    """The last instant of which it was seen that all transactions ended so far are archived."""
-    safe: Footprint | None = None
-    for step in trail:
-        if _holds(archived_to, step) or (safe and step.snapshot == safe.snapshot):
-            safe = step
-    return safe.at if safe else None
+def _exposed_since(trail: Sequence[Footprint], archived_to: int) -> tuple[datetime | None, bool]:
+    """The instant after which something ended that is not archived; and whether it may be earlier.
+
+    What ended between two polls between which the archived WAL ends as well may lie on either side
+    of that end, and never counts: an idle server's last commit would look exposed for ever.
+    """
+    safe = _last_safe(trail, archived_to)
+    if safe is not None and (safe == len(trail) - 1 or trail[safe].insert_lsn >= archived_to):
+        return trail[safe].at, False
+    behind = trail if safe is None else trail[safe + 1 :]
+    later = (step.at for step in behind if step.snapshot != behind[0].snapshot)
+    return next(later, None), True
+
+
+def _last_safe(trail: Sequence[Footprint], archived_to: int) -> int | None:
+    """The last poll of which it was seen that all transactions ended so far are archived."""
+    safe: int | None = None
+    for index, step in enumerate(trail):
+        if _holds(archived_to, step) or (
+            safe is not None and step.snapshot == trail[safe].snapshot
+        ):
+            safe = index
+    return safe
 
 
 def _holds(archived_to: int, step: Footprint) -> bool:
     """Whether the archive had every record then. After a switch the next page has its header."""
     return step.insert_lsn <= archived_to + _HEADER_BYTES
-
-
-def _first_ended_at(trail: Sequence[Footprint]) -> datetime | None:
-    """The first poll by which a transaction had ended since the trail began."""
-    return next((step.at for step in trail if step.snapshot != trail[0].snapshot), None)
 
 
 def _rate(seen: Sequence[tuple[datetime, int]]) -> float | None:
