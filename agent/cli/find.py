@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli import cost, entry
@@ -120,14 +119,13 @@ class TimeReader:
     """Reads times as the restored server would: one without a zone is in its TimeZone."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        backups = arguments.backups
-        self._backup = Path(backups[0]) if backups else None
+        self._backups = (arguments.backups, arguments.backups_below)
         self.notes: list[str] = []
 
     def __call__(self, option: str, text: str | None) -> int | None:
         if text is None:
             return None
-        from agent.backups.settings import find_zone, server_zone
+        from agent.backups.settings import find_zone
         from parsers.errors import ParseError
         from rules.goal import has_zone, read_time
 
@@ -136,7 +134,9 @@ class TimeReader:
                 from datetime import UTC
 
                 return read_time(text, UTC, find_zone)
-            zone, source = server_zone(self._backup)
+            from agent.backups.zone import server_zone
+
+            zone, source = server_zone(*self._backups)
             self.notes.append(f"times without a zone were read as {zone.key} ({source})")
             return read_time(text, zone, find_zone)
         except ParseError as error:
