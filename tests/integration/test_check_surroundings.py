@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from parsers.server_conf import Setting, parse_server_conf
 from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, pitr_check
 
 _STRICT = ("env", "LC_ALL=C.UTF-8", "PYTHONIOENCODING=utf-8:strict")
@@ -92,6 +94,24 @@ def test_a_name_that_is_no_text_still_gives_the_document(archived: Archived) -> 
     text = pitr_check(*named, prefix=_STRICT)
     assert text.status == 0
     assert "/bad\\udcff ñ" in text.out
+
+
+def test_a_line_ending_in_a_path_does_not_end_the_setting(archived: Archived) -> None:
+    """A real server reads such a file back: `postgres -C restore_command`."""
+    odd = archived.archive.with_name("two\nlines")
+    archived.archive.rename(odd)
+    checked = pitr_check("--archive", odd, "--backup", archived.backup, "--format", "json")
+    block = checked.json["target"]["settings"]
+    (command, *_) = (each for each in parse_server_conf(block, "x") if isinstance(each, Setting))
+    assert (command.name, command.value) == ("restore_command", f"cp '{odd}'/%f %p")
+
+
+def test_a_look_that_was_cut_short_is_not_called_one_at_every_record(archived: Archived) -> None:
+    named = ("--archive", archived.archive, "--backup", archived.backup, "--workers", "1")
+    cut = pitr_check(*named, "--budget", "1ms")
+    (looked,) = (line for line in cut.out.splitlines() if line.startswith("looked at: "))
+    assert cut.status == 3
+    assert re.search(r"in \d+ of the \d+ segments: \d+ could not be read, or not yet$", looked)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "nagios"])
