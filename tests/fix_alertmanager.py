@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,29 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.fix_prometheus import ask, find_program, free_port, wait_until
+from tests.fix_prometheus import Program, ask, free_port, wait_until
 
 
-class Alertmanager:
-    """One process on a loopback port that stays the same, without peers."""
+class Alertmanager(Program):
+    """On a loopback port that stays the same, without peers."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        super().__init__(directory)
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         config = self._directory / "alertmanager.yml"
         document = {"route": {"receiver": "nobody"}, "receivers": [{"name": "nobody"}]}
         config.write_text(yaml.safe_dump(document))
-        with (self._directory / "alertmanager.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    find_program("prometheus-alertmanager", package="prometheus-alertmanager"),
-                    f"--config.file={config}",
-                    f"--storage.path={self._directory / 'data'}",
-                    f"--web.listen-address={self.address}",
-                    "--cluster.listen-address=",
-                ],
-                stdout=log,
-                stderr=log,
-            )
+        self.launch(
+            "prometheus-alertmanager",
+            f"--config.file={config}",
+            f"--storage.path={self._directory / 'data'}",
+            f"--web.listen-address={self.address}",
+            "--cluster.listen-address=",
+            package="prometheus-alertmanager",
+        )
         wait_until(lambda: ask(f"{self.url}/api/v2/status"), "Alertmanager answers")
 
     def alerts(self) -> list[Mapping[str, Any]]:
@@ -47,12 +41,6 @@ class Alertmanager:
 
     def names(self) -> list[str]:
         return sorted(alert["labels"]["alertname"] for alert in self.alerts())
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
 
 
 @pytest.fixture

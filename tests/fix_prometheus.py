@@ -55,13 +55,29 @@ def wait_until(what: Callable[[], Any], why: str, *, seconds: float = PATIENCE_S
     raise AssertionError(f"not within {seconds} s: {why}")
 
 
-class Prometheus:
-    """One process, with its own configuration and storage."""
+class Program:
+    """One process of a Debian package, in a directory of its own."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.url = ""
         self._process: subprocess.Popen[bytes] | None = None
+
+    def launch(self, name: str, *options: str, package: str) -> None:
+        with (self._directory / f"{name}.log").open("ab") as log:
+            command = [find_program(name, package=package), *options]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(20)
+            self._process = None
+
+
+class Prometheus(Program):
+    """With its own configuration and storage."""
+
+    url = ""
 
     def start(
         self,
@@ -85,17 +101,13 @@ class Prometheus:
         path.write_text(yaml.safe_dump(config))
         address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{address}"
-        with (self._directory / "prometheus.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    find_program("prometheus"),
-                    f"--config.file={path}",
-                    f"--storage.tsdb.path={self._directory / 'data'}",
-                    f"--web.listen-address={address}",
-                ],
-                stdout=log,
-                stderr=log,
-            )
+        self.launch(
+            "prometheus",
+            f"--config.file={path}",
+            f"--storage.tsdb.path={self._directory / 'data'}",
+            f"--web.listen-address={address}",
+            package="prometheus",
+        )
         wait_until(lambda: ask(f"{self.url}/api/v1/status/buildinfo"), "Prometheus answers")
 
     def alerts(self, state: str = "firing") -> set[str]:
@@ -103,12 +115,6 @@ class Prometheus:
         answer = ask(f"{self.url}/api/v1/alerts") or {"data": {"alerts": []}}
         alerts: list[Mapping[str, Any]] = answer["data"]["alerts"]
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == state}
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(20)
-            self._process = None
 
 
 @pytest.fixture

@@ -71,8 +71,10 @@ def _not_all(report: Report) -> str:
 def _reading_time(report: Report) -> Iterator[str]:
     """When the segments were read: with a ledger, some of them by an earlier run."""
     times = report.scan.read_at.values() if report.scan else ()
-    if times:
-        yield f"  read between {min(times):%Y-%m-%d %H:%M:%S} and {max(times):%Y-%m-%d %H:%M:%S %Z}"
+    if not times:
+        return
+    first, last = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (min(times), max(times)))
+    yield f"  read at {first} UTC" if first == last else f"  read between {first} and {last} UTC"
 
 
 def _answer(report: Report) -> str:
