@@ -161,12 +161,12 @@ def _body(argv: Sequence[str]) -> int:
     question = _question(arguments)
     try:
         report = _check(arguments, question)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text":
             from agent.check.run import report_failure
 
-            print(_render(report_failure(question, str(error)), arguments))
+            print(_render(report_failure(question, str(error) or "interrupted"), arguments))
         raise
     print(_render(report, arguments))
     return report.verdict.status

@@ -39,11 +39,11 @@ def body(argv: Sequence[str]) -> int:
         found = _answer(arguments, asked)
     except entry.UsageError:
         raise
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if arguments.format == "json":  # programs get their document whatever happens
             from agent.find.render_json import render_failure
 
-            print(render_failure(str(error)))
+            print(render_failure(str(error) or "interrupted"))
         raise
     if arguments.format == "json":
         from agent.find.render_json import render_json

@@ -45,11 +45,11 @@ def body(argv: Sequence[str]) -> int:
             advice = advise(asked, on_progress or (lambda done, total: None))
     except entry.UsageError:
         raise
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if arguments.format == "json":  # programs get their document whatever happens
             from agent.retention.render_json import render_failure
 
-            print(render_failure(str(error), arguments.depth))
+            print(render_failure(str(error) or "interrupted", arguments.depth))
         raise
     if arguments.format == "list" and not advice.is_sure:
         raise entry.CannotCheck(f"no list: {'; '.join(advice.notes)}")

@@ -6,14 +6,16 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from parsers.server_conf import Setting, parse_server_conf
-from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, pitr_check
+from tests.fix_check import SCHEMA, WITHOUT_ROOTS_EYES, Archived, pitr_check
 
 _STRICT = ("env", "LC_ALL=C.UTF-8", "PYTHONIOENCODING=utf-8:strict")
 
@@ -125,6 +127,28 @@ def test_a_full_disk_under_the_output_is_no_bug_of_ours(archived: Archived, form
         )
     assert ended.returncode == 3
     assert ended.stderr == "pitr-check: [Errno 28] No space left on device\n"
+
+
+def test_an_interrupted_wait_still_gives_the_document(archived: Archived) -> None:
+    for segment in (*archived.segments[1:], *(archived.backup / "pg_wal").glob("0*")):
+        segment.unlink()  # also the backup's own: there is something to wait for
+    program = Path(sys.executable).parent / "pitr-check"
+    command = [program, "--archive", archived.archive, "--backup", archived.backup]
+    waiting = subprocess.Popen(
+        [*command, "--wait", "10m", "--format", "json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(5)
+        waiting.send_signal(signal.SIGINT)
+        out, err = waiting.communicate(timeout=60)
+    finally:
+        waiting.kill()
+    assert (waiting.returncode, err) == (3, "pitr-check: interrupted\n")
+    document = json.loads(out)
+    jsonschema.validate(document, SCHEMA)
+    assert (document["verdict"], document["target"]["reason"]) == ("unknown", "interrupted")
 
 
 def test_find_says_what_a_budget_left_unread(archived: Archived) -> None:
