@@ -151,6 +151,15 @@ def test_an_interrupted_wait_still_gives_the_document(archived: Archived) -> Non
     assert (document["verdict"], document["target"]["reason"]) == ("unknown", "interrupted")
 
 
+def test_a_backup_without_any_wal_is_not_said_to_be_behind_a_fork(archived: Archived) -> None:
+    for segment in (*archived.segments[1:], *(archived.backup / "pg_wal").glob("0*")):
+        segment.unlink()
+    checked = archived.check()
+    assert checked.status == 2
+    assert "fork_before_backup" not in checked.findings
+    assert "does not pass through" not in checked.json["target"]["reason"]
+
+
 def test_find_says_what_a_budget_left_unread(archived: Archived) -> None:
     named = ("find", "--archive", archived.archive, "--backup", archived.backup, "--workers", "1")
     checked = pitr_check(*named, "--budget", "1ms", "--format", "json")
