@@ -61,7 +61,7 @@ def read_goal(target: Target, *, zone: tzinfo = UTC, find_zone: FindZone | None 
 def _read_xid(text: str) -> int:
     """A 64-bit xid is cut to 32 bits, as the server does."""
     number = _read_number(text)
-    if number is None:
+    if number is None or number >= 1 << 64:
         raise ParseError(f"not a transaction id: {text!r}")
     return number & 0xFFFFFFFF
 
@@ -89,8 +89,8 @@ def _read_timeline(text: str) -> int | Literal["latest", "current"]:
     if text == "current":
         return "current"
     number = _read_number(text)
-    if number is None:
-        raise ParseError(f"timeline {text!r}: write latest, current or a number")
+    if number is None or number >= 1 << 32:
+        raise ParseError(f"timeline {text!r}: write latest, current or a number of 32 bits")
     return number
 
 

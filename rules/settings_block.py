@@ -47,4 +47,6 @@ def restore_settings(
 
 
 def _quote(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+    """A line ends a value, so that a line's end within one is an escape (guc-file.l's STRING)."""
+    escaped = value.replace("\\", "\\\\").replace("\n", "\\n").replace("'", "''")
+    return f"'{escaped}'"

@@ -96,6 +96,9 @@ def judge_target(
     if backup.label.incremental_from_lsn is not None:
         reason = "the backup is incremental: alone it cannot be restored"
         return answer("fails", False, reason, Cause.INCREMENTAL)
+    if reach is None and timeline == backup.label.timeline:
+        reason = f"no WAL from {backup.label.start_segment} on is there: the backup needs it"
+        return answer("fails", False, reason, Cause.BACKUP_WAL)
     if reach is None:
         reason = f"timeline {timeline} does not pass through this backup"
         return answer("fails", False, reason, Cause.FORK_BEFORE_BACKUP)

@@ -29,7 +29,7 @@ def read_backups(url: str, depth: BackupDepth = "files") -> BackupsFacts:
     """
     backups: list[BackupFacts] = []
     unreadable: dict[str, str] = {}
-    for path in _find(Path(url)):
+    for path in find_backups(Path(url)):
         try:
             backups.append(read_any_backup(path, depth))
         except NotABackup as error:
@@ -41,7 +41,14 @@ def read_backups(url: str, depth: BackupDepth = "files") -> BackupsFacts:
 
 
 def read_any_backup(path: Path, depth: BackupDepth) -> BackupFacts:
-    """Read one backup, plain or tar. Raises NotABackup."""
+    """Read one backup, plain or tar. Raises NotABackup, also where it cannot be read."""
+    try:
+        return _read_either(path, depth)
+    except OSError as error:
+        raise NotABackup(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+
+
+def _read_either(path: Path, depth: BackupDepth) -> BackupFacts:
     if path.is_file() and not is_tar_backup(path):
         raise NotABackup(f"{path}: neither a directory nor a tar (base.tar, base.tar.gz, ...)")
     if not (path / LABEL).is_file() and is_tar_backup(path):
@@ -49,8 +56,11 @@ def read_any_backup(path: Path, depth: BackupDepth) -> BackupFacts:
     return read_backup(path, depth)
 
 
-def _find(root: Path) -> Iterator[Path]:
-    """Paths of backups, level by level. What is a backup is not searched for others."""
+def find_backups(root: Path) -> Iterator[Path]:
+    """Paths of backups, level by level. What is a backup is not searched for others.
+
+    Raises NotABackup for a root that cannot be listed.
+    """
     level, seen = [str(root)], set[tuple[int, int]]()
     for _ in range(_MAX_LEVELS + 1):
         below: list[str] = []

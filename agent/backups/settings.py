@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from parsers.errors import ParseError
 from parsers.server_conf import (
     Include,
     Setting,
@@ -71,15 +70,3 @@ def find_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (OSError, ValueError):
         return None
-
-
-def server_zone(backup: Path | None) -> tuple[ZoneInfo, str]:
-    """The restored server's TimeZone, and where that was read."""
-    try:
-        setting = read_settings(backup).get("timezone") if backup else None
-    except (ParseError, OSError):
-        setting = None
-    zone = find_zone(setting.value) if setting else None
-    if setting is None or zone is None:
-        return ZoneInfo("UTC"), "no TimeZone found in the backup's configuration"
-    return zone, f"TimeZone of {setting.file}:{setting.line}"

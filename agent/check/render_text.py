@@ -34,7 +34,7 @@ def render_text(report: Report) -> str:
 
 def _lines(report: Report) -> Iterator[str]:
     yield f"{_WORDS[report.verdict]}: {_answer(report)}"
-    yield f"looked at: {_LOOKED[report.question.depth]}"
+    yield f"looked at: {_LOOKED[report.question.depth]}{_not_all(report)}"
     yield from _reading_time(report)
     for finding in report.findings:
         if finding.severity is not Severity.INFO:
@@ -58,6 +58,14 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield "worth knowing (pitr-check explain NAME says more)"
         yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
+
+
+def _not_all(report: Report) -> str:
+    """A reading that a budget or a permission cut short is no look at every record."""
+    if report.scan is None or not report.scan.unread:
+        return ""
+    read, unread = len(report.scan.read), len(report.scan.unread)
+    return f", in {read} of the {read + unread} segments: {unread} could not be read, or not yet"
 
 
 def _reading_time(report: Report) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -160,12 +161,12 @@ def _body(argv: Sequence[str]) -> int:
     question = _question(arguments)
     try:
         report = _check(arguments, question)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text":
             from agent.check.run import report_failure
 
-            print(_render(report_failure(question, str(error)), arguments))
+            print(_render(report_failure(question, str(error) or "interrupted"), arguments))
         raise
     print(_render(report, arguments))
     return report.verdict.status
@@ -177,21 +178,25 @@ def complete_sources(arguments: argparse.Namespace) -> None:
         raise entry.UsageError("--cluster needs --config FILE")
     if arguments.config:
         _take_from_config(arguments)
-    if not any(
-        (arguments.archives, arguments.elsewhere, arguments.backups, arguments.backups_below)
+    if (
+        not any((arguments.archives, arguments.elsewhere, arguments.backups))
+        and arguments.backups_below is None
     ):
         raise entry.UsageError(
             "nothing to look at: name an --archive and a --backup (type  pitr-check --help)"
         )
     for name in ("archives", "elsewhere", "backups"):
-        setattr(arguments, name, [_path(url) for url in getattr(arguments, name)])
-    if arguments.backups_below:
+        paths = [_path(url) for url in getattr(arguments, name)]
+        setattr(arguments, name, list({os.path.normpath(path): path for path in paths}.values()))
+    if arguments.backups_below is not None:
         arguments.backups_below = _path(arguments.backups_below)
     cost.check(arguments)
 
 
 def _path(url: str) -> str:
     path = url.removeprefix("file://")
+    if not path:  # an unset variable in a script: "" would be the working directory
+        raise entry.UsageError("an --archive, --wal, --backup or --backups is empty: name it")
     if "://" in path:
         raise entry.UsageError(f"{url}: only directories are read so far (a path, or file:///path)")
     return path
@@ -212,7 +217,7 @@ def _take_from_config(arguments: argparse.Namespace) -> None:
         raise entry.UsageError(f"no cluster {wanted!r}: the file has {', '.join(names)}")
     cluster = config.resolved()[names.index(wanted)]
     arguments.archives = arguments.archives or [archive.url for archive in cluster.archives]
-    if not arguments.backups and not arguments.backups_below and cluster.backups:
+    if not arguments.backups and arguments.backups_below is None and cluster.backups:
         arguments.backups_below = cluster.backups.url
     cost.take_from(config, cluster, arguments)
 
@@ -236,16 +241,18 @@ def _target(arguments: argparse.Namespace) -> Target:
     )
 
 
-def _read_goal(target: Target, backup: Path | None) -> tuple[Goal, str]:
+def _read_goal(target: Target, arguments: argparse.Namespace) -> tuple[Goal, str]:
     """Read the target's value as the restored server would; also what had to be assumed."""
-    from agent.backups.settings import find_zone, server_zone
+    from agent.backups.settings import find_zone
     from parsers.errors import ParseError
     from rules.goal import has_zone, read_goal
 
     try:
         if target.type != "time" or has_zone(target.value or ""):
             return read_goal(target, find_zone=find_zone), ""
-        zone, source = server_zone(backup)
+        from agent.backups.zone import server_zone
+
+        zone, source = server_zone(arguments.backups, arguments.backups_below)
         note = f"; the time was given without a zone and read as {zone.key} ({source})"
         return read_goal(target, zone=zone, find_zone=find_zone), note
     except ParseError as error:
@@ -256,8 +263,7 @@ def _question(arguments: argparse.Namespace) -> Question:
     from rules.report import Question
 
     target = _target(arguments)
-    first_backup = Path(arguments.backups[0]) if arguments.backups else None
-    goal, note = _read_goal(target, first_backup)
+    goal, note = _read_goal(target, arguments)
     now = read_now(arguments.now)
     return Question(target=target, goal=goal, note=note, depth=arguments.depth, now=now)
 

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 OK, WARNING, CRITICAL, UNKNOWN, USAGE = 0, 1, 2, 3, 64
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 EXIT_STATUSES = """\
 exit status:
@@ -65,8 +69,12 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
 
     PITR_DEBUG=1 in the environment shows it, for whoever reports the error.
     """
+    _print_anything()
     try:
-        return body(sys.argv[1:] if argv is None else argv)
+        try:
+            return body(sys.argv[1:] if argv is None else argv)
+        finally:
+            _flush()  # while its failure can still become a status
     except UsageError as error:
         return _end(program, str(error), USAGE)
     except CannotCheck as error:
@@ -74,10 +82,12 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
     except KeyboardInterrupt:
         return _end(program, "interrupted", UNKNOWN)
     except BrokenPipeError:
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard(sys.stdout)
         return UNKNOWN
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            _discard(sys.stdout)
+            return _end(program, str(error), UNKNOWN)
         if os.environ.get("PITR_DEBUG"):
             raise
         return _end(
@@ -88,6 +98,26 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
         )
 
 
+def _print_anything() -> None:
+    """Bytes of a file's name that are no text are shown as escapes, in the form of JSON."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # None: it was closed before the program began
+        sys.stdout.flush()
+
+
+def _discard(stream: TextIO) -> None:
+    """What is still buffered would fail again when the interpreter ends."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _end(program: str, message: str, status: int) -> int:
-    print(f"{program}: {message}", file=sys.stderr)
+    try:
+        print(f"{program}: {message}", file=sys.stderr, flush=True)
+    except OSError:
+        _discard(sys.stderr)
     return status

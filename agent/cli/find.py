@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli import cost, entry
@@ -40,11 +39,11 @@ def body(argv: Sequence[str]) -> int:
         found = _answer(arguments, asked)
     except entry.UsageError:
         raise
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if arguments.format == "json":  # programs get their document whatever happens
             from agent.find.render_json import render_failure
 
-            print(render_failure(str(error)))
+            print(render_failure(str(error) or "interrupted"))
         raise
     if arguments.format == "json":
         from agent.find.render_json import render_json
@@ -120,14 +119,13 @@ class TimeReader:
     """Reads times as the restored server would: one without a zone is in its TimeZone."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
-        backups = arguments.backups
-        self._backup = Path(backups[0]) if backups else None
+        self._backups = (arguments.backups, arguments.backups_below)
         self.notes: list[str] = []
 
     def __call__(self, option: str, text: str | None) -> int | None:
         if text is None:
             return None
-        from agent.backups.settings import find_zone, server_zone
+        from agent.backups.settings import find_zone
         from parsers.errors import ParseError
         from rules.goal import has_zone, read_time
 
@@ -136,7 +134,9 @@ class TimeReader:
                 from datetime import UTC
 
                 return read_time(text, UTC, find_zone)
-            zone, source = server_zone(self._backup)
+            from agent.backups.zone import server_zone
+
+            zone, source = server_zone(*self._backups)
             self.notes.append(f"times without a zone were read as {zone.key} ({source})")
             return read_time(text, zone, find_zone)
         except ParseError as error:

@@ -34,6 +34,8 @@ def body(argv: Sequence[str]) -> int:
         raise entry.UsageError("name the --archive (type  pitr-check retention --help)")
     if not (arguments.backups or arguments.backups_below):
         raise entry.UsageError("without backups nothing is needed: name --backups or --backup")
+    if arguments.elsewhere:
+        raise entry.UsageError("--wal has no place here: advice is given about an --archive alone")
     from agent.check.progress import progress_bar
     from agent.retention.advice import advise
 
@@ -43,11 +45,11 @@ def body(argv: Sequence[str]) -> int:
             advice = advise(asked, on_progress or (lambda done, total: None))
     except entry.UsageError:
         raise
-    except Exception as error:
+    except (Exception, KeyboardInterrupt) as error:
         if arguments.format == "json":  # programs get their document whatever happens
             from agent.retention.render_json import render_failure
 
-            print(render_failure(str(error), arguments.depth))
+            print(render_failure(str(error) or "interrupted", arguments.depth))
         raise
     if arguments.format == "list" and not advice.is_sure:
         raise entry.CannotCheck(f"no list: {'; '.join(advice.notes)}")
@@ -77,9 +79,9 @@ def _asked(arguments: argparse.Namespace) -> Asked:
     if arguments.keep is not None and arguments.keep < 1:
         raise entry.UsageError(f"--keep {arguments.keep}: at least 1 backup must stay")
     segment, up_to_us = None, None
-    if arguments.up_to and re.fullmatch(r"[0-9A-Fa-f]{24}", arguments.up_to):
+    if arguments.up_to is not None and re.fullmatch(r"[0-9A-Fa-f]{24}", arguments.up_to):
         segment = arguments.up_to.upper()
-    elif arguments.up_to:
+    elif arguments.up_to is not None:
         up_to_us = _time(arguments)
     return Asked(
         archives=arguments.archives,

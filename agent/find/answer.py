@@ -72,7 +72,9 @@ def answer(asked: Asked, look: Look) -> Answer:
         who=who,
         settings=_settings(look, moment),
         notes=(*asked.notes, *_notes(asked, look, found), *unknown, *_to_copy(look, moment)),
-        verdict=_verdict(asked, found, coverage, moment, is_incomplete=incomplete),
+        verdict=_verdict(
+            asked, found, coverage, moment, is_incomplete=incomplete, is_unread=bool(look.unread)
+        ),
     )
 
 
@@ -128,7 +130,7 @@ def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
         notes.append(
             f"{len(names)} segment(s) are missing ({span}): what happened there is not known"
         )
-    notes += [f"{segment} was not read: {why}" for segment, why in look.unread.items()]
+    notes += _unread(look)
     notes += [
         f"{chapter.segment} is damaged ({chapter.flaw}): what follows in it is not known"
         for chapter in look.story.chapters
@@ -139,6 +141,16 @@ def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
     if asked.dropped and found is not None and not found.total:
         notes.append(_not_found(asked.dropped, look))
     return notes
+
+
+def _unread(look: Look) -> Iterator[str]:
+    """One note a reason: a budget leaves thousands of segments for later."""
+    by_reason: dict[str, list[str]] = {}
+    for segment, why in look.unread.items():
+        by_reason.setdefault(why, []).append(segment)
+    for why, names in by_reason.items():
+        span = f"{len(names)} segments from {names[0]} to {names[-1]} were"
+        yield f"{names[0] + ' was' if len(names) == 1 else span} not read: {why}"
 
 
 def _to_copy(look: Look, moment: Moment | None) -> Iterator[str]:
@@ -173,6 +185,7 @@ def _verdict(
     moment: Moment | None,
     *,
     is_incomplete: bool,
+    is_unread: bool,
 ) -> Verdict:
     """A choice is as good as its proof; a list is good when there is something in it."""
     states: set[Verdict] = set()
@@ -182,6 +195,8 @@ def _verdict(
     if found is not None:
         nothing = Verdict.UNKNOWN if is_incomplete else Verdict.WARNING
         states.add(Verdict.OK if found.total else nothing)
+    if is_unread:  # what was not looked at is never fine
+        states.add(Verdict.UNKNOWN)
     if moment is not None and asked.is_choice:
         proof = {True: Verdict.OK, False: Verdict.CRITICAL, None: Verdict.UNKNOWN}
         states.add(proof[moment.reachable])

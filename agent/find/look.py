@@ -85,6 +85,8 @@ def _survey(gathered: Gathered, timeline: str | int) -> tuple[Look, list[Restore
     extent = extent_of(wal, path, begin_lsn)
     if extent is None:
         raise CannotCheck(f"no segment of timeline {number} or of its ancestors is there")
+    not_reached = extent_of(_unread_wal(gathered, size), path, None) or extent
+    extent = Extent(min(extent.first, not_reached.first), max(extent.last, not_reached.last))
     pages = list(read_chapters(wal, path, extent))
     absent = [page for page in pages if isinstance(page, Hole)]
     chapters = [page for page in pages if isinstance(page, Chapter)]
@@ -132,6 +134,13 @@ def _plain_wal(gathered: Gathered, size: int) -> Wal:
         names=gathered.scans.keys(),
         archived=gathered.scans.get,
         find_record=lambda name, lsn, begin_lsn: None,
+    )
+
+
+def _unread_wal(gathered: Gathered, size: int) -> Wal:
+    """The WAL that is there and was not read: nobody knows what happened in it."""
+    return replace(
+        _plain_wal(gathered, size), names=gathered.scan.unread.keys() if gathered.scan else ()
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -124,9 +124,35 @@ def _segment_at(
 
 
 def _is_sure(gathered: Gathered, plan: Plan) -> bool:
-    """Whether every backup was read: one that was not may need older WAL than all others."""
+    """Whether every backup was read: one that was not may need older WAL than all others.
+
+    And whether the WAL is these backups' own: of another cluster's they need nothing, and tell
+    nothing.
+    """
     unread = gathered.backups.unreadable if gathered.backups else {}
-    return not unread and not any(need.parent_missing for need in plan.needs)
+    foreign = list(_foreign(gathered))
+    return not unread and not foreign and not any(need.parent_missing for need in plan.needs)
+
+
+def _foreign(gathered: Gathered) -> Iterator[str]:
+    """What shows that several clusters are looked at as if they were one."""
+    backups = gathered.backups.backups if gathered.backups else ()
+    clusters = {backup.system_identifier for backup in backups} - {None}
+    if len(clusters) > 1:
+        yield (
+            f"the backups are of {len(clusters)} clusters: ask for each with its own archive"
+            f" (system identifiers {', '.join(map(str, sorted(clusters, key=str)))})"
+        )
+    if gathered.scan is None:
+        return
+    damaged = {each.segment for each in gathered.scan.damaged if each.kind == "foreign_system"}
+    copied = {each.segment for each in gathered.scan.copies if each.kind == "foreign_system"}
+    names = sorted(damaged | copied)
+    if names:
+        yield (
+            f"the archive holds WAL of another cluster than the backups' ({len(names)} segments,"
+            f" the first {names[0]}): which of the older ones are whose is not known"
+        )
 
 
 def _command(archives: Sequence[ArchiveFacts], plan: Plan) -> str | None:
@@ -158,6 +184,7 @@ def _notes(gathered: Gathered, plan: Plan) -> list[str]:
         for need in plan.needs
         if need.parent_missing
     ]
+    notes += _foreign(gathered)
     if plan.oldest_segment is None:
         notes.append("no backup is kept: then no WAL is needed")
     return notes

@@ -23,7 +23,7 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
-from tests.fix_check import Checked, pitr_check
+from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_postgres import NewCluster
 from tests.histories import wait_for
 
@@ -335,12 +335,30 @@ def test_a_backup_that_cannot_be_read_forbids_any_deletion(kept: Kept, tmp_path:
     assert "delete none of them" in pitr_check(*words).out
 
 
+def test_another_clusters_wal_is_never_listed_for_deletion(kept: Kept, archived: Archived) -> None:
+    """Its name sorts below what these backups need, and its own backups may need it."""
+    words = ("retention", "--backup", archived.backup)
+    foreign = ("--archive", kept.archive)
+    told = pitr_check(*words, *foreign, "--format", "json")
+    found = json.loads(told.out)
+    assert (told.status, found["verdict"], found["command"]) == (3, "unknown", None)
+    assert any("holds WAL of another cluster than the backups'" in note for note in found["notes"])
+    listed = pitr_check(*words, *foreign, "--format", "list")
+    assert (listed.status, listed.out) == (3, "")
+    both = (*words, "--backup", kept.backups / "one", "--archive", archived.archive)
+    mixed = pitr_check(*both, "--depth", "names", "--format", "list")
+    assert (mixed.status, mixed.out) == (3, "")
+    assert "the backups are of 2 clusters" in mixed.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
         (["--archive", "/x"], 64, "name --backups or --backup"),
         (["--backups", "/x"], 64, "name the --archive"),
         (["--archive", "/x", "--backups", "/x", "--keep", "0"], 64, "at least 1 backup"),
+        (["--archive", "/x", "--backups", "/x", "--wal", "/x"], 64, "--wal has no place here"),
+        (["--archive", "/x", "--backups", "/x", "--up-to", ""], 64, "--up-to: not a time"),
         (["--archive", "/x", "--backups", "/x", "--up-to", "noon"], 64, "--up-to: not a time"),
         (["--archive", "/x", "--backups", "/x", "--up-to", "2025-07-10"], 64, "write the zone"),
         (["--archive", "/nowhere", "--backups", "/x"], 3, "/nowhere: there is no such directory"),

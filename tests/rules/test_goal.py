@@ -71,7 +71,7 @@ def test_a_transaction_id_is_read_as_strtoul_does_and_cut_to_32_bits(
     assert read_goal(Target(type="xid", value=typed)).xid == number
 
 
-@pytest.mark.parametrize("typed", ["", "abc", "-1", "12x", "0x", "1 2", "09"])
+@pytest.mark.parametrize("typed", ["", "abc", "-1", "12x", "0x", "1 2", "09", str(1 << 64)])
 def test_what_the_server_would_read_as_another_number_is_refused(typed: str) -> None:
     with pytest.raises(ParseError, match=re.escape(f"not a transaction id: {typed!r}")):
         read_goal(Target(type="xid", value=typed))
@@ -81,8 +81,9 @@ def test_a_timeline_as_it_stands_in_a_file_name_is_octal_or_nothing() -> None:
     assert read_goal(Target(timeline="010")).timeline == 8
     assert read_goal(Target(timeline="0x1A")).timeline == 26
     assert read_goal(Target(timeline="current")).timeline == "current"
-    with pytest.raises(ParseError):
-        read_goal(Target(timeline="0000000A"))
+    for typed in ("0000000A", str(1 << 32)):
+        with pytest.raises(ParseError):
+            read_goal(Target(timeline=typed))
 
 
 def test_a_name_has_at_most_63_bytes() -> None:
