@@ -103,6 +103,8 @@ def _mask(page: str) -> str:
             lines.append(line if "pitr_" in line else "")
             continue
         name, value = line.rsplit(" ", 1)
+        if name.startswith("pitr_recovery_point_exposure_seconds"):
+            continue  # there, or not yet: it hangs on what the server wrote behind the switch
         stays = re.match(
             r"pitr_(up|finding|check_known|collector_success|backups|objective|archive_(miss|dam))",
             name,
