@@ -39,7 +39,13 @@ def unpack(backup: Path, oid: int, into: Path) -> Path:
 def what_it_says(facts: BackupFacts) -> BackupFacts:
     """Without the places where it lies; tar's files lie in pg_tblspc when they are unpacked so."""
     spaces = tuple(space._replace(filled=False) for space in facts.tablespaces)
-    return replace(facts, url="", wal_files={}, tablespaces=spaces)
+    assert facts.settings is not None
+    settings = {
+        name: replace(setting, read_from=setting.read_from.rpartition("/")[2])
+        for name, setting in facts.settings.settings.items()
+    }
+    read = replace(facts.settings, settings=settings, of_backup="")
+    return replace(facts, url="", wal_files={}, tablespaces=spaces, settings=read)
 
 
 @pytest.mark.parametrize("suffix", ["", *COMPRESS])
