@@ -50,6 +50,15 @@ class TargetFacts:
         return self.prediction is not None and self.reachable is not None
 
     @property
+    def end_of_wal(self) -> dict[str, str | None]:
+        """The segment at which recovery would end before its target, and the LSN, as evidence."""
+        end = self.obstacle
+        return {
+            "segment": end.segment if end else None,
+            "wal_ends_at": format_lsn(end.lsn) if end else None,
+        }
+
+    @property
     def directories(self) -> Sequence[NeededDirectory]:
         """Of tablespaces, that the machine of the restore must have."""
         return self.prediction.directories if self.prediction else ()

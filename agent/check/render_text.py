@@ -81,7 +81,7 @@ def _answer(report: Report) -> str:
     if report.restorable is None:
         return "whether a backup can be restored is not known"
     if not report.restorable:
-        return "no backup can be restored with the WAL that is there"
+        return "no backup can be restored with what is there"
     windows = [window for backup in report.backups for window in backup.windows]
     newest = max(windows, key=lambda window: window.to_lsn)
     restorable = sum(1 for backup in report.backups if backup.windows)

@@ -1,9 +1,9 @@
 """The scratch area of one drill, and the remains of drills that were killed.
 
-    <base>/pitr-drill-XXXXXXXX/    0700, of the account that the server runs under
+    <base>/pitr-drill-<random>/    0700, of the account that the server runs under
         lock                       held with flock() as long as the drill lives
         data/ tablespaces/ wal/    the restored cluster, its tablespaces, its WAL on the way
-        s/                         its socket; /tmp/pitr-drill-XXXXXXXX where the path is too long
+        s/                         its socket; /tmp/pitr-drill-<random> where the path is too long
         server.log
 
 Whoever gets the lock of an area knows that its drill is dead: the kernel lets go of it, whatever

@@ -10,7 +10,6 @@ What to do
 
 from collections.abc import Iterator
 
-from parsers.lsn import format_lsn
 from rules.check import Found, check
 from rules.findings import Severity
 from rules.outcome import Cause
@@ -20,11 +19,6 @@ from rules.target import TargetFacts
 @check(severity=Severity.CRITICAL)
 def recovery_ends_short(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.ENDS_SHORT:
-        obstacle = target.obstacle
         yield Found(
-            target.reason,
-            outcome=target.outcome,
-            timeline=target.timeline,
-            segment=obstacle.segment if obstacle else None,
-            wal_ends_at=format_lsn(obstacle.lsn) if obstacle else None,
+            target.reason, outcome=target.outcome, timeline=target.timeline, **target.end_of_wal
         )
