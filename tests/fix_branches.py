@@ -93,6 +93,7 @@ def _tell(primary: Cluster, kept: Branches) -> None:
     with primary.running():
         primary.sql("CREATE TABLE t (n int)")
         _note(primary, kept, "before first")
+        primary.sql("INSERT INTO t VALUES (0)")  # or the backup holds what there was at that time
         primary.base_backup(first)
         _work(primary, archive, kept, "rounds")
         primary.sql("SELECT pg_create_restore_point('fork')")

@@ -18,7 +18,7 @@ import pytest
 
 from agent.postgres.installation import Installation
 from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_scan import EndKind, SegmentScan, scan_segment
+from parsers.wal_scan import EndKind, SegmentScan, judge_end, scan_segment
 from parsers.wal_stitch import stitch_run
 from tests.fix_postgres import IN_CI
 from tests.fix_wal import MIB, Stories, Story
@@ -166,6 +166,8 @@ def _expect_record(stretch: Stretch, lsn: int) -> Expected:
         boundary = (record.lsn // MIB + 1) * MIB
         if record.lsn >= boundary - PAGE:
             at |= {boundary}
+        if field < 4 and record.lsn + record.length == stretch.switched_at:
+            kinds.add(DamageKind.ZEROED)  # no length of a switch leads to anything but zeros
         return Expected("xl_tot_len or xl_rmid", at, frozenset(kinds))
     return Expected("record", at, frozenset({DamageKind.BAD_CRC}))
 
@@ -196,6 +198,8 @@ def read(stretch: Stretch, data: bytes) -> tuple[Damage | None, int]:
         damage = one.damage
         if damage is None or damage is one.scan.damage:
             count += one.scan.facts.records
+        if damage is None and one.scan is scan:  # others follow it: it may not end early
+            damage = judge_end(scan, may_end_early=False)
     return damage, count
 
 
