@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent import __version__
+from agent.late import is_late
 from agent.page.headers import SecurityHeaders
 from agent.page.routes import Page
 from agent.watched import WatchedCluster
@@ -33,7 +34,7 @@ def make_application(
 
     async def healthz(_: Request) -> Response:
         now = datetime.now(UTC)
-        late = [c.name for c in clusters if _is_late(c, now)]
+        late = [c.name for c in clusters if is_late(c, now)]
         body = {"status": "late" if late else "ok", "clusters": len(clusters), "late": late}
         return JSONResponse(body, status_code=503 if late else 200)
 
@@ -53,12 +54,3 @@ def make_application(
     application.router.routes.extend(Page(clusters, telemetry_path).routes())
     application.add_middleware(SecurityHeaders)
     return application
-
-
-def _is_late(cluster: WatchedCluster, now: datetime) -> bool:
-    """Whether the schedule itself has stopped: nothing was judged for several of its intervals."""
-    if cluster.judged_at is None:
-        return False
-    interval = cluster.config.poll if cluster.config.dsn else cluster.config.scan
-    patience = 3 * (interval or 300.0) + 3 * (cluster.config.timeout or 10.0)
-    return (now - cluster.judged_at).total_seconds() > patience
