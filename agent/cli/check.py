@@ -97,6 +97,13 @@ def add_sources(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--backups", metavar="URL", dest="backups_below", help="a directory with base backups in it"
     )
+    what.add_argument(
+        "--layout",
+        default="auto",
+        choices=("auto", "directory"),
+        help="of the archives: told from what is there (auto), which today is one, a directory of"
+        " WAL files, flat or nested, plain or compressed",
+    )
     what.add_argument("--config", type=Path, metavar="FILE", help="take both from the agent's file")
     what.add_argument("--cluster", metavar="NAME", help="which cluster of it")
 
