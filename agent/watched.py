@@ -100,7 +100,7 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
-        self._over_time = OverTime()
+        self.over_time = OverTime(config.poll)
         self._log = RecoveryLog(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
@@ -140,7 +140,7 @@ class WatchedCluster:
 
     @property
     def restore_progress(self) -> Progress:
-        return self._over_time.progress(self.fact(RestoreFacts))
+        return self.over_time.progress(self.fact(RestoreFacts))
 
     def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
         """How many backups are in each state; each state is there, if with 0."""
@@ -165,7 +165,7 @@ class WatchedCluster:
                 poller.name, poller.facts, worker, partial(connection.poll, poller)
             )
             if isinstance(taken, PositionFacts):
-                self._over_time.note(taken)
+                self.over_time.note(taken)
         self.judge()
 
     async def scan(self) -> None:
@@ -328,7 +328,7 @@ class WatchedCluster:
     def judge(self) -> None:
         """Ask every check with what is known now."""
         now = datetime.now(UTC)
-        for kind, value in self._over_time.work_out(self.facts, self.readings, now).items():
+        for kind, value in self.over_time.work_out(self.facts, self.readings, now).items():
             if value is None:
                 self.facts.pop(kind, None)
             else:
@@ -377,7 +377,7 @@ class WatchedCluster:
             expected.add(BackupsFacts)
             if self.config.archives and self.config.depth == "records":
                 expected.add(WindowsFacts)
-        expected |= self._over_time.expected(self.facts)
+        expected |= self.over_time.expected(self.facts)
         if self.config.log:
             expected |= {LoggedRecovery, RestoreFacts}
         return frozenset(expected)
