@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agent.reading import Reading
 from agent.restore_watch import RestoreWatch
+from agent.sources import failing_sources
 from agent.watch.progress import Progress
 from rules.evidence import CollectorsFacts, WindowsFacts
 from rules.exposure import ExposureFacts, Trail, exposure, follow
@@ -84,6 +85,6 @@ class OverTime:
 
 def _collectors(readings: Mapping[str, Reading]) -> CollectorsFacts:
     return CollectorsFacts(
-        failing={name: reading.error for name, reading in readings.items() if reading.error},
+        failing=failing_sources(readings),
         working=frozenset(name for name, reading in readings.items() if reading.succeeded),
     )
