@@ -26,6 +26,8 @@ from rules.check import Check, hold_for, load_catalogue
 
 log: Final = logging.getLogger("pitr.service")
 
+_TRAILS_SECONDS: Final = 60.0  # how often what is exposed since when is written down
+
 
 class Service:
     """Built from a configuration; `run` returns after SIGTERM or SIGINT.
@@ -70,7 +72,10 @@ class Service:
                 log.warning("alerts are kept in memory only: name a file with `ledger:`")
             on_ready(url)
             running = asyncio.gather(
-                self._schedule.run(), self._notifier.run(), self._reload_when(reload)
+                self._schedule.run(),
+                self._notifier.run(),
+                self._reload_when(reload),
+                self._keep_trails(),
             )
             running.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
@@ -80,11 +85,22 @@ class Service:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
+        self._remember_trails()
         self._clusters.close()
         self._notifier.close()
         self._memory.close()
         if self._ledger is not None:
             self._ledger.close()
+
+    async def _keep_trails(self) -> None:
+        while True:
+            await asyncio.sleep(_TRAILS_SECONDS)
+            self._remember_trails()
+
+    def _remember_trails(self) -> None:
+        for cluster in self._clusters.all:
+            if (trail := cluster.kept_trail) is not None:
+                self._memory.keep_trail(cluster.name, trail)
 
     async def _reload_when(self, asked: asyncio.Event) -> None:
         while True:
@@ -108,6 +124,7 @@ class Service:
         if config.alerts.hold is not None:
             checks = hold_for(checks, config.alerts.hold)
         self._config = config
+        self._remember_trails()  # a cluster that changed is built anew
         self._notifier.configure(config.alerts, checks)
         what_changed = self._clusters.apply(config.resolved(), checks)
         self._notifier.forget_clusters_but({cluster.name for cluster in config.clusters})
@@ -119,6 +136,7 @@ class Service:
             config,
             checks,
             alerts=alerts,
+            trail=self._memory.trail_of(config.name),
             on_alerts=self._notifier.advanced,
             ledger=self._ledger,
         )

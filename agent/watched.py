@@ -32,6 +32,7 @@ from rules.archive import find_absent, judge_sequence, merge_archives, timeline_
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
 from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
+from rules.exposure import KeptTrail
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -79,6 +80,7 @@ class WatchedCluster:
         checks: Mapping[str, Check],
         *,
         alerts: Alerts | None = None,
+        trail: KeptTrail | None = None,
         on_alerts: OnAlerts = lambda name, before, after: None,
         ledger: Ledger | None = None,
     ) -> None:
@@ -110,7 +112,7 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
-        self._over_time = OverTime()
+        self._over_time = OverTime(trail)
         self._log = RecoveryLog(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
@@ -147,6 +149,11 @@ class WatchedCluster:
         if control is not None:
             return control.segment_size_bytes
         return archive.segment_size_bytes if archive else None
+
+    @property
+    def kept_trail(self) -> KeptTrail | None:
+        """What the next agent needs to know to say at once what is exposed since when."""
+        return self._over_time.kept_trail
 
     @property
     def restore_progress(self) -> Progress:
