@@ -45,9 +45,7 @@ _POLL_SECONDS: Final = 15.0  # of a cluster whose configuration names none
 class OverTime:
     """Remembers between readings what the next will be held against."""
 
-    def __init__(
-        self, kept: KeptTrail | None = None, *, poll_seconds: float | None = None
-    ) -> None:
+    def __init__(self, kept: KeptTrail | None = None, *, poll_seconds: float | None = None) -> None:
         self.archiving = ArchivingHistory(poll_seconds or _POLL_SECONDS)
         self._remembered: dict[str, datetime] = {}  # of each collector: its last reading
         self._trail: Trail = ()
