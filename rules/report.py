@@ -14,6 +14,7 @@ from rules.carried_wal import find_carried_damage
 from rules.check import Check, judge
 from rules.dated_wal import DatedWalFacts, date_wal
 from rules.drill import DrillFacts
+from rules.drills import DrillsFacts, remember
 from rules.evidence import (
     CarriedWalFacts,
     ElsewhereFacts,
@@ -176,7 +177,8 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
 
 def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -> Report:
     """The report with what a drill adds to it."""
-    facts: dict[type, object] = {DrillFacts: drill}
+    made = remember(drill, report.question.now, sum(drill.phases.values()))
+    facts: dict[type, object] = {DrillsFacts: DrillsFacts(records=(made,))}
     evidence = Evidence(now=report.question.now, objectives=_NO_OBJECTIVES, facts=facts)
     findings = _ranked((*report.findings, *judge(evidence, checks).findings))
     return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))

@@ -97,6 +97,13 @@ def add_sources(what: argparse._ArgumentGroup) -> None:
     what.add_argument(
         "--backups", metavar="URL", dest="backups_below", help="a directory with base backups in it"
     )
+    what.add_argument(
+        "--layout",
+        default="auto",
+        choices=("auto", "directory"),
+        help="of the archives: told from what is there (auto), which today is one, a directory of"
+        " WAL files, flat or nested, plain or compressed",
+    )
     what.add_argument("--config", type=Path, metavar="FILE", help="take both from the agent's file")
     what.add_argument("--cluster", metavar="NAME", help="which cluster of it")
 
@@ -283,7 +290,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         reading=cost.reading(arguments),
         on_this_machine=not arguments.other_machine,
     )
-    drill = drill_asked_for(arguments)
+    drill = drill_asked_for(arguments, question.target.type)
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
             question,
@@ -298,13 +305,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
 def read_now(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
-    try:
-        now = datetime.fromisoformat(text)
-    except ValueError:
-        raise entry.UsageError(
-            f"--now {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00"
-        ) from None
-    return now if now.tzinfo else now.replace(tzinfo=UTC)
+    return entry.instant("--now", text)
 
 
 def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ Handlers render what the last readings left in memory; none of them reads a sour
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from time import monotonic
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -32,8 +32,7 @@ def make_application(
         return Response(page, headers={"Content-Type": content_type})
 
     async def healthz(_: Request) -> Response:
-        now = datetime.now(UTC)
-        late = [c.name for c in clusters if _is_late(c, now)]
+        late = [cluster.name for cluster in clusters if is_late(cluster)]
         body = {"status": "late" if late else "ok", "clusters": len(clusters), "late": late}
         return JSONResponse(body, status_code=503 if late else 200)
 
@@ -55,10 +54,13 @@ def make_application(
     return application
 
 
-def _is_late(cluster: WatchedCluster, now: datetime) -> bool:
-    """Whether the schedule itself has stopped: nothing was judged for several of its intervals."""
-    if cluster.judged_at is None:
+def is_late(cluster: WatchedCluster) -> bool:
+    """Whether the schedule itself has stopped: nothing was judged for several of its intervals.
+
+    By the monotonic clock: the wall's may be set, forth and back.
+    """
+    if cluster.judged_monotonic is None:
         return False
     interval = cluster.config.poll if cluster.config.dsn else cluster.config.scan
     patience = 3 * (interval or 300.0) + 3 * (cluster.config.timeout or 10.0)
-    return (now - cluster.judged_at).total_seconds() > patience
+    return monotonic() - cluster.judged_monotonic > patience
