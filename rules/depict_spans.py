@@ -38,11 +38,11 @@ class Painted:
 def lane_spans(seen: Seen, dating: Dating) -> Painted:
     """Every span, by timeline, in the order of painting."""
     painted = Painted()
+    _paint_windows(seen, dating, painted)
     for timeline in seen.tree.timelines:
         _paint_wal(timeline, seen, dating, painted)
     for backup in seen.backups:
         _paint_unproven(backup, seen, dating, painted)
-    _paint_windows(seen, dating, painted)
     for gap in seen.gaps:
         _paint_gap(gap, seen, dating, painted)
     for damage in _worst_by_segment(seen):
@@ -59,23 +59,43 @@ def _is_read(seen: Seen) -> bool:
 
 
 def _paint_wal(timeline: int, seen: Seen, dating: Dating, painted: Painted) -> None:
-    """What there is of WAL, as a ground for the rest."""
+    """What there is of WAL outside the windows, which are painted already."""
     extent = dating.extent(timeline)
     if extent is None and _is_read(seen):
         painted.undated.append(f"of timeline {timeline} nothing with a time was read")
     elif extent is not None and _is_read(seen):
         what = f"timeline {timeline}: there is WAL, but no backup from which to replay it"
-        painted.add(timeline, Span(kind=SpanKind.WAL, begin=extent[0], end=extent[1], what=what))
+        for begin, end in _outside(extent, painted.spans[timeline]):
+            painted.add(timeline, Span(kind=SpanKind.WAL, begin=begin, end=end, what=what))
     else:
-        begin = extent[0] if extent else dating.forked_at(timeline)
-        what = f"timeline {timeline}: its records were not read"
-        if begin is None:
-            painted.undated.append(f"{what}, and nothing else tells when it was written")
-            return
-        end = max(begin, seen.now)
-        painted.add(
-            timeline, Span(kind=SpanKind.UNPROVEN, begin=begin, end=end, what=what, exact=False)
-        )
+        _paint_unread_timeline(timeline, extent[0] if extent else None, seen, dating, painted)
+
+
+def _paint_unread_timeline(
+    timeline: int, first: datetime | None, seen: Seen, dating: Dating, painted: Painted
+) -> None:
+    """From the first instant known of it on: up to when is not known."""
+    begin = first or dating.forked_at(timeline)
+    what = f"timeline {timeline}: its records were not read"
+    if begin is None:
+        painted.undated.append(f"{what}, and nothing else tells when it was written")
+        return
+    end = max(begin, seen.now)
+    span = Span(kind=SpanKind.UNPROVEN, begin=begin, end=end, what=what, exact=False)
+    painted.add(timeline, span)
+
+
+def _outside(
+    extent: tuple[datetime, datetime], windows: Iterable[Span]
+) -> Iterator[tuple[datetime, datetime]]:
+    """What the windows, of which no two overlap, leave of an extent."""
+    begin, end = extent
+    for window in sorted(windows, key=lambda window: window.begin):
+        if begin < window.begin:
+            yield begin, min(window.begin, end)
+        begin = max(begin, window.end)
+    if begin < end:
+        yield begin, end
 
 
 def _paint_unproven(backup: SeenBackup, seen: Seen, dating: Dating, painted: Painted) -> None:

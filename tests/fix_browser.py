@@ -24,6 +24,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Dialog,
     Request,
+    expect,
     sync_playwright,
 )
 
@@ -32,6 +33,7 @@ from tests.fix_prometheus import find_program
 PHONE: Final = {"width": 390, "height": 844}
 DESK: Final = {"width": 1280, "height": 900}
 PATIENCE_MS: Final = 60_000  # a machine under load; nobody waits for it where all is well
+expect.set_options(timeout=PATIENCE_MS)
 
 # Root may not use the sandbox; /dev/shm of a container is small.
 _OPTIONS: Final = ("--disable-dev-shm-usage", "--disable-gpu")
