@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from time import monotonic
 from typing import Final
 
 from agent.watched import WatchedCluster
@@ -10,10 +10,13 @@ from agent.watched import WatchedCluster
 _ROUNDS: Final = 3  # that may fail to come before it is called late
 
 
-def is_late(cluster: WatchedCluster, now: datetime) -> bool:
-    """Nothing was judged for several of its intervals. One not judged yet is not late."""
-    if cluster.judged_at is None:
+def is_late(cluster: WatchedCluster) -> bool:
+    """Nothing was judged for several of its intervals. One not judged yet is not late.
+
+    By the monotonic clock: the wall's may be set, forth and back.
+    """
+    if cluster.judged_monotonic is None:
         return False
     interval = cluster.config.poll if cluster.config.dsn else cluster.config.scan
     patience = _ROUNDS * (interval or 300.0) + _ROUNDS * (cluster.config.timeout or 10.0)
-    return (now - cluster.judged_at).total_seconds() > patience
+    return monotonic() - cluster.judged_monotonic > patience

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from agent.reading import Reading
 from agent.restore_watch import RestoreWatch
+from agent.sources import failing_sources
 from agent.watch.progress import Progress
 from rules.archiving_history import (
     EXPOSURE_BYTES,
@@ -18,12 +19,13 @@ from rules.archiving_history import (
     ArchivingHistory,
 )
 from rules.evidence import CollectorsFacts, WindowsFacts
-from rules.exposure import ExposureFacts, Trail, exposure, follow
+from rules.exposure import ExposureFacts, KeptTrail, Trail, condense, exposure, follow
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
+    ControlFacts,
     PositionFacts,
     WalDirectoryFacts,
     WalVolumeFacts,
@@ -44,10 +46,12 @@ _POLL_SECONDS: Final = 15.0  # of a cluster whose configuration names none
 class OverTime:
     """Remembers between readings what the next will be held against."""
 
-    def __init__(self, poll_seconds: float | None = None) -> None:
+    def __init__(self, kept: KeptTrail | None = None, *, poll_seconds: float | None = None) -> None:
         self.archiving = ArchivingHistory(poll_seconds or _POLL_SECONDS)
         self._remembered: dict[str, datetime] = {}  # of each collector: its last reading
         self._trail: Trail = ()
+        self._kept = kept  # until it is known whose it is
+        self._system_identifier: int | None = None
         self._restore = RestoreWatch()
         self._rates: deque[ReplayRate] = deque(maxlen=_RATES_MAX)
 
@@ -55,7 +59,7 @@ class OverTime:
         self, facts: Mapping[type, Any], readings: Mapping[str, Reading], now: datetime
     ) -> dict[type, Any]:
         """Facts by their type; None for what cannot be said now."""
-        self._trail = follow(self._trail, facts)
+        self._follow(facts)
         exposed = exposure(self._trail) if PositionFacts in facts else None
         self._remember(readings, exposed)
         volume, status = facts.get(WalVolumeFacts), facts.get(ArchiveStatusFacts)
@@ -77,6 +81,27 @@ class OverTime:
             RestoreFacts: restore,
             CollectorsFacts: _collectors(readings),
         }
+
+    @property
+    def kept_trail(self) -> KeptTrail | None:
+        """What a restart should find again."""
+        if self._system_identifier is None or not self._trail:
+            return self._kept
+        return KeptTrail(system_identifier=self._system_identifier, trail=condense(self._trail))
+
+    def _follow(self, facts: Mapping[type, Any]) -> None:
+        """Go on with the trail that was kept, if it is this server that left it."""
+        control: ControlFacts | None = facts.get(ControlFacts)
+        if control is not None:
+            known = self._system_identifier
+            if known not in (None, control.system_identifier):
+                self._trail = ()
+            self._system_identifier = control.system_identifier
+            if self._kept and self._kept.system_identifier == control.system_identifier:
+                self._trail = self._kept.trail
+            self._kept = None
+        if self._kept is None:
+            self._trail = follow(self._trail, facts)
 
     def expected(self, facts: Mapping[type, Any]) -> set[type]:
         """What should be there, as far as the sources that it rests on ever told."""
@@ -118,6 +143,6 @@ class OverTime:
 
 def _collectors(readings: Mapping[str, Reading]) -> CollectorsFacts:
     return CollectorsFacts(
-        failing={name: reading.error for name, reading in readings.items() if reading.error},
+        failing=failing_sources(readings),
         working=frozenset(name for name, reading in readings.items() if reading.succeeded),
     )

@@ -19,7 +19,7 @@ def cluster_context(cluster: WatchedCluster, look: Look) -> dict[str, Any]:
     """What templates/cluster.html shows. A section that has nothing to say is None or empty."""
     return {
         "name": cluster.name,
-        "headline": headline(cluster, look.now),
+        "headline": headline(cluster),
         "wrong": make_cards(cluster, Severity.CRITICAL, Severity.WARNING),
         "unsure": make_cards(cluster, Severity.UNKNOWN),
         "notes": make_cards(cluster, Severity.INFO),

@@ -39,7 +39,9 @@ def environment() -> Environment:
         "at": show_instant,
         "bytes": show_bytes,
         "duration": format_duration,
+        "lines": show_lines,
         "lsn": format_lsn,
+        "precisely": show_precisely,
         "prose": show_prose,
         "segment": path_segment,
     }
@@ -61,6 +63,20 @@ def show_instant(at: datetime | None) -> Markup:
         exact.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         exact.strftime("%Y-%m-%d %H:%M:%S"),
     )
+
+
+def show_precisely(at: datetime) -> Markup:
+    """The same to the microsecond, as PostgreSQL has it."""
+    exact = at.astimezone(UTC)
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        exact.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        exact.strftime("%Y-%m-%d %H:%M:%S.%f"),
+    )
+
+
+def show_lines(text: str) -> Markup:
+    """Text of several lines: each escaped by itself, so that the ends of lines stay."""
+    return Markup("\n").join(printable(line) for line in text.split("\n"))
 
 
 def show_bytes(count: float) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -43,7 +42,7 @@ class Fleet:
         """What the templates show, for `q` and `sort` of the address."""
         wanted, order = look.query.get("q", "").strip(), look.query.get("sort", "")
         order = order if order in SORTS else "worst"
-        verdicts = {cluster: shown_verdict(cluster, look.now) for cluster in self._clusters}
+        verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
         found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
         found.sort(key=lambda cluster: cluster.name)
         found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
@@ -62,16 +61,16 @@ class Fleet:
                 for v in _WORST_FIRST
                 if counts[v]
             ],
-            "rows": [self._row(cluster, look.now) for cluster in found],
+            "rows": [self._row(cluster) for cluster in found],
         }
 
-    def _row(self, cluster: WatchedCluster, now: datetime) -> Markup:
-        kept, state = self._rows.get(cluster), (cluster.changes_count, is_late(cluster, now))
+    def _row(self, cluster: WatchedCluster) -> Markup:
+        kept, state = self._rows.get(cluster), (cluster.changes_count, is_late(cluster))
         if kept is None or kept.state != state:
             html = render(
                 "fleet_row.html",
                 name=cluster.name,
-                headline=headline(cluster, now),
+                headline=headline(cluster),
                 exposed=cluster.fact(ExposureFacts),
             )
             kept = self._rows[cluster] = _Row(state, Markup(html))

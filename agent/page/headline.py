@@ -46,10 +46,10 @@ class Headline:
     late: bool  # nothing was judged for several rounds: all of this is old
 
 
-def headline(cluster: WatchedCluster, now: datetime) -> Headline:
+def headline(cluster: WatchedCluster) -> Headline:
     """The line at the head of a cluster."""
-    late = is_late(cluster, now)
-    verdict = shown_verdict(cluster, now)
+    late = is_late(cluster)
+    verdict = shown_verdict(cluster)
     scan, archive = cluster.fact(ScanFacts), cluster.fact(ArchiveFacts)
     read_at = (scan.oldest_read_at if scan else None) or (archive.listed_at if archive else None)
     window = latest_window(cluster)
@@ -67,10 +67,10 @@ def headline(cluster: WatchedCluster, now: datetime) -> Headline:
     )
 
 
-def shown_verdict(cluster: WatchedCluster, now: datetime) -> Verdict:
+def shown_verdict(cluster: WatchedCluster) -> Verdict:
     """The cluster's; unknown for one that is fine as far as is known and was not judged of late."""
     verdict = cluster.verdict
-    old = verdict in (Verdict.OK, Verdict.WARNING) and is_late(cluster, now)
+    old = verdict in (Verdict.OK, Verdict.WARNING) and is_late(cluster)
     return Verdict.UNKNOWN if old else verdict
 
 
