@@ -13,6 +13,7 @@ from typing import Final
 from agent.clusters import Clusters
 from agent.config import ClusterConfig, Config
 from agent.config_file import ConfigError
+from agent.late import is_late
 from agent.ledger.store import Ledger
 from agent.notify.memory import AlertMemory
 from agent.notify.notifier import Notifier
@@ -20,7 +21,6 @@ from agent.own_metrics import OwnCollector, Reloads
 from agent.scheduler import Schedule
 from agent.systemd import ALIVE, READY, STOPPING, reloading, tell_systemd, watchdog_seconds
 from agent.watched import WatchedCluster
-from agent.web.application import is_late
 from agent.web.config import WebConfig
 from agent.web.server import WebServer
 from rules.alert_state import Alerts

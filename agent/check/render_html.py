@@ -20,9 +20,8 @@ from agent.check.render_drill import drill_document
 from agent.check.render_text import TOLD, answer, asked_for, looked_at, reading_time
 from agent.check.restore_command import block_to_paste
 from agent.page.axis import view_of, whole_view, zooms_for
-from agent.page.environment import render
+from agent.page.environment import SIGNS, render
 from agent.page.files import static_files
-from agent.page.headline import SIGNS
 from agent.page.svg import Drawn, draw
 from parsers.wal_facts import instant
 from rules.close_up import CloseUp, close_up
@@ -75,7 +74,6 @@ def render_html(report: Report, arguments: Sequence[str]) -> str:
         "check.html",
         report=report,
         sign=SIGNS[report.verdict.value],
-        signs=SIGNS,
         answer=answer(report),
         worst=_worst(report),
         looked_at=looked_at(report),

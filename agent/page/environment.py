@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from agent import __version__
 from agent.durations import format_duration
@@ -16,6 +17,9 @@ from agent.page.files import static_link
 from agent.printable import printable
 from parsers.lsn import format_lsn
 
+_CODE: Final = re.compile(r"`([^`]+)`")
+# By the word of a verdict or a severity. Word and sign stand beside a colour, and say the same.
+SIGNS: Final = {"ok": "✓", "warning": "!", "critical": "✕", "unknown": "?", "info": "i"}
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
@@ -38,9 +42,10 @@ def environment() -> Environment:
         "lines": show_lines,
         "lsn": format_lsn,
         "precisely": show_precisely,
+        "prose": show_prose,
         "segment": path_segment,
     }
-    made.globals |= {"version": __version__, "static": static_link}
+    made.globals |= {"version": __version__, "static": static_link, "signs": SIGNS}
     return made
 
 
@@ -88,6 +93,11 @@ def show_bytes(count: float) -> str:
         if count >= 10 or not index
         else f"{count:.1f} {_UNITS[index]}"
     )
+
+
+def show_prose(text: str) -> Markup:
+    """A text of ours, in which `code` stands in backticks."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(printable(text)))))
 
 
 def _shown(value: Any) -> Any:

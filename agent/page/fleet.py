@@ -9,10 +9,11 @@ from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
+from agent.late import is_late
 from agent.page.environment import render
-from agent.page.headline import SIGNS, headline
+from agent.page.headline import headline, latest_window, shown_verdict
+from agent.page.look import Look
 from agent.watched import WatchedCluster
-from rules.evidence import WindowsFacts
 from rules.exposure import ExposureFacts
 from rules.findings import Verdict
 
@@ -21,12 +22,12 @@ _COUNTED_AS: Final = {
     Verdict.CRITICAL: "critical",
     Verdict.UNKNOWN: "could not be checked",
     Verdict.WARNING: "with warnings",
-    Verdict.OK: "restorable",
+    Verdict.OK: "fine",
 }
 
 
 class _Row(NamedTuple):
-    changes_count: int  # the cluster's, when it was rendered
+    state: tuple[int, bool]  # the cluster's changes_count, and whether it was late
     html: Markup
 
 
@@ -37,13 +38,15 @@ class Fleet:
         self._clusters = clusters
         self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
 
-    def context(self, query: Mapping[str, str]) -> dict[str, Any]:
+    def context(self, look: Look) -> dict[str, Any]:
         """What the templates show, for `q` and `sort` of the address."""
-        wanted, order = query.get("q", "").strip(), query.get("sort", "")
+        wanted, order = look.query.get("q", "").strip(), look.query.get("sort", "")
         order = order if order in SORTS else "worst"
+        verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
         found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
-        found.sort(key=SORTS[order].key)
-        counts = Counter(cluster.verdict for cluster in self._clusters)
+        found.sort(key=lambda cluster: cluster.name)
+        found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
+        counts = Counter(verdicts.values())
         return {
             "q": wanted,
             "sort": order,
@@ -52,7 +55,6 @@ class Fleet:
             "counts": [
                 {
                     "verdict": v.value,
-                    "sign": SIGNS[v.value],
                     "word": _COUNTED_AS[v],
                     "count": counts[v],
                 }
@@ -63,45 +65,39 @@ class Fleet:
         }
 
     def _row(self, cluster: WatchedCluster) -> Markup:
-        kept = self._rows.get(cluster)
-        if kept is None or kept.changes_count != cluster.changes_count:
+        kept, state = self._rows.get(cluster), (cluster.changes_count, is_late(cluster))
+        if kept is None or kept.state != state:
             html = render(
                 "fleet_row.html",
                 name=cluster.name,
                 headline=headline(cluster),
                 exposed=cluster.fact(ExposureFacts),
             )
-            kept = self._rows[cluster] = _Row(cluster.changes_count, Markup(html))
+            kept = self._rows[cluster] = _Row(state, Markup(html))
         return kept.html
 
 
 class _Sort(NamedTuple):
     label: str
-    key: Callable[[WatchedCluster], Any]
+    key: Callable[[WatchedCluster], Any] | None  # None: by verdict. What is alike goes by name
 
 
-def _by_verdict(cluster: WatchedCluster) -> tuple[int, str]:
-    return _WORST_FIRST.index(cluster.verdict), cluster.name
-
-
-def _by_latest(cluster: WatchedCluster) -> tuple[float, str]:
+def _by_latest(cluster: WatchedCluster) -> float:
     """The furthest behind first; what is not known before all."""
-    windows = cluster.fact(WindowsFacts)
-    latest = windows.latest if windows else None
-    at = latest.to_time.timestamp() if latest and latest.to_time else 0.0
-    return at, cluster.name
+    latest = latest_window(cluster)
+    return latest.to_time.timestamp() if latest and latest.to_time else 0.0
 
 
-def _by_exposure(cluster: WatchedCluster) -> tuple[float, float, str]:
+def _by_exposure(cluster: WatchedCluster) -> tuple[bool, float, int]:
     """Most to lose first; what is not known comes last."""
     exposed = cluster.fact(ExposureFacts)
     if exposed is None:
-        return 1.0, 0.0, cluster.name
-    return -(exposed.seconds or 0.0), -exposed.bytes, cluster.name
+        return True, 0.0, 0
+    return False, -(exposed.seconds or 0.0), -exposed.bytes
 
 
 SORTS: Final[Mapping[str, _Sort]] = {
-    "worst": _Sort("worst first", _by_verdict),
+    "worst": _Sort("worst first", None),
     "name": _Sort("name", lambda cluster: cluster.name),
     "latest": _Sort("furthest behind", _by_latest),
     "exposure": _Sort("most to lose", _by_exposure),

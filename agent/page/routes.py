@@ -1,4 +1,4 @@
-"""The page's addresses: `/`, `/clusters/{name}`, `/static/…`.
+"""The page's addresses: `/`, `/clusters/{name}`, `/findings/…`, `/runbooks/…`, `/static/…`.
 
 The state of a view stands in its address (`q`, `sort`, an instant), never in the server. The same
 address with `part=live` gives what the page refreshes in itself, so that links in it, which are all
@@ -19,6 +19,13 @@ from starlette.routing import BaseRoute, Route
 from agent.page.addresses import names_meant
 from agent.page.cluster import cluster_context
 from agent.page.environment import render
+from agent.page.explained import (
+    Explained,
+    explain_alert,
+    explain_finding,
+    list_findings,
+    where_found,
+)
 from agent.page.files import serve_static
 from agent.page.fleet import Fleet
 from agent.page.look import Look
@@ -38,13 +45,16 @@ class Page:
         return [
             Route("/", self.show_fleet),
             Route("/clusters/{name:path}", self.show_cluster),
+            Route("/findings/", self.list_findings),
+            Route("/findings/{id}", self.show_finding),
+            Route("/runbooks/{alert}", self.show_runbook),
             Route("/static/{path:path}", serve_static),
         ]
 
     async def show_fleet(self, request: Request) -> Response:
         """All clusters."""
         look = _look(request)
-        return self._answer(request, look, "fleet", self._fleet.context(look.query))
+        return self._answer(request, look, "fleet", self._fleet.context(look))
 
     async def show_cluster(self, request: Request) -> Response:
         """One cluster, or a word that there is none of that name."""
@@ -53,7 +63,30 @@ class Page:
             for cluster in self._clusters:
                 if cluster.name == name:
                     return self._answer(request, look, "cluster", cluster_context(cluster, look))
-        return self._answer(request, look, "no_cluster", {"name": segment}, status=404)
+        return self._nothing(request, "cluster of that name is watched", segment)
+
+    async def list_findings(self, request: Request) -> Response:
+        """The catalogue."""
+        return self._answer(request, _look(request), "findings_list", {"groups": list_findings()})
+
+    async def show_finding(self, request: Request) -> Response:
+        """What `pitr-check explain` says."""
+        asked = request.path_params["id"]
+        return self._explain(request, explain_finding(asked), "finding has that id", asked)
+
+    async def show_runbook(self, request: Request) -> Response:
+        """What docs/runbooks says."""
+        asked = request.path_params["alert"]
+        return self._explain(request, explain_alert(asked), "alert has that name", asked)
+
+    def _explain(self, request: Request, page: Explained | None, what: str, asked: str) -> Response:
+        if page is None:
+            return self._nothing(request, what, asked)
+        shown = {"page": page, "where": where_found(self._clusters, page.check)}
+        return self._answer(request, _look(request), "explained", shown)
+
+    def _nothing(self, request: Request, what: str, asked: str) -> Response:
+        return self._answer(request, _look(request), "nothing", {"what": what, "asked": asked}, 404)
 
     def _answer(
         self, request: Request, look: Look, template: str, shown: dict[str, Any], status: int = 200

@@ -6,13 +6,13 @@ Handlers render what the last readings left in memory; none of them reads a sour
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import monotonic
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent import __version__
+from agent.late import is_late
 from agent.page.headers import SecurityHeaders
 from agent.page.routes import Page
 from agent.watched import WatchedCluster
@@ -52,15 +52,3 @@ def make_application(
     application.router.routes.extend(Page(clusters, telemetry_path).routes())
     application.add_middleware(SecurityHeaders)
     return application
-
-
-def is_late(cluster: WatchedCluster) -> bool:
-    """Whether the schedule itself has stopped: nothing was judged for several of its intervals.
-
-    By the monotonic clock: the wall's may be set, forth and back.
-    """
-    if cluster.judged_monotonic is None:
-        return False
-    interval = cluster.config.poll if cluster.config.dsn else cluster.config.scan
-    patience = 3 * (interval or 300.0) + 3 * (cluster.config.timeout or 10.0)
-    return monotonic() - cluster.judged_monotonic > patience

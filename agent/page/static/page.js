@@ -6,7 +6,8 @@
   const OLD_AFTER_MS = 16000; // three refreshes that did not come
   const skew = Number(document.body.dataset.now) * 1000 - Date.now(); // the agent's clock and ours
   let heardAt = Date.now();
-  let verdict = null;
+  let verdict = null; // as it was read out, or shown at first
+  const { title } = document;
 
   const now = () => Date.now() + skew;
   const byId = (id) => document.getElementById(id);
@@ -38,30 +39,40 @@
 
   // -- is what is shown still true -----------------------------------------------------------------
 
+  const clock = (ms) => new Date(ms + skew).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+
   function heard() {
     heardAt = Date.now();
-    setOld(null);
+    byId("pulse").textContent = `As of ${clock(heardAt).slice(11)}`;
+    sayOld("");
   }
 
-  function setOld(since) {
-    document.documentElement.classList.toggle("is-old", since !== null);
+  function sayOld(words) {
+    document.documentElement.classList.toggle("is-old", words !== "");
     const old = byId("old");
-    const words = since === null ? "" : `The agent has not answered since ${since}. What is shown is from then.`;
     if (old.textContent !== words) old.textContent = words;
-    old.hidden = since === null;
+    old.hidden = words === "";
+    showTitle();
   }
 
-  function clock(ms) {
-    return new Date(ms + skew).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+  function whyOld(status) {
+    const since = `since ${clock(heardAt)}: what is shown is from then.`;
+    if (status === 401 || status === 403) return `The agent wants to know who asks: reload this page. Not refreshed ${since}`;
+    if (status === 404) return `The agent does not watch this any more. Not refreshed ${since}`;
+    if (status) return `The agent answers with error ${status}. Not refreshed ${since}`;
+    return `The agent is not answering ${since}`;
   }
 
   function watch() {
-    if (Date.now() - heardAt > OLD_AFTER_MS && document.querySelector("[data-live]")) setOld(clock(heardAt));
+    const silent = Date.now() - heardAt > OLD_AFTER_MS && document.querySelector("[data-live]");
+    if (silent && byId("old").hidden) sayOld(whyOld(0));
     showAges();
   }
 
-  function showPulse() {
-    byId("pulse").textContent = `As of ${clock(heardAt).slice(11)}`;
+  function showTitle() {
+    const shown = byId("headline")?.dataset.title ?? title;
+    const whole = byId("old").hidden ? shown : `(old) ${shown}`;
+    if (document.title !== whole) document.title = whole;
   }
 
   // A verdict is read out when it changes, and only then.
@@ -89,13 +100,13 @@
   });
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
-    if (!detail.successful) return setOld(clock(heardAt));
-    heard();
-    showPulse();
+    if (detail.successful) heard();
+    else sayOld(whyOld(detail.xhr.status));
   });
 
   document.addEventListener("htmx:afterSettle", () => {
     showAges();
+    showTitle();
     sayVerdict();
   });
 
@@ -113,8 +124,8 @@
     if (!document.hidden) document.querySelectorAll("[data-live]").forEach((each) => htmx.trigger(each, "refresh"));
   });
 
+  heard();
   showAges();
-  showPulse();
   sayVerdict();
   setInterval(watch, 1000);
 })();
