@@ -18,6 +18,7 @@ from typing import Final
 
 from agent.drill.area import Area
 from agent.drill.settings import LOG_LINE_PREFIX
+from agent.postgres.guardian import Guardian
 from agent.postgres.installation import Installation
 from parsers.log_stream import LogStream, StreamItem
 from parsers.recovery_events import RecoveryEvent
@@ -27,8 +28,6 @@ from rules.restore_summary import Summary, summarize
 _LOOK_SECONDS: Final = 0.02
 _WATCH_SECONDS: Final = 0.5
 _STOP_SECONDS: Final = 60.0
-# A process that waits for the end of its standard input, which comes with our own, however it does.
-_GUARDIAN: Final = 'read -r _; kill -QUIT "$1" 2>/dev/null'
 _ENDED: Final = frozenset({Phase.PAUSED_AT_TARGET, Phase.PAUSED, Phase.SHUT_DOWN, Phase.FAILED})
 
 
@@ -44,7 +43,7 @@ class ScratchServer:
         self._restore = Restore()
         self.logged: dict[str, datetime] = {}  # event -> the log's own time of its first line
         self._process: subprocess.Popen[bytes] | None = None
-        self._guardian: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
 
     def __enter__(self) -> ScratchServer:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
@@ -57,14 +56,7 @@ class ScratchServer:
                 env=environment,
                 **self._area.account.popen_options(),
             )
-        self._guardian = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARDIAN, "sh", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
+        self._guardian = Guardian(self._process.pid, signal.SIGQUIT)
         self._log = self._area.log.open("rb")
         return self
 
@@ -132,11 +124,6 @@ class ScratchServer:
             self._process.wait()
             return False
         finally:
-            self._dismiss_guardian()
-
-    def _dismiss_guardian(self) -> None:
-        """The process id that it knows means nothing any more."""
-        if self._guardian is not None:
-            self._guardian.kill()
-            self._guardian.communicate()
-            self._guardian = None
+            if self._guardian is not None:
+                self._guardian.dismiss()
+                self._guardian = None
