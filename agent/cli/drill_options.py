@@ -18,6 +18,7 @@ _OF_A_DRILL: Final = {
     "--probe": "probes",
     "--probes": "probes_file",
     "--nice": "nice",
+    "--drill-timeout": "drill_timeout",
 }
 
 
@@ -50,6 +51,12 @@ def add_drill_options(drill: argparse._ArgumentGroup) -> None:
         "--probes", type=Path, metavar="FILE", dest="probes_file", help="a YAML list of them"
     )
     drill.add_argument(
+        "--drill-timeout",
+        type=entry.duration,
+        metavar="DURATION",
+        help="how long it may take, as 2h; what hangs then is left and named (default: 12h)",
+    )
+    drill.add_argument(
         "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
     )
 
@@ -65,7 +72,7 @@ def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
         raise entry.UsageError("--drill needs --depth records: it is held against the prediction")
     from agent.check.drill import drill_for
     from agent.drill.area import default_base
-    from agent.drill.drill import Order
+    from agent.drill.drill import DEFAULT_TIMEOUT_SECONDS, Order
     from agent.drill.probes import parse_probe, read_probes
 
     try:
@@ -74,7 +81,13 @@ def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
             probes += read_probes(arguments.probes_file)
     except ValueError as error:
         raise entry.UsageError(f"--probe: {error}") from None
-    base = arguments.drill_directory or default_base()
+    timeout = arguments.drill_timeout
     return drill_for(
-        Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
+        Order(
+            base=arguments.drill_directory or default_base(),
+            bindir=arguments.pg_bindir,
+            probes=probes,
+            nice=arguments.nice,
+            timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
+        )
     )

@@ -1,7 +1,6 @@
 """The scratch server's life: started, followed through its log until recovery has ended, stopped.
 
-The server is our own child, not pg_ctl's: its end is seen at once, and a process beside us ends it
-when we are killed.
+The server is our own child, not pg_ctl's: its end is seen at once.
 """
 
 from __future__ import annotations
@@ -27,8 +26,6 @@ from rules.restore_summary import Summary, summarize
 _LOOK_SECONDS: Final = 0.02
 _WATCH_SECONDS: Final = 0.5
 _STOP_SECONDS: Final = 60.0
-# A process that waits for the end of its standard input, which comes with our own, however it does.
-_GUARDIAN: Final = 'read -r _; kill -QUIT "$1" 2>/dev/null'
 _ENDED: Final = frozenset({Phase.PAUSED_AT_TARGET, Phase.PAUSED, Phase.SHUT_DOWN, Phase.FAILED})
 
 
@@ -44,27 +41,18 @@ class ScratchServer:
         self._restore = Restore()
         self.logged: dict[str, datetime] = {}  # event -> the log's own time of its first line
         self._process: subprocess.Popen[bytes] | None = None
-        self._guardian: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ScratchServer:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
         with self._area.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = self._area.guardian.start(
+                "server",
                 self._command,
-                stdin=subprocess.DEVNULL,
+                options=self._area.account.popen_options(),
                 stdout=log,
                 stderr=log,
                 env=environment,
-                **self._area.account.popen_options(),
             )
-        self._guardian = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARDIAN, "sh", str(self._process.pid)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-        )
         self._log = self._area.log.open("rb")
         return self
 
@@ -132,11 +120,4 @@ class ScratchServer:
             self._process.wait()
             return False
         finally:
-            self._dismiss_guardian()
-
-    def _dismiss_guardian(self) -> None:
-        """The process id that it knows means nothing any more."""
-        if self._guardian is not None:
-            self._guardian.kill()
-            self._guardian.communicate()
-            self._guardian = None
+            self._area.guardian.forget("server")

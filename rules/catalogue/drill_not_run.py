@@ -18,5 +18,5 @@ from rules.findings import Severity
 
 @check(severity=Severity.UNKNOWN)
 def drill_not_run(drill: DrillFacts) -> Iterator[Found]:
-    if drill.not_run is not None:
+    if drill.not_run is not None and drill.timed_out is None:  # that has a finding of its own
         yield Found(f"the drill could not be made: {drill.not_run}")
