@@ -10,6 +10,7 @@ from agent.cli import entry
 
 if TYPE_CHECKING:
     from agent.check.run import Drill
+    from rules.drill_target import Chance
 
 # option -> its attribute: they mean nothing without --drill
 _OF_A_DRILL: Final = {
@@ -19,6 +20,8 @@ _OF_A_DRILL: Final = {
     "--probes": "probes_file",
     "--nice": "nice",
     "--drill-timeout": "drill_timeout",
+    "--random-instant": "random_instant",
+    "--drilled": "drilled",
 }
 
 
@@ -59,9 +62,22 @@ def add_drill_options(drill: argparse._ArgumentGroup) -> None:
     drill.add_argument(
         "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
     )
+    drill.add_argument(
+        "--random-instant",
+        action="store_true",
+        help="drill an instant of the restorable windows that chance chooses",
+    )
+    drill.add_argument(
+        "--drilled",
+        action="append",
+        default=[],
+        metavar="TIME",
+        help="an instant that was drilled before (ISO 8601): go where there is none; may be "
+        "repeated",
+    )
 
 
-def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
+def drill_asked_for(arguments: argparse.Namespace, target_type: str) -> Drill | None:
     """The drill that was asked for; None for none. Raises UsageError."""
     if not arguments.drill:
         for option, attribute in _OF_A_DRILL.items():
@@ -82,12 +98,26 @@ def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
     except ValueError as error:
         raise entry.UsageError(f"--probe: {error}") from None
     timeout = arguments.drill_timeout
-    return drill_for(
-        Order(
-            base=arguments.drill_directory or default_base(),
-            bindir=arguments.pg_bindir,
-            probes=probes,
-            nice=arguments.nice,
-            timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
-        )
+    order = Order(
+        base=arguments.drill_directory or default_base(),
+        bindir=arguments.pg_bindir,
+        probes=probes,
+        nice=arguments.nice,
+        timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
     )
+    return drill_for(order, _chance(arguments, target_type))
+
+
+def _chance(arguments: argparse.Namespace, target_type: str) -> Chance | None:
+    if not arguments.random_instant:
+        if arguments.drilled:
+            raise entry.UsageError("--drilled is for --random-instant: add it")
+        return None
+    if target_type != "none":
+        raise entry.UsageError("--random-instant chooses the target: name none")
+    from random import Random
+
+    from rules.drill_target import Chance
+
+    drilled = tuple(entry.instant("--drilled", text) for text in arguments.drilled)
+    return Chance(random=Random(), drilled=drilled)

@@ -30,7 +30,7 @@ from typing import Final
 import psutil
 
 from agent.drill.errors import CannotDrill
-from agent.drill.guardian import Guardian
+from agent.drill.guardian import AreaGuardian
 from agent.postgres.account import Account
 
 PREFIX: Final = "pitr-drill-"
@@ -52,7 +52,7 @@ class Area:
     path: Path
     sockets: Path
     account: Account
-    guardian: Guardian
+    guardian: AreaGuardian
 
     @property
     def data(self) -> Path:
@@ -117,7 +117,7 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
 
 def _bear(unborn: Path, path: Path, sockets: Path, account: Account) -> Area:
     """Give an area its name; from then on it is guarded."""
-    guardian = Guardian(path, sockets, _LINKS / path.name)
+    guardian = AreaGuardian(path, sockets, _LINKS / path.name)
     area = Area(path=path, sockets=sockets, account=account, guardian=guardian)
     try:
         unborn.rename(path)

@@ -5,6 +5,9 @@ of a drill is started through it: a shell tells the guardian its own process id 
 the program, so that there is no moment at which one runs that the guardian does not know. Whoever
 kills the guardian too (a control group as a whole, a machine that goes down) leaves an area behind,
 which the next drill or `pitr-check clean-drills` finds.
+
+`agent.postgres.guardian` ends one process that runs already; this one knows several, and what they
+leave on the disk.
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ rm -f -- "$link"
 _ANNOUNCED: Final = 'role=$1; shift; echo "$role $$" >&0 || exit 126; exec "$@" </dev/null'
 
 
-class Guardian:
+class AreaGuardian:
     """The process beside one drill, of our own account."""
 
     def __init__(self, area: Path, sockets: Path, link: Path) -> None:

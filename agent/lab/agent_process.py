@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -16,6 +17,7 @@ import yaml
 from agent.lab.errors import LabFailed
 from agent.lab.metrics_page import MetricsPage, parse_metrics_page
 from agent.lab.programs import program_path
+from agent.postgres.guardian import Guardian
 
 PROGRAM: Final = "pitr-agent"
 _STOP_SECONDS: Final = 10
@@ -29,6 +31,7 @@ class AgentProcess:
         self.log = directory / "pitr-agent.log"
         self.url = ""  # http://127.0.0.1:port once started
         self._process: subprocess.Popen[bytes] | None = None
+        self._guardian: Guardian | None = None
 
     def start(self, config: Mapping[str, Any], *, timeout_seconds: float = 60) -> None:
         """Write the configuration, start the agent, wait for its first metrics page."""
@@ -50,6 +53,7 @@ class AgentProcess:
                 stderr=log,
                 start_new_session=True,
             )
+        self._guardian = Guardian(self._process.pid, signal.SIGTERM)
         deadline = time.monotonic() + timeout_seconds
         while self.read() is None:
             if self._process.poll() is not None:
@@ -88,6 +92,8 @@ class AgentProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._guardian is not None:
+            self._guardian.dismiss()
         self._process = None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any, LiteralString
 import psycopg
 
 from agent.postgres.account import Account
+from agent.postgres.guardian import Guardian
 from agent.postgres.installation import Installation
 
 SUPERUSER = "postgres"
@@ -49,6 +51,7 @@ class Cluster:
         self.log = home / "server.log"
         self._environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
         self._environment |= environment or {}
+        self._guardian: Guardian | None = None
 
     # -- making one ------------------------------------------------------------------------------
 
@@ -105,16 +108,29 @@ class Cluster:
     # -- running it ------------------------------------------------------------------------------
 
     def start(self, *, timeout_seconds: int = 60) -> None:
-        """Start the server and wait until it accepts connections. Raises ServerFailed if not."""
+        """Start the server and wait until it accepts connections. Raises ServerFailed if not.
+
+        It is ended when this process is gone without stopping it.
+        """
         self.run(
             "pg_ctl", "start", "-w", "-t", str(timeout_seconds),
             "-D", str(self.data), "-l", str(self.log), "-s",
         )  # fmt: skip
+        self._dismiss_guardian()  # of a server that went down by itself
+        pid = self.postmaster_pid()
+        if pid is not None:
+            self._guardian = Guardian(pid, signal.SIGQUIT)
 
     def stop(self, mode: str = "fast") -> None:
         """Stop the server if it runs."""
         if self.is_running():
             self.run("pg_ctl", "stop", "-w", "-D", str(self.data), "-m", mode, "-s")
+        self._dismiss_guardian()
+
+    def _dismiss_guardian(self) -> None:
+        if self._guardian is not None:
+            self._guardian.dismiss()
+            self._guardian = None
 
     def reload(self) -> None:
         """Have the server read its configuration again."""

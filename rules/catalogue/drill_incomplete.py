@@ -15,12 +15,15 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.UNKNOWN)
-def drill_incomplete(drill: DrillFacts) -> Iterator[Found]:
+def drill_incomplete(drills: DrillsFacts) -> Iterator[Found]:
+    drill = drills.last
+    if drill is None:
+        return
     if drill.timed_out is not None:
         yield Found(
             f"the drill of {drill.backup} was {drill.timed_out}",

@@ -349,6 +349,7 @@ def test_a_directory_that_may_not_be_listed(archived: Archived) -> None:
         (["--archive", "/x", "--target-name", "x" * 64], "1 to 63 bytes"),
         (["--archive", "/x", "--timeline", "newest"], "write latest, current or a number"),
         (["--archive", "/x", "--target-xid", "5", "--target-name", "x"], "not allowed with"),
+        (["--archive", "/x", "--layout", "stacked"], "invalid choice"),
         (["--archive", "s3://bucket/wal"], "only directories are read so far"),
         (["--archive", "/x", "--now", "yesterday"], "write ISO 8601"),
         (["--archive", "/x", "--workers", "0"], "at least 1"),

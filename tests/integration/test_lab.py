@@ -168,6 +168,23 @@ def test_an_interruption_at_any_moment_stops_all_and_cleans_up(
     assert servers_in(place) == []
 
 
+def test_a_kill_leaves_files_but_no_server(place: Path, start_lab: StartLab) -> None:
+    process = start_lab("--dir", str(place))
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "pg_basebackup" in line:
+            break
+    assert servers_in(place)
+    process.kill()
+    process.communicate(timeout=30)
+    deadline = time.monotonic() + 60
+    while servers_in(place):
+        assert time.monotonic() < deadline, servers_in(place)
+        time.sleep(0.1)
+    for left in place.iterdir():
+        shutil.rmtree(left)
+
+
 @pytest.mark.slow
 def test_kept_files_stay_and_the_last_part_names_the_same_transaction_twice(
     short_directory: Path,
