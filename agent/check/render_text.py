@@ -13,6 +13,7 @@ from rules.findings import Finding, Severity, Verdict
 from rules.outcome import Outcome
 from rules.report import ArchiveReport, BackupReport, Report
 from rules.sequence import Gap
+from rules.target import Target
 
 _WORDS = {
     Verdict.OK: "OK",
@@ -33,9 +34,9 @@ def render_text(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"{_WORDS[report.verdict]}: {_answer(report)}"
-    yield f"looked at: {_LOOKED[report.question.depth]}{_not_all(report)}"
-    yield from _reading_time(report)
+    yield f"{_WORDS[report.verdict]}: {answer(report)}"
+    yield f"looked at: {looked_at(report)}"
+    yield from (f"  {line}" for line in reading_time(report))
     for finding in report.findings:
         if finding.severity is not Severity.INFO:
             yield from _finding(finding)
@@ -60,6 +61,11 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
 
 
+def looked_at(report: Report) -> str:
+    """How far, and in how much of what there is."""
+    return f"{_LOOKED[report.question.depth]}{_not_all(report)}"
+
+
 def _not_all(report: Report) -> str:
     """A reading that a budget or a permission cut short is no look at every record."""
     if report.scan is None or not report.scan.unread:
@@ -68,27 +74,21 @@ def _not_all(report: Report) -> str:
     return f", in {read} of the {read + unread} segments: {unread} could not be read, or not yet"
 
 
-def _reading_time(report: Report) -> Iterator[str]:
+def reading_time(report: Report) -> Iterator[str]:
     """When the segments were read: with a ledger, some of them by an earlier run."""
     times = report.scan.read_at.values() if report.scan else ()
     if not times:
         return
     first, last = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (min(times), max(times)))
-    yield f"  read at {first} UTC" if first == last else f"  read between {first} and {last} UTC"
+    yield f"read at {first} UTC" if first == last else f"read between {first} and {last} UTC"
 
 
-def _answer(report: Report) -> str:
-    """What was asked comes first: a target out of reach is no news about the windows."""
+def answer(report: Report) -> str:
+    """One line: what was asked, if it is out of reach; is anything restorable, up to where."""
     asked, reachable = report.target.target, report.target.reachable
     if asked.type == "none" or reachable or not report.restorable:
         return _restorable(report)
-    return f"{_goal(report)} {_TOLD[reachable]}; {_restorable(report)}"
-
-
-def _goal(report: Report) -> str:
-    asked = report.target.target
-    value = f" {asked.value}" if asked.value else ""
-    return "end of WAL" if asked.type == "none" else f"{asked.type}{value}"
+    return f"{asked_for(asked)} {TOLD[reachable]}; {_restorable(report)}"
 
 
 def _restorable(report: Report) -> str:
@@ -168,7 +168,7 @@ def _restore_points(report: Report) -> Iterator[str]:
 
 def _target(report: Report) -> Iterator[str]:
     facts = report.target
-    yield f"recovery to {_goal(report)}: {_TOLD[facts.reachable]}"
+    yield f"recovery to {asked_for(facts.target)}: {TOLD[facts.reachable]}"
     yield f"  {facts.reason}"
     outcome = facts.prediction
     if outcome is None:
@@ -188,6 +188,12 @@ def _target(report: Report) -> Iterator[str]:
         yield from (f"    {line}" for line in block.splitlines())
 
 
+def asked_for(target: Target) -> str:
+    """A target in words."""
+    value = f" {target.value}" if target.value else ""
+    return "end of WAL" if target.type == "none" else f"{target.type}{value}"
+
+
 def _directories(outcome: Outcome) -> Iterator[str]:
     """The tablespaces on the way, and whether their directories are there."""
     for needed in outcome.directories:
@@ -195,4 +201,4 @@ def _directories(outcome: Outcome) -> Iterator[str]:
         yield f"  tablespace {needed.tablespace} in {needed.location} ({state})"
 
 
-_TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}
+TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}

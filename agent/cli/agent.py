@@ -18,7 +18,16 @@ from agent.logs import FORMATS, LEVELS, configure_logging
 P = TypeVar("P")
 T = TypeVar("T")
 
-_TAKEN_PATHS = ("/healthz", "/readyz", "/api", "/openapi.json")
+_TAKEN_PATHS = (
+    "/healthz",
+    "/readyz",
+    "/api",
+    "/openapi.json",
+    "/clusters",
+    "/static",
+    "/findings",
+    "/runbooks",
+)
 
 _DESCRIPTION = """\
 Polls PostgreSQL servers, their WAL archives and logs on a schedule, and serves what that proves
@@ -157,7 +166,7 @@ def _check_web_options(arguments: argparse.Namespace) -> None:
     if not re.fullmatch(r"(/[\w.~-]+)+", path) or path.startswith(_TAKEN_PATHS):
         raise entry.UsageError(
             f"--web.telemetry-path {path!r}: write a path of its own, as /metrics "
-            "(/healthz, /readyz, /api/ and /openapi.json are taken)"
+            f"({', '.join(_TAKEN_PATHS)} are taken)"
         )
 
 

@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_options(parser.add_argument_group("at what cost"))
     add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
-        "--format", default="text", choices=("text", "json", "nagios", "prometheus")
+        "--format", default="text", choices=("text", "json", "nagios", "prometheus", "html")
     )
     return parser
 
@@ -173,9 +173,10 @@ def _body(argv: Sequence[str]) -> int:
         if arguments.format != "text":
             from agent.check.run import report_failure
 
-            print(_render(report_failure(question, str(error) or "interrupted"), arguments))
+            failed = report_failure(question, str(error) or "interrupted")
+            print(_render(failed, arguments, argv))
         raise
-    print(_render(report, arguments))
+    print(_render(report, arguments, argv))
     return report.verdict.status
 
 
@@ -289,7 +290,7 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         reading=cost.reading(arguments),
         on_this_machine=not arguments.other_machine,
     )
-    drill = drill_asked_for(arguments)
+    drill = drill_asked_for(arguments, question.target.type)
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
             question,
@@ -304,16 +305,10 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
 def read_now(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
-    try:
-        now = datetime.fromisoformat(text)
-    except ValueError:
-        raise entry.UsageError(
-            f"--now {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00"
-        ) from None
-    return now if now.tzinfo else now.replace(tzinfo=UTC)
+    return entry.instant("--now", text)
 
 
-def _render(report: Report, arguments: argparse.Namespace) -> str:
+def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) -> str:
     if arguments.format == "json":
         from agent.check.render_json import render_json
 
@@ -326,6 +321,10 @@ def _render(report: Report, arguments: argparse.Namespace) -> str:
         from agent.check.render_prometheus import render_prometheus
 
         return render_prometheus(report, arguments.cluster or "")
+    if arguments.format == "html":
+        from agent.check.render_html import render_html
+
+        return render_html(report, argv)
     from agent.check.render_text import render_text
 
     return render_text(report)

@@ -10,6 +10,7 @@ from agent.cli import entry
 
 if TYPE_CHECKING:
     from agent.check.run import Drill
+    from rules.drill_target import Chance
 
 # option -> its attribute: they mean nothing without --drill
 _OF_A_DRILL: Final = {
@@ -18,6 +19,8 @@ _OF_A_DRILL: Final = {
     "--probe": "probes",
     "--probes": "probes_file",
     "--nice": "nice",
+    "--random-instant": "random_instant",
+    "--drilled": "drilled",
 }
 
 
@@ -52,9 +55,22 @@ def add_drill_options(drill: argparse._ArgumentGroup) -> None:
     drill.add_argument(
         "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
     )
+    drill.add_argument(
+        "--random-instant",
+        action="store_true",
+        help="drill an instant of the restorable windows that chance chooses",
+    )
+    drill.add_argument(
+        "--drilled",
+        action="append",
+        default=[],
+        metavar="TIME",
+        help="an instant that was drilled before (ISO 8601): go where there is none; may be "
+        "repeated",
+    )
 
 
-def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
+def drill_asked_for(arguments: argparse.Namespace, target_type: str) -> Drill | None:
     """The drill that was asked for; None for none. Raises UsageError."""
     if not arguments.drill:
         for option, attribute in _OF_A_DRILL.items():
@@ -75,6 +91,20 @@ def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
     except ValueError as error:
         raise entry.UsageError(f"--probe: {error}") from None
     base = arguments.drill_directory or default_base()
-    return drill_for(
-        Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
-    )
+    order = Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
+    return drill_for(order, _chance(arguments, target_type))
+
+
+def _chance(arguments: argparse.Namespace, target_type: str) -> Chance | None:
+    if not arguments.random_instant:
+        if arguments.drilled:
+            raise entry.UsageError("--drilled is for --random-instant: add it")
+        return None
+    if target_type != "none":
+        raise entry.UsageError("--random-instant chooses the target: name none")
+    from random import Random
+
+    from rules.drill_target import Chance
+
+    drilled = tuple(entry.instant("--drilled", text) for text in arguments.drilled)
+    return Chance(random=Random(), drilled=drilled)

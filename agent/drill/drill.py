@@ -76,9 +76,13 @@ class Material:
 
 def run_drill(order: Order, material: Material) -> DrillFacts:
     """Restore, and say how it went. A drill that cannot be made says why: `not_run`."""
+    last = material.plan.outcome.last_transaction
     facts = DrillFacts(
         backup=material.plan.restore.backup.url,
         target=material.plan.target,
+        timeline=material.plan.outcome.timeline,
+        instant=last.time if last else None,
+        instant_lsn=last.lsn if last else None,
         predicted=material.plan.outcome,
     )
     try:

@@ -1,4 +1,4 @@
-"""What must outlive the process: the state of the alerts, and what each receiver was not yet told.
+"""What must outlive the process: alerts, what each receiver was not yet told, trails of exposure.
 
 Kept in memory, and written through to an SQLite file of its own beside the ledger: that one is a
 cache and may be deleted, this one is not. A file that cannot be written stops nothing: the agent
@@ -17,6 +17,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from rules.alert_state import Alert, Alerts
+from rules.exposure import KeptTrail
 from rules.notifications import Notification
 
 log: Final = logging.getLogger("pitr.notify")
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS state (
 """
 _ALERTS: Final = TypeAdapter(dict[str, Alert])
 _NOTIFICATION: Final = TypeAdapter(Notification)
+_TRAIL: Final = TypeAdapter(KeptTrail)
 
 _Key = tuple[str, str, int]  # kind, name of the cluster or the receiver, sequence number or 0
 
@@ -38,6 +40,7 @@ class AlertMemory:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._alerts: dict[str, Alerts] = {}
+        self._trails: dict[str, KeptTrail] = {}  # by cluster
         self._waiting: dict[
             str, dict[int, Notification]
         ] = {}  # by receiver; each known one is there
@@ -57,7 +60,7 @@ class AlertMemory:
 
     @property
     def clusters(self) -> list[str]:
-        return list(self._alerts)
+        return list(self._alerts | self._trails)
 
     def alerts_of(self, cluster: str) -> Alerts:
         return self._alerts.get(cluster, {})
@@ -70,7 +73,17 @@ class AlertMemory:
 
     def forget(self, cluster: str) -> None:
         self._alerts.pop(cluster, None)
-        self._unwritten["alerts", cluster, 0] = None
+        self._trails.pop(cluster, None)
+        self._unwritten["alerts", cluster, 0] = self._unwritten["trail", cluster, 0] = None
+
+    def trail_of(self, cluster: str) -> KeptTrail | None:
+        return self._trails.get(cluster)
+
+    def keep_trail(self, cluster: str, trail: KeptTrail) -> None:
+        """Remember it; written with the next save."""
+        if self._trails.get(cluster) != trail:
+            self._trails[cluster] = trail
+            self._unwritten["trail", cluster, 0] = _TRAIL.dump_json(trail).decode()
 
     # -- notifications ---------------------------------------------------------------------------
 
@@ -143,6 +156,8 @@ class AlertMemory:
             try:
                 if kind == "alerts":
                     self._alerts[name] = _ALERTS.validate_json(value)
+                elif kind == "trail":
+                    self._trails[name] = _TRAIL.validate_json(value)
                 elif kind == "receiver":
                     self._waiting.setdefault(name, {})
                 else:

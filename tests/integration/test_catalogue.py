@@ -339,6 +339,7 @@ ELSEWHERE = {
     "backup_stale": "test_live_settings.py",
     "backup_wal_damaged": "test_check.py",
     "backup_without_label": "test_recovery_unlabelled.py",
+    "check_raised": "../rules/test_check.py",
     "clock_stepped_back": "test_recovery_stops.py",
     "collector_failing": "test_live_settings.py",
     "drill_damage": "test_drill.py",

@@ -86,6 +86,20 @@ def test_postgresql_does_what_was_predicted(
     assert _fingerprint(past.spaces) == spaces_before
 
 
+def test_a_random_instant_is_one_that_no_drill_went_to(pasts: Pasts, ground: DrillGround) -> None:
+    """All but one were drilled: that one is left, or, as an exclusive target, what is before it."""
+    past = _past(pasts, 16)
+    told = [datetime.fromisoformat(f"{time}:00") for time in past.times]
+    drilled = [word for at in told[:3] + told[4:] for word in ("--drilled", at.isoformat())]
+    checked = ground.drill(past.archive, past.plain, "--random-instant", *drilled)
+    drill = _drill(checked)
+    assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
+    assert datetime.fromisoformat(drill["instant"]) in told[2:4]
+    assert "timeline 1" in drill["target"], "the fourth commit is on no other"
+    for options in (("--random-instant", "--target-immediate"), ("--drilled", "2026-01-01")):
+        assert ground.drill(past.archive, past.plain, *options).status == 64
+
+
 @pytest.mark.parametrize(
     "fault", [remove, truncate, flip_byte, foreign_system], ids=lambda fault: fault.__name__
 )
