@@ -84,7 +84,7 @@ def reading_time(report: Report) -> Iterator[str]:
 
 
 def answer(report: Report) -> str:
-    """One line: what was asked, if it is out of reach; is anything restorable, up to where."""
+    """One line. What was asked comes first: a target out of reach is no news about the windows."""
     asked, reachable = report.target.target, report.target.reachable
     if asked.type == "none" or reachable or not report.restorable:
         return _restorable(report)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import re
+import shutil
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -29,12 +31,21 @@ class Answer(NamedTuple):
     headers: Message
     body: str
 
+    def rows(self) -> list[str]:
+        """Names of the clusters, in the order of the list."""
+        return [
+            html.unescape(name) for name in re.findall(r'scope="row"><a [^>]*>([^<]*)', self.body)
+        ]
+
 
 def get(url: str, **headers: str) -> Answer:
     request = urllib.request.Request(url, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=20) as answer:
-            return Answer(answer.status, answer.headers, answer.read().decode())
+            content = answer.read()
+            if answer.headers["Content-Encoding"] == "gzip":
+                content = gzip.decompress(content)
+            return Answer(answer.status, answer.headers, content.decode())
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.headers, error.read().decode())
 
@@ -57,13 +68,18 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     watched = Watched(tmp_path_factory.mktemp("page"))
     archive = {"archives": [{"url": str(watched.archive)}]}
     watched.config["clusters"] = [{"name": name, **archive} for name in NAMES]
-    watched.config["clusters"] += [{"name": "away", "archives": [{"url": "/nowhere/at/all"}]}]
+    whole = shutil.copytree(watched.archive, watched.archive.with_name("whole"))
+    watched.config["clusters"] += [
+        {"name": "away", "archives": [{"url": "/nowhere/at/all"}]},
+        {"name": "a whole one", "archives": [{"url": str(whole)}]},
+    ]
     watched.break_it()
     watched.start()
     watched.agent.wait_for(
         lambda page: (
             page.total("pitr_finding", id="wal_gap") == len(NAMES)
             and page.total("pitr_finding", id="collector_failing") == 1
+            and len(list(page.select("pitr_verdict_timestamp_seconds"))) == len(NAMES) + 2
         ),
         seconds=60,
     )
@@ -140,3 +156,35 @@ def test_words_are_served_without_a_network(broken: Watched) -> None:
     assert get(f"{root}runbooks/PitrWalGap").status == 200
     for path in ("findings/none", "runbooks/none", "runbooks/..%2f..%2fREADME.md", "static/none"):
         assert get(root + path).status == 404
+
+
+def test_the_worst_come_first_and_a_word_finds_them(broken: Watched) -> None:
+    root = f"{broken.agent.url}/"
+    listed = get(root)
+    assert listed.rows() == [*sorted(NAMES), "away", "a whole one"]
+    for sign, count in (("✕", f"{len(NAMES)} critical"), ("?", "1 could not"), ("✓", "1 fine")):
+        assert re.search(rf">{re.escape(sign)}</span> {count}", listed.body), count
+    assert get(f"{root}?sort=name").rows() == sorted([*NAMES, "away", "a whole one"])
+    assert get(f"{root}?sort=unheard-of").rows() == listed.rows()
+    assert get(f"{root}?q=ORDERS").rows() == ["orders / München"]
+    assert get(f"{root}?q=%2F&part=live").rows() == ["orders / München"]
+    stranger = '"><script>alert(1)</script>'
+    nothing = get(f"{root}?q={urllib.parse.quote(stranger)}")
+    assert nothing.rows() == [] and "alert(1)&lt;/script&gt;" in nothing.body
+    assert "<script>" not in nothing.body
+    whole = get(f"{root}clusters/a%20whole%20one").body
+    assert "nothing wrong was found, by the names of files alone" in whole
+    assert "No backups are configured" in whole
+
+
+def test_what_is_refreshed_is_sent_once(broken: Watched) -> None:
+    root = f"{broken.agent.url}/"
+    part = get(f"{root}?part=live")
+    assert part.body in get(root).body and "<html" not in part.body
+    again = get(f"{root}?part=live", **{"If-None-Match": part.headers["ETag"]})
+    assert (again.status, again.body) == (304, "")
+    packed = get(root, **{"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip" and packed.rows() == part.rows()
+    assert int(packed.headers["Content-Length"]) < len(packed.body) / 2
+    for other in ("findings/", "findings/wal_gap", "clusters/none"):
+        assert "<html" in get(f"{root}{other}?part=live").body
