@@ -12,6 +12,7 @@ from agent.restore_watch import RestoreWatch
 from agent.sources import failing_sources
 from agent.watch.progress import Progress
 from rules.archiving_history import (
+    EXPOSURE_BYTES,
     EXPOSURE_SECONDS,
     READY_FILES,
     WAL_BYTES,
@@ -126,8 +127,10 @@ class OverTime:
                     self.archiving.see(READY_FILES, at, len(status.ready))
                 case WalDirectoryFacts() as wal:
                     self.archiving.see(WAL_BYTES, at, wal.size_bytes)
-                case PositionFacts() if exposed is not None and exposed.seconds is not None:
-                    self.archiving.see(EXPOSURE_SECONDS, at, exposed.seconds)
+                case PositionFacts() if exposed is not None:
+                    self.archiving.see(EXPOSURE_BYTES, at, exposed.bytes)
+                    if exposed.seconds is not None:
+                        self.archiving.see(EXPOSURE_SECONDS, at, exposed.seconds)
 
     def note(self, positions: PositionFacts) -> None:
         """See how replay moves: every reading counts, not only the one that is judged."""

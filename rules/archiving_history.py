@@ -1,9 +1,9 @@
-"""How archiving went of late: four quantities in coarse steps, in memory that never grows.
+"""How archiving went of late: five quantities in coarse steps, in memory that never grows.
 
 A step holds the worst of its readings (files archived: their rate). A step without a reading holds
 nothing: what was not seen is never made up from its neighbours. Steps are short while there is
 little to remember and become twice as long whenever `STEPS_MAX` are full, up to a day in all; from
-then on the oldest goes. 360 steps of five 8-byte numbers are 14 KiB a cluster: 3 MB for 200.
+then on the oldest goes. 270 steps of six 8-byte numbers are 13 KiB a cluster: 2.6 MB for 200.
 """
 
 from __future__ import annotations
@@ -15,21 +15,22 @@ from datetime import UTC, datetime
 from math import isnan, nan
 from typing import Final
 
-STEPS_MAX: Final = 360
+STEPS_MAX: Final = 270
 SPAN_SECONDS: Final = 86_400.0
 _COARSEST: Final = SPAN_SECONDS / STEPS_MAX
-_FINEST: Final = _COARSEST / 64
+_FINEST: Final = _COARSEST / 64  # 5 s
 # With fewer than two readings to expect in a step, a late one would leave a hole.
 _READINGS_A_STEP: Final = 2
 # A count that is older than so many polls says nothing of when its files were archived.
 _PATIENCE_POLLS: Final = 4
 
-READY_FILES, EXPOSURE_SECONDS, WAL_BYTES = "ready_files", "exposure_seconds", "wal_bytes"
+READY_FILES, WAL_BYTES = "ready_files", "wal_bytes"
+EXPOSURE_BYTES, EXPOSURE_SECONDS = "exposure_bytes", "exposure_seconds"
 ARCHIVED_PER_MINUTE: Final = "archived_per_minute"
-QUANTITIES: Final = (ARCHIVED_PER_MINUTE, READY_FILES, EXPOSURE_SECONDS, WAL_BYTES)
+_WORST: Final = (READY_FILES, EXPOSURE_BYTES, EXPOSURE_SECONDS, WAL_BYTES)
+QUANTITIES: Final = (ARCHIVED_PER_MINUTE, *_WORST)
 _ARCHIVED, _WATCHED = "archived", "watched"  # files, and the seconds in which they were counted
 _SUMMED: Final = (_ARCHIVED, _WATCHED)
-_WORST: Final = (READY_FILES, EXPOSURE_SECONDS, WAL_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,11 @@ class Series:
     quantity: str  # one of QUANTITIES
     step_seconds: float
     ends_at: datetime  # the end of the last step; it may lie ahead
-    values: tuple[float | None, ...]  # None: nothing was read in that step
+    values: tuple[float | None, ...]  # None: in that step it was not known
 
     @property
     def seen(self) -> tuple[float, ...]:
-        """The values that were read."""
+        """The values that are known."""
         return tuple(value for value in self.values if value is not None)
 
     @property
@@ -69,7 +70,7 @@ class ArchivingHistory:
         self._count: _Count | None = None
 
     def see(self, quantity: str, at: datetime, value: float) -> None:
-        """Take a reading of READY_FILES, EXPOSURE_SECONDS or WAL_BYTES."""
+        """Take a reading of any quantity but ARCHIVED_PER_MINUTE."""
         self._go_to(at)
         kept = self._kept[quantity]
         kept[-1] = _worst((kept[-1], value))

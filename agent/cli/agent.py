@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what the alerts' runbook_url begins with (default: %(default)s)",
     )
     rules.add_argument(
+        "--grafana-url",
+        default="",
+        metavar="URL",
+        help="Grafana's address, for the alerts' dashboard_url (default: the path alone)",
+    )
+    rules.add_argument(
         "--hold",
         type=entry.duration,
         metavar="DURATION",
@@ -199,14 +205,15 @@ def _check_config(arguments: argparse.Namespace) -> int:
 def _rules(arguments: argparse.Namespace) -> int:
     import yaml
 
+    from rules.alert_links import AlertLinks
     from rules.check import load_catalogue
     from rules.prometheus_rules import render_rules
 
-    document = render_rules(
-        load_catalogue().values(),
+    links = AlertLinks(
         runbooks_url=arguments.runbooks_url.rstrip("/"),
-        hold_seconds=arguments.hold,
+        grafana_url=arguments.grafana_url.rstrip("/"),
     )
+    document = render_rules(load_catalogue().values(), links, hold_seconds=arguments.hold)
     print("# Made from rules/catalogue/ by: pitr-agent rules")
     print(yaml.safe_dump(document, sort_keys=False, width=120), end="")
     return entry.OK

@@ -33,10 +33,12 @@ examples:
   pitr-check --config pitr.yaml --cluster laboratorio --format json
   pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
   pitr-check explain wal_gap
+  pitr-check clean-drills
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
 _SUBCOMMANDS: Final = {
+    "clean-drills": "agent.cli.clean_drills",
     "explain": "agent.cli.explain",
     "find": "agent.cli.find",
     "retention": "agent.cli.retention",
@@ -166,8 +168,11 @@ def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
     question = _question(arguments)
+    from agent.postgres.interruption import Interruption
+
     try:
-        report = _check(arguments, question)
+        with Interruption(once=True):  # a SIGTERM ends in a document too
+            report = _check(arguments, question)
     except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text":
