@@ -140,6 +140,16 @@ class Dating:
         return self.before(node.parent, node.switch_lsn - 1)
 
 
+def time_of_point(dated: DatedWalFacts, name: str, timeline: int | str) -> datetime | None:
+    """When a restore point was made: on a timeline, or the newest of its name; None: nowhere."""
+    times = [
+        placed.point.time_us
+        for placed in dated.restore_points
+        if placed.point.name == name and timeline in (placed.timeline, "latest", "current")
+    ]
+    return sane_instant(times[-1]) if times else None
+
+
 def sane_instant(time_us: int) -> datetime:
     """An instant that an axis can have: damaged or hostile WAL says any time."""
     return min(max(instant(time_us), _EARLIEST), _LATEST)

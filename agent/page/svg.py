@@ -87,7 +87,7 @@ class DrawnLane:
     """One timeline."""
 
     timeline: int
-    label: str
+    origin: str  # where it comes from; empty: it left no other
     y: int
     bar_y: int
     fork: ForkLine | None
@@ -168,7 +168,7 @@ def _lane(seen: CloseUp, lane: Lane, places: Mapping[int, int], links: Links) ->
     y = places[lane.timeline]
     return DrawnLane(
         timeline=lane.timeline,
-        label=_label(lane),
+        origin=_origin(lane),
         y=y,
         bar_y=y + _BAR_Y,
         fork=_fork(seen, lane, places),
@@ -180,11 +180,11 @@ def _lane(seen: CloseUp, lane: Lane, places: Mapping[int, int], links: Links) ->
     )
 
 
-def _label(lane: Lane) -> str:
+def _origin(lane: Lane) -> str:
     if lane.parent is None:
-        return f"Timeline {lane.timeline}"
-    when = f", {clock(lane.forked_at)}" if lane.forked_at else ""
-    return f"Timeline {lane.timeline}, left timeline {lane.parent}{when}"
+        return ""
+    when = f" at {clock(lane.forked_at)}" if lane.forked_at else ""
+    return f"left timeline {lane.parent}{when}"
 
 
 def _fork(seen: CloseUp, lane: Lane, places: Mapping[int, int]) -> ForkLine | None:
@@ -258,10 +258,10 @@ def _picks(seen: CloseUp, lane: Lane, links: Links, columns: int) -> Iterator[Pi
     step = (seen.end - seen.begin) / columns
     for column in range(columns):
         begin = seen.begin + column * step
-        at = begin + step / 2
         if begin + step < first or begin > last:
             continue
-        href = links.to_instant(min(max(at, first), last), lane.timeline)
+        at = min(max(begin + step / 2, first), last)
+        href = links.to_instant(at, lane.timeline)
         if href is None:
             return
         x = _percent(column / columns)

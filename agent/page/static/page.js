@@ -16,6 +16,8 @@
 
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
     !(name === "data-age" || (name === "open" && node.tagName === "DETAILS"));
+  // A form that somebody is filling in.
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !node.dataset || !("kept" in node.dataset);
 
   // -- how long ago --------------------------------------------------------------------------------
 
