@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -31,6 +32,7 @@ from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
+from rules.drills import DrillsFacts
 from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.exposure import KeptTrail
 from rules.facts import (
@@ -39,6 +41,7 @@ from rules.facts import (
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
+    Objectives,
     PositionFacts,
     ScanFacts,
 )
@@ -87,7 +90,7 @@ class WatchedCluster:
         self.config = config
         self.name = config.name
         self.checks = checks
-        self.objectives = config.objectives.facts()
+        self.objectives = _objectives(config)
         self.readings: dict[str, Reading] = {}
         self.facts: dict[type, Any] = {}
         self.findings: dict[str, tuple[Finding, ...]] = {}
@@ -216,6 +219,12 @@ class WatchedCluster:
         assert self._log is not None
         await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
         self.judge()
+
+    def take_drills(self, drills: DrillsFacts | None) -> None:
+        """Judge anew with what the drills have shown; None: it is not drilled."""
+        if drills is not None:
+            self.facts[DrillsFacts] = drills
+            self.judge()
 
     def mute(self) -> None:
         """Say nothing more: another takes its place, or nobody watches it."""
@@ -391,6 +400,14 @@ class WatchedCluster:
         if self.config.log:
             expected |= {LoggedRecovery, RestoreFacts}
         return frozenset(expected)
+
+
+def _objectives(config: ClusterConfig) -> Objectives:
+    """As configured; how old a good drill may be follows from the schedule where it is not said."""
+    wanted = config.objectives.facts()
+    if config.drill is None or wanted.drill_age_seconds is not None:
+        return wanted
+    return replace(wanted, drill_age_seconds=config.drill.age_seconds(datetime.now(UTC)))
 
 
 def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:

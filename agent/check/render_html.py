@@ -74,7 +74,6 @@ def render_html(report: Report, arguments: Sequence[str]) -> str:
         "check.html",
         report=report,
         sign=SIGNS[report.verdict.value],
-        signs=SIGNS,
         answer=answer(report),
         worst=_worst(report),
         looked_at=looked_at(report),
