@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -18,6 +18,7 @@ from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
+from agent.expected import expected_facts
 from agent.explain import explain
 from agent.ledger.store import Ledger
 from agent.over_time import OverTime
@@ -28,7 +29,7 @@ from agent.recovery_log import RecoveryLog
 from agent.restored import RestoredAlerts
 from agent.sources import failing_sources, log_changes
 from agent.watch.progress import Progress
-from rules.alert_state import Alerts, advance
+from rules.alert_state import Alerts, advance, shift
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
@@ -57,6 +58,7 @@ log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
 
+_STEP: Final = timedelta(seconds=2)  # what moves more than this against monotonic time was set
 # How loud a finding is in the log.
 _LEVELS: Final = {
     Severity.INFO: logging.INFO,
@@ -116,6 +118,7 @@ class WatchedCluster:
             for source in ("archive", "backups", "windows", "log")
         }
         self.over_time = OverTime(trail, poll_seconds=config.poll)
+        self._expected = expected_facts(config)
         self._log = RecoveryLog(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
@@ -353,13 +356,20 @@ class WatchedCluster:
                 self.facts[kind] = value
         judgement = judge(
             Evidence(
-                now=now, objectives=self.objectives, facts=self.facts, expected=self._expected()
+                now=now,
+                objectives=self.objectives,
+                facts=self.facts,
+                expected=self._expected | self.over_time.expected(self.facts),
             ),
             self.checks,
         )
         self.known = judgement.known
+        stepped = self._clock_stepped(now)
         self.judged_at, self.judged_monotonic = now, monotonic()
-        before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
+        before, heard = (
+            shift(self.alerts, stepped),
+            self._restored.blind(judgement, self.readings, self.facts),
+        )
         self.alerts = advance(before, heard, self.checks, now)
         self._on_alerts(self.name, before, self.alerts)
         self.changes_count += 1
@@ -368,6 +378,14 @@ class WatchedCluster:
         for check, known in judgement.known.items():
             if known:
                 self._report(check, [f for f in judgement.findings if f.id == check])
+
+    def _clock_stepped(self, now: datetime) -> timedelta:
+        """By how much the wall clock was set since the last judgement."""
+        if self.judged_at is None or self.judged_monotonic is None:
+            return timedelta()
+        passed = timedelta(seconds=monotonic() - self.judged_monotonic)
+        stepped = now - self.judged_at - passed
+        return stepped if abs(stepped) > _STEP else timedelta()
 
     def _report(self, check: str, findings: Sequence[Finding]) -> None:
         before = self.findings.get(check, ())
@@ -378,28 +396,6 @@ class WatchedCluster:
         elif before and not findings:
             log.info("%s: %s: resolved", self.name, check)
         self.findings[check] = tuple(findings)
-
-    def _expected(self) -> frozenset[type]:
-        """The facts that the configured sources should give."""
-        expected: set[type] = set()
-        if self.config.dsn:
-            expected |= {poller.facts for poller in POLLERS}
-        if self.config.archives:
-            expected |= {ArchiveFacts, SequenceFacts}
-            if self.config.dsn:
-                expected.add(AbsentFacts)
-            if self.config.depth != "names":
-                expected.add(ScanFacts)
-            if self.config.depth == "records":
-                expected.add(WalEventsFacts)
-        if self.config.backups:
-            expected.add(BackupsFacts)
-            if self.config.archives and self.config.depth == "records":
-                expected.add(WindowsFacts)
-        expected |= self.over_time.expected(self.facts)
-        if self.config.log:
-            expected |= {LoggedRecovery, RestoreFacts}
-        return frozenset(expected)
 
 
 def _objectives(config: ClusterConfig) -> Objectives:
