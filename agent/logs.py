@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import traceback
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,23 +19,32 @@ class _Logfmt(logging.Formatter):
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_fields(record), ensure_ascii=False)
+        return _json(_fields(record))
 
 
 def _fields(record: logging.LogRecord) -> dict[str, str]:
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    return {
+    fields = {
         "ts": at,
         "level": record.levelname.lower(),
         "component": record.name,
         "msg": record.getMessage(),
     }
+    if record.exc_info:  # of a bug alone: what a user can mend is told in a line
+        fields["error"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+    return fields
 
 
 def _quoted(value: str) -> str:
     """As a JSON string where a space, a quote or a control character would break the line."""
-    plain = value.isprintable() and not any(char in value for char in ' "=')
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    plain = value.isprintable() and value and not any(char in value for char in ' "=\\')
+    return value if plain else _json(value)
+
+
+def _json(value: object) -> str:
+    """JSON in which only printed characters stand as they are: no terminal is given an order."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(value)
 
 
 def configure_logging(level: str, log_format: str) -> None:

@@ -15,6 +15,7 @@ class Reading:
     duration_seconds: float
     facts: object | None = None
     error: str | None = None  # one line: what, where, what to type next
+    unreachable: bool = False  # the source itself gave no answer, whatever was asked
 
     @property
     def succeeded(self) -> bool:

@@ -15,11 +15,13 @@ from agent.config import ClusterConfig, Config
 from agent.config_file import ConfigError
 from agent.drill_schedule.history import DrillHistory
 from agent.drill_schedule.queue import DrillQueue
+from agent.late import is_late
 from agent.ledger.store import Ledger
 from agent.notify.memory import AlertMemory
 from agent.notify.notifier import Notifier
 from agent.own_metrics import OwnCollector, Reloads
 from agent.scheduler import Schedule
+from agent.systemd import ALIVE, READY, STOPPING, reloading, tell_systemd, watchdog_seconds
 from agent.watched import WatchedCluster
 from agent.web.config import WebConfig
 from agent.web.server import WebServer
@@ -27,6 +29,8 @@ from rules.alert_state import Alerts
 from rules.check import Check, hold_for, load_catalogue
 
 log: Final = logging.getLogger("pitr.service")
+
+_TRAILS_SECONDS: Final = 60.0  # how often what is exposed since when is written down
 
 
 class Service:
@@ -80,18 +84,27 @@ class Service:
             if drilled and not self._history.lasts:
                 log.warning("drills are remembered in memory only: name a file with `ledger:`")
             on_ready(url)
+            tell_systemd(READY, self._status())
             drilling = asyncio.create_task(self._drills.run())
             running = asyncio.gather(
-                self._schedule.run(), self._notifier.run(), self._reload_when(reload), drilling
+                self._schedule.run(),
+                self._notifier.run(),
+                self._reload_when(reload),
+                self._keep_trails(),
+                self._feed_watchdog(),
+                drilling,
             )
             running.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
             if running.done():  # it never ends by itself but with what nobody foresaw
                 running.result()
             log.info("stopping")
+            tell_systemd(STOPPING)
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
+            self._remember_trails()
+            self._memory.save()
             await asyncio.wait([drilling])  # one that is made just now removes what it restored
         self._clusters.close()
         self._notifier.close()
@@ -100,10 +113,32 @@ class Service:
         if self._ledger is not None:
             self._ledger.close()
 
+    async def _feed_watchdog(self) -> None:
+        """Say that the agent lives, for as long as its schedule does."""
+        seconds = watchdog_seconds()
+        while seconds is not None:
+            if not all(map(is_late, self._clusters.all)):
+                tell_systemd(ALIVE)
+            await asyncio.sleep(seconds)
+
+    def _status(self) -> str:
+        return f"STATUS=watching {len(self._clusters.all)} cluster(s)"
+
+    async def _keep_trails(self) -> None:
+        while True:
+            await asyncio.sleep(_TRAILS_SECONDS)
+            self._remember_trails()
+
+    def _remember_trails(self) -> None:
+        for cluster in self._clusters.all:
+            if (trail := cluster.kept_trail) is not None:
+                self._memory.keep_trail(cluster.name, trail)
+
     async def _reload_when(self, asked: asyncio.Event) -> None:
         while True:
             await asked.wait()
             asked.clear()
+            tell_systemd(*reloading())
             try:
                 config, web = await asyncio.to_thread(self._load)
                 self._web.use(web)
@@ -116,12 +151,14 @@ class Service:
                     log.warning("`ledger` takes effect at the next start")
                 log.info("the configuration is reloaded: %s", self._apply(config))
                 self._reloads.succeeded()
+            tell_systemd(READY, self._status())
 
     def _apply(self, config: Config) -> str:
         checks = load_catalogue()
         if config.alerts.hold is not None:
             checks = hold_for(checks, config.alerts.hold)
         self._config = config
+        self._remember_trails()  # a cluster that changed is built anew
         self._notifier.configure(config.alerts, checks)
         what_changed = self._clusters.apply(config.resolved(), checks)
         self._notifier.forget_clusters_but({cluster.name for cluster in config.clusters})
@@ -133,6 +170,7 @@ class Service:
             config,
             checks,
             alerts=alerts,
+            trail=self._memory.trail_of(config.name),
             on_alerts=self._notifier.advanced,
             ledger=self._ledger,
         )

@@ -21,11 +21,12 @@ from agent.deadline import Worker
 from agent.explain import explain
 from agent.ledger.store import Ledger
 from agent.over_time import OverTime
-from agent.pollers.lane import ServerLane
+from agent.pollers.lane import ServerLane, is_unreachable
 from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
 from agent.recovery_log import RecoveryLog
 from agent.restored import RestoredAlerts
+from agent.sources import failing_sources, log_changes
 from agent.watch.progress import Progress
 from rules.alert_state import Alerts, advance
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
@@ -33,6 +34,7 @@ from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
 from rules.drills import DrillsFacts
 from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
+from rules.exposure import KeptTrail
 from rules.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -43,7 +45,7 @@ from rules.facts import (
     PositionFacts,
     ScanFacts,
 )
-from rules.findings import Finding, Verdict, verdict_of
+from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.prediction import predict_windows
 from rules.restore import Restore
 from rules.restore_facts import LoggedRecovery, RestoreFacts
@@ -54,6 +56,14 @@ from rules.wal_events import collect_events
 log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
+
+# How loud a finding is in the log.
+_LEVELS: Final = {
+    Severity.INFO: logging.INFO,
+    Severity.WARNING: logging.WARNING,
+    Severity.UNKNOWN: logging.WARNING,
+    Severity.CRITICAL: logging.ERROR,
+}
 
 # Called with the cluster's name and its alerts before and after a judgement.
 OnAlerts = Callable[[str, Alerts, Alerts], None]
@@ -73,6 +83,7 @@ class WatchedCluster:
         checks: Mapping[str, Check],
         *,
         alerts: Alerts | None = None,
+        trail: KeptTrail | None = None,
         on_alerts: OnAlerts = lambda name, before, after: None,
         ledger: Ledger | None = None,
     ) -> None:
@@ -85,6 +96,7 @@ class WatchedCluster:
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
         self.judged_at: datetime | None = None
+        self.judged_monotonic: float | None = None  # the same instant, of a clock that never steps
         self.changes_count = 0  # of all that others see
         self.alerts: Alerts = alerts or {}
         self._restored = RestoredAlerts(self.alerts, checks, config)
@@ -103,7 +115,7 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
-        self._over_time = OverTime()
+        self.over_time = OverTime(trail, poll_seconds=config.poll)
         self._log = RecoveryLog(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
@@ -142,8 +154,13 @@ class WatchedCluster:
         return archive.segment_size_bytes if archive else None
 
     @property
+    def kept_trail(self) -> KeptTrail | None:
+        """What the next agent needs to know to say at once what is exposed since when."""
+        return self.over_time.kept_trail
+
+    @property
     def restore_progress(self) -> Progress:
-        return self._over_time.progress(self.fact(RestoreFacts))
+        return self.over_time.progress(self.fact(RestoreFacts))
 
     def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
         """How many backups are in each state; each state is there, if with 0."""
@@ -168,7 +185,7 @@ class WatchedCluster:
                 poller.name, poller.facts, worker, partial(connection.poll, poller)
             )
             if isinstance(taken, PositionFacts):
-                self._over_time.note(taken)
+                self.over_time.note(taken)
         self.judge()
 
     async def scan(self) -> None:
@@ -235,11 +252,11 @@ class WatchedCluster:
         Gives None when it failed.
         """
         started_at, started = datetime.now(UTC), monotonic()
-        result, error = None, None
+        result, error, unreachable = None, None, False
         try:
             result = await worker.run(deadline_seconds or self._timeout_seconds, read)
         except Exception as failure:  # the boundary of a job: everything becomes "unknown"
-            error = explain(failure)
+            error, unreachable = explain(failure), is_unreachable(failure)
         self._keep(
             Reading(
                 collector=collector,
@@ -247,13 +264,14 @@ class WatchedCluster:
                 duration_seconds=monotonic() - started,
                 facts=result,
                 error=error,
+                unreachable=unreachable,
             ),
             kind,
         )
         return result
 
     def _keep(self, reading: Reading, kind: type | None) -> None:
-        before = self.readings.get(reading.collector)
+        before = failing_sources(self.readings)
         self.readings[reading.collector] = reading
         self.changes_count += 1
         if kind is not None:
@@ -262,16 +280,7 @@ class WatchedCluster:
             else:
                 for lost in (kind, *_DERIVED.get(kind, ())):
                     self.facts.pop(lost, None)
-        self._log_change(before, reading)
-
-    def _log_change(self, before: Reading | None, reading: Reading) -> None:
-        """One line when a collector begins to fail or works again; one for all that fail alike."""
-        alike = [r.error for r in self.readings.values() if r is not reading]
-        if reading.error and reading.error not in alike:
-            if before is None or before.error != reading.error:
-                log.warning("%s: %s: %s", self.name, reading.collector, reading.error)
-        elif before is not None and before.error and reading.succeeded:
-            log.info("%s: %s: works again", self.name, reading.collector)
+        log_changes(self.name, before, self.readings)
 
     def _judge_listing(
         self,
@@ -337,7 +346,7 @@ class WatchedCluster:
     def judge(self) -> None:
         """Ask every check with what is known now."""
         now = datetime.now(UTC)
-        for kind, value in self._over_time.work_out(self.facts, self.readings, now).items():
+        for kind, value in self.over_time.work_out(self.facts, self.readings, now).items():
             if value is None:
                 self.facts.pop(kind, None)
             else:
@@ -349,7 +358,7 @@ class WatchedCluster:
             self.checks,
         )
         self.known = judgement.known
-        self.judged_at = now
+        self.judged_at, self.judged_monotonic = now, monotonic()
         before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
         self.alerts = advance(before, heard, self.checks, now)
         self._on_alerts(self.name, before, self.alerts)
@@ -364,7 +373,8 @@ class WatchedCluster:
         before = self.findings.get(check, ())
         if findings and not before:
             for finding in findings:
-                log.warning("%s: %s: %s", self.name, check, finding.summary)
+                level = _LEVELS[finding.severity]
+                log.log(level, "%s: %s: %s", self.name, check, finding.summary)
         elif before and not findings:
             log.info("%s: %s: resolved", self.name, check)
         self.findings[check] = tuple(findings)
@@ -386,7 +396,7 @@ class WatchedCluster:
             expected.add(BackupsFacts)
             if self.config.archives and self.config.depth == "records":
                 expected.add(WindowsFacts)
-        expected |= self._over_time.expected(self.facts)
+        expected |= self.over_time.expected(self.facts)
         if self.config.log:
             expected |= {LoggedRecovery, RestoreFacts}
         return frozenset(expected)

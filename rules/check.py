@@ -19,6 +19,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +28,7 @@ from datetime import datetime
 from typing import Any
 
 from rules import catalogue
-from rules.evidence import Evidence
+from rules.evidence import Evidence, RaisedFacts
 from rules.facts import Objectives
 from rules.findings import EvidenceValue, Finding, Severity
 
@@ -151,16 +152,28 @@ def load_catalogue() -> dict[str, Check]:
 
 
 def judge(evidence: Evidence, checks: Mapping[str, Check]) -> Judgement:
-    """Ask every check whose facts are there; say of the others that they are not known."""
+    """Ask every check whose facts are there; say of the others that they are not known.
+
+    A check that raises is not known either, and ends no other: check_raised tells of it.
+    """
     findings: list[Finding] = []
     known: dict[str, bool] = {}
-    for entry in checks.values():
-        absent = evidence.absent(entry.needs.values())
-        if not absent:
-            findings += entry.run(evidence)
-            known[entry.id] = True
-        elif all(
-            need in evidence.facts or need in evidence.expected for need in entry.needs.values()
-        ):
+    errors: dict[str, str] = {}
+    told = replace(evidence, facts={**evidence.facts, RaisedFacts: RaisedFacts(errors=errors)})
+    for entry in sorted(checks.values(), key=lambda entry: RaisedFacts in entry.needs.values()):
+        if not told.absent(entry.needs.values()):
+            try:
+                findings += entry.run(told)
+                known[entry.id] = True
+            except Exception as error:
+                errors[entry.id] = _where(error)
+                known[entry.id] = False
+        elif all(need in told.facts or need in told.expected for need in entry.needs.values()):
             known[entry.id] = False
     return Judgement(findings=tuple(findings), known=known)
+
+
+def _where(error: Exception) -> str:
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said} ({frame.f_globals.get('__name__')}:{line})"

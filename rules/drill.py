@@ -41,6 +41,7 @@ class Probe:
     expected: str  # columns apart by |, rows by line ends, as psql -At prints them
     got: str | None = None  # None: it failed
     error: str | None = None
+    asked: bool = True  # False: the drill did not come as far, for the reason in `error`
 
     @property
     def holds(self) -> bool:
@@ -57,6 +58,8 @@ class DrillFacts:
     instant: datetime | None = None  # of the transaction that it goes to; None: not known
     instant_lsn: int | None = None  # where that one's record starts
     not_run: str | None = None  # why it could not be made; what follows is then empty
+    timeout_seconds: float | None = None  # what it was given; None: it was not begun
+    timed_out: str | None = None  # what it was at when its time was over
     server: str | None = None  # the version that restored
     predicted: Outcome | None = None
     summary: Summary | None = None  # what PostgreSQL's log says it did

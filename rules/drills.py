@@ -43,6 +43,8 @@ class DrillRecord:
     inspections: tuple[Inspection, ...] = ()
     probes: tuple[Probe, ...] = ()
     notes: tuple[str, ...] = ()  # what was left out to make it safe
+    timeout_seconds: float | None = None  # what it was given; None: it was not begun
+    timed_out: str | None = None  # what it was at when its time was over
 
     @property
     def ran(self) -> bool:
@@ -50,10 +52,11 @@ class DrillRecord:
 
     @property
     def succeeded(self) -> bool:
-        """It opened as predicted, and nothing that was looked at in it is bad."""
+        """It opened as predicted, came to its end, and nothing that was looked at in it is bad."""
         return (
             self.outcome not in ("failed", "not_run")
             and self.agrees is not False
+            and self.timed_out is None
             and all(each.result != "failed" for each in self.inspections)
             and all(probe.holds for probe in self.probes)
         )
@@ -122,7 +125,7 @@ def remember(drill: DrillFacts, started_at: datetime, seconds: float) -> DrillRe
         timeline=drill.timeline,
         instant=instant,
         lsn=lsn,
-        reason=drill.not_run or drill.cause,
+        reason=drill.not_run or drill.timed_out or drill.cause,
         fatal=summary.fatal_message if summary else None,
         server=drill.server,
         disagreements=drill.disagreements,
@@ -132,4 +135,6 @@ def remember(drill: DrillFacts, started_at: datetime, seconds: float) -> DrillRe
         inspections=drill.inspections,
         probes=drill.probes,
         notes=drill.notes,
+        timeout_seconds=drill.timeout_seconds,
+        timed_out=drill.timed_out,
     )

@@ -63,6 +63,13 @@ class CollectorsFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RaisedFacts:
+    """The checks of this judgement that ended in an error of their own."""
+
+    errors: Mapping[str, str]  # check -> what and where, one line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
     """What WAL outside the archives adds to one backup's window on one timeline."""
 

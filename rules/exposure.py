@@ -23,6 +23,9 @@ from rules.facts import ArchiverFacts, ControlFacts, PositionFacts
 RATE_SPAN: Final = timedelta(minutes=10)
 # SizeOfXLogLongPHD (access/xlog_internal.h): no record begins before it in a segment.
 _HEADER_BYTES: Final = 40
+# Nobody looked for longer: what ended meanwhile ended at an instant that nobody knows.
+_UNSEEN: Final = timedelta(minutes=2)
+_KEPT_MAX: Final = 40  # footprints kept over a restart
 _TRAIL_MAX: Final = 2000  # footprints kept; beyond it every second of the older half goes
 
 
@@ -40,6 +43,14 @@ Trail = tuple[Footprint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptTrail:
+    """A trail that outlives the agent, and the server that left it."""
+
+    system_identifier: int
+    trail: Trail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExposureFacts:
     """What is not in the archive yet."""
 
@@ -51,14 +62,20 @@ class ExposureFacts:
 
 
 def follow(trail: Trail, facts: Mapping[type, Any]) -> Trail:
-    """Add what the last poll saw. A server that is in recovery or was promoted starts anew."""
+    """Add what the last poll saw.
+
+    A server that is in recovery, was promoted, or is another than it was starts anew.
+    """
     positions: PositionFacts | None = facts.get(PositionFacts)
     if positions is None:
         return trail
     if positions.insert_lsn is None or positions.timeline is None or positions.snapshot is None:
         return ()
     trail = trail if trail and trail[-1].timeline == positions.timeline else ()
-    if trail and trail[-1].at > positions.server_at:  # its clock was set back
+    # Its clock was set back, or an older copy of it runs.
+    if trail and (
+        trail[-1].at > positions.server_at or trail[-1].insert_lsn > positions.insert_lsn
+    ):
         trail = ()
     before = trail[-1].archived_to_lsn if trail else None
     step = Footprint(
@@ -71,6 +88,23 @@ def follow(trail: Trail, facts: Mapping[type, Any]) -> Trail:
     if trail and trail[-1].at == step.at:
         trail = trail[:-1]
     return _shorten((*trail, step))
+
+
+def condense(trail: Trail) -> Trail:
+    """What of a trail is worth keeping over a restart: the answer is the same, its bytes are few.
+
+    Of a stretch in which nothing ended its two ends tell all. What is still too long is thinned,
+    but for the two polls that the answer rests on now.
+    """
+    ends = [
+        step
+        for index, step in enumerate(trail)
+        if index in (0, len(trail) - 1)
+        or not trail[index - 1].snapshot == step.snapshot == trail[index + 1].snapshot
+    ]
+    if len(ends) <= _KEPT_MAX:
+        return tuple(ends)
+    return _thin(ends, -(-len(ends) // (_KEPT_MAX - 3)), len(ends))
 
 
 def exposure(trail: Trail) -> ExposureFacts | None:
@@ -97,8 +131,12 @@ def _exposed_since(trail: Sequence[Footprint], archived_to: int) -> tuple[dateti
     of that end, and never counts: an idle server's last commit would look exposed for ever.
     """
     safe = _last_safe(trail, archived_to)
-    if safe is not None and (safe == len(trail) - 1 or trail[safe].insert_lsn >= archived_to):
+    if safe == len(trail) - 1:
         return trail[safe].at, False
+    if safe is not None and trail[safe].insert_lsn >= archived_to:
+        after = trail[safe + 1]  # something ended between the two
+        unseen = after.at - trail[safe].at > _UNSEEN
+        return (after.at, True) if unseen else (trail[safe].at, False)
     behind = trail if safe is None else trail[safe + 1 :]
     later = (step.at for step in behind if step.snapshot != behind[0].snapshot)
     return next(later, None), True
@@ -139,8 +177,19 @@ def _shorten(trail: Trail) -> Trail:
     kept = trail[keep_from:]
     if len(kept) <= _TRAIL_MAX:
         return kept
-    half = len(kept) // 2
-    return (*kept[:half:2], *kept[half:])
+    return _thin(kept, 2, len(kept) // 2)
+
+
+def _thin(steps: Sequence[Footprint], every: int, until: int) -> Trail:
+    """Keep one of so many before `until`; always those that the answer rests on now."""
+    archived_to = steps[-1].archived_to_lsn
+    safe = _last_safe(steps, archived_to) if archived_to is not None else None
+    rests_on = {len(steps) - 1, *((safe, safe + 1) if safe is not None else ())}
+    return tuple(
+        step
+        for number, step in enumerate(steps)
+        if number >= until or number % every == 0 or number in rests_on
+    )
 
 
 def _archived_to(facts: Mapping[type, Any], timeline: int, before: int | None) -> int | None:

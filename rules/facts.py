@@ -63,6 +63,7 @@ class ArchiveStatusFacts:
 
     ready: frozenset[str]  # names without .ready; segments, histories and backup files alike
     done: frozenset[str]
+    listed_at: datetime  # the server's clock: what the ages of its files are counted by
     oldest_ready_at: datetime | None  # None: nothing waits
     oldest_ready: str | None
 

@@ -12,6 +12,7 @@ from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.carried_wal import find_carried_damage
 from rules.check import Check, judge
+from rules.dated_wal import DatedWalFacts, date_wal
 from rules.drill import DrillFacts
 from rules.drills import DrillsFacts, remember
 from rules.evidence import (
@@ -36,12 +37,7 @@ from rules.outcome import Cause
 from rules.outside import Reached, find_gain
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
-from rules.restore_points import (
-    PlacedRestorePoint,
-    Walked,
-    list_restore_points,
-    walk_facts,
-)
+from rules.restore_points import PlacedRestorePoint, Walked, walk_facts
 from rules.restore_trial import TrialFacts
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
@@ -99,10 +95,14 @@ class Report:
     backups: tuple[BackupReport, ...]
     tree: TimelineTree
     scan: ScanFacts | None
-    restore_points: tuple[PlacedRestorePoint, ...]
+    dated: DatedWalFacts
     target: TargetFacts
     findings: tuple[Finding, ...]
     drill: DrillFacts | None = None  # None: none was asked for
+
+    @property
+    def restore_points(self) -> tuple[PlacedRestorePoint, ...]:
+        return self.dated.restore_points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +169,7 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         backups=reports,
         tree=tree,
         scan=gathered.scan,
-        restore_points=tuple(list_restore_points(walked, tree)),
+        dated=date_wal(walked, tree),
         target=target,
         findings=findings,
     )

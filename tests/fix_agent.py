@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from agent.lab.agent_process import AgentProcess
 from agent.lab.metrics_page import MetricsPage
@@ -38,6 +39,11 @@ class WatchedAgent(AgentProcess):
         )
         raise AssertionError(f"not seen in {seconds} s\n{self.log.read_text()}\n{lines}")
 
+    def restart(self) -> None:
+        """Stop it, and start it on the same configuration."""
+        self.stop()
+        self.start(yaml.safe_load(self.config.read_text()))
+
     def succeeded(self, collector: str) -> Callable[[MetricsPage], bool]:
         return lambda page: page.total("pitr_collector_success", collector=collector) == 1
 
@@ -50,13 +56,16 @@ def new_agent(tmp_path: Path) -> Iterator[Callable[..., WatchedAgent]]:
     """`new_agent(dsn=…, archives=…)`: an agent that watches one cluster named `lab`."""
     started: list[WatchedAgent] = []
 
-    def start(defaults: dict[str, str] | None = None, **sources: Any) -> WatchedAgent:
+    def start(
+        defaults: dict[str, str] | None = None, ledger: Path | None = None, **sources: Any
+    ) -> WatchedAgent:
         directory = tmp_path / f"agent{len(started)}"
         directory.mkdir()
         agent = WatchedAgent(directory)
         started.append(agent)
         cluster = {"name": "lab", "objectives": {"rpo": "2s"}, **sources}
-        agent.start({"clusters": [cluster], "defaults": {**FAST, **(defaults or {})}})
+        config = {"clusters": [cluster], "defaults": {**FAST, **(defaults or {})}}
+        agent.start(config | ({"ledger": str(ledger)} if ledger else {}))
         return agent
 
     yield start

@@ -33,10 +33,12 @@ examples:
   pitr-check --config pitr.yaml --cluster laboratorio --format json
   pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
   pitr-check explain wal_gap
+  pitr-check clean-drills
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
 _SUBCOMMANDS: Final = {
+    "clean-drills": "agent.cli.clean_drills",
     "explain": "agent.cli.explain",
     "find": "agent.cli.find",
     "retention": "agent.cli.retention",
@@ -63,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_options(parser.add_argument_group("at what cost"))
     add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
-        "--format", default="text", choices=("text", "json", "nagios", "prometheus")
+        "--format", default="text", choices=("text", "json", "nagios", "prometheus", "html")
     )
     return parser
 
@@ -166,16 +168,20 @@ def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
     question = _question(arguments)
+    from agent.postgres.interruption import Interruption
+
     try:
-        report = _check(arguments, question)
+        with Interruption(once=True):  # a SIGTERM ends in a document too
+            report = _check(arguments, question)
     except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text":
             from agent.check.run import report_failure
 
-            print(_render(report_failure(question, str(error) or "interrupted"), arguments))
+            failed = report_failure(question, str(error) or "interrupted")
+            print(_render(failed, arguments, argv))
         raise
-    print(_render(report, arguments))
+    print(_render(report, arguments, argv))
     return report.verdict.status
 
 
@@ -307,7 +313,7 @@ def read_now(text: str | None) -> datetime:
     return entry.instant("--now", text)
 
 
-def _render(report: Report, arguments: argparse.Namespace) -> str:
+def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) -> str:
     if arguments.format == "json":
         from agent.check.render_json import render_json
 
@@ -320,6 +326,10 @@ def _render(report: Report, arguments: argparse.Namespace) -> str:
         from agent.check.render_prometheus import render_prometheus
 
         return render_prometheus(report, arguments.cluster or "")
+    if arguments.format == "html":
+        from agent.check.render_html import render_html
+
+        return render_html(report, argv)
     from agent.check.render_text import render_text
 
     return render_text(report)

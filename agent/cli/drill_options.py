@@ -19,6 +19,7 @@ _OF_A_DRILL: Final = {
     "--probe": "probes",
     "--probes": "probes_file",
     "--nice": "nice",
+    "--drill-timeout": "drill_timeout",
     "--random-instant": "random_instant",
     "--drilled": "drilled",
 }
@@ -53,6 +54,12 @@ def add_drill_options(drill: argparse._ArgumentGroup) -> None:
         "--probes", type=Path, metavar="FILE", dest="probes_file", help="a YAML list of them"
     )
     drill.add_argument(
+        "--drill-timeout",
+        type=entry.duration,
+        metavar="DURATION",
+        help="how long it may take, as 2h; what hangs then is left and named (default: 12h)",
+    )
+    drill.add_argument(
         "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
     )
     drill.add_argument(
@@ -81,7 +88,7 @@ def drill_asked_for(arguments: argparse.Namespace, target_type: str) -> Drill | 
         raise entry.UsageError("--drill needs --depth records: it is held against the prediction")
     from agent.check.drill import drill_for
     from agent.drill.area import default_base
-    from agent.drill.drill import Order
+    from agent.drill.drill import DEFAULT_TIMEOUT_SECONDS, Order
     from agent.drill.probes import parse_probe, read_probes
 
     try:
@@ -90,8 +97,14 @@ def drill_asked_for(arguments: argparse.Namespace, target_type: str) -> Drill | 
             probes += read_probes(arguments.probes_file)
     except ValueError as error:
         raise entry.UsageError(f"--probe: {error}") from None
-    base = arguments.drill_directory or default_base()
-    order = Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
+    timeout = arguments.drill_timeout
+    order = Order(
+        base=arguments.drill_directory or default_base(),
+        bindir=arguments.pg_bindir,
+        probes=probes,
+        nice=arguments.nice,
+        timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
+    )
     return drill_for(order, _chance(arguments, target_type))
 
 

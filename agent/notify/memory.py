@@ -1,4 +1,4 @@
-"""What must outlive the process: the state of the alerts, and what each receiver was not yet told.
+"""What must outlive the process: alerts, what each receiver was not yet told, trails of exposure.
 
 Kept in memory, and written through to a file of its own (agent.state_file).
 """
@@ -14,10 +14,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.state_file import StateFile
 from rules.alert_state import Alert, Alerts
+from rules.exposure import KeptTrail
 from rules.notifications import Notification
 
 _ALERTS: Final = TypeAdapter(dict[str, Alert])
 _NOTIFICATION: Final = TypeAdapter(Notification)
+_TRAIL: Final = TypeAdapter(KeptTrail)
 
 
 class AlertMemory:
@@ -26,6 +28,7 @@ class AlertMemory:
     def __init__(self, path: Path | None) -> None:
         self._file = StateFile(path, "alerts")
         self._alerts: dict[str, Alerts] = {}
+        self._trails: dict[str, KeptTrail] = {}  # by cluster
         self._waiting: dict[
             str, dict[int, Notification]
         ] = {}  # by receiver; each known one is there
@@ -41,7 +44,7 @@ class AlertMemory:
 
     @property
     def clusters(self) -> list[str]:
-        return list(self._alerts)
+        return list(self._alerts | self._trails)
 
     def alerts_of(self, cluster: str) -> Alerts:
         return self._alerts.get(cluster, {})
@@ -54,7 +57,18 @@ class AlertMemory:
 
     def forget(self, cluster: str) -> None:
         self._alerts.pop(cluster, None)
+        self._trails.pop(cluster, None)
         self._file.put(("alerts", cluster, 0), None)
+        self._file.put(("trail", cluster, 0), None)
+
+    def trail_of(self, cluster: str) -> KeptTrail | None:
+        return self._trails.get(cluster)
+
+    def keep_trail(self, cluster: str, trail: KeptTrail) -> None:
+        """Remember it; written with the next save."""
+        if self._trails.get(cluster) != trail:
+            self._trails[cluster] = trail
+            self._file.put(("trail", cluster, 0), _TRAIL.dump_json(trail).decode())
 
     # -- notifications ---------------------------------------------------------------------------
 
@@ -104,6 +118,8 @@ class AlertMemory:
             try:
                 if kind == "alerts":
                     self._alerts[name] = _ALERTS.validate_json(value)
+                elif kind == "trail":
+                    self._trails[name] = _TRAIL.validate_json(value)
                 elif kind == "receiver":
                     self._waiting.setdefault(name, {})
                 else:

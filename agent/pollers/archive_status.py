@@ -16,18 +16,21 @@ _QUERY: Final = """
 SELECT name, modification
   FROM pg_catalog.pg_ls_archive_statusdir()
  WHERE name LIKE '%.ready' OR name LIKE '%.done'
+ UNION ALL
+SELECT '', clock_timestamp()
 """
 
 
 def poll_archive_status(connection: Connection[Any]) -> ArchiveStatusFacts:
     """Take one reading."""
     cursor = connection.execute(_QUERY)
-    rows = cursor.fetchall()
+    *rows, (_, listed_at) = sorted(cursor.fetchall(), key=lambda row: row[0] == "")
     ready = {name.removesuffix(".ready"): at for name, at in rows if name.endswith(".ready")}
     oldest = min(ready, key=lambda name: (ready[name], name), default=None)
     return ArchiveStatusFacts(
         ready=frozenset(ready),
         done=frozenset(name.removesuffix(".done") for name, _ in rows if name.endswith(".done")),
+        listed_at=listed_at,
         oldest_ready_at=ready[oldest] if oldest else None,
         oldest_ready=oldest,
     )

@@ -14,6 +14,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from agent.deadline import DeadlinePassed
 from agent.pollers.registry import Poller
 
 APPLICATION_NAME = "pitr-agent"
@@ -48,6 +49,17 @@ class ServerLane:
         if self._connection is None or self._connection.closed:
             self._connection = connect(self._dsn, self._timeout_seconds)
         return self._connection
+
+
+def is_unreachable(failure: BaseException) -> bool:
+    """Whether it is the server that did not answer, and not one question that it refused.
+
+    Class 08 is a broken connection, 53 too many of them, 57P a shutdown or a start; a connection
+    that libpq could not make at all has no SQLSTATE (errcodes-appendix).
+    """
+    if isinstance(failure, psycopg.OperationalError):
+        return failure.sqlstate is None or failure.sqlstate.startswith(("08", "53", "57P"))
+    return isinstance(failure, DeadlinePassed)
 
 
 def connect(dsn: str, timeout_seconds: float) -> psycopg.Connection[Any]:

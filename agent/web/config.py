@@ -2,7 +2,8 @@
 
 Follows docs/web-configuration.md of prometheus/exporter-toolkit. Paths are relative to the file.
 What Python's ssl cannot do (a client certificate that is asked for and not verified) and what is
-left to OpenSSL's own choice (ciphers, curves) is refused rather than passed over.
+left to OpenSSL's own choice (ciphers, curves) is refused, with what to write instead, rather than
+passed over.
 """
 
 from __future__ import annotations
@@ -24,6 +25,24 @@ _VERIFY: Final = {
     "VerifyClientCertIfGiven": ssl.CERT_OPTIONAL,
     "RequireAndVerifyClientCert": ssl.CERT_REQUIRED,
 }
+# What the toolkit knows and is not done here: value or key -> what to write instead.
+_NO_VALUE: Final = {
+    "RequestClientCert": "it lets everybody in: write NoClientCert, or VerifyClientCertIfGiven",
+    "RequireAnyClientCert": "any certificate would do, also one that a stranger made for himself: "
+    "write RequireAndVerifyClientCert and a client_ca_file",
+    "TLS10": "no client needs it any more (RFC 8996): write TLS12 or TLS13",
+    "TLS11": "no client needs it any more (RFC 8996): write TLS12 or TLS13",
+}
+_NO_KEY: Final = {
+    "cert": "write it into a file, and name that as cert_file",
+    "key": "write it into a file, and name that as key_file",
+    "client_ca": "write it into a file, and name that as client_ca_file",
+    "client_allowed_sans": "let client_ca_file be an authority for these clients alone",
+    "cipher_suites": "OpenSSL's own choice holds (openssl.cnf): leave it out",
+    "prefer_server_cipher_suites": "OpenSSL's own choice holds (openssl.cnf): leave it out",
+    "curve_preferences": "OpenSSL's own choice holds (openssl.cnf): leave it out",
+    "rate_limit": "limit requests where they come from: leave it out",
+}
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _HEADERS: Final = frozenset(
     {
@@ -44,6 +63,12 @@ class TlsConfig(Strict):
     client_ca_file: Path | None = None
     min_version: Literal["TLS12", "TLS13"] = "TLS12"
     max_version: Literal["TLS12", "TLS13"] = "TLS13"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_done_here(cls, given: Any) -> Any:
+        _refuse_what_is_not_done(given)
+        return given
 
     @model_validator(mode="after")
     def _goes_together(self) -> TlsConfig:
@@ -81,6 +106,7 @@ class WebFile(Strict):
     @model_validator(mode="before")
     @classmethod
     def _are_hashes(cls, given: Any) -> Any:
+        _refuse_what_is_not_done(given)
         users = given.get("basic_auth_users") if isinstance(given, dict) else None
         for user, password in users.items() if isinstance(users, dict) else ():
             if not _BCRYPT.fullmatch(str(password)):
@@ -89,6 +115,14 @@ class WebFile(Strict):
                     "make one with  htpasswd -nBC 10 ''"
                 )
         return given
+
+
+def _refuse_what_is_not_done(given: Any) -> None:
+    for key, value in given.items() if isinstance(given, dict) else ():
+        if key in _NO_KEY:
+            raise ValueError(f"{key!r} is not done here: {_NO_KEY[key]}")
+        if isinstance(value, str) and value in _NO_VALUE:
+            raise ValueError(f"{key} {value!r} is not done here: {_NO_VALUE[value]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

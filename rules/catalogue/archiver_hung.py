@@ -27,12 +27,11 @@ def archiver_hung(
     status: ArchiveStatusFacts,
     archiver: ArchiverFacts | None,
     objectives: Objectives,
-    now: datetime,
 ) -> Iterator[Found]:
     if status.oldest_ready_at is None or _fails(archiver):
         return
-    waited_seconds = (now - status.oldest_ready_at).total_seconds()
-    if min(waited_seconds, _idle_seconds(archiver, now)) > objectives.rpo_seconds:
+    waited_seconds = (status.listed_at - status.oldest_ready_at).total_seconds()
+    if min(waited_seconds, _idle_seconds(archiver, status.listed_at)) > objectives.rpo_seconds:
         yield Found(
             f"{status.oldest_ready} has waited {waited_seconds:.0f} s for the archiver, "
             f"which reports no failure; the objective is {objectives.rpo_seconds:.0f} s",

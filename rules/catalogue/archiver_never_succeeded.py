@@ -11,7 +11,6 @@ What to do
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from rules.check import Found, check
 from rules.facts import ArchiverFacts, ArchiveStatusFacts, Objectives, SettingsFacts
@@ -24,13 +23,12 @@ def archiver_never_succeeded(
     status: ArchiveStatusFacts,
     settings: SettingsFacts,
     objectives: Objectives,
-    now: datetime,
 ) -> Iterator[Found]:
     if settings.value("archive_mode") not in ("on", "always") or archiver.archived_count:
         return
     if status.oldest_ready_at is None or status.done:
         return
-    if (now - status.oldest_ready_at).total_seconds() > objectives.rpo_seconds:
+    if (status.listed_at - status.oldest_ready_at).total_seconds() > objectives.rpo_seconds:
         yield Found(
             f"nothing was ever archived, and {len(status.ready)} file(s) wait",
             ready_count=len(status.ready),

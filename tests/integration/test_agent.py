@@ -175,10 +175,28 @@ def test_a_stopped_server_delays_nobody_and_is_read_again_when_it_goes_on(
         assert agent.succeeded("archive")(page)
         segments(primary)[-2].unlink()
         agent.wait_for(lambda page: "wal_gap" in page.findings())
+        page = agent.wait_for(
+            lambda page: all(agent.failed(collector)(page) for collector in SERVER_COLLECTORS)
+        )
+        assert page.total("pitr_finding", id="collector_failing") == 1, "one server, one loss"
+        assert len(_said_of_the_server(agent)) == 1
     finally:
         for pid in pids:
             os.kill(pid, signal.SIGCONT)
-    agent.wait_for(lambda page: page.total("pitr_up") == 1)
+    agent.wait_for(lambda page: page.total("pitr_finding", id="collector_failing") == 0)
+    lost, works = _said_of_the_server(agent)
+    assert "level=warning" in lost and "lab: server: " in lost
+    assert "level=info" in works and "lab: server: works again" in works
+
+
+def _said_of_the_server(agent: WatchedAgent) -> list[str]:
+    """Lines of the agent's log about what is asked of the server, whichever collector it was."""
+    sources = "|".join(("server", *SERVER_COLLECTORS))
+    return [
+        line
+        for line in agent.log.read_text().splitlines()
+        if re.search(f"lab: ({sources}): ", line)
+    ]
 
 
 def _processes_of(cluster: Cluster) -> list[int]:

@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -158,11 +159,12 @@ def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent:
 
 @pytest.mark.pg("== 16")
 def test_exposure_is_the_age_of_what_is_not_archived(
-    pg: int, new_cluster: NewCluster, new_agent: NewAgent
+    pg: int, new_cluster: NewCluster, new_agent: NewAgent, tmp_path: Path
 ) -> None:
     """0 while nobody wrote, growing behind a commit, 0 again when its segment is archived."""
     cluster = new_cluster(pg, autovacuum=False)
-    agent = new_agent(dsn=cluster.dsn, objectives={"rpo": "1h"})
+    ledger = tmp_path / "ledger.sqlite"
+    agent = new_agent(dsn=cluster.dsn, objectives={"rpo": "1h"}, ledger=ledger)
     cluster.sql("CREATE TABLE t (n int)")
     cluster.sql("SELECT pg_switch_wal()")
     agent.wait_for(lambda page: page.total("pitr_recovery_point_exposure_bytes") is not None)
@@ -181,6 +183,10 @@ def test_exposure_is_the_age_of_what_is_not_archived(
     assert _exposed(page) <= time.time() - before + 2, "from the poll before it on"
     later = agent.wait_for(lambda page: _exposed(page) >= 3)
     assert _exposed(later) > _exposed(page)
+
+    agent.restart()
+    first = agent.wait_for(lambda page: _exposed(page) != -1)
+    assert _exposed(first) > _exposed(later), "what the agent saw before it was stopped"
 
     assert _archive_what_was_seen(cluster, agent) == 0
 

@@ -51,6 +51,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-out", f"{name}.pem", "-days", "3650", "-copy_extensions", "copy",
         )  # fmt: skip
+    openssl("ec", "-aes256", "-passout", "pass:x", "-in", "server.key", "-out", "encrypted.key")
     return directory
 
 
@@ -83,10 +84,10 @@ class Guarded:
         self._process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.log.read_text().count("reloaded") > before, "it is reloaded")
 
-    def curl(self, *arguments: object, scheme: str = "https") -> str:
+    def curl(self, *arguments: object, scheme: str = "https", path: str = "/metrics") -> str:
         """The status, "000" when no connection came to be; the page's headers stand before it."""
         command = [find_program("curl", package="curl"), "-s", "-o", "/dev/null", "-D", "-"]
-        url = f"{scheme}://{self.address}/metrics"
+        url = f"{scheme}://{self.address}{path}"
         result = subprocess.run(
             [*command, "-w", "%{http_code}", *map(str, arguments), url],
             capture_output=True, text=True, timeout=30,
@@ -130,7 +131,7 @@ def tls(certificates: Path, name: str = "server", **more: str) -> dict[str, str]
 def test_tls_and_passwords_for_curl_and_a_real_prometheus(
     tmp_path: Path, certificates: Path, prometheus: Prometheus
 ) -> None:
-    headers = {"Strict-Transport-Security": "max-age=31536000"}
+    headers = {"Strict-Transport-Security": "max-age=31536000", "X-Frame-Options": "SAMEORIGIN"}
     web = {
         "tls_server_config": tls(certificates, min_version="TLS13"),
         "http_server_config": {"headers": headers},
@@ -140,6 +141,11 @@ def test_tls_and_passwords_for_curl_and_a_real_prometheus(
     right = (*ca, "-u", f"prometheus:{PASSWORD}")
     with guarded(tmp_path, web) as agent:
         assert f"https://{agent.address}/metrics" in agent.log.read_text()
+        for path in ("/", "/clusters/a", "/static/page.css", "/runbooks/PitrWalGap"):
+            assert agent.curl(*ca, path=path).endswith("401"), path
+            answer = agent.curl(*right, path=path)
+            assert answer.endswith("200"), path
+            assert answer.count("x-frame-options") == 1 and "SAMEORIGIN" in answer
         answer = agent.curl(*right)
         assert answer.endswith("200")
         assert "strict-transport-security: max-age=31536000" in answer.lower()
@@ -194,6 +200,14 @@ def test_a_client_without_the_right_certificate_stays_outside(
         assert agent.curl(*as_client("client")).endswith("200")
         assert agent.curl(*as_client("stray")) == "000"
         assert agent.curl("--cacert", ca) == "000"
+        given = {"client_auth_type": "VerifyClientCertIfGiven", "client_ca_file": ca}
+        newest = {**given, "min_version": "TLS13"}
+        agent.write({"tls_server_config": tls(certificates, **newest)})
+        agent.reload()
+        assert agent.curl(*as_client("client")).endswith("200")
+        assert agent.curl(*as_client("stray")) == "000"
+        assert agent.curl("--cacert", ca).endswith("200")
+        assert agent.curl("--cacert", ca, "--tls-max", "1.2") == "000"
 
 
 def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
@@ -214,8 +228,16 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
         ("tls_server_config: {cert_file: server.pem, key_file: stray.key}\n", "F: key_file D/stray.key does not belong to cert_file D/server.pem"),
         ("tls_server_config: {cert_file: server.key, key_file: server.key}\n", "F: cert_file D/server.key, key_file D/server.key: "),
         ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: RequireAndVerifyClientCert}\n", "F:1: tls_server_config: client_ca_file and a client_auth_type that verifies go together"),
-        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: RequestClientCert}\n", "F:1: tls_server_config.client_auth_type: Input should be 'NoClientCert'"),
-        ("tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS10}\n", "F:1: tls_server_config.min_version: Input should be 'TLS12'"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: RequestClientCert}\n", "F:1: tls_server_config: client_auth_type 'RequestClientCert' is not done here: it lets everybody in: write"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: RequireAnyClientCert, client_ca_file: ca.pem}\n", "client_auth_type 'RequireAnyClientCert' is not done here: any certificate would do"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_type: Sometimes}\n", "F:1: tls_server_config.client_auth_type: Input should be 'NoClientCert'"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, cipher_suites: [TLS_AES_128_GCM_SHA256]}\n", "F:1: tls_server_config: 'cipher_suites' is not done here: OpenSSL"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, client_ca_file: ca.pem}\n", "client_ca_file and a client_auth_type that verifies go together"),
+        ("tls_server_config: {cert: abc, key: s3cret}\n", "F:1: tls_server_config: 'cert' is not done here: write it into a file"),
+        ("rate_limit: {interval: 1s}\n", "'rate_limit' is not done here"),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS13, max_version: TLS12}\n", "F:1: tls_server_config: min_version is above max_version"),
+        ("tls_server_config: {cert_file: server.pem, key_file: encrypted.key}\n", "F: cert_file D/server.pem, key_file D/encrypted.key: "),
+        ("tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS10}\n", "F:1: tls_server_config: min_version 'TLS10' is not done here: no client needs it any more (RFC 8996): write TLS12"),
         ("\nbasic_auth_user: {}\n", "F:2: unknown key 'basic_auth_user': expected one of tls_server_config"),
         ("basic_auth_users:\n  a: s3cret\n", "basic_auth_users: what stands for 'a' is not a bcrypt hash"),
         ("http_server_config:\n  headers: {X-Other: a}\n", "F:2: http_server_config.headers: 'X-Other' cannot be set"),
@@ -234,6 +256,22 @@ def test_what_is_wrong_is_one_clear_line_and_exit_64(
     assert expected in said
     assert "s3cret" not in said
     assert len(said.splitlines()) == 1
+
+
+def test_a_key_that_is_anothers_ends_the_start_with_a_line(
+    tmp_path: Path, certificates: Path
+) -> None:
+    config, web = tmp_path / "pitr.yaml", certificates / "mismatch.yaml"
+    config.write_text("clusters: [{name: a, dsn: host=x}]\n")
+    web.write_text("tls_server_config: {cert_file: server.pem, key_file: stray.key}\n")
+    program = Path(sys.executable).parent / "pitr-agent"
+    result = subprocess.run(
+        [program, "run", "--config", config, "--web.config.file", web],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert result.returncode == 64
+    assert f"{web}: key_file {certificates}/stray.key does not belong to cert_file" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_it_ends_in_usage(tmp_path: Path) -> None:

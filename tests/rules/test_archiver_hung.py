@@ -12,8 +12,14 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def is_hung(*, last_archived: timedelta | None, last_failed: timedelta | None = None) -> bool:
-    """With a segment that has waited for an hour, and an objective of five minutes."""
+def is_hung(
+    *,
+    last_archived: timedelta | None,
+    last_failed: timedelta | None = None,
+    waits: timedelta = HOUR,
+    ours: datetime = NOW,
+) -> bool:
+    """With a segment that has waited for so long, and an objective of five minutes."""
     archiver = ArchiverFacts(
         archived_count=1,
         last_archived_wal=None,
@@ -26,12 +32,18 @@ def is_hung(*, last_archived: timedelta | None, last_failed: timedelta | None = 
     status = ArchiveStatusFacts(
         ready=frozenset({f"{1:024X}"}),
         done=frozenset(),
-        oldest_ready_at=NOW - HOUR,
+        listed_at=NOW,
+        oldest_ready_at=NOW - waits,
         oldest_ready=f"{1:024X}",
     )
     facts = {ArchiverFacts: archiver, ArchiveStatusFacts: status}
-    evidence = Evidence(now=NOW, objectives=Objectives(rpo_seconds=300), facts=facts)
+    evidence = Evidence(now=ours, objectives=Objectives(rpo_seconds=300), facts=facts)
     return bool(load_catalogue()["archiver_hung"].run(evidence))
+
+
+def test_the_age_is_told_by_the_servers_clock_and_not_by_ours() -> None:
+    assert not is_hung(last_archived=2 * HOUR, waits=timedelta(minutes=1), ours=NOW + HOUR)
+    assert is_hung(last_archived=2 * HOUR, ours=NOW - HOUR)
 
 
 def test_nothing_was_archived_since_it_waits() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from rules.exposure import ExposureFacts, Trail, exposure, follow
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.exposure import ExposureFacts, Trail, condense, exposure, follow
 from rules.facts import ArchiverFacts, ControlFacts, PositionFacts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -179,3 +182,59 @@ def test_the_trail_stays_bounded_through_an_outage_of_days() -> None:
     assert len(trail) <= 2000
     found = exposure(trail)
     assert found is not None and found.seconds == 15 * 9_999
+
+
+def test_a_server_that_is_behind_where_it_was_is_another() -> None:
+    trail = poll((), 0, 2 * MIB, "10:10:", segment(1))
+    assert len(poll(trail, 15, MIB, "10:10:", segment(1))) == 1
+
+
+def test_what_ended_while_nobody_looked_may_have_ended_just_before() -> None:
+    found = answer(
+        (0, 2 * MIB, "10:10:", segment(1)),
+        (3 * 3600, 2 * MIB + 500, "11:11:", segment(1)),  # nobody polled for three hours
+        (3 * 3600 + 15, 2 * MIB + 500, "11:11:", segment(1)),
+    )
+    assert (found.seconds, found.at_least) == (15.0, True)
+
+
+# Seconds since the poll before, MiB written, a transaction that ended, a segment archived.
+STEPS = st.lists(
+    st.tuples(st.sampled_from([15, 15, 15, 300]), st.integers(0, 3), st.booleans(), st.booleans()),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(STEPS, STEPS)
+def test_a_trail_that_was_kept_over_a_restart_answers_as_the_whole(
+    before: list[tuple[int, int, bool, bool]], after: list[tuple[int, int, bool, bool]]
+) -> None:
+    at, lsn, ended, archived = 0, 2 * MIB, 10, 1
+    whole: Trail = ()
+    kept: Trail = ()
+    for number, (seconds, written, ends, archives) in enumerate((*before, *after)):
+        at, lsn, ended = at + seconds, lsn + written * 700_000, ended + ends
+        archived = lsn // MIB - 1 if archives else archived
+        whole = poll(whole, at, lsn, f"{ended}:{ended}:", segment(archived))
+        kept = poll(kept, at, lsn, f"{ended}:{ended}:", segment(archived))
+        if number == len(before) - 1:
+            kept = condense(kept)
+            assert len(kept) <= 40
+        one, other = exposure(whole), exposure(kept)
+        assert one is not None and other is not None
+        if len(before) <= 40:
+            assert (one.bytes, one.seconds, one.at_least) == (
+                other.bytes, other.seconds, other.at_least,
+            )  # fmt: skip
+
+
+def test_a_long_trail_is_kept_short_and_answers_the_same_now() -> None:
+    trail: Trail = ()
+    for number in range(1500):
+        trail = poll(trail, 15 * number, 2 * MIB + 500 * number, f"{number}:{number}:", segment(1))
+    kept = condense(trail)
+    assert len(kept) <= 40
+    whole, short = exposure(trail), exposure(kept)
+    assert whole is not None and short is not None
+    assert (whole.bytes, whole.seconds) == (short.bytes, short.seconds)

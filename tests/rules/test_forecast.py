@@ -33,7 +33,7 @@ def full_at(
     volume = WalVolumeFacts(directory="/data/pg_wal", size_bytes=free, free_bytes=free)
     ready = frozenset(f"{number:024X}" for number in range(waits))
     status = ArchiveStatusFacts(
-        ready=ready, done=frozenset(), oldest_ready_at=NOW, oldest_ready=None
+        ready=ready, done=frozenset(), listed_at=NOW, oldest_ready_at=NOW, oldest_ready=None
     )
     found = forecast_wal_full(volume, status, exposed, NOW)
     return found.full_at if found else None

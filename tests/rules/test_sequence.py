@@ -153,7 +153,11 @@ def archiver(last: str | None) -> ArchiverFacts:
 
 def done(*names: str) -> ArchiveStatusFacts:
     return ArchiveStatusFacts(
-        ready=frozenset(), done=frozenset(names), oldest_ready_at=None, oldest_ready=None
+        ready=frozenset(),
+        done=frozenset(names),
+        listed_at=NOW,
+        oldest_ready_at=None,
+        oldest_ready=None,
     )
 
 

@@ -1,0 +1,100 @@
+"""What the unit of Type=notify hears: ready, alive, reloading, stopping."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from agent.config import ClusterConfig
+from agent.late import is_late
+from agent.systemd import tell_systemd, watchdog_seconds
+from agent.watched import WatchedCluster
+from tests.fix_watched import Watched
+
+
+class Manager:
+    """systemd's end of the socket."""
+
+    def __init__(self, address: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(address.replace("@", "\0", 1))
+        self._socket.settimeout(60)
+
+    def hear(self, *lines: str) -> list[str]:
+        """The next datagram that has all these lines; what comes before it is passed over."""
+        while True:
+            heard = self._socket.recv(4096).decode().splitlines()
+            if set(lines) <= {line.split("USEC=")[0] for line in heard}:
+                return heard
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+@pytest.fixture
+def manager(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
+    address = str(short_directory / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    monkeypatch.setenv("WATCHDOG_USEC", "400000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    manager = Manager(address)
+    yield manager
+    manager.close()
+
+
+def test_systemd_hears_how_the_agent_is(manager: Manager, watched: Watched) -> None:
+    watched.start()
+    assert "STATUS=watching 1 cluster(s)" in manager.hear("READY=1")
+    manager.hear("WATCHDOG=1")
+    manager.hear("WATCHDOG=1")
+    watched.signal(signal.SIGHUP)
+    manager.hear("RELOADING=1", "MONOTONIC_")
+    manager.hear("READY=1")
+    watched.signal(signal.SIGTERM)
+    manager.hear("STOPPING=1")
+
+
+def test_nobody_who_listens_and_a_socket_that_is_gone_stop_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for address in ("", "relative", str(tmp_path / "absent"), "@" + "x" * 200):
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        tell_systemd("READY=1")
+
+
+def test_an_abstract_socket_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    address = f"@pitr-test{tmp_path}"[:90]
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    manager = Manager(address)
+    tell_systemd("READY=1")
+    assert manager.hear("READY=1") == ["READY=1"]
+    manager.close()
+
+
+@pytest.mark.parametrize(
+    ("microseconds", "pid", "expected"),
+    [("60000000", None, 30.0), ("60000000", "1", None), ("0", None, None), ("soon", None, None)],
+)
+def test_how_often_the_watchdog_is_fed(
+    microseconds: str, pid: str | None, expected: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WATCHDOG_USEC", microseconds)
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    if pid is not None:
+        monkeypatch.setenv("WATCHDOG_PID", pid)
+    assert watchdog_seconds() == expected
+
+
+def test_a_schedule_that_stands_still_is_late(tmp_path: Path) -> None:
+    config = ClusterConfig.model_validate({"name": "a", "archives": [{"url": str(tmp_path)}]})
+    cluster = WatchedCluster(config, {})
+    assert not is_late(cluster), "it has not begun"
+    cluster.judge()
+    assert not is_late(cluster)
+    cluster.judged_monotonic = monotonic() - 1000
+    assert is_late(cluster)
