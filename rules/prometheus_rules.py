@@ -63,6 +63,30 @@ AGENT_ALERTS: Final = (
         remedy="Mend that source: a server that does not answer, a right that is missing, a "
         "directory that is not mounted.",
     ),
+    AgentAlert(
+        name="PitrNotificationsWaiting",
+        expression="pitr_notifications_waiting > 0",
+        hold_seconds=300,
+        severity="warning",
+        title="A receiver has not taken the agent's notifications for five minutes.",
+        why="What fires is remembered and tried again, and the person behind that receiver does "
+        "not know it.",
+        look="The label receiver names it, pitr_notifications_failed_total counts the attempts, "
+        "the agent's log has the answer (journalctl -u pitr-agent).",
+        remedy="Mend the receiver, or its address under alerts.notify and reload. What waits is "
+        "told as soon as it answers.",
+    ),
+    AgentAlert(
+        name="PitrConfigNotReloaded",
+        expression="pitr_config_last_reload_successful == 0",
+        hold_seconds=300,
+        severity="warning",
+        title="The agent's configuration is wrong, and an older one runs.",
+        why="What was meant to be watched from now on is not, and the next start of the agent "
+        "fails.",
+        look="pitr-agent check-config --config FILE names every mistake with its line.",
+        remedy="Mend the file and reload (systemctl reload pitr-agent).",
+    ),
 )
 
 
