@@ -11,14 +11,23 @@ from agent.reading import Reading
 from agent.restore_watch import RestoreWatch
 from agent.sources import failing_sources
 from agent.watch.progress import Progress
+from rules.archiving_history import (
+    EXPOSURE_BYTES,
+    EXPOSURE_SECONDS,
+    READY_FILES,
+    WAL_BYTES,
+    ArchivingHistory,
+)
 from rules.evidence import CollectorsFacts, WindowsFacts
 from rules.exposure import ExposureFacts, KeptTrail, Trail, condense, exposure, follow
 from rules.facts import (
     ArchiveFacts,
+    ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
     PositionFacts,
+    WalDirectoryFacts,
     WalVolumeFacts,
 )
 from rules.forecast import (
@@ -31,12 +40,15 @@ from rules.forecast import (
 from rules.restore_facts import LoggedRecovery, RestoreFacts
 
 _RATES_MAX: Final = 20  # measured restores that count
+_POLL_SECONDS: Final = 15.0  # of a cluster whose configuration names none
 
 
 class OverTime:
     """Remembers between readings what the next will be held against."""
 
-    def __init__(self, kept: KeptTrail | None = None) -> None:
+    def __init__(self, kept: KeptTrail | None = None, *, poll_seconds: float | None = None) -> None:
+        self.archiving = ArchivingHistory(poll_seconds or _POLL_SECONDS)
+        self._remembered: dict[str, datetime] = {}  # of each collector: its last reading
         self._trail: Trail = ()
         self._kept = kept  # until it is known whose it is
         self._system_identifier: int | None = None
@@ -49,6 +61,7 @@ class OverTime:
         """Facts by their type; None for what cannot be said now."""
         self._follow(facts)
         exposed = exposure(self._trail) if PositionFacts in facts else None
+        self._remember(readings, exposed)
         volume, status = facts.get(WalVolumeFacts), facts.get(ArchiveStatusFacts)
         full = None
         if volume and status and exposed:
@@ -97,6 +110,27 @@ class OverTime:
         volume = facts.get(WalVolumeFacts)
         seen = volume is None or volume.free_bytes is not None
         return {ExposureFacts, WalFullFacts} if seen else {ExposureFacts}
+
+    def _remember(self, readings: Mapping[str, Reading], exposed: ExposureFacts | None) -> None:
+        """Add what was read since the last time to the history of archiving."""
+        for name in ("archiver", "archive_status", "wal_directory", "positions"):
+            reading = readings.get(name)
+            if reading is None or self._remembered.get(name) == reading.started_at:
+                continue
+            self._remembered[name] = at = reading.started_at
+            match reading.facts:
+                case ArchiverFacts() as archiver:
+                    self.archiving.see_archived(
+                        at, archiver.archived_count, archiver.stats_reset_at
+                    )
+                case ArchiveStatusFacts() as status:
+                    self.archiving.see(READY_FILES, at, len(status.ready))
+                case WalDirectoryFacts() as wal:
+                    self.archiving.see(WAL_BYTES, at, wal.size_bytes)
+                case PositionFacts() if exposed is not None:
+                    self.archiving.see(EXPOSURE_BYTES, at, exposed.bytes)
+                    if exposed.seconds is not None:
+                        self.archiving.see(EXPOSURE_SECONDS, at, exposed.seconds)
 
     def note(self, positions: PositionFacts) -> None:
         """See how replay moves: every reading counts, not only the one that is judged."""

@@ -56,10 +56,14 @@ class RestoreWatch:
         """How far the recovery that goes on has come, as far as it is known."""
         if facts is None or not facts.in_progress:
             return Progress()
+        slowest, fastest = (None, None) if facts.paused else self._pace.range
         return Progress(
+            start_lsn=facts.running.redo_start_lsn if facts.running else None,
             replayed_lsn=facts.replayed_lsn,
             goal_lsn=facts.target_lsn,
             bytes_per_second=None if facts.paused else self._pace.bytes_per_second,
+            slowest=slowest,
+            fastest=fastest,
         )
 
     def _hold(self, last: LastRestore | None, archive: ArchiveFacts | None) -> LastRestore | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -32,6 +33,7 @@ from rules.alert_state import Alerts, advance, shift
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
+from rules.drills import DrillsFacts
 from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.exposure import KeptTrail
 from rules.facts import (
@@ -40,6 +42,7 @@ from rules.facts import (
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
+    Objectives,
     PositionFacts,
     ScanFacts,
 )
@@ -89,7 +92,7 @@ class WatchedCluster:
         self.config = config
         self.name = config.name
         self.checks = checks
-        self.objectives = config.objectives.facts()
+        self.objectives = _objectives(config)
         self.readings: dict[str, Reading] = {}
         self.facts: dict[type, Any] = {}
         self.findings: dict[str, tuple[Finding, ...]] = {}
@@ -114,7 +117,7 @@ class WatchedCluster:
             source: Worker(f"{config.name}/{source}")
             for source in ("archive", "backups", "windows", "log")
         }
-        self._over_time = OverTime(trail)
+        self.over_time = OverTime(trail, poll_seconds=config.poll)
         self._expected = expected_facts(config)
         self._log = RecoveryLog(config) if config.log else None
 
@@ -156,11 +159,11 @@ class WatchedCluster:
     @property
     def kept_trail(self) -> KeptTrail | None:
         """What the next agent needs to know to say at once what is exposed since when."""
-        return self._over_time.kept_trail
+        return self.over_time.kept_trail
 
     @property
     def restore_progress(self) -> Progress:
-        return self._over_time.progress(self.fact(RestoreFacts))
+        return self.over_time.progress(self.fact(RestoreFacts))
 
     def backup_states(self, backups: BackupsFacts) -> dict[str, int]:
         """How many backups are in each state; each state is there, if with 0."""
@@ -185,7 +188,7 @@ class WatchedCluster:
                 poller.name, poller.facts, worker, partial(connection.poll, poller)
             )
             if isinstance(taken, PositionFacts):
-                self._over_time.note(taken)
+                self.over_time.note(taken)
         self.judge()
 
     async def scan(self) -> None:
@@ -219,6 +222,12 @@ class WatchedCluster:
         assert self._log is not None
         await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
         self.judge()
+
+    def take_drills(self, drills: DrillsFacts | None) -> None:
+        """Judge anew with what the drills have shown; None: it is not drilled."""
+        if drills is not None:
+            self.facts[DrillsFacts] = drills
+            self.judge()
 
     def mute(self) -> None:
         """Say nothing more: another takes its place, or nobody watches it."""
@@ -340,7 +349,7 @@ class WatchedCluster:
     def judge(self) -> None:
         """Ask every check with what is known now."""
         now = datetime.now(UTC)
-        for kind, value in self._over_time.work_out(self.facts, self.readings, now).items():
+        for kind, value in self.over_time.work_out(self.facts, self.readings, now).items():
             if value is None:
                 self.facts.pop(kind, None)
             else:
@@ -350,7 +359,7 @@ class WatchedCluster:
                 now=now,
                 objectives=self.objectives,
                 facts=self.facts,
-                expected=self._expected | self._over_time.expected(self.facts),
+                expected=self._expected | self.over_time.expected(self.facts),
             ),
             self.checks,
         )
@@ -387,6 +396,14 @@ class WatchedCluster:
         elif before and not findings:
             log.info("%s: %s: resolved", self.name, check)
         self.findings[check] = tuple(findings)
+
+
+def _objectives(config: ClusterConfig) -> Objectives:
+    """As configured; how old a good drill may be follows from the schedule where it is not said."""
+    wanted = config.objectives.facts()
+    if config.drill is None or wanted.drill_age_seconds is not None:
+        return wanted
+    return replace(wanted, drill_age_seconds=config.drill.age_seconds(datetime.now(UTC)))
 
 
 def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:

@@ -69,7 +69,7 @@ def _build_grammar() -> pp.ParserElement:
     line = pp.Opt(statement) + pp.Suppress(pp.Opt(pp.Regex("#.*"))) + pp.StringEnd()
     for element in (name, quoted, bare, real, integer, value, statement, line):
         element.set_whitespace_chars(" \t\r")
-    return line.leave_whitespace(recursive=False).parse_with_tabs()
+    return line.parse_with_tabs()
 
 
 def _unquote(token: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from rules.check import Check, Judgement
-from rules.evidence import CarriedWalFacts, ElsewhereFacts
+from rules.evidence import CarriedWalFacts, ElsewhereFacts, FailedRunFacts
 from rules.findings import Finding, Severity
 from rules.restore_trial import TrialFacts
 from rules.target import TargetFacts
@@ -60,7 +60,7 @@ def alert_name(check_id: str) -> str:
 
 def can_alert(check: Check) -> bool:
     """Whether a watching agent ever raises it: not what answers a question that a person asked."""
-    asked = {TargetFacts, ElsewhereFacts, TrialFacts, CarriedWalFacts}
+    asked = {TargetFacts, ElsewhereFacts, TrialFacts, CarriedWalFacts, FailedRunFacts}
     return check.severity is not Severity.INFO and not asked & set(check.needs.values())
 
 

@@ -15,7 +15,11 @@ from parsers.lsn import format_lsn
 from rules.outcome import Ending, Outcome
 from rules.restore_summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary
 
+DrillOutcome = Literal["promoted", "paused", "shut_down", "failed", "not_run"]
 InspectionResult = Literal["passed", "failed", "not_done"]
+_OUTCOMES: Mapping[str, DrillOutcome] = {
+    PROMOTED: "promoted", PAUSED: "paused", SHUT_DOWN: "shut_down",
+}  # fmt: skip
 _ENDINGS = {PROMOTED: Ending.PROMOTED, PAUSED: Ending.PAUSED, SHUT_DOWN: Ending.SHUT_DOWN}
 
 
@@ -37,6 +41,7 @@ class Probe:
     expected: str  # columns apart by |, rows by line ends, as psql -At prints them
     got: str | None = None  # None: it failed
     error: str | None = None
+    asked: bool = True  # False: the drill did not come as far, for the reason in `error`
 
     @property
     def holds(self) -> bool:
@@ -49,7 +54,12 @@ class DrillFacts:
 
     backup: str | None  # url; None: none was chosen
     target: str  # in words
+    timeline: int | None = None  # None: the latest
+    instant: datetime | None = None  # of the transaction that it goes to; None: not known
+    instant_lsn: int | None = None  # where that one's record starts
     not_run: str | None = None  # why it could not be made; what follows is then empty
+    timeout_seconds: float | None = None  # what it was given; None: it was not begun
+    timed_out: str | None = None  # what it was at when its time was over
     server: str | None = None  # the version that restored
     predicted: Outcome | None = None
     summary: Summary | None = None  # what PostgreSQL's log says it did
@@ -65,11 +75,10 @@ class DrillFacts:
     notes: tuple[str, ...] = ()  # what was left out to make it safe
 
     @property
-    def outcome(self) -> str:
-        """promoted, paused, shut_down, failed or not_run."""
+    def outcome(self) -> DrillOutcome:
         if self.summary is None:
             return "not_run"
-        return self.summary.outcome if self.summary.outcome in _ENDINGS else FAILED
+        return _OUTCOMES.get(self.summary.outcome or "", "failed")
 
     @property
     def agrees(self) -> bool | None:

@@ -1,18 +1,22 @@
-"""Where a drill goes: the target asked for, else the newest instant that can be reached."""
+"""Where a drill goes: the target asked for, a random instant, or the newest that can be reached."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from random import Random
 from typing import Literal
 
 from parsers.lsn import format_lsn
 from parsers.wal_facts import instant
+from rules.drill_sample import sample_goals
 from rules.goal import Goal
 from rules.outcome import Outcome
 from rules.recovery import simulate
 from rules.recovery_start import base_timeline
-from rules.report import BackupReport, Report
+from rules.report import BackupReport, Gathered, Report
+from rules.restorable import best_restore
 from rules.restore import Restore, Server
 from rules.windows import Window
 
@@ -25,6 +29,25 @@ class Plan:
     goal: Goal
     outcome: Outcome
     target: str  # in words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chance:
+    """Drill an instant that chance chooses."""
+
+    random: Random
+    drilled: tuple[datetime, ...] = ()  # instants that drills went to before
+
+
+def plan_at_random(report: Report, gathered: Gathered, chance: Chance) -> Plan | None:
+    """A restore to a random instant of the windows; None where none is known to be reachable."""
+    restores = gathered.restores
+    windows = [w for backup, w in _windows(report.backups) if backup.facts.url in restores]
+    for goal in sample_goals(windows, gathered.scans, chance.drilled, chance.random):
+        best = best_restore(restores.values(), goal)
+        if best is not None and best[1].reachable:
+            return _plan(best[0], goal)
+    return None
 
 
 def plan_drill(report: Report, restores: Mapping[str, Restore]) -> Plan | None:

@@ -25,7 +25,8 @@ class ReplayRate:
 
     replayed_bytes: int
     seconds: float
-    source: str  # where it was measured: "log", "drill"
+    source: str  # where it was measured: "server log", "drill"
+    at: datetime | None = None  # when it ended; None: the log's stamps do not tell
 
     @property
     def bytes_per_second(self) -> float:

@@ -12,11 +12,14 @@ from rules.archive import judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.carried_wal import find_carried_damage
 from rules.check import Check, judge
+from rules.dated_wal import DatedWalFacts, date_wal
 from rules.drill import DrillFacts
+from rules.drills import DrillsFacts, remember
 from rules.evidence import (
     CarriedWalFacts,
     ElsewhereFacts,
     Evidence,
+    FailedRunFacts,
     PlacesFacts,
     SequenceFacts,
     WalEventsFacts,
@@ -35,12 +38,7 @@ from rules.outcome import Cause
 from rules.outside import Reached, find_gain
 from rules.prediction import find_restores, predict_target, predict_windows
 from rules.restore import Restore
-from rules.restore_points import (
-    PlacedRestorePoint,
-    Walked,
-    list_restore_points,
-    walk_facts,
-)
+from rules.restore_points import PlacedRestorePoint, Walked, walk_facts
 from rules.restore_trial import TrialFacts
 from rules.target import Target, TargetFacts, judge_target, resolve_timeline
 from rules.timelines import TimelineTree
@@ -98,10 +96,14 @@ class Report:
     backups: tuple[BackupReport, ...]
     tree: TimelineTree
     scan: ScanFacts | None
-    restore_points: tuple[PlacedRestorePoint, ...]
+    dated: DatedWalFacts
     target: TargetFacts
     findings: tuple[Finding, ...]
     drill: DrillFacts | None = None  # None: none was asked for
+
+    @property
+    def restore_points(self) -> tuple[PlacedRestorePoint, ...]:
+        return self.dated.restore_points
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +170,7 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
         backups=reports,
         tree=tree,
         scan=gathered.scan,
-        restore_points=tuple(list_restore_points(walked, tree)),
+        dated=date_wal(walked, tree),
         target=target,
         findings=findings,
     )
@@ -176,10 +178,22 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
 
 def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -> Report:
     """The report with what a drill adds to it."""
-    facts: dict[type, object] = {DrillFacts: drill}
-    evidence = Evidence(now=report.question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    made = remember(drill, report.question.now, sum(drill.phases.values()))
+    return replace(_with_facts(report, DrillsFacts(records=(made,)), checks), drill=drill)
+
+
+def with_failure(report: Report, message: str, checks: Mapping[str, Check]) -> Report:
+    """The report of a check that could not be made: unknown, and why."""
+    failed = _with_facts(report, FailedRunFacts(message=message), checks)
+    return replace(failed, target=replace(report.target, reason=message))
+
+
+def _with_facts(report: Report, more: object, checks: Mapping[str, Check]) -> Report:
+    evidence = Evidence(
+        now=report.question.now, objectives=_NO_OBJECTIVES, facts={type(more): more}
+    )
     findings = _ranked((*report.findings, *judge(evidence, checks).findings))
-    return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))
+    return replace(report, findings=findings, verdict=verdict_of(findings))
 
 
 def _find_gain(

@@ -17,6 +17,7 @@ from parsers.segment import parse_segment_name
 from rules.facts import ArchiveFacts, PositionFacts
 from rules.findings import Verdict
 from rules.forecast import ReplayRate
+from rules.restore_causes import describe_target
 from rules.restore_shortfall import Shortfall, judge_shortfall
 from rules.restore_state import Attempt, Phase, Restore
 from rules.restore_summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary, summarize
@@ -46,6 +47,18 @@ class LastRestore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningRestore:
+    """What the log tells of the recovery that goes on."""
+
+    phase: Phase
+    target: str | None  # in words; None: no line named it
+    started_at: datetime | None  # by the log's stamps
+    redo_start_lsn: int | None
+    restored_count: int  # segments fetched from the archive, with repetitions
+    last_restored: str | None  # None: none yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedRecovery:
     """What one server's log says of recovery, as far as it has been read."""
 
@@ -58,6 +71,7 @@ class LoggedRecovery:
     moved_at: datetime | None  # when the last line about a running recovery was read
     last: LastRestore | None  # None: no restore was seen
     replay_rate: ReplayRate | None = None  # of the last replay that was long enough to measure
+    running: RunningRestore | None = None  # None: nothing goes on, as far as is known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +85,7 @@ class RestoreFacts:
     target_lsn: int | None  # where replay goes to; None: not known
     moved_at: datetime | None  # when recovery last got on, by the agent's clock
     last: LastRestore | None  # None: no restore was seen
+    running: RunningRestore | None = None  # None: over, or the log does not tell
 
     @property
     def waits_for_a_person(self) -> bool:
@@ -112,6 +127,7 @@ class RestoreRecord:
             moved_at=self._moved_at,
             last=self._last,
             replay_rate=self._replay_rate,
+            running=_running(attempt) if _goes_on(attempt) else None,
         )
 
     def _apply(self, event: RecoveryEvent, now: datetime) -> None:
@@ -178,6 +194,18 @@ def _goes_on(attempt: Attempt) -> bool | None:
     return True if attempt.phase in _RUNNING else None
 
 
+def _running(attempt: Attempt) -> RunningRestore:
+    files = attempt.restored_segments
+    return RunningRestore(
+        phase=attempt.phase,
+        target=describe_target(attempt) if attempt.target_type is not None else None,
+        started_at=attempt.started_at,
+        redo_start_lsn=attempt.redo_start_lsn,
+        restored_count=len(files),
+        last_restored=files[-1] if files else None,
+    )
+
+
 def hold_to_archive(last: LastRestore, archive: ArchiveFacts) -> LastRestore:
     """See whether the archive held more than the restore replayed.
 
@@ -208,6 +236,7 @@ def take_facts(
         target_lsn=_target(logged, archive) if in_progress else None,
         moved_at=max(moves, default=None),
         last=logged.last,
+        running=logged.running if in_progress else None,
     )
 
 

@@ -8,7 +8,10 @@ that are there tell which transactions are.
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,8 +22,10 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from tests.fix_check import Checked, pitr_check
+from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_layouts import promoted
+
+PITR_CHECK = Path(sys.executable).parent / "pitr-check"
 
 
 @dataclass(kw_only=True)
@@ -137,6 +142,19 @@ def _commit(cluster: Cluster, past: Past) -> None:
         column.append(value)
 
 
+def inspections_by(installation: Installation, *, waiting: bool = False) -> dict[str, str]:
+    """What a sound cluster gives. Debian's servers have amcheck, the embedded ones do not.
+
+    A server that waits at its target takes no extension.
+    """
+    complete = (
+        installation.has("../share/extension/amcheck.control")
+        or Path(f"/usr/share/postgresql/{installation.major}/extension/amcheck.control").exists()
+    )
+    amcheck = "passed" if complete and not waiting else "not_done"
+    return {"amcheck": amcheck, "dump": "passed", "checksums": "passed"}
+
+
 # -- the drill as typed ----------------------------------------------------------------------------
 
 
@@ -169,6 +187,24 @@ class DrillGround:
             return Path(process.cwd()).is_relative_to(self.directory)
         except (psutil.Error, OSError):
             return False
+
+
+def start(ground: DrillGround, archived: Archived, *options: object) -> subprocess.Popen[str]:
+    """A drill that is on its way."""
+    command = ground.command(archived.archive, archived.backup, *options)
+    return subprocess.Popen(
+        [str(PITR_CHECK), *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -49,7 +49,9 @@ def read_settings(backup: Path) -> dict[str, Setting]:
 
 
 def _read(path: Path) -> Iterator[tuple[str, str]]:
-    """The name and text of a file; nothing for one that is absent."""
+    """The name and text of a file; nothing for one that is absent, or that is none."""
+    if not path.is_file():  # a pipe or a device would be read for ever
+        return
     try:
         yield str(path), path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.check.json_values import json_lsn, json_time
+from agent.durations import format_duration
 from rules.drill import DrillFacts, Probe
 
 _PHASES = {
@@ -39,8 +40,13 @@ def drill_document(drill: DrillFacts) -> dict[str, Any]:
         "agrees": drill.agrees,
         "backup": drill.backup,
         "target": drill.target,
+        "timeline": drill.timeline,
+        "instant": json_time(drill.instant),
+        "instant_lsn": json_lsn(drill.instant_lsn),
         "server": drill.server,
-        "reason": drill.not_run or drill.cause,
+        "reason": drill.not_run or drill.timed_out or drill.cause,
+        "timeout_seconds": drill.timeout_seconds,
+        "timed_out": drill.timed_out is not None,
         "fatal": summary.fatal_message if summary else None,
         "stop": {
             "position": stop.position,
@@ -94,6 +100,10 @@ def drill_lines(drill: DrillFacts) -> Iterator[str]:
         yield f"    {disagreement}"
     if drill.cause:
         yield f"  {drill.cause}"
+    if drill.timed_out:
+        yield f"  {drill.timed_out}"
+    elif drill.timeout_seconds:
+        yield f"  it was given at most {format_duration(drill.timeout_seconds)}"
     yield from _durations(drill)
     for inspection in drill.inspections:
         yield f"  {inspection.name}: {_RESULTS[inspection.result]}: {inspection.detail}"

@@ -13,6 +13,7 @@ from rules.findings import Finding, Severity, Verdict
 from rules.outcome import Outcome
 from rules.report import ArchiveReport, BackupReport, Report
 from rules.sequence import Gap
+from rules.target import Target
 
 _WORDS = {
     Verdict.OK: "OK",
@@ -33,9 +34,9 @@ def render_text(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield f"{_WORDS[report.verdict]}: {_answer(report)}"
-    yield f"looked at: {_LOOKED[report.question.depth]}{_not_all(report)}"
-    yield from _reading_time(report)
+    yield f"{_WORDS[report.verdict]}: {answer(report)}"
+    yield f"looked at: {looked_at(report)}"
+    yield from (f"  {line}" for line in reading_time(report))
     for finding in report.findings:
         if finding.severity is not Severity.INFO:
             yield from _finding(finding)
@@ -60,6 +61,11 @@ def _lines(report: Report) -> Iterator[str]:
         yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
 
 
+def looked_at(report: Report) -> str:
+    """How far, and in how much of what there is."""
+    return f"{_LOOKED[report.question.depth]}{_not_all(report)}"
+
+
 def _not_all(report: Report) -> str:
     """A reading that a budget or a permission cut short is no look at every record."""
     if report.scan is None or not report.scan.unread:
@@ -68,16 +74,24 @@ def _not_all(report: Report) -> str:
     return f", in {read} of the {read + unread} segments: {unread} could not be read, or not yet"
 
 
-def _reading_time(report: Report) -> Iterator[str]:
+def reading_time(report: Report) -> Iterator[str]:
     """When the segments were read: with a ledger, some of them by an earlier run."""
     times = report.scan.read_at.values() if report.scan else ()
     if not times:
         return
     first, last = (f"{at:%Y-%m-%d %H:%M:%S}" for at in (min(times), max(times)))
-    yield f"  read at {first} UTC" if first == last else f"  read between {first} and {last} UTC"
+    yield f"read at {first} UTC" if first == last else f"read between {first} and {last} UTC"
 
 
-def _answer(report: Report) -> str:
+def answer(report: Report) -> str:
+    """One line. What was asked comes first: a target out of reach is no news about the windows."""
+    asked, reachable = report.target.target, report.target.reachable
+    if asked.type == "none" or reachable or not report.restorable:
+        return _restorable(report)
+    return f"{asked_for(asked)} {TOLD[reachable]}; {_restorable(report)}"
+
+
+def _restorable(report: Report) -> str:
     if report.restorable is None:
         return "whether a backup can be restored is not known"
     if not report.restorable:
@@ -105,7 +119,7 @@ def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
     size = f"{report.segment_size_bytes >> 20} MiB" if report.segment_size_bytes else "unknown size"
     yield f"archive {facts.url}"
     if names:
-        yield f"  {len(names)} segments of {size}, {names[0]} to {names[-1]}"
+        yield f"  {_segments(len(names))} of {size}, {names[0]} to {names[-1]}"
     else:
         yield "  no segment"
     for node in report.tree.timelines.values():
@@ -115,6 +129,10 @@ def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
             yield f"  timeline {node.id}"
     for gap in archive.sequence.gaps if archive.sequence else ():
         yield f"  gap: {_gap(gap)}"
+
+
+def _segments(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"
 
 
 def _gap(gap: Gap) -> str:
@@ -150,10 +168,7 @@ def _restore_points(report: Report) -> Iterator[str]:
 
 def _target(report: Report) -> Iterator[str]:
     facts = report.target
-    asked = facts.target
-    value = f" {asked.value}" if asked.value else ""
-    what = "end of WAL" if asked.type == "none" else f"{asked.type}{value}"
-    yield f"recovery to {what}: {_TOLD[facts.reachable]}"
+    yield f"recovery to {asked_for(facts.target)}: {TOLD[facts.reachable]}"
     yield f"  {facts.reason}"
     outcome = facts.prediction
     if outcome is None:
@@ -168,9 +183,15 @@ def _target(report: Report) -> Iterator[str]:
         yield f"  then timeline {outcome.new_timeline} begins"
     block = block_to_paste(report)
     if block:
-        mebibytes = outcome.bytes_needed >> 20
-        yield f"  it needs {len(outcome.segments_needed)} segments ({mebibytes} MiB); to paste:"
+        needed = f"{_segments(len(outcome.segments_needed))} ({outcome.bytes_needed >> 20} MiB)"
+        yield f"  it needs {needed}; to paste:"
         yield from (f"    {line}" for line in block.splitlines())
+
+
+def asked_for(target: Target) -> str:
+    """A target in words."""
+    value = f" {target.value}" if target.value else ""
+    return "end of WAL" if target.type == "none" else f"{target.type}{value}"
 
 
 def _directories(outcome: Outcome) -> Iterator[str]:
@@ -180,4 +201,4 @@ def _directories(outcome: Outcome) -> Iterator[str]:
         yield f"  tablespace {needed.tablespace} in {needed.location} ({state})"
 
 
-_TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}
+TOLD = {True: "can be reached", False: "cannot be reached", None: "not proven"}

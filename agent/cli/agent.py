@@ -18,7 +18,16 @@ from agent.logs import FORMATS, LEVELS, configure_logging
 P = TypeVar("P")
 T = TypeVar("T")
 
-_TAKEN_PATHS = ("/healthz", "/readyz", "/api", "/openapi.json")
+_TAKEN_PATHS = (
+    "/healthz",
+    "/readyz",
+    "/api",
+    "/openapi.json",
+    "/clusters",
+    "/static",
+    "/findings",
+    "/runbooks",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -68,6 +77,12 @@ def _parser() -> argparse.ArgumentParser:
         default="docs/runbooks",
         metavar="URL",
         help="what the alerts' runbook_url begins with (default: %(default)s)",
+    )
+    rules.add_argument(
+        "--grafana-url",
+        default="",
+        metavar="URL",
+        help="Grafana's address, for the alerts' dashboard_url (default: the path alone)",
     )
     rules.add_argument(
         "--hold",
@@ -196,7 +211,7 @@ def _check_web_options(arguments: argparse.Namespace) -> None:
     if not re.fullmatch(r"(/[\w.~-]+)+", path) or path.startswith(_TAKEN_PATHS):
         raise entry.UsageError(
             f"--web.telemetry-path {path!r}: write a path of its own, as /metrics "
-            "(/healthz, /readyz, /api/ and /openapi.json are taken)"
+            f"({', '.join(_TAKEN_PATHS)} are taken)"
         )
 
 
@@ -229,14 +244,15 @@ def _check_config(arguments: argparse.Namespace) -> int:
 def _rules(arguments: argparse.Namespace) -> int:
     import yaml
 
+    from rules.alert_links import AlertLinks
     from rules.check import load_catalogue
     from rules.prometheus_rules import render_rules
 
-    document = render_rules(
-        load_catalogue().values(),
+    links = AlertLinks(
         runbooks_url=arguments.runbooks_url.rstrip("/"),
-        hold_seconds=arguments.hold,
+        grafana_url=arguments.grafana_url.rstrip("/"),
     )
+    document = render_rules(load_catalogue().values(), links, hold_seconds=arguments.hold)
     print("# Made from rules/catalogue/ by: pitr-agent rules")
     print(yaml.safe_dump(document, sort_keys=False, width=120), end="")
     return entry.OK

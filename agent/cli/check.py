@@ -33,15 +33,18 @@ examples:
   pitr-check --config pitr.yaml --cluster laboratorio --format json
   pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
   pitr-check explain wal_gap
+  pitr-check clean-drills
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
 _SUBCOMMANDS: Final = {
+    "clean-drills": "agent.cli.clean_drills",
     "explain": "agent.cli.explain",
     "find": "agent.cli.find",
     "retention": "agent.cli.retention",
 }
 
+_TRY_SECONDS: Final = 60.0
 _TARGETS = ("time", "lsn", "xid", "name")
 
 
@@ -63,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_options(parser.add_argument_group("at what cost"))
     add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
-        "--format", default="text", choices=("text", "json", "nagios", "prometheus")
+        "--format", default="text", choices=("text", "json", "nagios", "prometheus", "html")
     )
     return parser
 
@@ -96,6 +99,13 @@ def add_sources(what: argparse._ArgumentGroup) -> None:
     )
     what.add_argument(
         "--backups", metavar="URL", dest="backups_below", help="a directory with base backups in it"
+    )
+    what.add_argument(
+        "--layout",
+        default="auto",
+        choices=("auto", "directory"),
+        help="of the archives: told from what is there (auto), which today is one, a directory of"
+        " WAL files, flat or nested, plain or compressed",
     )
     what.add_argument("--config", type=Path, metavar="FILE", help="take both from the agent's file")
     what.add_argument("--cluster", metavar="NAME", help="which cluster of it")
@@ -149,7 +159,6 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--try-timeout",
         type=entry.duration,
-        default=60.0,
         metavar="DURATION",
         help="how long it may take for one file (default: 1m)",
     )
@@ -159,16 +168,22 @@ def _body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
     question = _question(arguments)
+    from agent.postgres.interruption import Interruption
+
     try:
-        report = _check(arguments, question)
+        with Interruption(once=True):  # a SIGTERM ends in a document too
+            report = _check(arguments, question)
+    except entry.UsageError:
+        raise
     except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text":
             from agent.check.run import report_failure
 
-            print(_render(report_failure(question, str(error) or "interrupted"), arguments))
+            failed = report_failure(question, str(error) or "interrupted")
+            print(_render(failed, arguments, argv))
         raise
-    print(_render(report, arguments))
+    print(_render(report, arguments, argv))
     return report.verdict.status
 
 
@@ -282,31 +297,35 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
         reading=cost.reading(arguments),
         on_this_machine=not arguments.other_machine,
     )
-    drill = drill_asked_for(arguments)
+    drill = drill_asked_for(arguments, question.target.type)
     with progress_bar(shown=arguments.format == "text") as on_progress:
         return check(
             question,
             sources,
             wait_seconds=arguments.wait,
             on_progress=on_progress,
-            try_seconds=arguments.try_timeout if arguments.try_restore_command else None,
+            try_seconds=_try_seconds(arguments),
             drill=drill,
         )
+
+
+def _try_seconds(arguments: argparse.Namespace) -> float | None:
+    """How long the restore_command gets; None: it is not to be tried."""
+    given: float | None = arguments.try_timeout
+    if arguments.try_restore_command:
+        return _TRY_SECONDS if given is None else given
+    if given is not None:
+        raise entry.UsageError("--try-timeout is for --try-restore-command: add it")
+    return None
 
 
 def read_now(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
-    try:
-        now = datetime.fromisoformat(text)
-    except ValueError:
-        raise entry.UsageError(
-            f"--now {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00"
-        ) from None
-    return now if now.tzinfo else now.replace(tzinfo=UTC)
+    return entry.instant("--now", text)
 
 
-def _render(report: Report, arguments: argparse.Namespace) -> str:
+def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) -> str:
     if arguments.format == "json":
         from agent.check.render_json import render_json
 
@@ -319,6 +338,10 @@ def _render(report: Report, arguments: argparse.Namespace) -> str:
         from agent.check.render_prometheus import render_prometheus
 
         return render_prometheus(report, arguments.cluster or "")
+    if arguments.format == "html":
+        from agent.check.render_html import render_html
+
+        return render_html(report, argv)
     from agent.check.render_text import render_text
 
     return render_text(report)

@@ -15,7 +15,11 @@ PROGRAMS: Final[dict[str, tuple[str, dict[str, str]]]] = {
     "pitr-agent": ("agent.cli.agent", {}),
     "pitr-check": (
         "agent.cli.check",
-        {"find": "agent.cli.find", "retention": "agent.cli.retention"},
+        {
+            "clean-drills": "agent.cli.clean_drills",
+            "find": "agent.cli.find",
+            "retention": "agent.cli.retention",
+        },
     ),
     "pitr-watch": ("agent.cli.watch", {}),
     "pitr-lab": ("agent.cli.lab", {}),

@@ -10,6 +10,7 @@ from agent.cli import entry
 
 if TYPE_CHECKING:
     from agent.check.run import Drill
+    from rules.drill_target import Chance
 
 # option -> its attribute: they mean nothing without --drill
 _OF_A_DRILL: Final = {
@@ -18,6 +19,9 @@ _OF_A_DRILL: Final = {
     "--probe": "probes",
     "--probes": "probes_file",
     "--nice": "nice",
+    "--drill-timeout": "drill_timeout",
+    "--random-instant": "random_instant",
+    "--drilled": "drilled",
 }
 
 
@@ -50,11 +54,30 @@ def add_drill_options(drill: argparse._ArgumentGroup) -> None:
         "--probes", type=Path, metavar="FILE", dest="probes_file", help="a YAML list of them"
     )
     drill.add_argument(
+        "--drill-timeout",
+        type=entry.duration,
+        metavar="DURATION",
+        help="how long it may take, as 2h; what hangs then is left and named (default: 12h)",
+    )
+    drill.add_argument(
         "--nice", action="store_true", help="drill with the lowest priority, of CPU and disk"
+    )
+    drill.add_argument(
+        "--random-instant",
+        action="store_true",
+        help="drill an instant of the restorable windows that chance chooses",
+    )
+    drill.add_argument(
+        "--drilled",
+        action="append",
+        default=[],
+        metavar="TIME",
+        help="an instant that was drilled before (ISO 8601): go where there is none; may be "
+        "repeated",
     )
 
 
-def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
+def drill_asked_for(arguments: argparse.Namespace, target_type: str) -> Drill | None:
     """The drill that was asked for; None for none. Raises UsageError."""
     if not arguments.drill:
         for option, attribute in _OF_A_DRILL.items():
@@ -65,7 +88,7 @@ def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
         raise entry.UsageError("--drill needs --depth records: it is held against the prediction")
     from agent.check.drill import drill_for
     from agent.drill.area import default_base
-    from agent.drill.drill import Order
+    from agent.drill.drill import DEFAULT_TIMEOUT_SECONDS, Order
     from agent.drill.probes import parse_probe, read_probes
 
     try:
@@ -74,7 +97,27 @@ def drill_asked_for(arguments: argparse.Namespace) -> Drill | None:
             probes += read_probes(arguments.probes_file)
     except ValueError as error:
         raise entry.UsageError(f"--probe: {error}") from None
-    base = arguments.drill_directory or default_base()
-    return drill_for(
-        Order(base=base, bindir=arguments.pg_bindir, probes=probes, nice=arguments.nice)
+    timeout = arguments.drill_timeout
+    order = Order(
+        base=arguments.drill_directory or default_base(),
+        bindir=arguments.pg_bindir,
+        probes=probes,
+        nice=arguments.nice,
+        timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
     )
+    return drill_for(order, _chance(arguments, target_type))
+
+
+def _chance(arguments: argparse.Namespace, target_type: str) -> Chance | None:
+    if not arguments.random_instant:
+        if arguments.drilled:
+            raise entry.UsageError("--drilled is for --random-instant: add it")
+        return None
+    if target_type != "none":
+        raise entry.UsageError("--random-instant chooses the target: name none")
+    from random import Random
+
+    from rules.drill_target import Chance
+
+    drilled = tuple(entry.instant("--drilled", text) for text in arguments.drilled)
+    return Chance(random=Random(), drilled=drilled)

@@ -14,6 +14,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, NoReturn, TextIO
 
 OK, WARNING, CRITICAL, UNKNOWN, USAGE = 0, 1, 2, 3, 64
@@ -62,6 +63,17 @@ def duration(text: str) -> float:
         return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def instant(option: str, text: str) -> datetime:
+    """An option's instant; without a zone it is UTC. Raises UsageError."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00"
+        ) from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:

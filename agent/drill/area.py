@@ -3,12 +3,13 @@
     <base>/pitr-drill-<random>/    0700, of the account that the server runs under
         lock                       held with flock() as long as the drill lives
         data/ tablespaces/ wal/    the restored cluster, its tablespaces, its WAL on the way
-        s/                         its socket; /tmp/pitr-drill-<random> where the path is too long
+        s/                         its socket; /tmp/pitr-sockets-<random> where the path is too long
         server.log
 
 Whoever gets the lock of an area knows that its drill is dead: the kernel lets go of it, whatever
 ended the process. An area gets its name only when its lock is held, so that no other drill takes a
-young one for remains.
+young one for remains. A link of the same name in /var/tmp leads to an area that lies elsewhere:
+whoever looks for remains finds it, whichever directory it was told.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ import fcntl
 import json
 import os
 import shutil
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -30,14 +30,17 @@ from typing import Final
 import psutil
 
 from agent.drill.errors import CannotDrill
+from agent.drill.guardian import AreaGuardian
 from agent.postgres.account import Account
 
 PREFIX: Final = "pitr-drill-"
 _UNBORN: Final = ".pitr-drill-new-"
+_SOCKETS: Final = "pitr-sockets-"
 _UNBORN_SECONDS: Final = 60.0  # an area gets its lock and its name within this
 _SOCKET_PATH_LIMIT: Final = 107  # sun_path in <sys/un.h>, less its terminating zero
 _SOCKET_NAME: Final = ".s.PGSQL.5432.lock"
 _SHORT_PLACE: Final = Path("/tmp")
+_LINKS: Final = Path("/var/tmp")
 _TRIES: Final = 5
 _ROUNDS: Final = 20
 
@@ -49,6 +52,7 @@ class Area:
     path: Path
     sockets: Path
     account: Account
+    guardian: AreaGuardian
 
     @property
     def data(self) -> Path:
@@ -80,7 +84,7 @@ def scratch_area(base: Path, account: Account) -> Iterator[Area]:
     try:
         yield area
     finally:
-        _remove(area)
+        _discard(area)
         os.close(lock)
 
 
@@ -96,12 +100,11 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
                 continue
             lock = _lock_new(unborn / "lock")
             account.own(unborn)
-            unborn.rename(path)
-            area = Area(path=path, sockets=sockets, account=account)
-            for directory in (area.tablespaces, area.wal, sockets):
-                account.make_directory(directory)
-            _require_entry(area)
-            return area, lock
+            try:
+                return _bear(unborn, path, sockets, account), lock
+            except BaseException:
+                os.close(lock)
+                raise
     except OSError as error:
         raise CannotDrill(
             f"no scratch area under {base}: {error.strerror}: name a directory that can be written "
@@ -112,14 +115,35 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
     )
 
 
+def _bear(unborn: Path, path: Path, sockets: Path, account: Account) -> Area:
+    """Give an area its name; from then on it is guarded."""
+    guardian = AreaGuardian(path, sockets, _LINKS / path.name)
+    area = Area(path=path, sockets=sockets, account=account, guardian=guardian)
+    try:
+        unborn.rename(path)
+        _link(path)
+        for directory in (area.tablespaces, area.wal, sockets):
+            account.make_directory(directory)
+        _require_entry(area)
+    except BaseException:
+        _discard(area)
+        raise
+    return area
+
+
+def _link(path: Path) -> None:
+    """Make an area known outside of its own directory; without it that alone is looked into."""
+    if path.parent != _LINKS:
+        with contextlib.suppress(OSError):
+            (_LINKS / path.name).symlink_to(path)
+
+
 def _require_entry(area: Area) -> None:
-    if area.account.can_enter(area.path):
-        return
-    _remove(area)
-    raise CannotDrill(
-        f"the account {area.account.name}, which the scratch server runs as, cannot enter "
-        f"{area.path.parent}: name another directory with --drill-directory"
-    )
+    if not area.account.can_enter(area.path):
+        raise CannotDrill(
+            f"the account {area.account.name}, which the scratch server runs as, cannot enter "
+            f"{area.path.parent}: name another directory with --drill-directory"
+        )
 
 
 def _make_sockets(path: Path, account: Account) -> Path:
@@ -135,7 +159,7 @@ def _make_sockets(path: Path, account: Account) -> Path:
 
 def _short_sockets(path: Path) -> Path:
     """Told by the area's name alone, so that the next drill finds it too."""
-    return _SHORT_PLACE / path.name
+    return _SHORT_PLACE / (_SOCKETS + path.name.removeprefix(PREFIX))
 
 
 def _lock_new(path: Path) -> int:
@@ -146,34 +170,60 @@ def _lock_new(path: Path) -> int:
     return lock
 
 
-def _remove(area: Area) -> None:
-    """Take the area away. What cannot be removed is left for the next drill."""
-    _end_processes(area)
-    for directory in (area.sockets, area.path):
+def _discard(area: Area) -> None:
+    _remove(area.path, area.sockets, area.account)
+    area.guardian.dismiss()
+
+
+def _remove(path: Path, sockets: Path, account: Account) -> None:
+    """Take an area away. What cannot be removed is left for the next drill."""
+    _end_processes(path / "data", account)
+    for directory in (sockets, path):
         shutil.rmtree(directory, ignore_errors=True)
+    link = _LINKS / path.name
+    if link.is_symlink() and not path.exists() and _is_owned(link, account):
+        link.unlink(missing_ok=True)
 
 
 # -- what a killed drill left ---------------------------------------------------------------------
 
 
 def sweep(base: Path, account: Account) -> list[Path]:
-    """Remove the areas under `base` whose drill is dead, its server with them; tell which."""
+    """Remove the areas whose drill is dead, its server with them; tell which.
+
+    Looked into are `base`, the directory where drills work unless told, and what links lead to.
+    """
+    bases = dict.fromkeys((base.absolute(), default_base().absolute(), _LINKS))
+    known = dict.fromkeys(path for place in bases for path in _areas_in(place, account))
     removed: list[Path] = []
-    for path in sorted(base.absolute().glob(f"{PREFIX}*")):
+    for path in known:
         lock = _take(path, account)
         if lock is None:
             continue
         with contextlib.closing(os.fdopen(lock)):
             sockets = path / "s"
-            short = _short_sockets(path)
-            if short != path and _is_ours(short, account):
-                sockets = short
-            _remove(Area(path=path, sockets=sockets, account=account))
+            if _is_ours(_short_sockets(path), account):
+                sockets = _short_sockets(path)
+            _remove(path, sockets, account)
         removed.append(path)
-    for path in base.absolute().glob(f"{_UNBORN}*"):
-        if _is_ours(path, account) and time.time() - path.stat().st_mtime > _UNBORN_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
+    for place in bases:
+        for path in place.glob(f"{_UNBORN}*"):
+            if _is_ours(path, account) and time.time() - path.stat().st_mtime > _UNBORN_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
     return removed
+
+
+def _areas_in(place: Path, account: Account) -> Iterator[Path]:
+    """What lies in a directory, and what links of ours there lead to."""
+    for path in sorted(place.glob(f"{PREFIX}*")):
+        if not path.is_symlink():
+            yield path
+        elif place == _LINKS and _is_owned(path, account):
+            area = path.readlink()
+            if area.name == path.name and area.is_dir():
+                yield area
+            elif area.parent.is_dir():  # it was removed by hand
+                path.unlink(missing_ok=True)
 
 
 def _take(path: Path, account: Account) -> int | None:
@@ -195,20 +245,23 @@ def _take(path: Path, account: Account) -> int | None:
 
 def _is_ours(path: Path, account: Account) -> bool:
     """A real directory of ours or of the server's account: a stranger's is not touched."""
+    return path.is_dir() and not path.is_symlink() and _is_owned(path, account)
+
+
+def _is_owned(path: Path, account: Account) -> bool:
     try:
-        status = path.lstat()
+        return path.lstat().st_uid in (os.geteuid(), account.uid)
     except OSError:
         return False
-    return stat.S_ISDIR(status.st_mode) and status.st_uid in (os.geteuid(), account.uid)
 
 
-def _end_processes(area: Area) -> None:
+def _end_processes(data: Path, account: Account) -> None:
     """Kill what of the scratch server is still there: all its processes work in `data`.
 
     One that was killed may have started another just before; one that is killed starts none.
     """
     for _ in range(_ROUNDS):
-        found = [process for process in psutil.process_iter() if _works_in(process, area)]
+        found = [each for each in psutil.process_iter() if _works_in(each, data, account)]
         if not found:
             return
         for process in found:
@@ -217,8 +270,8 @@ def _end_processes(area: Area) -> None:
         psutil.wait_procs(found, timeout=10)
 
 
-def _works_in(process: psutil.Process, area: Area) -> bool:
+def _works_in(process: psutil.Process, data: Path, account: Account) -> bool:
     try:
-        return process.uids().real == area.account.uid and Path(process.cwd()) == area.data
+        return process.uids().real == account.uid and Path(process.cwd()) == data
     except (psutil.Error, OSError):
         return False

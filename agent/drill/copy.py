@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import stat
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -22,6 +21,8 @@ from agent.archive.tar import BrokenTar, Directory, Member, read_entries
 from agent.backups.describe import LABEL
 from agent.backups.tar import is_tar_backup, tars_of
 from agent.drill.area import Area
+from agent.drill.content import copy_content
+from agent.drill.deadline import Crew
 from agent.drill.errors import CannotDrill
 from agent.drill.space import Room
 
@@ -47,12 +48,25 @@ _COPY_THREADS: Final = 2
 
 @dataclass(slots=True)
 class Copied:
-    """What was copied."""
+    """What was copied, and what is being copied."""
 
     bytes: int = 0
     files: int = 0
     left_out: list[str] = field(default_factory=list)  # links and special files
     tablespaces: dict[int, Path] = field(default_factory=dict)
+    reading: set[str] = field(default_factory=set)  # paths, at this moment
+    abandoned: bool = False  # nobody waits for it any more: nothing more is to be written
+
+    def doing(self) -> str:
+        """What is going on, for a person: a file that does not come is among those."""
+        return "while reading " + (" and ".join(sorted(self.reading)) or "the backup's directories")
+
+    def abandon(self) -> None:
+        self.abandoned = True
+
+    def require_wanted(self) -> None:
+        if self.abandoned:
+            raise CannotDrill("the copy was abandoned")
 
 
 def backup_bytes(backup: Path) -> int:
@@ -67,13 +81,15 @@ def _unpacked_bytes(tar: Path) -> int:
     return size if tar.suffix == ".tar" else 4 * size
 
 
-def copy_backup(backup: Path, area: Area, room: Room) -> Copied:
-    """Put a backup where the scratch server will find it. Raises CannotDrill."""
-    copied = Copied()
+def copy_backup(backup: Path, area: Area, room: Room, copied: Copied) -> None:
+    """Put a backup where the scratch server will find it, and tell it `copied`.
+
+    Raises CannotDrill.
+    """
     target = _Target(area, room, copied)
     try:
         if _is_tar(backup):
-            _unpack(backup, target)
+            _unpack(backup, target, copied)
         else:
             _copy_plain(backup, target)
         target.finish()
@@ -82,7 +98,6 @@ def copy_backup(backup: Path, area: Area, room: Room) -> Copied:
     except OSError as error:
         where = error.filename or backup
         raise CannotDrill(f"the copy of {backup} ended at {where}: {error.strerror}") from None
-    return copied
 
 
 def _is_tar(backup: Path) -> bool:
@@ -135,6 +150,7 @@ class _Target:
 
     def accept(self, path: Path, size_bytes: int) -> None:
         """Make ready for a file of this size."""
+        self._copied.require_wanted()
         self._unchecked_bytes += max(size_bytes, _SMALL_BYTES)
         if self._unchecked_bytes >= _CHECK_BYTES:
             self._room.require(size_bytes, "the next file takes")
@@ -142,6 +158,23 @@ class _Target:
         self.make_directory(path.parent)
         self._copied.files += 1
         self._copied.bytes += size_bytes
+
+    def copy(self, found: _Found, place: Path) -> None:
+        """Copy a file that was accepted."""
+        self._copied.reading.add(found.path)
+        try:
+            copy_content(found.path, place, self._copied.require_wanted)
+        finally:
+            self._copied.reading.discard(found.path)
+        self.own(place)
+
+    def extract(self, member: Member, place: Path) -> None:
+        """The same for a member of a tar."""
+        with place.open("wb") as file:
+            while chunk := member.read(_CHUNK_BYTES):
+                self._copied.require_wanted()
+                file.write(chunk)
+        self.own(place)
 
     def leave_out(self, name: str) -> None:
         self._copied.left_out.append(name)
@@ -190,7 +223,7 @@ class _Copier:
 
     def __init__(self, target: _Target) -> None:
         self._target = target
-        self._pool = ThreadPoolExecutor(_COPY_THREADS, thread_name_prefix="copy")
+        self._crew = Crew(_COPY_THREADS, "copy")
         self._under_way: deque[Future[None]] = deque()
         self._parcel: list[tuple[_Found, Path]] = []
         self._parcel_bytes = 0
@@ -205,24 +238,24 @@ class _Copier:
                 self._under_way.popleft().result()
 
     def _send(self) -> None:
-        self._under_way.append(self._pool.submit(self._copy, self._parcel))
-        self._parcel, self._parcel_bytes = [], 0
+        parcel, self._parcel, self._parcel_bytes = self._parcel, [], 0
+        self._under_way.append(self._crew.submit(lambda: self._copy(parcel)))
 
     def _copy(self, parcel: list[tuple[_Found, Path]]) -> None:
         for found, place in parcel:
-            shutil.copyfile(found.path, place)
-            self._target.own(place)
+            self._target.copy(found, place)
 
     def __enter__(self) -> _Copier:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._send()
-        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
-        if kind is None:
-            for task in self._under_way:
-                task.result()
+        try:
+            if kind is None:
+                self._send()
+                for task in self._under_way:
+                    task.result()
+        finally:
+            self._crew.dismiss()
 
 
 def _walk(backup: Path, name: str = "") -> Iterator[_Found]:
@@ -242,9 +275,10 @@ def _walk(backup: Path, name: str = "") -> Iterator[_Found]:
 # -- tar ------------------------------------------------------------------------------------------
 
 
-def _unpack(backup: Path, target: _Target) -> None:
+def _unpack(backup: Path, target: _Target, copied: Copied) -> None:
     """Unpack base.tar, a tar for each tablespace, pg_wal.tar."""
     for tar in tars_of(backup):
+        copied.reading.add(str(tar.path))
         for entry in read_entries(str(tar.path)):
             if not entry.name.startswith(tar.folder):
                 continue
@@ -255,12 +289,6 @@ def _unpack(backup: Path, target: _Target) -> None:
             if isinstance(entry, Directory):
                 target.make_directory(place)
             else:
-                _extract(entry, place, target)
-
-
-def _extract(member: Member, place: Path, target: _Target) -> None:
-    target.accept(place, member.size_bytes)
-    with place.open("wb") as file:
-        while chunk := member.read(_CHUNK_BYTES):
-            file.write(chunk)
-    target.own(place)
+                target.accept(place, entry.size_bytes)
+                target.extract(entry, place)
+        copied.reading.remove(str(tar.path))

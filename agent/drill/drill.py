@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,17 +13,10 @@ from typing import Final
 import psutil
 
 from agent.drill.area import Area, scratch_area, sweep
-from agent.drill.copy import backup_bytes, copy_backup
+from agent.drill.copy import Copied, backup_bytes, copy_backup
+from agent.drill.deadline import Deadline, OutOfTime
 from agent.drill.errors import CannotDrill
-from agent.drill.inspection import (
-    NoSuperuser,
-    Tools,
-    inspect_running,
-    inspect_stopped,
-    not_done,
-    open_session,
-)
-from agent.drill.probes import ask_all
+from agent.drill.look import Look
 from agent.drill.server import ScratchServer
 from agent.drill.settings import configure
 from agent.drill.space import Room, needed_bytes, room_in
@@ -41,11 +33,12 @@ from agent.postgres.interruption import Interruption
 from parsers.lsn import format_lsn
 from parsers.wal_facts import ParameterChange
 from parsers.wal_scan import SegmentScan
-from rules.drill import DrillFacts, Inspection, Probe, disagreements
+from rules.drill import DrillFacts, Probe, disagreements
 from rules.drill_target import Plan
 from rules.restore_summary import PAUSED, PROMOTED, SHUT_DOWN, Summary
 from rules.settings_block import restore_settings
 
+DEFAULT_TIMEOUT_SECONDS: Final = 12 * 3600.0
 _OPENED: Final = frozenset({PROMOTED, PAUSED, SHUT_DOWN})
 
 # What a server says of the backup and its WAL: recovery has begun, or the files forbid it.
@@ -63,6 +56,8 @@ class Order:
     bindir: Path | None = None  # None: the first installation of the right major
     probes: tuple[Probe, ...] = ()
     nice: bool = False
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +71,17 @@ class Material:
 
 def run_drill(order: Order, material: Material) -> DrillFacts:
     """Restore, and say how it went. A drill that cannot be made says why: `not_run`."""
+    last = material.plan.outcome.last_transaction
     facts = DrillFacts(
         backup=material.plan.restore.backup.url,
         target=material.plan.target,
+        timeline=material.plan.outcome.timeline,
+        instant=last.time if last else None,
+        instant_lsn=last.lsn if last else None,
         predicted=material.plan.outcome,
+        timeout_seconds=order.timeout_seconds,
     )
+    deadline = Deadline(order.timeout_seconds, order.clock)
     try:
         account = _account()
         left = sweep(order.base, account)
@@ -94,7 +95,9 @@ def run_drill(order: Order, material: Material) -> DrillFacts:
             # Where the account cannot run it, a copy goes into the area, and away with it.
             usable = InstallationFor(found, account, under=area.path)
             installation = stack.enter_context(usable)
-            facts = _Drill(order, material, installation, area).run(facts)
+            facts = _Drill(order, material, installation, area, deadline).run(facts)
+    except OutOfTime as error:
+        return replace(facts, not_run=str(error), timed_out=str(error))
     except (CannotDrill, NoInstallation) as error:
         return replace(facts, summary=None, not_run=str(error))
     notes = tuple(f"removed what a killed drill had left: {path}" for path in left)
@@ -159,38 +162,45 @@ class _Drill:
     material: Material
     installation: Installation
     area: Area
+    deadline: Deadline
     phases: dict[str, float] = field(default_factory=dict)
-    inspections: list[Inspection] = field(default_factory=list)
-    probes: tuple[Probe, ...] = ()
 
     def run(self, facts: DrillFacts) -> DrillFacts:
-        restore, outcome = self.material.plan.restore, self.material.plan.outcome
-        backup = Path(restore.backup.url)
+        plan = self.material.plan
         room = room_in(self.area.path)
-        size = restore.wal.segment_size
-        needed = needed_bytes(backup_bytes(backup), outcome.bytes_needed, size)
-        room.require(needed, "the restore takes about")
+        copied = Copied()
         with self._phase("copy"):
-            copied = copy_backup(backup, self.area, room)
+            self.deadline.run(lambda: self._copy(room, copied), copied.doing, copied.abandon)
+        look = Look(self.order.probes, self.phases)
+        size = plan.restore.wal.segment_size
         with WalService(self.area, self.material.roots, size) as wal:
             configuration = configure(
                 self.area, self.installation, self._recovery(wal.restore_command),
-                restore.control, self._parameter_changes(),
+                plan.restore.control, self._parameter_changes(),
             )  # fmt: skip
             server = ScratchServer(self.installation, self.area, configuration.settings)
             with server:
-                summary = self._recover(server, room)
+                summary = self._recover(server, room, wal)
                 self._require_recovery(server, summary)
                 facts = self._with_recovery(facts, server, summary, wal)
-                self._inspect(server, summary)
+                if summary.outcome in _OPENED:
+                    control = plan.restore.control
+                    look.inside(server, self.installation, self.area, control, self.deadline)
         notes = configuration.notes
         if copied.left_out:
             notes += (f"links that were left out: {', '.join(copied.left_out[:5])}",)
         return replace(
-            facts, server=self.installation.version, phases=self.phases,
-            copied_bytes=copied.bytes, inspections=tuple(self.inspections), probes=self.probes,
-            notes=notes,
+            facts, server=self.installation.version, phases=self.phases, notes=notes,
+            copied_bytes=copied.bytes, inspections=tuple(look.inspections), probes=look.probes,
+            timed_out=look.timed_out,
         )  # fmt: skip
+
+    def _copy(self, room: Room, copied: Copied) -> None:
+        restore, outcome = self.material.plan.restore, self.material.plan.outcome
+        backup, size = Path(restore.backup.url), restore.wal.segment_size
+        needed = needed_bytes(backup_bytes(backup), outcome.bytes_needed, size)
+        room.require(needed, "the restore takes about")
+        copy_backup(backup, self.area, room, copied)
 
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -221,9 +231,18 @@ class _Drill:
         said = summary.fatal_message or _last_lines(self.area.log)
         raise CannotDrill(f"the scratch server did not come as far as recovery: {said}")
 
-    def _recover(self, server: ScratchServer, room: Room) -> Summary:
+    def _recover(self, server: ScratchServer, room: Room, wal: WalService) -> Summary:
+        def doing() -> str:
+            if wal.asked:
+                return f"while fetching {wal.asked} from {' and '.join(self.material.roots)}"
+            return f"while the server recovered: {_last_lines(self.area.log)}"
+
+        def watch() -> None:
+            self.deadline.require(doing)
+            room.require(0, "the restore goes on and takes")
+
         begun = datetime.now(UTC)
-        summary = server.wait_for_recovery(lambda: room.require(0, "the restore goes on and takes"))
+        summary = server.wait_for_recovery(watch)
         ended = datetime.now(UTC)
         redo = server.logged.get("redo_started", ended)
         done = server.logged.get("redo_done") or server.logged.get("paused_at_target") or ended
@@ -261,42 +280,6 @@ class _Drill:
             return cause
         segment = "" if obstacle.segment in obstacle.detail else f"{obstacle.segment}: "
         return f"{cause}. The WAL ends: {segment}{obstacle.detail}"
-
-    # -- the look inside -------------------------------------------------------------------------
-
-    def _inspect(self, server: ScratchServer, summary: Summary) -> None:
-        if summary.outcome not in _OPENED:
-            return
-        tools = Tools(self.installation, self.area)
-        if server.is_running():
-            self._inspect_running(tools)
-        else:
-            why = "the server shut itself down at its target, as it was told"
-            self.inspections += [not_done(name, why) for name in ("amcheck", "dump")]
-            self.probes = tuple(replace(p, error=why) for p in self.order.probes)
-        with self._phase("stop"):
-            stopped = server.stop(signal.SIGINT)
-        if not stopped:
-            self.inspections.append(not_done("checksums", "the server did not shut down in time"))
-            return
-        with self._phase("checksums"):
-            control = self.material.plan.restore.control
-            self.inspections.append(inspect_stopped(tools, self.area, control))
-
-    def _inspect_running(self, tools: Tools) -> None:
-        try:
-            session = open_session(self.area)
-        except NoSuperuser as error:
-            self.inspections += [not_done(name, str(error)) for name in ("amcheck", "dump")]
-            self.probes = tuple(replace(p, error=str(error)) for p in self.order.probes)
-            return
-        with self._phase("probes"):
-            self.probes = tuple(ask_all(self.order.probes, session))
-        begun = time.monotonic()
-        for inspection in inspect_running(tools, session):
-            self.inspections.append(inspection)
-            self.phases[inspection.name] = time.monotonic() - begun
-            begun = time.monotonic()
 
 
 def _seconds(begin: datetime, end: datetime) -> float:

@@ -11,7 +11,6 @@ Answers are compared as psql -At prints them: columns apart by |, rows by line e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -60,14 +59,13 @@ def _read_entry(entry: object, where: str) -> Probe:
     )
 
 
-def ask_all(probes: Iterable[Probe], session: Session) -> Iterator[Probe]:
-    """Ask each, and give it back with its answer."""
-    for probe in probes:
-        try:
-            with session.connect(probe.database) as connection:
-                yield _ask(probe, connection.pgconn)
-        except psycopg.Error as error:
-            yield replace(probe, error=_one_line(str(error)))
+def ask(probe: Probe, session: Session) -> Probe:
+    """The probe with its answer."""
+    try:
+        with session.connect(probe.database) as connection:
+            return _ask(probe, connection.pgconn)
+    except psycopg.Error as error:
+        return replace(probe, error=_one_line(str(error)))
 
 
 def _ask(probe: Probe, connection: pq.abc.PGconn) -> Probe:

@@ -1,7 +1,6 @@
 """The scratch server's life: started, followed through its log until recovery has ended, stopped.
 
-The server is our own child, not pg_ctl's: its end is seen at once, and a process beside us ends it
-when we are killed.
+The server is our own child, not pg_ctl's: its end is seen at once.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from typing import Final
 
 from agent.drill.area import Area
 from agent.drill.settings import LOG_LINE_PREFIX
-from agent.postgres.guardian import Guardian
 from agent.postgres.installation import Installation
 from parsers.log_stream import LogStream, StreamItem
 from parsers.recovery_events import RecoveryEvent
@@ -43,20 +41,18 @@ class ScratchServer:
         self._restore = Restore()
         self.logged: dict[str, datetime] = {}  # event -> the log's own time of its first line
         self._process: subprocess.Popen[bytes] | None = None
-        self._guardian: Guardian | None = None
 
     def __enter__(self) -> ScratchServer:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
         with self._area.log.open("wb") as log:
-            self._process = subprocess.Popen(
+            self._process = self._area.guardian.start(
+                "server",
                 self._command,
-                stdin=subprocess.DEVNULL,
+                options=self._area.account.popen_options(),
                 stdout=log,
                 stderr=log,
                 env=environment,
-                **self._area.account.popen_options(),
             )
-        self._guardian = Guardian(self._process.pid, signal.SIGQUIT)
         self._log = self._area.log.open("rb")
         return self
 
@@ -124,6 +120,4 @@ class ScratchServer:
             self._process.wait()
             return False
         finally:
-            if self._guardian is not None:
-                self._guardian.dismiss()
-                self._guardian = None
+            self._area.guardian.forget("server")

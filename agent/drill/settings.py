@@ -46,11 +46,15 @@ _SINCE: Final = {
     15: {"archive_library": ""},
     17: {"event_triggers": "off", "sync_replication_slots": "off"},
 }
-# What roles and databases have set for themselves counts from their first query on, unless the
-# connection says otherwise.
-CONNECTION_OPTIONS: Final = (
-    "-c session_preload_libraries= -c local_preload_libraries= -c lock_timeout=10s"
-)
+# What roles and databases have set for themselves counts from their first query on, and before a
+# trigger on login, unless the connection says otherwise.
+_OF_A_CONNECTION: Final = {
+    "session_preload_libraries": "", "local_preload_libraries": "",
+    "dynamic_library_path": "$libdir", "jit": "off", "role": "none",
+    "search_path": '"$user",public', "default_transaction_read_only": "off", "row_security": "on",
+    "statement_timeout": "0", "lock_timeout": "10s",
+}  # fmt: skip
+_OF_A_CONNECTION_SINCE: Final = {17: {"event_triggers": "off", "transaction_timeout": "0"}}
 # More of them than the default may be in use by what the backup holds: replication origins.
 _TAKEN_OVER: Final = ("max_replication_slots", "max_active_replication_origins")
 _ORIGINS_MAJOR: Final = 18
@@ -87,8 +91,7 @@ def configure(
             notes.append(f"{name} = {own[name]!r} was left out: recovery does not need it")
     settings = {
         **_ALWAYS,
-        **{n: v for major, more in _SINCE.items() if installation.major >= major
-           for n, v in more.items()},
+        **_since(_SINCE, installation.major),
         **dict(_taken_over(own, installation.major)),
         **dict(_parameters(own, control, changes)),
         **recovery,
@@ -97,6 +100,16 @@ def configure(
         **dict(_empty_files(area)),
     }  # fmt: skip
     return Configuration(settings=settings, notes=tuple(notes))
+
+
+def connection_options(major: int) -> str:
+    """What every connection of ours sets (PGOPTIONS), on a server of this major."""
+    settings = {**_OF_A_CONNECTION, **_since(_OF_A_CONNECTION_SINCE, major)}
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+
+
+def _since(table: Mapping[int, Mapping[str, str]], major: int) -> dict[str, str]:
+    return {n: v for since, more in table.items() if major >= since for n, v in more.items()}
 
 
 def _own_settings(data: Path) -> tuple[dict[str, str], list[str]]:

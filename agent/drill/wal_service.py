@@ -12,17 +12,20 @@ import os
 import shlex
 import threading
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Final
 
 from agent.archive.fetch import Refused, fetch
 from agent.archive.prefetch import following
 from agent.drill.area import Area
+from agent.drill.deadline import Crew
 from parsers.segment import NameKind, parse_wal_name
 
 _PREFETCH: Final = 4  # segments, if they are small
 _THREADS: Final = 2  # that fetch: more would take the processor from the replay
 _PREFETCH_BYTES: Final = 256 << 20  # a segment is held in memory while it is fetched
+_PATIENCE_SECONDS: Final = 5.0  # for what is not wanted any more
 _FETCHED, _ABSENT, _ABORT = 0, 1, 200  # above 125 PostgreSQL gives up, see agent.cli.fetch_wal
 
 _CLIENT: Final = """\
@@ -50,7 +53,8 @@ class WalService:
         self._out = area.account.make_directory(area.wal / "out")
         self._ahead: dict[str, Future[Answer]] = {}
         self._count_ahead = min(_PREFETCH, _PREFETCH_BYTES // segment_bytes)
-        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="fetch-wal")
+        self._crew = Crew(_THREADS, "fetch-wal")
+        self.asked: str | None = None  # what the server waits for
         self.refused: dict[str, str] = {}  # file -> why it was not handed over
         self.served = 0  # segments
         self._pipes = [self._open_pipe(name) for name in ("ask", "answer")]
@@ -66,10 +70,8 @@ class WalService:
 
     def __exit__(self, *_: object) -> None:
         os.write(self._pipes[0], b"\n")
-        self._thread.join(timeout=10)
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        for pipe in self._pipes:
-            os.close(pipe)
+        self._thread.join(_PATIENCE_SECONDS)
+        self._crew.dismiss()
 
     @property
     def restore_command(self) -> str:
@@ -86,14 +88,24 @@ class WalService:
     # -- answering -------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        asked = b""
+        """Its pipes are its own: should it hang, nobody else gets their numbers meanwhile."""
+        try:
+            self._answer_all()
+        finally:
+            for pipe in self._pipes:
+                os.close(pipe)
+
+    def _answer_all(self) -> None:
+        heard = b""
         while True:
-            asked += os.read(self._pipes[0], 4096)
-            while b"\n" in asked:
-                name, _, asked = asked.partition(b"\n")
+            heard += os.read(self._pipes[0], 4096)
+            while b"\n" in heard:
+                name, _, heard = heard.partition(b"\n")
                 if not name:
                     return
-                status, said = self._answer(name.decode("ascii", "replace"))
+                self.asked = name.decode("ascii", "replace")
+                status, said = self._answer(self.asked)
+                self.asked = None
                 line = " ".join(said.split())[:3000]
                 os.write(self._pipes[1], f"{status} {line}\n".encode())
 
@@ -136,4 +148,4 @@ class WalService:
             (self._out / gone).unlink(missing_ok=True)
         for name_ahead in wanted:
             if name_ahead not in self._ahead:
-                self._ahead[name_ahead] = self._pool.submit(self._fetch, name_ahead)
+                self._ahead[name_ahead] = self._crew.submit(partial(self._fetch, name_ahead))

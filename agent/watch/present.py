@@ -8,7 +8,7 @@ from typing import Final
 from agent.watch.follow import Follower
 from agent.watch.lines import View
 from agent.watch.progress import Progress
-from agent.watch.words import forecast_words, stop_words
+from agent.watch.words import forecast_words, phase_words, stop_words
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from rules.restore_causes import describe_target
@@ -17,10 +17,6 @@ from rules.restore_settings import target_in
 from rules.restore_state import Phase
 from rules.restore_summary import Summary
 
-_PHASES: Final = {  # where the state's own name leaves out that replay goes on
-    Phase.CONSISTENT: "replaying (the data are consistent)",
-    Phase.READ_ONLY: "replaying (open for reading)",
-}
 _OLD_LOOK_SECONDS: Final = 10.0
 _OVER: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
 
@@ -76,7 +72,7 @@ class Presenter:
         follower = self._follower
         attempt, reading = follower.restore.attempt, follower.look.reading
         if attempt.phase is not Phase.NONE:
-            return _PHASES.get(attempt.phase) or str(attempt.phase.value)
+            return phase_words(attempt.phase)
         if reading.in_recovery:
             state = " and paused" if reading.pause_state == "paused" else ""
             return f"recovering{state} (by SQL; the log does not tell)"

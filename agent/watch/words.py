@@ -12,6 +12,7 @@ from parsers.recovery_events import FieldValue, RecoveryEvent
 from rules.outcome import Ending
 from rules.outcome import Stop as PredictedStop
 from rules.restore_forecast import Forecast
+from rules.restore_state import Phase
 from rules.restore_summary import Stop
 
 
@@ -21,6 +22,17 @@ def in_words(event: RecoveryEvent) -> str:
     if words is None:
         return f"{event.severity + ': ' if _loud(event) else ''}{event.message}"
     return words(event)
+
+
+_PHASES: Final = {  # where the state's own name leaves out that replay goes on
+    Phase.CONSISTENT: "replaying (the data are consistent)",
+    Phase.READ_ONLY: "replaying (open for reading)",
+}
+
+
+def phase_words(phase: Phase) -> str:
+    """Where a recovery stands."""
+    return _PHASES.get(phase) or str(phase.value)
 
 
 def _loud(event: RecoveryEvent) -> bool:

@@ -6,24 +6,18 @@ Handlers render what the last readings left in memory; none of them reads a sour
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import monotonic
-from typing import Final
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from agent import __version__
-from agent.printable import printable
+from agent.late import is_late
+from agent.page.headers import SecurityHeaders
+from agent.page.routes import Page
 from agent.watched import WatchedCluster
 from agent.web.api import make_api
 from agent.web.exposition import Exposition
-
-_WHAT_IS_WHERE: Final = (
-    "/healthz  is the agent itself alive",
-    "/readyz  has every cluster been judged",
-    "/openapi.json  the API under /api/v1",
-)
 
 
 def make_application(
@@ -31,7 +25,7 @@ def make_application(
     telemetry_path: str,
     exposition: Exposition,
 ) -> FastAPI:
-    """The routes: metrics, the agent's own health, the API, and a word to a lost visitor."""
+    """The routes: metrics, the agent's own health, the API, and the page."""
 
     async def metrics(request: Request) -> Response:
         page, content_type = exposition.render(request.headers.get("accept", ""))
@@ -41,18 +35,6 @@ def make_application(
         late = [cluster.name for cluster in clusters if is_late(cluster)]
         body = {"status": "late" if late else "ok", "clusters": len(clusters), "late": late}
         return JSONResponse(body, status_code=503 if late else 200)
-
-    async def index(_: Request) -> Response:
-        lines = ["pitr-agent", "", f"{telemetry_path}  metrics", *_WHAT_IS_WHERE, ""]
-        for cluster in clusters:
-            found = [f for fs in cluster.findings.values() for f in fs]
-            lines.append(f"{cluster.name}")
-            lines += [f"  {f.severity.value}  {f.id}: {f.summary}" for f in found]
-            lines += [f"  unknown  {check}: not enough evidence" for check in _blind(cluster)]
-            if not found and not _blind(cluster):
-                lines.append("  nothing found")
-        page = "\n".join(map(printable, lines)) + "\n"
-        return PlainTextResponse(page, headers={"X-Content-Type-Options": "nosniff"})
 
     async def readyz(_: Request) -> Response:
         waiting = [c.name for c in clusters if c.judged_at is None]
@@ -65,23 +47,8 @@ def make_application(
         (telemetry_path, metrics),
         ("/healthz", healthz),
         ("/readyz", readyz),
-        ("/", index),
     ):
         application.add_route(path, handler)
+    application.router.routes.extend(Page(clusters, telemetry_path).routes())
+    application.add_middleware(SecurityHeaders)
     return application
-
-
-def _blind(cluster: WatchedCluster) -> list[str]:
-    return [check for check, known in cluster.known.items() if not known]
-
-
-def is_late(cluster: WatchedCluster) -> bool:
-    """Whether the schedule itself has stopped: nothing was judged for several of its intervals.
-
-    By the monotonic clock: the wall's may be set, forth and back.
-    """
-    if cluster.judged_monotonic is None:
-        return False
-    interval = cluster.config.poll if cluster.config.dsn else cluster.config.scan
-    patience = 3 * (interval or 300.0) + 3 * (cluster.config.timeout or 10.0)
-    return monotonic() - cluster.judged_monotonic > patience

@@ -14,12 +14,12 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.CRITICAL)
-def drill_damage(drill: DrillFacts) -> Iterator[Found]:
-    for inspection in drill.inspections:
+def drill_damage(drills: DrillsFacts) -> Iterator[Found]:
+    for inspection in drills.last_run.inspections if drills.last_run else ():
         if inspection.result == "failed":
             yield Found(f"{inspection.name}: {inspection.detail}", inspection=inspection.name)

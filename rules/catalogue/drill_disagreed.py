@@ -14,13 +14,14 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.CRITICAL)
-def drill_disagreed(drill: DrillFacts) -> Iterator[Found]:
-    if drill.agrees is False:
+def drill_disagreed(drills: DrillsFacts) -> Iterator[Found]:
+    drill = drills.last_run
+    if drill is not None and drill.agrees is False:
         yield Found(
             "PostgreSQL did otherwise than predicted: " + "; ".join(drill.disagreements),
             backup=drill.backup,

@@ -13,15 +13,16 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.CRITICAL)
-def drill_failed(drill: DrillFacts) -> Iterator[Found]:
-    if drill.outcome == "failed":
+def drill_failed(drills: DrillsFacts) -> Iterator[Found]:
+    drill = drills.last_run
+    if drill is not None and drill.outcome == "failed":
         yield Found(
-            f"the drill of {drill.backup} to {drill.target} failed: {drill.cause}",
+            f"the drill of {drill.backup} to {drill.target} failed: {drill.reason}",
             backup=drill.backup,
-            fatal=drill.summary.fatal_message if drill.summary else None,
+            fatal=drill.fatal,
         )

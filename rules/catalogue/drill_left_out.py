@@ -10,12 +10,15 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.INFO)
-def drill_left_out(drill: DrillFacts) -> Iterator[Found]:
+def drill_left_out(drills: DrillsFacts) -> Iterator[Found]:
+    drill = drills.last_run
+    if drill is None:
+        return
     for inspection in drill.inspections:
         if inspection.result == "not_done":
             yield Found(f"{inspection.name} was not looked at: {inspection.detail}")

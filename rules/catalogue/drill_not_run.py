@@ -12,11 +12,12 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.UNKNOWN)
-def drill_not_run(drill: DrillFacts) -> Iterator[Found]:
-    if drill.not_run is not None:
-        yield Found(f"the drill could not be made: {drill.not_run}")
+def drill_not_run(drills: DrillsFacts) -> Iterator[Found]:
+    drill = drills.last
+    if drill is not None and not drill.ran and drill.timed_out is None:
+        yield Found(f"the drill could not be made: {drill.reason}")

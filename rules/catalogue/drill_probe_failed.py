@@ -14,14 +14,14 @@ What to do
 from collections.abc import Iterator
 
 from rules.check import Found, check
-from rules.drill import DrillFacts
+from rules.drills import DrillsFacts
 from rules.findings import Severity
 
 
 @check(severity=Severity.CRITICAL)
-def drill_probe_failed(drill: DrillFacts) -> Iterator[Found]:
-    for probe in drill.probes:
-        if not probe.holds:
+def drill_probe_failed(drills: DrillsFacts) -> Iterator[Found]:
+    for probe in drills.last_run.probes if drills.last_run else ():
+        if probe.asked and not probe.holds:
             what = f"failed: {probe.error}" if probe.error else f"gave {probe.got!r}"
             yield Found(
                 f"the probe {probe.sql!r} {what}, expected {probe.expected!r}",

@@ -9,10 +9,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Locator, expect
 
 from agent.lab.metrics_page import MetricsPage
 from parsers.lsn import parse_lsn
 from tests.fix_agent import WatchedAgent
+from tests.fix_browser import Browse
 from tests.integration.restores import (
     Story,
     copy_archive,
@@ -39,7 +41,15 @@ def has_outcome(wanted: str) -> Callable[[MetricsPage], bool]:
     return lambda page: outcome(page) == wanted
 
 
-def test_a_pause_a_rotation_and_a_promotion(restore_story: Story, new_agent: NewAgent) -> None:
+def shown_restore(browse: Browse, agent: WatchedAgent) -> Locator:
+    """What a person sees of the restore, on a page that is never loaded again."""
+    page = browse(f"{agent.url}/clusters/lab").page
+    return page.locator("section.restore")
+
+
+def test_a_pause_a_rotation_and_a_promotion(
+    restore_story: Story, new_agent: NewAgent, browse: Browse
+) -> None:
     story = restore_story
     with restore(
         story, until=paused, recovery_target_name=story.restore_point, logging_collector=True,
@@ -55,6 +65,11 @@ def test_a_pause_a_rotation_and_a_promotion(restore_story: Story, new_agent: New
         ((replayed,),) = cluster.sql("SELECT pg_last_wal_replay_lsn()::text")
         assert page.total("pitr_recovery_replayed_bytes") == parse_lsn(replayed)
         assert page.total("pitr_recovery_events_total") is None, "all of it was there before"
+        shown = shown_restore(browse, agent)
+        expect(shown.get_by_role("status")).to_have_text("paused at the target")
+        expect(shown).to_contain_text(f'restore point "{story.restore_point}"')
+        expect(shown).to_contain_text(replayed)
+        expect(shown.locator(".next")).to_contain_text("SELECT pg_wal_replay_resume();")
 
         time.sleep(1.1)  # another name for the next file
         cluster.sql("SELECT pg_rotate_logfile()")
@@ -64,6 +79,9 @@ def test_a_pause_a_rotation_and_a_promotion(restore_story: Story, new_agent: New
         assert page.total("pitr_recovery_last_reached_target") == 1
         page = agent.wait_for(lambda page: page.total("pitr_recovery_in_progress") == 0)
         assert page.total("pitr_recovery_target_bytes") is None
+        expect(shown.get_by_role("status")).to_have_text("Promoted, the target was reached")
+        expect(shown).to_contain_text(f'at restore point "{story.restore_point}"')
+        expect(shown.locator(".next")).to_have_count(0)
         assert not {name for name in page.findings() if name.startswith("restore_")}
         assert page.total("pitr_recovery_events_total", event="archive_recovery_complete") == 1
         assert not re.search("[0-9A-F]{24}|[0-9A-F]+/[0-9A-F]+", str(labels(page)))
@@ -85,7 +103,7 @@ def labels(page: MetricsPage) -> list[str]:
 
 
 def test_a_failed_restore_is_told_by_its_log_alone(
-    restore_story: Story, new_agent: NewAgent
+    restore_story: Story, new_agent: NewAgent, browse: Browse
 ) -> None:
     story = restore_story
     late = story.commits[-1].time + timedelta(hours=1)
@@ -96,6 +114,11 @@ def test_a_failed_restore_is_told_by_its_log_alone(
         assert outcome(page) == "failed"
         assert (page.total("pitr_up"), page.total("pitr_recovery_in_progress")) == (0, 0)
         assert page.total("pitr_recovery_last_reached_target") == 0
+        shown = shown_restore(browse, agent)
+        expect(shown.get_by_role("status")).to_have_text("Failed, the target was not reached")
+        fatal = "recovery ended before configured recovery target was reached"
+        expect(shown.locator(".fatal")).to_have_text(fatal)
+        expect(shown.locator(".next code")).not_to_be_empty()
         failed_at = page.total("pitr_recovery_last_outcome_timestamp_seconds")
         assert failed_at == pytest.approx(time.time(), abs=120)
 
@@ -108,6 +131,7 @@ def test_a_failed_restore_is_told_by_its_log_alone(
         assert page.total("pitr_recovery_last_reached_target") == 1
         assert page.total("pitr_recovery_last_outcome_timestamp_seconds") > failed_at
         assert page.total("pitr_recovery_events_total", event="recovery_stopping") == 1
+        expect(shown.get_by_role("status")).to_have_text("Promoted, the target was reached")
 
 
 def test_a_gap_taken_for_the_end_of_wal_is_found(restore_story: Story, new_agent: NewAgent) -> None:
@@ -125,7 +149,9 @@ def test_a_gap_taken_for_the_end_of_wal_is_found(restore_story: Story, new_agent
         assert "restore_ended_short" in page.findings("critical")
 
 
-def test_a_restore_command_that_hangs_is_a_stall(restore_story: Story, new_agent: NewAgent) -> None:
+def test_a_restore_command_that_hangs_is_a_stall(
+    restore_story: Story, new_agent: NewAgent, browse: Browse
+) -> None:
     story = restore_story
     names = sorted(path.name for path in story.archive.iterdir() if len(path.name) == 24)
     held, gate = names[-2], story.primary.home.parent / "gate"
@@ -148,6 +174,10 @@ def test_a_restore_command_that_hangs_is_a_stall(restore_story: Story, new_agent
         assert page.total("pitr_recovery_target_bytes") == end
         assert 0 < page.total("pitr_recovery_replayed_bytes") < end
         assert outcome(page) is None
+        shown = shown_restore(browse, agent)
+        expect(shown.get_by_role("status")).to_have_text("replaying (open for reading)")
+        expect(shown.get_by_role("progressbar")).to_have_attribute("value", re.compile("[1-9]"))
+        expect(shown).to_contain_text(f"the last {names[-3]}")
         gate.unlink()
         page = agent.wait_for(has_outcome("promoted"))
         assert not page.findings() & {"restore_stalled", "restore_failed", "restore_ended_short"}

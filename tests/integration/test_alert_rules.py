@@ -43,11 +43,11 @@ def test_each_alert_fires_after_its_patience_and_not_before(tmp_path: Path) -> N
 def _unit_tests(checks: list) -> dict[str, object]:
     series, expectations = [], []
     for check in checks:
-        labels = f'cluster="c", id="{check.id}", severity="{check.severity.value}"'
+        labels = f'cluster="a & b", id="{check.id}", severity="{check.severity.value}"'
         # 30 minutes found, then gone.
         series.append({"series": f"pitr_finding{{{labels}}}", "values": "1x120 0x40"})
         alert = {
-            "exp_labels": {"cluster": "c", "id": check.id, "severity": check.severity.value},
+            "exp_labels": {"cluster": "a & b", "id": check.id, "severity": check.severity.value},
             "exp_annotations": _annotations(alert_name(check.id)),
         }
         for at_seconds, fires in ((check.hold_seconds, True), (31 * 60, False)):
@@ -69,15 +69,20 @@ def _expect(check: object, at_seconds: float, alerts: list[object]) -> dict[str,
 def _annotations(name: str) -> dict[str, str]:
     groups = yaml.safe_load(RULES.read_text())["groups"]
     rules = {rule["alert"]: rule for group in groups for rule in group["rules"]}
-    return rules[name]["annotations"]
+    annotations: dict[str, str] = rules[name]["annotations"]
+    # What Prometheus makes of the cluster's name: a browser reads it back out of the URL.
+    chosen = annotations["dashboard_url"].replace("{{ $labels.cluster | urlquery }}", "a+%26+b")
+    return {**annotations, "dashboard_url": chosen}
 
 
 # What the agent says when it is well, and what it says, or not, when the alert is due.
 OF_THE_AGENT = {
     "PitrAgentAbsent": ("pitr_build_info", {}, None),
-    "PitrVerdictStale": ('pitr_verdict_timestamp_seconds{cluster="c"}', {"cluster": "c"}, "0x240"),
+    "PitrVerdictStale": (
+        'pitr_verdict_timestamp_seconds{cluster="a & b"}', {"cluster": "a & b"}, "0x240",
+    ),
     "PitrCheckBlind": (
-        'pitr_check_known{cluster="c", id="i"}', {"cluster": "c", "id": "i"}, "0x240",
+        'pitr_check_known{cluster="a & b", id="i"}', {"cluster": "a & b", "id": "i"}, "0x240",
     ),
     "PitrNotificationsWaiting": (
         'pitr_notifications_waiting{receiver="r"}', {"receiver": "r"}, "1x240",

@@ -349,6 +349,7 @@ def test_a_directory_that_may_not_be_listed(archived: Archived) -> None:
         (["--archive", "/x", "--target-name", "x" * 64], "1 to 63 bytes"),
         (["--archive", "/x", "--timeline", "newest"], "write latest, current or a number"),
         (["--archive", "/x", "--target-xid", "5", "--target-name", "x"], "not allowed with"),
+        (["--archive", "/x", "--layout", "stacked"], "invalid choice"),
         (["--archive", "s3://bucket/wal"], "only directories are read so far"),
         (["--archive", "/x", "--now", "yesterday"], "write ISO 8601"),
         (["--archive", "/x", "--workers", "0"], "at least 1"),
@@ -406,6 +407,21 @@ def test_a_time_without_a_zone_is_the_servers_and_that_is_said(archived: Archive
     assert "the backup is newer than the time asked for" in reason
 
 
+def test_options_that_would_be_without_effect_are_refused(archived: Archived) -> None:
+    """As where a variable of a script is not set. Nothing is printed for a program then."""
+    named = ("--archive", archived.archive, "--backup", archived.backup)
+    for command, line in (
+        ((*named, "--try-timeout", "1s"), "--try-timeout is for --try-restore-command: add it"),
+        ((*named, "--ledger", ""), "--ledger is empty: name its file"),
+        (("find", *named, "--dropped", ""), "--dropped is empty: name a table"),
+        ((*named, "--drill-timeout", "1s"), "--drill-timeout is for a drill: add --drill"),
+        ((*named, "--drill", "--depth", "headers"), "--drill needs --depth records"),
+    ):
+        checked = pitr_check(*command, "--format", "json")
+        assert (checked.status, checked.out) == (64, ""), command
+        assert line in checked.err
+
+
 # -- for programs --------------------------------------------------------------------------------
 
 
@@ -414,6 +430,7 @@ def test_programs_get_their_document_even_when_nothing_can_be_read(archived: Arc
     assert (checked.status, checked.json["verdict"]) == (3, "unknown")
     assert checked.json["restorable"] is None
     (finding,) = checked.json["findings"]
+    assert (finding["id"], finding["severity"]) == ("cannot_check", "unknown")
     assert finding["summary"] == said(checked) == "/nowhere: there is no such directory"
 
 

@@ -23,7 +23,7 @@ from rules.report import Question, build_report, with_drill
 from rules.target import Target
 from tests.damaging import Fault, flip_byte, foreign_system, remove, truncate
 from tests.fix_check import RESTORE_POINT, Archived, Checked, pitr_check
-from tests.fix_drill import DrillGround, Past, probe_rows
+from tests.fix_drill import DrillGround, Past, inspections_by, probe_rows
 from tests.fix_layouts import DATED, file_by_date, mix_codecs
 
 Pasts = Callable[[int], Past]
@@ -81,9 +81,24 @@ def test_postgresql_does_what_was_predicted(
     assert checked.status == (1 if case.tar else 0)
     assert (drill["stop"]["position"], drill["stop"]["kind"]) == case.stop
     assert [probe["holds"] for probe in drill["probes"]] == [True]
-    assert _results(drill) == _expected_results(past, case)
+    waiting = case.outcome != "promoted"
+    assert _results(drill) == inspections_by(past.installation, waiting=waiting)
     assert {"copy", "start", "replay", "open", "dump", "checksums"} <= drill["phases"].keys()
     assert _fingerprint(past.spaces) == spaces_before
+
+
+def test_a_random_instant_is_one_that_no_drill_went_to(pasts: Pasts, ground: DrillGround) -> None:
+    """All but one were drilled: that one is left, or, as an exclusive target, what is before it."""
+    past = _past(pasts, 16)
+    told = [datetime.fromisoformat(f"{time}:00") for time in past.times]
+    drilled = [word for at in told[:3] + told[4:] for word in ("--drilled", at.isoformat())]
+    checked = ground.drill(past.archive, past.plain, "--random-instant", *drilled)
+    drill = _drill(checked)
+    assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
+    assert datetime.fromisoformat(drill["instant"]) in told[2:4]
+    assert "timeline 1" in drill["target"], "the fourth commit is on no other"
+    for options in (("--random-instant", "--target-immediate"), ("--drilled", "2026-01-01")):
+        assert ground.drill(past.archive, past.plain, *options).status == 64
 
 
 @pytest.mark.parametrize(
@@ -179,6 +194,15 @@ def test_what_cannot_be_drilled_says_why(archived: Archived, ground: DrillGround
         checked = ground.drill(archived.archive, archived.backup, *options)
         assert (checked.status, _drill(checked)["outcome"]) == (3, "not_run")
         assert reason in _drill(checked)["reason"]
+    programs = ground.directory / "bin"
+    programs.mkdir()
+    (programs / "postgres").write_text("#!/bin/sh\necho a library is missing >&2\nexit 127\n")
+    (programs / "postgres").chmod(0o755)
+    checked = ground.drill(archived.archive, archived.backup, "--pg-bindir", programs)
+    shutil.rmtree(programs)
+    assert (checked.status, _drill(checked)["outcome"]) == (3, "not_run")
+    reason = f"{programs} has no working postgres program: it exited 127: a library is missing"
+    assert _drill(checked)["reason"] == reason
     alone = pitr_check("--archive", archived.archive, "--nice")
     assert (alone.status, "--nice is for a drill" in alone.err) == (64, True)
     shallow = ground.drill(archived.archive, archived.backup, "--depth", "headers")
@@ -190,16 +214,6 @@ def _past(pasts: Pasts, major: int) -> Past:
         return pasts(major)
     except KeyError:
         pytest.skip(f"no PostgreSQL {major} here")
-
-
-def _expected_results(past: Past, case: Case) -> dict[str, str]:
-    """Debian's servers have amcheck, the embedded ones do not; a server that waits takes none."""
-    complete = (
-        past.installation.has("../share/extension/amcheck.control")
-        or Path(f"/usr/share/postgresql/{case.major}/extension/amcheck.control").exists()
-    )
-    amcheck = "passed" if complete and case.outcome == "promoted" else "not_done"
-    return {"amcheck": amcheck, "dump": "passed", "checksums": "passed"}
 
 
 def _results(drill: dict[str, Any]) -> dict[str, str]:

@@ -5,29 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import random
 import shutil
-import signal
+import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from agent.drill import area as area_room
 from agent.drill.area import scratch_area, sweep
 from agent.postgres.account import Account
+from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import Archived
-from tests.fix_drill import DrillGround
+from tests.fix_drill import DrillGround, inspections_by, start, wait_for
 from tests.fix_postgres import NewCluster
-
-PROGRAM = Path(sys.executable).parent / "pitr-check"
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
@@ -39,96 +33,189 @@ def fingerprint(directory: Path) -> dict[str, str]:
     }
 
 
-def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 # -- a backup that wants to do harm ----------------------------------------------------------------
 
 HOSTILE = """
 archive_mode = on
 archive_command = 'touch {outside}/archive_command'
+archive_library = '{outside}/evil'
 restore_command = 'touch {outside}/restore_command; cp {archive}/%f %p'
 recovery_end_command = 'touch {outside}/recovery_end_command'
 archive_cleanup_command = 'touch {outside}/archive_cleanup_command'
-primary_conninfo = 'host={outside} user=nobody'
+primary_conninfo = 'host=127.0.0.1 port={port} user=nobody'
 primary_slot_name = 'stolen'
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '{outside}'
 external_pid_file = '{outside}/external_pid_file'
 logging_collector = on
 log_directory = '{outside}'
+log_destination = 'csvlog,jsonlog'
 ssl = on
+ssl_cert_file = '{outside}/server.crt'
+ssl_key_file = '{outside}/server.key'
+ssl_passphrase_command = 'touch {outside}/ssl_passphrase_command'
+krb_server_keyfile = '{outside}/keytab'
 shared_preload_libraries = '{outside}/evil, absent_library, pg_cron'
 session_preload_libraries = 'absent_too'
+local_preload_libraries = 'absent_as_well'
+dynamic_library_path = '{outside}'
+jit_provider = '{outside}/evil'
 hba_file = '{outside}/pg_hba.conf'
+ident_file = '{outside}/pg_ident.conf'
 data_directory = '{outside}/data'
+hot_standby = off
+wal_sync_method = open_datasync
+ignore_checksum_failure = on
+zero_damaged_pages = on
 recovery_target_name = 'never'
 recovery_target_action = 'shutdown'
+include '{includes}/endless'
+include '/dev/zero'
+include_if_exists '{includes}/absent'
+include_dir '{includes}'
 """
 
 
-def make_hostile(backup: Path, archive: Path, outside: Path) -> None:
-    settings = HOSTILE.format(outside=outside, archive=archive)
+def make_hostile(backup: Path, **places: object) -> None:
+    settings = HOSTILE.format(**places)
     for name in ("postgresql.conf", "postgresql.auto.conf"):
         with (backup / name).open("a") as file:
             file.write(settings)
     (backup / "standby.signal").touch()
     (backup / "pg_replslot" / "stolen").mkdir()
     (backup / "pg_replslot" / "stolen" / "state").write_bytes(b"nothing that can be read")
-    (backup / "log").symlink_to(outside)
+    (backup / "log").symlink_to(str(places["outside"]))
     shutil.rmtree(backup / "pg_stat")
-    (backup / "pg_stat").symlink_to(outside)  # a server writes there when it shuts down
+    (backup / "pg_stat").symlink_to(str(places["outside"]))  # written to at a shutdown
+
+
+@pytest.fixture
+def outside(short_directory: Path) -> Path:
+    """A directory that everybody may write to, and nobody should."""
+    directory = short_directory / "outside"
+    directory.mkdir()
+    directory.chmod(0o777)
+    return directory
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A port that nobody should connect to."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        yield listening
+        with pytest.raises(BlockingIOError):
+            listening.accept()
 
 
 def test_a_hostile_configuration_in_the_backup_does_nothing(
-    archived: Archived, ground: DrillGround, tmp_path: Path
+    archived: Archived, ground: DrillGround, tmp_path: Path, outside: Path, listener: socket.socket
 ) -> None:
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    outside.chmod(0o777)
-    make_hostile(archived.backup, archived.archive, outside)
+    includes = tmp_path / "includes"
+    includes.mkdir()
+    os.mkfifo(includes / "endless")
+    os.mkfifo(includes / "endless.conf")
+    port = listener.getsockname()[1]
+    make_hostile(
+        archived.backup, archive=archived.archive, outside=outside, includes=includes, port=port
+    )
+    before = fingerprint(archived.archive)
     options = ("--backup-depth", "label", "--probe", "SELECT count(*) FROM t=6000")
     checked = ground.drill(archived.archive, archived.backup, *options)
     drill = checked.json["drill"]
     assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
     assert [probe["holds"] for probe in drill["probes"]] == [True]
     assert list(outside.iterdir()) == []
+    assert fingerprint(archived.archive) == before
+    assert "drill_left_out" in checked.findings
     notes = " ".join(drill["notes"])
-    for word in (f"{outside}/evil", "absent_library", "pg_cron", "absent_too", "log, pg_stat"):
+    for word in (f"{outside}/evil", "absent_library", "pg_cron", "absent_too", "absent_as_well"):
         assert word in notes
+    assert "log, pg_stat" in notes
 
 
-def test_settings_of_the_databases_themselves_do_nothing(
-    new_cluster: NewCluster, ground: DrillGround
+# What roles and databases set for themselves, and what is in the data, no configuration file has.
+IN_THE_DATA = """
+CREATE SCHEMA evil;
+CREATE FUNCTION evil.touch() RETURNS int LANGUAGE plpgsql AS
+  $$BEGIN COPY (SELECT 1) TO '{outside}/function'; RETURN 1; END$$;
+CREATE FUNCTION evil.still(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS
+  $$BEGIN PERFORM evil.touch(); RETURN n; END$$;
+CREATE FUNCTION evil.lower(word text) RETURNS text LANGUAGE plpgsql AS
+  $$BEGIN PERFORM evil.touch(); RETURN 'evil'; END$$;
+CREATE TABLE bait (
+  n int DEFAULT evil.touch(), CHECK (evil.touch() = 1),
+  m int GENERATED ALWAYS AS (evil.still(1)) STORED
+);
+INSERT INTO bait VALUES (1);
+CREATE INDEX ON bait (evil.still(n));
+ALTER TABLE bait ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY trap ON bait USING (evil.touch() = 1);
+CREATE VIEW seen AS SELECT evil.touch();
+CREATE MATERIALIZED VIEW kept AS SELECT evil.touch();
+CREATE ROLE powerless;
+CREATE SUBSCRIPTION theirs CONNECTION 'host=127.0.0.1 port={port}' PUBLICATION p
+  WITH (connect = false, slot_name = 'theirs');
+ALTER SUBSCRIPTION theirs ENABLE;
+ALTER DATABASE postgres SET search_path = evil, pg_catalog, public;
+ALTER DATABASE postgres SET dynamic_library_path = '{outside}';
+ALTER DATABASE postgres SET jit = on;
+ALTER ROLE postgres SET role = powerless;
+ALTER ROLE postgres SET default_transaction_read_only = on;
+ALTER ROLE ALL SET statement_timeout = 1;
+ALTER ROLE postgres IN DATABASE postgres SET local_preload_libraries = 'absent';
+"""
+AT_LOGIN = """
+CREATE FUNCTION evil.fire() RETURNS event_trigger LANGUAGE plpgsql AS
+  $$BEGIN PERFORM evil.touch(); END$$;
+CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION evil.fire();
+ALTER EVENT TRIGGER at_login ENABLE ALWAYS;
+ALTER DATABASE postgres SET event_triggers = on;
+ALTER DATABASE postgres SET session_preload_libraries = 'absent';
+"""
+
+
+@pytest.mark.pg(">= 15")
+def test_what_the_data_bring_along_does_nothing(
+    pg: Installation,
+    new_cluster: NewCluster,
+    ground: DrillGround,
+    outside: Path,
+    listener: socket.socket,
 ) -> None:
-    """ALTER DATABASE and an event trigger are in the data: no configuration file has them."""
-    cluster = new_cluster(18)
-    cluster.sql("CREATE TABLE fired (n int)")
-    cluster.sql(
-        "CREATE FUNCTION fire() RETURNS event_trigger LANGUAGE plpgsql AS"
-        " $$BEGIN INSERT INTO fired VALUES (1); END$$"
-    )
-    cluster.sql("CREATE EVENT TRIGGER at_login ON login EXECUTE FUNCTION fire()")
-    cluster.sql("ALTER EVENT TRIGGER at_login ENABLE ALWAYS")
+    """Beside a primary that archives: its archive stays as it is."""
+    cluster = new_cluster(pg, max_logical_replication_workers=0, autovacuum=False)
     backup = cluster.account.make_directory(cluster.home / "backups") / "one"
     archive = cluster.home / "archive"
     with cluster.connect() as connection:  # nobody gets in after it
-        rows = connection.execute("SELECT count(*) FROM fired").fetchone()
-        assert rows == (2,), "the trigger works: two connections since have fired it"
-        connection.execute("ALTER DATABASE postgres SET session_preload_libraries = 'absent'")
-        cluster.base_backup(backup)
-        wait_for(lambda: _archived_all(connection))
+        script = IN_THE_DATA + (AT_LOGIN if pg.major >= 17 else "")
+        port = listener.getsockname()[1]
+        connection.execute(script.format(outside=outside, port=port).encode())
+        assert (outside / "function").exists(), "what is laid out works"
+        (outside / "function").unlink()
+        cluster.run(
+            "pg_basebackup", "-D", str(backup), "-h", str(cluster.sockets), "-U", "postgres",
+            "-c", "fast", "--no-sync",
+        )  # fmt: skip
+        wait_for(lambda: _archived_everything(cluster))
         before = fingerprint(archive)
-        checked = ground.drill(archive, backup, "--probe", "SELECT count(*) FROM fired=2")
-    assert checked.json["drill"]["outcome"] == "promoted", checked.out
-    assert [probe["error"] for probe in checked.json["drill"]["probes"]] == [None]
+        outside.joinpath("function").unlink(missing_ok=True)
+        checked = ground.drill(
+            archive, backup, "--pg-bindir", pg.bindir, "--probe", "SELECT lower('A')=a"
+        )
+    drill = checked.json["drill"]
+    assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
+    assert [(probe["got"], probe["error"]) for probe in drill["probes"]] == [("a", None)]
+    assert {each["name"]: each["result"] for each in drill["inspections"]} == inspections_by(pg)
     assert checked.status == 0, checked.out
-    assert fingerprint(archive) == before, "the archive of a primary that runs beside"
+    assert list(outside.iterdir()) == []
+    assert fingerprint(archive) == before
     assert cluster.is_running()
+
+
+def _archived_everything(cluster: Cluster) -> bool:
+    """The archiver has nothing before it, the backup's history file included."""
+    return not list((cluster.data / "pg_wal" / "archive_status").glob("*.ready"))
 
 
 def test_wal_that_creates_a_tablespace_is_refused(
@@ -141,8 +228,7 @@ def test_wal_that_creates_a_tablespace_is_refused(
     cluster.sql(f"CREATE TABLESPACE space LOCATION '{space}'")  # type: ignore[arg-type]
     cluster.sql("CREATE TABLE elsewhere TABLESPACE space AS SELECT generate_series(1, 99) n")
     cluster.sql("SELECT pg_switch_wal()")
-    with cluster.connect() as connection:
-        wait_for(lambda: _archived_all(connection))
+    wait_for(lambda: _archived_everything(cluster))
     before = fingerprint(space)
     checked = ground.drill(cluster.home / "archive", backup)
     drill = checked.json["drill"]
@@ -151,71 +237,6 @@ def test_wal_that_creates_a_tablespace_is_refused(
     assert fingerprint(space) == before
     before_it = ground.drill(cluster.home / "archive", backup, "--target-immediate")
     assert before_it.json["drill"]["agrees"] is True, before_it.out
-
-
-def _archived_all(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute(
-        "SELECT last_archived_wal >= pg_walfile_name(pg_current_wal_lsn() - 1)"
-        " FROM pg_stat_archiver"
-    ).fetchone()
-    return bool(row and row[0])
-
-
-# -- whatever ends the drill -----------------------------------------------------------------------
-
-
-def start(ground: DrillGround, archived: Archived, *options: object) -> subprocess.Popen[str]:
-    command = ground.command(archived.archive, archived.backup, *options)
-    return subprocess.Popen(
-        [str(PROGRAM), *map(str, command)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-MOMENTS = ("pitr-drill-*", "pitr-drill-*/data", "pitr-drill-*/data/postmaster.pid")
-
-
-def test_after_sigkill_the_server_ends_and_the_next_drill_cleans_up(
-    archived: Archived, ground: DrillGround
-) -> None:
-    """At the area's birth, during the copy, during the recovery: the next one is killed later."""
-    rng = random.Random(9)
-    for moment in MOMENTS:
-        before = set(ground.directory.glob(moment))
-        drill = start(ground, archived)
-        wait_for(partial(_is_new, ground.directory, moment, before))
-        time.sleep(rng.uniform(0, 0.2))
-        drill.kill()
-        drill.communicate()
-        (left,) = ground.areas()
-        wait_for(lambda: not [p for p in ground.processes() if p.name() == "postgres"])
-    checked = ground.drill(archived.archive, archived.backup)
-    assert (checked.status, checked.json["drill"]["outcome"]) == (0, "promoted"), checked.out
-    assert any(str(left) in note for note in checked.json["drill"]["notes"])
-
-
-def _is_new(directory: Path, pattern: str, before: set[Path]) -> bool:
-    return bool(set(directory.glob(pattern)) - before)
-
-
-def test_a_drill_that_is_told_to_stop_leaves_nothing(
-    archived: Archived, ground: DrillGround
-) -> None:
-    drill = start(ground, archived)
-    wait_for(lambda: any(ground.directory.glob("pitr-drill-*/data/postmaster.pid")))
-    drill.send_signal(signal.SIGTERM)
-    _, said = drill.communicate(timeout=60)
-    assert drill.returncode == 3 and "interrupted" in said
-    assert ground.areas() == []
-
-
-def test_two_drills_at_once(archived: Archived, ground: DrillGround) -> None:
-    both = [start(ground, archived, "--nice"), start(ground, archived)]
-    for drill in both:
-        out, _ = drill.communicate(timeout=120)
-        assert json.loads(out)["drill"]["agrees"] is True
 
 
 # -- places that do not do -------------------------------------------------------------------------
@@ -290,7 +311,7 @@ def test_a_place_with_a_long_name(archived: Archived, ground: DrillGround) -> No
     place.mkdir()
     checked = DrillGround(place).drill(archived.archive, archived.backup)
     assert checked.status == 0, checked.out
-    assert list(place.iterdir()) == [] and list(Path("/tmp").glob("pitr-drill-*")) == []
+    assert list(place.iterdir()) == [] and list(Path("/tmp").glob("pitr-sockets-*")) == []
     place.rmdir()
 
 
@@ -300,13 +321,13 @@ def test_a_socket_directory_that_is_there_already(
     """Made by somebody to be in the way: it is not used, and not removed."""
     place = ground.directory / ("long" * 25)
     place.mkdir()
-    taken = Path("/tmp/pitr-drill-taken")
+    taken = Path("/tmp/pitr-sockets-taken")
     taken.mkdir()
     try:
         names = iter(["taken", "free"])
         monkeypatch.setattr(area_room.tempfile, "mkdtemp", partial(_make, names))
         with scratch_area(place, account) as area:
-            assert area.sockets == Path("/tmp/pitr-drill-free") and area.sockets.is_dir()
+            assert area.sockets == Path("/tmp/pitr-sockets-free") and area.sockets.is_dir()
             assert oct(area.path.stat().st_mode & 0o777) == oct(0o700)
             assert sweep(place, account) == [], "it lives"
         assert taken.is_dir() and not area.sockets.exists()
@@ -319,16 +340,3 @@ def _make(names: Iterator[str], *, prefix: str, dir: Path) -> str:  # noqa: A002
     path = dir / f"{prefix}{next(names)}"
     path.mkdir(mode=0o700)
     return str(path)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what is a stranger's")
-def test_what_a_stranger_made_is_not_touched(account: Account, ground: DrillGround) -> None:
-    stranger = ground.directory / "pitr-drill-stranger"
-    stranger.mkdir()
-    os.chown(stranger, 12345, 12345)
-    link = ground.directory / "pitr-drill-link"
-    link.symlink_to("/etc")
-    assert sweep(ground.directory, account) == []
-    assert stranger.is_dir() and link.is_symlink()
-    link.unlink()
-    stranger.rmdir()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
 import urllib.request
+import zipfile
 from pathlib import Path
 
 import psycopg
@@ -58,6 +60,42 @@ def test_the_containerfile_copies_what_is_there() -> None:
         word, _, rest = line.partition(" ")
         if word == "COPY":
             assert all((ROOT / name).exists() for name in rest.split()[:-1]), line
+
+
+def test_the_wheel_has_the_files_of_the_page(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    page = ROOT / "agent" / "page"
+    here = {str(file.relative_to(ROOT)) for file in page.rglob("*") if file.is_file()}
+    with zipfile.ZipFile(wheel) as packed:
+        assert {name for name in here if "__pycache__" not in name} <= set(packed.namelist())
+
+
+def test_the_files_of_others_are_what_their_notice_says() -> None:
+    vendored = ROOT / "agent" / "page" / "static" / "vendor"
+    notice = (vendored / "NOTICE").read_text()
+    for script in vendored.glob("*.js"):
+        assert script.name in notice
+        assert hashlib.sha256(script.read_bytes()).hexdigest() in notice
+        assert (
+            vendored / f"{script.name.partition('.')[0].removesuffix('-ext')}.LICENSE"
+        ).is_file()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["fetch-wal", "--help"]])
+def test_what_must_start_fast_leaves_the_page_alone(command: list[str]) -> None:
+    started = subprocess.run(
+        [sys.executable, "-X", "importtime", BIN / "pitr-agent", *command],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert started.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in started.stderr.splitlines()}
+    assert "agent.cli.start" in imported
+    assert not imported & {"jinja2", "fastapi", "starlette", "uvicorn", "agent.page"}
 
 
 @pytest.mark.pg("== 16")

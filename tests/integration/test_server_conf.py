@@ -24,6 +24,8 @@ app.plain = value
 app.spaced    value
 app.tab	=	value
 app.joined=value
+    app.indented = value
+	app.tab_before = 'value' # why
 App.Case = Value
 app.quoted = 'two words'
 app.empty = ''
@@ -76,7 +78,7 @@ app.dollar = $HOME
 app.minus = -
 app.quoted_hash = '#'   # '
 'app.quoted_name' = value
-""".replace("app.cr = value", "app.cr = value\r").strip("\n")
+""".replace("app.cr = value", " \r\t app.cr = value\r").strip("\n")
 
 
 def read_each(lines: list[str]) -> Iterator[tuple[str, str | None, str | None]]:

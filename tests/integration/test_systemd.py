@@ -11,9 +11,9 @@ from time import monotonic
 import pytest
 
 from agent.config import ClusterConfig
+from agent.late import is_late
 from agent.systemd import tell_systemd, watchdog_seconds
 from agent.watched import WatchedCluster
-from agent.web.application import is_late
 from tests.fix_watched import Watched
 
 

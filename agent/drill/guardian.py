@@ -1,0 +1,98 @@
+"""A process beside the drill: when the drill dies, it ends what was started and removes the area.
+
+It waits for the end of its standard input, which comes with our own, however we end. Every process
+of a drill is started through it: a shell tells the guardian its own process id before it becomes
+the program, so that there is no moment at which one runs that the guardian does not know. Whoever
+kills the guardian too (a control group as a whole, a machine that goes down) leaves an area behind,
+which the next drill or `pitr-check clean-drills` finds.
+
+`agent.postgres.guardian` ends one process that runs already; this one knows several, and what they
+leave on the disk.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Final, Literal
+
+Role = Literal["server", "tool"]  # of each there is one at a time
+
+# A service manager signals everybody: the guardian outlives that, the drill cleans up by itself.
+# Processes of the server work below the area; find knows them without a look at their names.
+_GUARDIAN: Final = """\
+trap '' INT TERM HUP QUIT
+area=$1 sockets=$2 link=$3 server= tool=
+while read -r role pid; do
+  case $role in
+    server) server=$pid ;;
+    tool) tool=$pid ;;
+  esac
+done
+working() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$area/*" 2>/dev/null; }
+[ -z "$tool" ] || kill -KILL "-$tool"
+[ -z "$server" ] || kill -QUIT "$server"
+tries=0
+while [ -n "$(working)" ] && [ "$tries" -lt 100 ]; do
+  tries=$((tries + 1))
+  sleep 0.1
+done
+for at in $(working); do
+  pid=${at#/proc/}
+  kill -KILL "${pid%/cwd}"
+done
+[ -z "$server" ] || kill -KILL "$server"
+rm -rf -- "$sockets" "$area"
+rm -f -- "$link"
+"""
+# Standard input is the guardian's: announced and let go of before the program takes over.
+_ANNOUNCED: Final = 'role=$1; shift; echo "$role $$" >&0 || exit 126; exec "$@" </dev/null'
+
+
+class AreaGuardian:
+    """The process beside one drill, of our own account."""
+
+    def __init__(self, area: Path, sockets: Path, link: Path) -> None:
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", _GUARDIAN, "pitr-drill-guardian", area, sockets, link],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,
+            bufsize=0,
+        )
+
+    @property
+    def _pipe(self) -> IO[bytes]:
+        assert self._process.stdin is not None, "it was started with a pipe"
+        return self._process.stdin
+
+    def start(
+        self,
+        role: Role,
+        command: Sequence[str],
+        *,
+        options: Mapping[str, Any],
+        **streams: Any,
+    ) -> subprocess.Popen[bytes]:
+        """Start a program that ends when we do. `options` are those of an account."""
+        return subprocess.Popen(
+            ["/bin/sh", "-c", _ANNOUNCED, "sh", role, *command],
+            stdin=self._pipe,
+            **streams,
+            **options,
+        )
+
+    def forget(self, role: Role) -> None:
+        """The process has ended: its id means nothing any more."""
+        try:
+            self._pipe.write(f"{role}\n".encode())
+        except OSError:  # somebody killed it: what it would have done is ours to do
+            return
+
+    def dismiss(self) -> None:
+        """There is nothing left to guard."""
+        self._process.kill()
+        self._process.communicate()

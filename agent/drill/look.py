@@ -1,0 +1,111 @@
+"""The look inside a restored cluster, in its order: probes, pg_amcheck, pg_dumpall, pg_checksums.
+
+What the drill's time does not suffice for is said to be left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from agent.drill.area import Area
+from agent.drill.deadline import Deadline, OutOfTime
+from agent.drill.inspection import (
+    NoSuperuser,
+    Session,
+    Tools,
+    amcheck,
+    dump,
+    inspect_stopped,
+    not_done,
+    open_session,
+)
+from agent.drill.probes import ask
+from agent.drill.server import ScratchServer
+from agent.postgres.installation import Installation
+from parsers.pg_control import ControlFile
+from rules.drill import Inspection, Probe
+
+
+@dataclass(slots=True)
+class Look:
+    """What was found so far."""
+
+    probes: tuple[Probe, ...]
+    phases: dict[str, float]
+    inspections: list[Inspection] = field(default_factory=list)
+    timed_out: str | None = None
+
+    def inside(
+        self,
+        server: ScratchServer,
+        installation: Installation,
+        area: Area,
+        control: ControlFile | None,
+        deadline: Deadline,
+    ) -> None:
+        """Look at a server that opened; it is down at the end."""
+        tools = Tools(installation, area, deadline)
+        try:
+            if server.is_running():
+                self._at_running(tools, area, deadline)
+            else:
+                self._leave_out("the server shut itself down at its target, as it was told")
+            with self._phase("stop"):
+                stopped = server.stop(signal.SIGINT)
+            if not stopped:
+                self.inspections.append(
+                    not_done("checksums", "the server did not shut down in time")
+                )
+                return
+            with self._phase("checksums"):
+                self.inspections.append(inspect_stopped(tools, area, control))
+        except OutOfTime as error:
+            self.timed_out = str(error)
+            self._leave_out(self.timed_out)
+            self.inspections.append(not_done("checksums", self.timed_out))
+
+    def _at_running(self, tools: Tools, area: Area, deadline: Deadline) -> None:
+        try:
+            session = deadline.run(
+                lambda: open_session(area, tools.installation.major),
+                lambda: "while connecting to the restored server",
+            )
+        except NoSuperuser as error:
+            self._leave_out(str(error))
+            return
+        with self._phase("probes"):
+            self._ask(session, deadline)
+        for look in (amcheck, dump):
+            begun = time.monotonic()
+            found = look(tools, session)
+            self.inspections.append(found)
+            self.phases[found.name] = time.monotonic() - begun
+
+    def _ask(self, session: Session, deadline: Deadline) -> None:
+        for at, probe in enumerate(self.probes):
+            answered = deadline.run(
+                partial(ask, probe, session), partial("while asking the probe {}".format, probe.sql)
+            )
+            self.probes = (*self.probes[:at], answered, *self.probes[at + 1 :])
+
+    def _leave_out(self, why: str) -> None:
+        """Whatever was to be asked of the running server and was not."""
+        done = {each.name for each in self.inspections}
+        self.inspections += [not_done(n, why) for n in ("amcheck", "dump") if n not in done]
+        self.probes = tuple(
+            replace(probe, error=why, asked=False)
+            if probe.got is None and not probe.error
+            else probe
+            for probe in self.probes
+        )
+
+    @contextlib.contextmanager
+    def _phase(self, name: str) -> Iterator[None]:
+        begun = time.monotonic()
+        yield
+        self.phases[name] = time.monotonic() - begun

@@ -1,0 +1,76 @@
+"""How archiving goes: what waits, what was archived and failed last, the last hours as plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from agent.durations import format_duration
+from agent.page.environment import show_bytes
+from agent.page.look import Look
+from agent.page.sparkline import Sparkline, sparkline
+from agent.watched import WatchedCluster
+from rules.archiving_history import (
+    ARCHIVED_PER_MINUTE,
+    EXPOSURE_BYTES,
+    EXPOSURE_SECONDS,
+    READY_FILES,
+    WAL_BYTES,
+    Series,
+)
+from rules.exposure import ExposureFacts
+from rules.facts import ArchiverFacts, ArchiveStatusFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archiving:
+    """What templates/archiving.html shows; None is what its source did not tell."""
+
+    archiver: ArchiverFacts | None
+    status: ArchiveStatusFacts | None
+    exposed: ExposureFacts | None
+    plots: tuple[Sparkline, ...]
+    span: str | None  # what the plots reach back over; None: there are none
+    step: str | None
+
+
+def archiving_of(cluster: WatchedCluster, look: Look) -> Archiving | None:
+    """None without a server to ask."""
+    if cluster.config.dsn is None:
+        return None
+    history = cluster.over_time.archiving.series(look.now)
+    plots = tuple(_plots(history))
+    return Archiving(
+        archiver=cluster.fact(ArchiverFacts),
+        status=cluster.fact(ArchiveStatusFacts),
+        exposed=cluster.fact(ExposureFacts),
+        plots=plots,
+        span=format_duration(history[0].span_seconds) if plots else None,
+        step=format_duration(history[0].step_seconds) if plots else None,
+    )
+
+
+def _plots(history: tuple[Series, ...]) -> Iterator[Sparkline]:
+    for series in history:
+        title, show = _PLOTS[series.quantity]
+        drawn = sparkline(series, title, show)
+        if drawn is not None:
+            yield drawn
+
+
+def _files(count: float) -> str:
+    return f"{count:.0f} file{'' if count == 1 else 's'}"
+
+
+def _rate(per_minute: float) -> str:
+    return f"{per_minute:.0f} a minute" if per_minute >= 10 else f"{per_minute:.1f} a minute"
+
+
+_PLOTS: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = {
+    ARCHIVED_PER_MINUTE: ("Files archived", _rate),
+    READY_FILES: ("Waiting for the archiver", _files),
+    EXPOSURE_BYTES: ("A disk loss would cost", show_bytes),
+    EXPOSURE_SECONDS: ("… of the last", format_duration),
+    WAL_BYTES: ("Size of pg_wal", show_bytes),
+}

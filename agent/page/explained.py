@@ -1,0 +1,91 @@
+"""What a finding means and what to do: the catalogue's own words, served where there is no network.
+
+`/findings/<id>` is `pitr-check explain <id>`; `/runbooks/<Alert>` is docs/runbooks/<Alert>.md, and
+answers by that file's name too, so that `pitr-agent rules --runbooks-url` may point here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from agent.watched import WatchedCluster
+from rules.alert_state import alert_name, can_alert
+from rules.check import Check, load_catalogue
+from rules.findings import Severity
+from rules.runbooks import Runbook, make_runbooks
+
+_ORDER: Final = (Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO)
+_MEANING: Final = {
+    Severity.CRITICAL: "proven bad",
+    Severity.UNKNOWN: "could not be checked",
+    Severity.WARNING: "works today and will not always",
+    Severity.INFO: "worth knowing",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One page of words."""
+
+    name: str
+    severity: str
+    sections: tuple[tuple[str, str], ...]  # heading, text
+    check: str | None  # the id of the check; None: an alert about the agent itself
+    alert: str | None  # the name of its runbook; None: of this nobody is alerted
+
+
+def explain_finding(check_id: str) -> Explained | None:
+    """None when the catalogue has none of that id."""
+    check = load_catalogue().get(check_id)
+    if check is None:
+        return None
+    sections = (
+        ("What it says", check.title),
+        ("Why it matters", check.why),
+        ("How to look", check.look),
+        ("What to do", check.remedy),
+    )
+    return Explained(
+        name=check.id,
+        severity=check.severity.value,
+        sections=tuple((heading, text) for heading, text in sections if text),
+        check=check.id,
+        alert=alert_name(check.id) if can_alert(check) else None,
+    )
+
+
+def explain_alert(name: str) -> Explained | None:
+    """None when there is no such alert. `name` may end in .md."""
+    book = make_runbooks(load_catalogue().values()).get(name.removesuffix(".md"))
+    return None if book is None else _runbook(book)
+
+
+def list_findings() -> list[tuple[str, str, list[Check]]]:
+    """The catalogue by severity: the word, what it means, its checks."""
+    checks = sorted(load_catalogue().values(), key=lambda check: check.id)
+    return [
+        (severity.value, _MEANING[severity], [c for c in checks if c.severity is severity])
+        for severity in _ORDER
+    ]
+
+
+def where_found(clusters: Sequence[WatchedCluster], check_id: str | None) -> list[str]:
+    """The clusters that have this finding now."""
+    return sorted(cluster.name for cluster in clusters if cluster.findings.get(check_id or ""))
+
+
+def _runbook(book: Runbook) -> Explained:
+    return Explained(
+        name=book.name,
+        severity=book.severity,
+        sections=(
+            ("Meaning", book.meaning),
+            ("Impact", book.impact),
+            ("Diagnosis", book.diagnosis),
+            ("Mitigation", book.mitigation),
+        ),
+        check=book.check,
+        alert=None,
+    )

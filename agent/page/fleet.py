@@ -1,0 +1,103 @@
+"""All clusters as one list: the worst first, found by a word of their name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+from weakref import WeakKeyDictionary
+
+from markupsafe import Markup
+
+from agent.late import is_late
+from agent.page.environment import render
+from agent.page.headline import headline, latest_window, shown_verdict
+from agent.page.look import Look
+from agent.watched import WatchedCluster
+from rules.exposure import ExposureFacts
+from rules.findings import Verdict
+
+_WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
+_COUNTED_AS: Final = {
+    Verdict.CRITICAL: "critical",
+    Verdict.UNKNOWN: "could not be checked",
+    Verdict.WARNING: "with warnings",
+    Verdict.OK: "fine",
+}
+
+
+class _Row(NamedTuple):
+    state: tuple[int, bool]  # the cluster's changes_count, and whether it was late
+    html: Markup
+
+
+class Fleet:
+    """The list. Each cluster's row is kept until that cluster changes."""
+
+    def __init__(self, clusters: Sequence[WatchedCluster]) -> None:
+        self._clusters = clusters
+        self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
+
+    def context(self, look: Look) -> dict[str, Any]:
+        """What the templates show, for `q` and `sort` of the address."""
+        wanted, order = look.query.get("q", "").strip(), look.query.get("sort", "")
+        order = order if order in SORTS else "worst"
+        verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
+        found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
+        found.sort(key=lambda cluster: cluster.name)
+        found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
+        counts = _counts(verdicts.values())
+        return {
+            "q": wanted,
+            "sort": order,
+            "sorts": {name: each.label for name, each in SORTS.items()},
+            "total": len(self._clusters),
+            "counts": counts,
+            "said": ", ".join(words for _, words in counts) or "no cluster is watched",
+            "rows": [self._row(cluster) for cluster in found],
+        }
+
+    def _row(self, cluster: WatchedCluster) -> Markup:
+        kept, state = self._rows.get(cluster), (cluster.changes_count, is_late(cluster))
+        if kept is None or kept.state != state:
+            html = render(
+                "fleet_row.html",
+                name=cluster.name,
+                headline=headline(cluster),
+                exposed=cluster.fact(ExposureFacts),
+            )
+            kept = self._rows[cluster] = _Row(state, Markup(html))
+        return kept.html
+
+
+def _counts(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
+    """Verdict and words, the worst first; of what there is none nothing is said."""
+    counts = Counter(verdicts)
+    return [(v.value, f"{counts[v]} {_COUNTED_AS[v]}") for v in _WORST_FIRST if counts[v]]
+
+
+class _Sort(NamedTuple):
+    label: str
+    key: Callable[[WatchedCluster], Any] | None  # None: by verdict. What is alike goes by name
+
+
+def _by_latest(cluster: WatchedCluster) -> float:
+    """The furthest behind first; what is not known before all."""
+    latest = latest_window(cluster)
+    return latest.to_time.timestamp() if latest and latest.to_time else 0.0
+
+
+def _by_exposure(cluster: WatchedCluster) -> tuple[bool, float, int]:
+    """Most to lose first; what is not known comes last."""
+    exposed = cluster.fact(ExposureFacts)
+    if exposed is None:
+        return True, 0.0, 0
+    return False, -(exposed.seconds or 0.0), -exposed.bytes
+
+
+SORTS: Final[Mapping[str, _Sort]] = {
+    "worst": _Sort("worst first", None),
+    "name": _Sort("name", lambda cluster: cluster.name),
+    "latest": _Sort("furthest behind", _by_latest),
+    "exposure": _Sort("most to lose", _by_exposure),
+}

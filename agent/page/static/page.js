@@ -1,0 +1,131 @@
+/* The page without a reload: what is shown is asked for again, put in place, and called old when
+   the agent does not answer. All state is in the address. */
+"use strict";
+
+(() => {
+  const OLD_AFTER_MS = 16000; // three refreshes that did not come
+  const skew = Number(document.body.dataset.now) * 1000 - Date.now(); // the agent's clock and ours
+  let heardAt = Date.now();
+  let verdict = null; // as it was read out, or shown at first
+  const { title } = document;
+
+  const now = () => Date.now() + skew;
+  const byId = (id) => document.getElementById(id);
+
+  // -- what stays as a visitor left it ------------------------------------------------------------
+
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+    !(name === "data-age" || (name === "open" && node.tagName === "DETAILS"));
+
+  // -- how long ago --------------------------------------------------------------------------------
+
+  const UNITS = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+
+  function age(seconds) {
+    const ahead = seconds < 0;
+    const whole = Math.abs(Math.round(seconds));
+    if (whole < 1) return "now";
+    const [unit, size] = UNITS.find(([, each]) => whole >= each);
+    const words = `${Math.floor(whole / size)} ${unit}`;
+    return ahead ? `in ${words}` : `${words} ago`;
+  }
+
+  function showAges() {
+    for (const time of document.querySelectorAll("time[datetime]")) {
+      const said = age((now() - Date.parse(time.dateTime)) / 1000);
+      if (time.dataset.age !== said) time.dataset.age = said;
+    }
+  }
+
+  // -- is what is shown still true -----------------------------------------------------------------
+
+  const clock = (ms) => new Date(ms + skew).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+
+  function heard() {
+    heardAt = Date.now();
+    byId("pulse").textContent = `As of ${clock(heardAt).slice(11)}`;
+    sayOld("");
+  }
+
+  function sayOld(words) {
+    document.documentElement.classList.toggle("is-old", words !== "");
+    const old = byId("old");
+    if (old.textContent !== words) old.textContent = words;
+    old.hidden = words === "";
+    showTitle();
+  }
+
+  function whyOld(status) {
+    const since = `since ${clock(heardAt)}: what is shown is from then.`;
+    if (status === 401 || status === 403) return `The agent wants to know who asks: reload this page. Not refreshed ${since}`;
+    if (status === 404) return `The agent does not watch this any more. Not refreshed ${since}`;
+    if (status) return `The agent answers with error ${status}. Not refreshed ${since}`;
+    return `The agent is not answering ${since}`;
+  }
+
+  function watch() {
+    const silent = Date.now() - heardAt > OLD_AFTER_MS && document.querySelector("[data-live]");
+    if (silent && byId("old").hidden) sayOld(whyOld(0));
+    showAges();
+  }
+
+  function showTitle() {
+    const shown = document.querySelector("[data-title]")?.dataset.title ?? title;
+    const whole = byId("old").hidden ? shown : `(old) ${shown}`;
+    if (document.title !== whole) document.title = whole;
+  }
+
+  // A verdict is read out when it changes, and only then.
+  function sayVerdict() {
+    const said = byId("said");
+    const shown = document.querySelector("[data-verdict]")?.dataset.verdict;
+    if (!said || !shown) return;
+    if (verdict !== null && verdict !== shown) said.textContent = `Now: ${shown}`;
+    verdict = shown;
+  }
+
+  // -- asking again --------------------------------------------------------------------------------
+
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { detail } = event;
+    if (event.target.matches("[data-live]")) {
+      detail.path = location.pathname + location.search;
+      detail.parameters = {};
+    }
+    detail.parameters.part ??= "live";
+  });
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.target.matches("[data-live]")) event.preventDefault();
+  });
+
+  document.addEventListener("htmx:afterRequest", ({ detail }) => {
+    if (detail.successful) heard();
+    else sayOld(whyOld(detail.xhr.status));
+  });
+
+  document.addEventListener("htmx:afterSettle", () => {
+    showAges();
+    showTitle();
+    sayVerdict();
+  });
+
+  // The address says what is looked for, so that it can be kept and sent.
+  document.addEventListener("input", ({ target }) => {
+    const form = target.form;
+    if (form?.id !== "find") return;
+    const query = new URLSearchParams(new FormData(form));
+    if (!query.get("q")) query.delete("q");
+    if (query.get("sort") === "worst") query.delete("sort");
+    history.replaceState(null, "", location.pathname + (query.size ? `?${query}` : ""));
+  });
+
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) document.querySelectorAll("[data-live]").forEach((each) => htmx.trigger(each, "refresh"));
+  });
+
+  heard();
+  showAges();
+  sayVerdict();
+  setInterval(watch, 1000);
+})();

@@ -1,0 +1,149 @@
+"""When the WAL was written: places of it that have a time, to lay LSNs on a time axis.
+
+Only a few records have one: commits, aborts, restore points, checkpoints and the end of a recovery.
+What lies between two of them was written between their times, by the clocks of those who wrote.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
+
+from parsers.wal_facts import (
+    POSTGRES_EPOCH,
+    CheckpointRecord,
+    EndOfRecovery,
+    Facts,
+    RestorePoint,
+    Transactions,
+    instant,
+)
+from rules.restore_points import PlacedRestorePoint, Walked, begin_of, list_restore_points
+from rules.timelines import TimelineTree
+
+_SAMPLES: Final = 16  # of the transactions of one piece of WAL
+_PLACES_MAX: Final = 4096  # of one timeline; beyond it every second one goes
+_EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+_EPOCH_SECONDS: Final = int(POSTGRES_EPOCH.timestamp())
+
+
+class DatedPlace(NamedTuple):
+    """A record with a time."""
+
+    lsn: int
+    time_us: int  # TimestampTz; a checkpoint's is cut to the second
+    transactions: int = 0  # that ended behind the place before, up to and with this one
+
+
+Places = Sequence[DatedPlace]  # in LSN order
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatedWalFacts:
+    """What has a time in the WAL that was read, by the timeline that wrote it."""
+
+    places: Mapping[int, Places]
+    restore_points: tuple[PlacedRestorePoint, ...] = ()
+
+
+def date_wal(walked: Iterable[tuple[int, Facts]], tree: TimelineTree) -> DatedWalFacts:
+    """Walk through everything that was read, once."""
+    pieces: Walked = list(walked)
+    found: dict[int, list[DatedPlace]] = defaultdict(list)
+    for timeline, facts in pieces:
+        own = begin_of(tree, timeline)
+        found[timeline] += (place for place in _places(facts) if place.lsn >= own)
+    return DatedWalFacts(
+        places={timeline: _thin(sorted(places)) for timeline, places in found.items() if places},
+        restore_points=tuple(list_restore_points(pieces, tree)),
+    )
+
+
+def _places(facts: Facts) -> Iterator[DatedPlace]:
+    yield from _sample(facts.transactions)
+    for event in facts.events:
+        if isinstance(event, EndOfRecovery | RestorePoint):
+            yield DatedPlace(event.lsn, event.time_us)
+        elif isinstance(event, CheckpointRecord):
+            yield DatedPlace(event.lsn, (event.time - _EPOCH_SECONDS) * 1_000_000)
+
+
+def _sample(transactions: Transactions) -> Iterator[DatedPlace]:
+    """The first, the last and some between; the others are counted."""
+    count = len(transactions)
+    rows = (
+        sorted({round(n * (count - 1) / (_SAMPLES - 1)) for n in range(_SAMPLES)}) if count else ()
+    )
+    before = -1
+    for row in rows:
+        yield DatedPlace(transactions.lsns[row], transactions.times_us[row], row - before)
+        before = row
+
+
+def _thin(places: list[DatedPlace]) -> Places:
+    """Few enough to draw; nobody's transactions are lost of the count."""
+    while len(places) > _PLACES_MAX:
+        pairs = zip(places[::2], [*places[1::2], None], strict=False)
+        places = [one if two is None else _join(one, two) for one, two in pairs]
+    return tuple(places)
+
+
+def _join(one: DatedPlace, two: DatedPlace) -> DatedPlace:
+    return two._replace(transactions=one.transactions + two.transactions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dating:
+    """Where an LSN lies in time: between the dated places around it, on the path to a timeline."""
+
+    tree: TimelineTree
+    places: Mapping[int, Places]
+
+    def before(self, timeline: int, lsn: int) -> datetime | None:
+        """The time of the last place at or before an LSN; None: there is none."""
+        for stretch in reversed(self.tree.path(timeline)):
+            if stretch.begin_lsn > lsn:
+                continue
+            places = self.places.get(stretch.timeline, ())
+            end = lsn if stretch.end_lsn is None else min(lsn, stretch.end_lsn - 1)
+            at = bisect_right(places, end, key=_lsn)
+            if at:
+                return sane_instant(places[at - 1].time_us)
+        return None
+
+    def behind(self, timeline: int, lsn: int) -> datetime | None:
+        """The time of the first place at or behind an LSN; None: there is none."""
+        for stretch in self.tree.path(timeline):
+            if stretch.end_lsn is not None and stretch.end_lsn <= lsn:
+                continue
+            places = self.places.get(stretch.timeline, ())
+            at = bisect_left(places, lsn, key=_lsn)
+            if at < len(places) and (stretch.end_lsn is None or places[at].lsn < stretch.end_lsn):
+                return sane_instant(places[at].time_us)
+        return None
+
+    def extent(self, timeline: int) -> tuple[datetime, datetime] | None:
+        """From when to when a timeline was written to; None: nothing of it has a time."""
+        times = [place.time_us for place in self.places.get(timeline, ())]
+        return (sane_instant(min(times)), sane_instant(max(times))) if times else None
+
+    def forked_at(self, timeline: int) -> datetime | None:
+        """The time of the parent's WAL where a timeline left it; None: it has no parent, or no."""
+        node = self.tree.timelines.get(timeline)
+        if node is None or node.parent is None or node.switch_lsn is None:
+            return None
+        return self.before(node.parent, node.switch_lsn - 1)
+
+
+def sane_instant(time_us: int) -> datetime:
+    """An instant that an axis can have: damaged or hostile WAL says any time."""
+    return min(max(instant(time_us), _EARLIEST), _LATEST)
+
+
+def _lsn(place: DatedPlace) -> int:
+    return place.lsn

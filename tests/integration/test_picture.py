@@ -1,0 +1,118 @@
+"""The picture of archives whose truth is known: what lies where on the axis."""
+
+from __future__ import annotations
+
+import functools
+import json
+import tarfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.check.gather import Reading, gather
+from parsers.lsn import parse_lsn
+from rules.check import load_catalogue
+from rules.depict_report import picture_of
+from rules.goal import Goal
+from rules.picture import Lane, MarkKind, Picture, Span, SpanKind
+from rules.report import Gathered, Question, build_report
+from rules.target import Target
+
+ARCHIVES = Path(__file__).parent.parent / "data" / "archives"
+
+
+def truth_of(case: str) -> dict[str, Any]:
+    truth: dict[str, Any] = json.loads((ARCHIVES / f"{case}.truth.json").read_text())
+    return truth
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("pictures")
+    for path in ARCHIVES.glob("*.tar.xz"):
+        with tarfile.open(path) as tar:
+            tar.extractall(home / path.name.removesuffix(".tar.xz"), filter="data")
+    return home
+
+
+@functools.cache
+def read(home: Path, depth: Any) -> Gathered:
+    return gather(
+        [str(home / "archive")], [str(home / "backup")], None,
+        depth=depth, backup_depth="label", reading=Reading(workers=1),
+    )  # fmt: skip
+
+
+def draw(home: Path, depth: Any = "records", *, days_later: float = 0) -> Picture:
+    """The picture as it is just after the archive's last commit, or later."""
+    last = at(truth_of(home.name)["commits"]["last_time"])
+    now = last + timedelta(seconds=10, days=days_later)
+    gathered = read(home, depth)
+    question = Question(target=Target(), goal=Goal(), note="", depth=depth, now=now)
+    picture = picture_of(build_report(question, gathered, load_catalogue()))
+    assert picture is not None
+    return picture
+
+
+def spans(lane: Lane, kind: SpanKind) -> list[Span]:
+    return [span for span in lane.spans if span.kind is kind]
+
+
+def test_a_window_ends_at_the_gap_which_lies_between_the_commits_around_it(unpacked: Path) -> None:
+    truth, picture = truth_of("gap_middle"), draw(unpacked / "gap_middle")
+    (lane,) = picture.lanes
+    (window,), (gap,) = spans(lane, SpanKind.WINDOW), spans(lane, SpanKind.GAP)
+    latest = at(truth["restorable"]["latest_time"])
+    assert (window.begin, window.end) == (at(truth["restorable"]["earliest_time"]), latest)
+    assert gap.begin == latest and not gap.exact and not gap.muted
+    behind = next(p.time_us for p in lane.places if p.lsn >= parse_lsn("0/F00000"))
+    assert gap.end == datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=behind)
+    assert truth["gaps"][0][0] in gap.what
+
+
+def test_each_restore_point_and_the_backup_stand_at_their_times(unpacked: Path) -> None:
+    truth = truth_of("good_15")
+    (lane,) = draw(unpacked / "good_15").lanes
+    points = {m.name: m.at for m in lane.marks if m.kind is MarkKind.RESTORE_POINT}
+    assert points == {p["name"]: at(p["time"]) for p in truth["restore_points"]}
+    (backup,) = (m for m in lane.marks if m.kind is MarkKind.BACKUP)
+    assert backup.until == at(truth["restorable"]["earliest_time"])
+    assert backup.state == "restorable"
+    assert not spans(lane, SpanKind.GAP) and not spans(lane, SpanKind.UNPROVEN)
+
+
+def test_timelines_begin_where_they_left_their_parent(unpacked: Path) -> None:
+    truth = truth_of("timelines_good")
+    lanes = draw(unpacked / "timelines_good").lanes
+    told = [(each["timeline"], each["parent"]) for each in truth["timelines"]]
+    assert [(lane.timeline, lane.parent) for lane in lanes] == told
+    first, second, third = lanes
+    assert first.forked_at is None
+    for parent, child in ((first, second), (second, third)):
+        assert child.forked_at is not None and child.begun_at is not None
+        assert child.forked_at <= child.begun_at
+        assert all(span.begin >= child.begun_at for span in child.spans)
+        assert spans(parent, SpanKind.WINDOW)[0].begin < child.forked_at
+    last = spans(third, SpanKind.WINDOW)[0].end
+    assert last == at(truth["restorable"]["latest_time"])
+
+
+@pytest.mark.parametrize("depth", ["names", "headers"])
+def test_what_was_not_read_is_in_no_window(unpacked: Path, depth: str) -> None:
+    for lane in draw(unpacked / "timelines_good", depth).lanes:
+        assert not spans(lane, SpanKind.WINDOW) and not spans(lane, SpanKind.WAL)
+        (unproven,) = spans(lane, SpanKind.UNPROVEN)
+        assert not unproven.exact and "not read" in unproven.what
+
+
+def test_an_archive_of_long_ago_is_not_pressed_against_the_edge(unpacked: Path) -> None:
+    soon = draw(unpacked / "gap_middle")
+    assert soon.end == soon.now
+    later = draw(unpacked / "gap_middle", days_later=400)
+    assert later.end - later.begin < timedelta(minutes=1) < later.now - later.end
