@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -17,6 +18,7 @@ from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
 from agent.deadline import Worker
+from agent.expected import expected_facts
 from agent.explain import explain
 from agent.ledger.store import Ledger
 from agent.over_time import OverTime
@@ -27,10 +29,11 @@ from agent.recovery_log import RecoveryLog
 from agent.restored import RestoredAlerts
 from agent.sources import failing_sources, log_changes
 from agent.watch.progress import Progress
-from rules.alert_state import Alerts, advance
+from rules.alert_state import Alerts, advance, shift
 from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
+from rules.drills import DrillsFacts
 from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
 from rules.exposure import KeptTrail
 from rules.facts import (
@@ -39,6 +42,7 @@ from rules.facts import (
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
+    Objectives,
     PositionFacts,
     ScanFacts,
 )
@@ -54,6 +58,7 @@ log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
 
+_STEP: Final = timedelta(seconds=2)  # what moves more than this against monotonic time was set
 # How loud a finding is in the log.
 _LEVELS: Final = {
     Severity.INFO: logging.INFO,
@@ -87,7 +92,7 @@ class WatchedCluster:
         self.config = config
         self.name = config.name
         self.checks = checks
-        self.objectives = config.objectives.facts()
+        self.objectives = _objectives(config)
         self.readings: dict[str, Reading] = {}
         self.facts: dict[type, Any] = {}
         self.findings: dict[str, tuple[Finding, ...]] = {}
@@ -113,6 +118,7 @@ class WatchedCluster:
             for source in ("archive", "backups", "windows", "log")
         }
         self.over_time = OverTime(trail, poll_seconds=config.poll)
+        self._expected = expected_facts(config)
         self._log = RecoveryLog(config) if config.log else None
 
     # -- what others see -------------------------------------------------------------------------
@@ -216,6 +222,12 @@ class WatchedCluster:
         assert self._log is not None
         await self._take("log", LoggedRecovery, self._workers["log"], self._log.read)
         self.judge()
+
+    def take_drills(self, drills: DrillsFacts | None) -> None:
+        """Judge anew with what the drills have shown; None: it is not drilled."""
+        if drills is not None:
+            self.facts[DrillsFacts] = drills
+            self.judge()
 
     def mute(self) -> None:
         """Say nothing more: another takes its place, or nobody watches it."""
@@ -344,13 +356,20 @@ class WatchedCluster:
                 self.facts[kind] = value
         judgement = judge(
             Evidence(
-                now=now, objectives=self.objectives, facts=self.facts, expected=self._expected()
+                now=now,
+                objectives=self.objectives,
+                facts=self.facts,
+                expected=self._expected | self.over_time.expected(self.facts),
             ),
             self.checks,
         )
         self.known = judgement.known
+        stepped = self._clock_stepped(now)
         self.judged_at, self.judged_monotonic = now, monotonic()
-        before, heard = self.alerts, self._restored.blind(judgement, self.readings, self.facts)
+        before, heard = (
+            shift(self.alerts, stepped),
+            self._restored.blind(judgement, self.readings, self.facts),
+        )
         self.alerts = advance(before, heard, self.checks, now)
         self._on_alerts(self.name, before, self.alerts)
         self.changes_count += 1
@@ -359,6 +378,14 @@ class WatchedCluster:
         for check, known in judgement.known.items():
             if known:
                 self._report(check, [f for f in judgement.findings if f.id == check])
+
+    def _clock_stepped(self, now: datetime) -> timedelta:
+        """By how much the wall clock was set since the last judgement."""
+        if self.judged_at is None or self.judged_monotonic is None:
+            return timedelta()
+        passed = timedelta(seconds=monotonic() - self.judged_monotonic)
+        stepped = now - self.judged_at - passed
+        return stepped if abs(stepped) > _STEP else timedelta()
 
     def _report(self, check: str, findings: Sequence[Finding]) -> None:
         before = self.findings.get(check, ())
@@ -370,27 +397,13 @@ class WatchedCluster:
             log.info("%s: %s: resolved", self.name, check)
         self.findings[check] = tuple(findings)
 
-    def _expected(self) -> frozenset[type]:
-        """The facts that the configured sources should give."""
-        expected: set[type] = set()
-        if self.config.dsn:
-            expected |= {poller.facts for poller in POLLERS}
-        if self.config.archives:
-            expected |= {ArchiveFacts, SequenceFacts}
-            if self.config.dsn:
-                expected.add(AbsentFacts)
-            if self.config.depth != "names":
-                expected.add(ScanFacts)
-            if self.config.depth == "records":
-                expected.add(WalEventsFacts)
-        if self.config.backups:
-            expected.add(BackupsFacts)
-            if self.config.archives and self.config.depth == "records":
-                expected.add(WindowsFacts)
-        expected |= self.over_time.expected(self.facts)
-        if self.config.log:
-            expected |= {LoggedRecovery, RestoreFacts}
-        return frozenset(expected)
+
+def _objectives(config: ClusterConfig) -> Objectives:
+    """As configured; how old a good drill may be follows from the schedule where it is not said."""
+    wanted = config.objectives.facts()
+    if config.drill is None or wanted.drill_age_seconds is not None:
+        return wanted
+    return replace(wanted, drill_age_seconds=config.drill.age_seconds(datetime.now(UTC)))
 
 
 def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:

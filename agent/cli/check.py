@@ -48,6 +48,7 @@ _SUBCOMMANDS: Final = {
     "retention": "agent.cli.retention",
 }
 
+_TRY_SECONDS: Final = 60.0
 _TARGETS = ("time", "lsn", "xid", "name")
 
 
@@ -170,7 +171,6 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
     how.add_argument(
         "--try-timeout",
         type=entry.duration,
-        default=60.0,
         metavar="DURATION",
         help="how long it may take for one file (default: 1m)",
     )
@@ -185,6 +185,8 @@ def _body(argv: Sequence[str]) -> int:
     try:
         with Interruption(once=True):  # a SIGTERM ends in a document too
             report = _check(arguments, question)
+    except entry.UsageError:
+        raise
     except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text":
@@ -314,9 +316,19 @@ def _check(arguments: argparse.Namespace, question: Question) -> Report:
             sources,
             wait_seconds=arguments.wait,
             on_progress=on_progress,
-            try_seconds=arguments.try_timeout if arguments.try_restore_command else None,
+            try_seconds=_try_seconds(arguments),
             drill=drill,
         )
+
+
+def _try_seconds(arguments: argparse.Namespace) -> float | None:
+    """How long the restore_command gets; None: it is not to be tried."""
+    given: float | None = arguments.try_timeout
+    if arguments.try_restore_command:
+        return _TRY_SECONDS if given is None else given
+    if given is not None:
+        raise entry.UsageError("--try-timeout is for --try-restore-command: add it")
+    return None
 
 
 def read_now(text: str | None) -> datetime:

@@ -92,6 +92,8 @@ def _read_question(arguments: argparse.Namespace) -> Asked:
 
     if arguments.limit < 1:
         raise entry.UsageError(f"--limit {arguments.limit}: at least 1 is needed")
+    if arguments.dropped == "":  # an unset variable in a script
+        raise entry.UsageError("--dropped is empty: name a table, or leave the name away for any")
     if arguments.around and (arguments.from_time or arguments.to_time):
         raise entry.UsageError("--around goes without --from and --to")
     read = TimeReader(arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -46,21 +46,14 @@ class Fleet:
         found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
         found.sort(key=lambda cluster: cluster.name)
         found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
-        counts = Counter(verdicts.values())
+        counts = _counts(verdicts.values())
         return {
             "q": wanted,
             "sort": order,
             "sorts": {name: each.label for name, each in SORTS.items()},
             "total": len(self._clusters),
-            "counts": [
-                {
-                    "verdict": v.value,
-                    "word": _COUNTED_AS[v],
-                    "count": counts[v],
-                }
-                for v in _WORST_FIRST
-                if counts[v]
-            ],
+            "counts": counts,
+            "said": ", ".join(words for _, words in counts) or "no cluster is watched",
             "rows": [self._row(cluster) for cluster in found],
         }
 
@@ -75,6 +68,12 @@ class Fleet:
             )
             kept = self._rows[cluster] = _Row(state, Markup(html))
         return kept.html
+
+
+def _counts(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
+    """Verdict and words, the worst first; of what there is none nothing is said."""
+    counts = Counter(verdicts)
+    return [(v.value, f"{counts[v]} {_COUNTED_AS[v]}") for v in _WORST_FIRST if counts[v]]
 
 
 class _Sort(NamedTuple):

@@ -13,8 +13,10 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
 from agent.watched import WatchedCluster
+from agent.web.drills import DrillsView, view_drills
 from parsers.lsn import format_lsn
 from rules.alert_state import alert_name
+from rules.drills import DrillsFacts
 from rules.evidence import SequenceFacts, WindowsFacts
 from rules.exposure import ExposureFacts
 from rules.facts import ArchiveFacts
@@ -104,6 +106,7 @@ class ClusterView(ClusterSummary):
     gaps: list[GapView] | None
     collectors: list[CollectorView]
     segments: int | None
+    drills: DrillsView | None  # null: it is not drilled on a schedule
 
 
 def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
@@ -167,6 +170,7 @@ def _view(cluster: WatchedCluster) -> ClusterView:
             for name, reading in sorted(cluster.readings.items())
         ],
         segments=len(archive.segments) if archive else None,
+        drills=view_drills(cluster.fact(DrillsFacts)),
     )
 
 

@@ -194,6 +194,15 @@ def test_what_cannot_be_drilled_says_why(archived: Archived, ground: DrillGround
         checked = ground.drill(archived.archive, archived.backup, *options)
         assert (checked.status, _drill(checked)["outcome"]) == (3, "not_run")
         assert reason in _drill(checked)["reason"]
+    programs = ground.directory / "bin"
+    programs.mkdir()
+    (programs / "postgres").write_text("#!/bin/sh\necho a library is missing >&2\nexit 127\n")
+    (programs / "postgres").chmod(0o755)
+    checked = ground.drill(archived.archive, archived.backup, "--pg-bindir", programs)
+    shutil.rmtree(programs)
+    assert (checked.status, _drill(checked)["outcome"]) == (3, "not_run")
+    reason = f"{programs} has no working postgres program: it exited 127: a library is missing"
+    assert _drill(checked)["reason"] == reason
     alone = pitr_check("--archive", archived.archive, "--nice")
     assert (alone.status, "--nice is for a drill" in alone.err) == (64, True)
     shallow = ground.drill(archived.archive, archived.backup, "--depth", "headers")

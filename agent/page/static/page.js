@@ -70,7 +70,7 @@
   }
 
   function showTitle() {
-    const shown = byId("headline")?.dataset.title ?? title;
+    const shown = document.querySelector("[data-title]")?.dataset.title ?? title;
     const whole = byId("old").hidden ? shown : `(old) ${shown}`;
     if (document.title !== whole) document.title = whole;
   }
@@ -78,9 +78,9 @@
   // A verdict is read out when it changes, and only then.
   function sayVerdict() {
     const said = byId("said");
-    const shown = byId("headline")?.dataset.verdict;
+    const shown = document.querySelector("[data-verdict]")?.dataset.verdict;
     if (!said || !shown) return;
-    if (verdict !== null && verdict !== shown) said.textContent = `The verdict is now: ${shown}`;
+    if (verdict !== null && verdict !== shown) said.textContent = `Now: ${shown}`;
     verdict = shown;
   }
 
