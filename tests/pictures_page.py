@@ -150,7 +150,7 @@ def draw_clusters(pictures: Pictures, lab: Laboratory) -> None:
 
 def draw_restore(pictures: Pictures, story: Story) -> None:
     """A restore to the end of its archive, halfway."""
-    with story.restored() as cluster:
+    with story.restored(seconds_a_segment=2) as cluster:
         cluster.run("pg_ctl", "start", "-W", "-D", str(cluster.data), "-l", str(cluster.log), "-s")
         agent = AgentProcess(story.home)
         agent.start({
