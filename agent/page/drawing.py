@@ -8,21 +8,31 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from agent.page.asked import Addresses, Instant, read_end, read_instant, written
-from agent.page.axis import View, round_up, view_of, whole_view, zooms_for
+from agent.page.axis import View, round_up, view_of, zooms_for
 from agent.page.look import Look
 from agent.page.svg import Drawn, draw
 from agent.watched import WatchedCluster
 from rules.archive import timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.close_up import COLUMNS, CloseUp, close_up
-from rules.dated_wal import DatedWalFacts, time_of_point
+from rules.dated_wal import DatedWalFacts, sane, time_of_point
 from rules.depict import make_picture
+from rules.depict_drills import mark_drills
+from rules.drills import DrillsFacts
 from rules.evidence import SequenceFacts, WindowsFacts
 from rules.exposure import ExposureFacts
 from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, ScanFacts
 from rules.picture import Mark, MarkKind, Picture, Seen, SeenBackup
 
-_USED: Final = (ArchiveFacts, BackupsFacts, WindowsFacts, SequenceFacts, ScanFacts, DatedWalFacts)
+_USED: Final = (
+    ArchiveFacts,
+    BackupsFacts,
+    WindowsFacts,
+    SequenceFacts,
+    ScanFacts,
+    DatedWalFacts,
+    DrillsFacts,
+)
 _STANDS: Final = timedelta(seconds=10)  # for how long one picture counts as of now
 
 
@@ -55,9 +65,9 @@ def drawing_of(cluster: WatchedCluster, look: Look) -> Drawing | None:
         return None
     instant = read_instant(look.query)
     mark = _mark_of(instant, cluster, picture)
-    whole = whole_view(picture.begin, picture.end)
-    zoom, end = look.query.get("zoom", "all"), read_end(look.query)
-    view = _steady(view_of(whole, zoom, end=end, around=mark.at if mark else None))
+    begin, end = picture.begin, picture.end
+    zoom, around = look.query.get("zoom", "all"), mark.at if mark else None
+    view = _steady(view_of(begin, end, zoom, until=read_end(look.query), around=around))
     seen = close_up(_with_mark(picture, mark), view.begin, view.end)
     addresses = Addresses(look.query)
     return Drawing(
@@ -66,12 +76,10 @@ def drawing_of(cluster: WatchedCluster, look: Look) -> Drawing | None:
         notes=picture.notes,
         zooms=tuple(
             Zoom(name=name, href=addresses.to(zoom=name), current=name == view.zoom)
-            for name in zooms_for(whole)
+            for name in zooms_for(begin, end)
         ),
-        earlier=_moved(addresses, view, -0.5)
-        if _is_part(view) and view.begin > whole.begin
-        else None,
-        later=_moved(addresses, view, 0.5) if _is_part(view) and view.end < whole.end else None,
+        earlier=_moved(addresses, view, -0.5) if _is_part(view) and view.begin > begin else None,
+        later=_moved(addresses, view, 0.5) if _is_part(view) and view.end < end else None,
         timelines=tuple(lane.timeline for lane in picture.lanes),
     )
 
@@ -123,16 +131,18 @@ def _make(cluster: WatchedCluster, now: datetime) -> Picture | None:
     windows = cluster.fact(WindowsFacts)
     backups = found.backups if found else ()
     lost = exposed.seconds if exposed else None
+    tree, drills = timeline_tree(archive, backups), cluster.fact(DrillsFacts)
     return make_picture(
         Seen(
             now=now,
-            tree=timeline_tree(archive, backups),
+            tree=tree,
             segment_size_bytes=cluster.segment_size_bytes,
             backups=[_seen(each, archive, sequence, windows) for each in backups],
             gaps=sequence.gaps if sequence else (),
             scan=cluster.fact(ScanFacts),
             dated=cluster.fact(DatedWalFacts),
             exposed_since=now - timedelta(seconds=lost) if lost else None,
+            marks=list(mark_drills(drills.records, tree)) if drills else (),
         )
     )
 
@@ -168,7 +178,7 @@ def _mark_of(instant: Instant | None, cluster: WatchedCluster, picture: Picture)
     return Mark(
         kind=MarkKind.TARGET,
         timeline=next((number for number in numbers if number == timeline), numbers[-1]),
-        at=at,
+        at=sane(at),
         what=what,
     )
 

@@ -26,6 +26,7 @@ _BACKUPS_Y: Final = 74
 _DENSITY_HEIGHT: Final = 20
 _PICKS: Final = 96  # columns to choose an instant by, when there are few lanes
 _PICKS_MAX: Final = 384  # of all lanes together
+_GROUND: Final = frozenset({SpanKind.WAL, SpanKind.UNPROVEN, SpanKind.WINDOW})
 
 
 class Links(Protocol):
@@ -91,7 +92,8 @@ class DrawnLane:
     y: int
     bar_y: int
     fork: ForkLine | None
-    shapes: tuple[Shape, ...]
+    ground: tuple[Shape, ...]  # what lies under the density
+    shapes: tuple[Shape, ...]  # what is wrong, over it
     density: str  # a path in 0..240 by 0..20, upside down
     density_y: int
     marks: tuple[DrawnMark, ...]
@@ -172,7 +174,8 @@ def _lane(seen: CloseUp, lane: Lane, places: Mapping[int, int], links: Links) ->
         y=y,
         bar_y=y + _BAR_Y,
         fork=_fork(seen, lane, places),
-        shapes=tuple(_shape(seen, span, y) for span in lane.spans),
+        ground=tuple(_shape(seen, span, y) for span in lane.spans if span.kind in _GROUND),
+        shapes=tuple(_shape(seen, span, y) for span in lane.spans if span.kind not in _GROUND),
         density=_density(seen.density.get(lane.timeline, ())),
         density_y=y + _BAR_Y + _BAR_HEIGHT - _DENSITY_HEIGHT,
         marks=tuple(_mark(seen, mark, y, links) for mark in lane.marks),
