@@ -117,12 +117,14 @@ def test_a_keyboard_is_enough(browse: Browse, url: str) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     seen = []
-    for _ in range(4):
+    while BROKEN not in seen:
         page.keyboard.press("Tab")
         here = focused(page)
         assert here["ringed"] and here["seen"], here
-        seen.append(here["tag"])
-    assert seen == ["input", "select", "button", "a"]
+        seen.append(here["name"] if here["tag"] == "a" else here["tag"])
+        assert len(seen) < 12, seen
+    assert seen[:3] == ["input", "select", "button"]
+    assert any("critical" in name for name in seen), "only those of a verdict"
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(BROKEN)
     page.wait_for_load_state()
