@@ -103,8 +103,12 @@
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.successful) heard();
-    else sayOld(whyOld(detail.xhr.status));
   });
+
+  // A request that another one replaced has not failed.
+  for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(failure, ({ detail }) => sayOld(whyOld(detail.xhr.status)));
+  }
 
   document.addEventListener("htmx:afterSettle", () => {
     showAges();
