@@ -26,7 +26,7 @@
   function age(seconds) {
     const ahead = seconds < 0;
     const whole = Math.abs(Math.round(seconds));
-    if (whole < 1) return "now";
+    if (whole < 1 || (ahead && whole < 3)) return "now"; // rounding, not a clock that is wrong
     const [unit, size] = UNITS.find(([, each]) => whole >= each);
     const words = `${Math.floor(whole / size)} ${unit}`;
     return ahead ? `in ${words}` : `${words} ago`;
