@@ -91,6 +91,9 @@ def test_a_pause_a_rotation_and_a_promotion(
         cluster.stop()
         page = agent.wait_for(lambda page: page.total("pitr_up") == 0)
         assert outcome(page) == "promoted"
+        size = shown.page.locator("figure.plot", has_text="Size of pg_wal")
+        expect(size.locator(".hole")).to_be_visible()
+        expect(size.get_by_role("img", name="last not known")).to_be_visible()
 
 
 def labels(page: MetricsPage) -> list[str]:

@@ -125,5 +125,6 @@ def test_the_agent_notices(
         expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
         mark = sight.get_by_role("link", name=re.compile(re.escape("restore point <script>")))
         expect(mark.first).to_be_visible()
+        expect(sight.get_by_role("img", name="Waiting for the archiver: last")).to_be_visible()
         assert sight.evaluate("window.sameDocument"), "it was loaded again"
         sight.close()  # before the agent ends
