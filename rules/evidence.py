@@ -63,6 +63,13 @@ class CollectorsFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FailedRunFacts:
+    """A check on request that ended before its verdict."""
+
+    message: str  # one line: what could not be read, where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RaisedFacts:
     """The checks of this judgement that ended in an error of their own."""
 

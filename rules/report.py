@@ -19,6 +19,7 @@ from rules.evidence import (
     CarriedWalFacts,
     ElsewhereFacts,
     Evidence,
+    FailedRunFacts,
     PlacesFacts,
     SequenceFacts,
     WalEventsFacts,
@@ -178,10 +179,21 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
 def with_drill(report: Report, drill: DrillFacts, checks: Mapping[str, Check]) -> Report:
     """The report with what a drill adds to it."""
     made = remember(drill, report.question.now, sum(drill.phases.values()))
-    facts: dict[type, object] = {DrillsFacts: DrillsFacts(records=(made,))}
-    evidence = Evidence(now=report.question.now, objectives=_NO_OBJECTIVES, facts=facts)
+    return replace(_with_facts(report, DrillsFacts(records=(made,)), checks), drill=drill)
+
+
+def with_failure(report: Report, message: str, checks: Mapping[str, Check]) -> Report:
+    """The report of a check that could not be made: unknown, and why."""
+    failed = _with_facts(report, FailedRunFacts(message=message), checks)
+    return replace(failed, target=replace(report.target, reason=message))
+
+
+def _with_facts(report: Report, more: object, checks: Mapping[str, Check]) -> Report:
+    evidence = Evidence(
+        now=report.question.now, objectives=_NO_OBJECTIVES, facts={type(more): more}
+    )
     findings = _ranked((*report.findings, *judge(evidence, checks).findings))
-    return replace(report, drill=drill, findings=findings, verdict=verdict_of(findings))
+    return replace(report, findings=findings, verdict=verdict_of(findings))
 
 
 def _find_gain(

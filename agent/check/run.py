@@ -14,11 +14,9 @@ from parsers.wal_scan import Depth
 from rules.backups import missing_segments
 from rules.check import load_catalogue
 from rules.drill import DrillFacts
-from rules.findings import Finding, Severity, Verdict
-from rules.report import Gathered, Question, Report, build_report, with_drill
+from rules.report import Gathered, Question, Report, build_report, with_drill, with_failure
 
 _POLL_SECONDS: Final = 0.5
-_CANNOT_CHECK: Final = "cannot_check"
 Drill = Callable[[Report, Gathered], DrillFacts]
 
 
@@ -91,16 +89,4 @@ def _lacks_wal(gathered: Gathered) -> bool:
 def report_failure(question: Question, message: str) -> Report:
     """The report of a check that could not be made: unknown, and why."""
     nothing = Gathered(archives=(), backups=None, system_identifier=None, server_major=None)
-    report = build_report(question, nothing, {})
-    finding = Finding(
-        id=_CANNOT_CHECK,
-        severity=Severity.UNKNOWN,
-        summary=message,
-        remedy="Mend what the message names, and ask again.",
-    )
-    return replace(
-        report,
-        verdict=Verdict.UNKNOWN,
-        findings=(finding,),
-        target=replace(report.target, reason=message),
-    )
+    return with_failure(build_report(question, nothing, {}), message, load_catalogue())

@@ -61,6 +61,8 @@ def check(arguments: argparse.Namespace) -> None:
     """Raise UsageError for what cannot be."""
     if arguments.workers < 1:
         raise entry.UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+    if arguments.ledger == "":  # an unset variable in a script
+        raise entry.UsageError("--ledger is empty: name its file, as --ledger /var/lib/pitr.sqlite")
 
 
 def take_from(config: Config, cluster: ClusterConfig, arguments: argparse.Namespace) -> None:

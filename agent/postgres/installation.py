@@ -51,8 +51,14 @@ def read_installation(bindir: Path) -> Installation:
         answer = subprocess.run(
             [program, "--version"], capture_output=True, text=True, check=True, cwd="/"
         ).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise NoInstallation(f"{bindir} has no working postgres program: {error}") from None
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise NoInstallation(f"{bindir} has no working postgres program: {why}") from None
+    except subprocess.CalledProcessError as error:
+        said = " ".join(error.stderr.split())
+        raise NoInstallation(
+            f"{bindir} has no working postgres program: it exited {error.returncode}: {said}"
+        ) from None
     match = _VERSION.search(answer)
     if match is None:
         raise NoInstallation(f"{program} --version says {answer.strip()!r}, not a version")

@@ -407,6 +407,21 @@ def test_a_time_without_a_zone_is_the_servers_and_that_is_said(archived: Archive
     assert "the backup is newer than the time asked for" in reason
 
 
+def test_options_that_would_be_without_effect_are_refused(archived: Archived) -> None:
+    """As where a variable of a script is not set. Nothing is printed for a program then."""
+    named = ("--archive", archived.archive, "--backup", archived.backup)
+    for command, line in (
+        ((*named, "--try-timeout", "1s"), "--try-timeout is for --try-restore-command: add it"),
+        ((*named, "--ledger", ""), "--ledger is empty: name its file"),
+        (("find", *named, "--dropped", ""), "--dropped is empty: name a table"),
+        ((*named, "--drill-timeout", "1s"), "--drill-timeout is for a drill: add --drill"),
+        ((*named, "--drill", "--depth", "headers"), "--drill needs --depth records"),
+    ):
+        checked = pitr_check(*command, "--format", "json")
+        assert (checked.status, checked.out) == (64, ""), command
+        assert line in checked.err
+
+
 # -- for programs --------------------------------------------------------------------------------
 
 
@@ -415,6 +430,7 @@ def test_programs_get_their_document_even_when_nothing_can_be_read(archived: Arc
     assert (checked.status, checked.json["verdict"]) == (3, "unknown")
     assert checked.json["restorable"] is None
     (finding,) = checked.json["findings"]
+    assert (finding["id"], finding["severity"]) == ("cannot_check", "unknown")
     assert finding["summary"] == said(checked) == "/nowhere: there is no such directory"
 
 
