@@ -10,7 +10,7 @@ RESTORES ?= 12
 comma    := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo docs rules test pictures truth drills npm-servers bench lint format clean
+.PHONY: help env demo docs rules dashboards test pictures truth drills npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ demo: env ## run the laboratory: backup, disaster, restores, and what was proven
 
 rules: env ## write the alerting rules for Prometheus from the catalogue
 	$(BIN)/pitr-agent rules > dashboards/prometheus/pitr-alerts.yml
+
+dashboards: $(VENV)/.test ## write the Grafana dashboards from dashboards/builder
+	$(BIN)/python -m dashboards.builder dashboards/grafana
 
 test: $(VENV)/.test ## run the tests, real servers included
 	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)

@@ -9,10 +9,12 @@ from functools import partial
 from typing import Final
 
 from agent.config import ClusterConfig
+from agent.drill_schedule.queue import DrillQueue
 from agent.pollers.registry import Lane
 from agent.scheduler import Schedule
 from agent.watched import WatchedCluster
 from rules.check import Check
+from rules.drills import DrillsFacts
 
 log: Final = logging.getLogger("pitr.service")
 
@@ -22,10 +24,11 @@ MakeCluster = Callable[[ClusterConfig, Mapping[str, Check]], WatchedCluster]
 class Clusters:
     """`all` is one list for as long as the agent runs: whoever shows the clusters holds it."""
 
-    def __init__(self, schedule: Schedule, make: MakeCluster) -> None:
+    def __init__(self, schedule: Schedule, make: MakeCluster, drills: DrillQueue) -> None:
         self.all: list[WatchedCluster] = []
         self._schedule = schedule
         self._make = make
+        self._drills = drills
         self._retiring: set[asyncio.Task[None]] = set()
 
     def apply(self, configured: Sequence[ClusterConfig], checks: Mapping[str, Check]) -> str:
@@ -33,6 +36,7 @@ class Clusters:
 
         Gives a line for the log.
         """
+        self._drills.configure(configured)
         before = {cluster.name: cluster for cluster in self.all}
         after = {config.name: config for config in configured}
         kept = {name for name in after if name in before and before[name].config == after[name]}
@@ -45,12 +49,26 @@ class Clusters:
         for cluster in self.all:
             cluster.checks = checks
             if cluster.name not in kept:
+                cluster.take_drills(self._drills.facts(cluster.name))
                 plan_jobs(self._schedule, cluster)
+                self._plan_drills(cluster)
         changed = len(before.keys() & after.keys()) - len(kept)
         return (
             f"{len(kept)} cluster(s) unchanged, {changed} changed, "
             f"{len(after.keys() - before.keys())} new, {len(before.keys() - after.keys())} gone"
         )
+
+    def take_drills(self, name: str, drills: DrillsFacts) -> None:
+        """Give a cluster its drills, if it is watched."""
+        for cluster in self.all:
+            if cluster.name == name:
+                cluster.take_drills(drills)
+
+    def _plan_drills(self, cluster: WatchedCluster) -> None:
+        trigger = cluster.config.drill.trigger if cluster.config.drill else None
+        if trigger is not None:
+            job = partial(self._drills.ask, cluster.name)
+            self._schedule.when(trigger, f"{_job_prefix(cluster)}drill", job)
 
     def close(self) -> None:
         """Let go of every source."""

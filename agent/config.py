@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     BeforeValidator,
@@ -15,7 +14,8 @@ from pydantic import (
 
 from agent.archive.limits import REVERIFY_SECONDS
 from agent.config_alerts import AlertsConfig
-from agent.config_values import Seconds, Strict
+from agent.config_drill import NEVER, DrillConfig
+from agent.config_values import Seconds, Strict, zone_named
 from agent.dsn import check_dsn
 from agent.rates import parse_rate
 from parsers.segment import parse_wal_name
@@ -62,6 +62,7 @@ class ObjectivesConfig(Strict):
     rto: Seconds | None = None
     window: Seconds | None = None
     backup_age: Seconds | None = None
+    drill_age: Seconds | None = None
 
     def facts(self) -> Objectives:
         return Objectives(
@@ -69,6 +70,7 @@ class ObjectivesConfig(Strict):
             rto_seconds=self.rto,
             window_seconds=self.window,
             backup_age_seconds=self.backup_age,
+            drill_age_seconds=self.drill_age,
         )
 
 
@@ -121,6 +123,7 @@ class ClusterConfig(Strict):
     reverify: Seconds | None = None
     io_limit: BytesPerSecond | None = None
     depth: Literal["names", "headers", "records"] | None = None
+    drill: DrillConfig | None = None
 
     @field_validator("name")
     @classmethod
@@ -141,12 +144,8 @@ class ClusterConfig(Strict):
     @field_validator("log_timezone")
     @classmethod
     def _is_a_zone(cls, name: str | None) -> str | None:
-        try:
-            ZoneInfo(name or "UTC")
-        except (OSError, ValueError):
-            raise ValueError(
-                f"{name!r} is not a time zone: write it as log_timezone has it"
-            ) from None
+        if name is not None:
+            zone_named(name, "as log_timezone has it")
         return name
 
     @model_validator(mode="after")
@@ -154,6 +153,19 @@ class ClusterConfig(Strict):
         if not (self.dsn or self.archives or self.backups or self.log):
             raise ValueError("a cluster needs at least one of dsn, archives, backups, log")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_drilled(self) -> ClusterConfig:
+        wanted = self.drill is not None and self.drill.schedule != NEVER
+        if wanted and not (self.archives and self.backups):
+            raise ValueError("a drill needs archives and backups: name both, or no schedule")
+        return self
+
+    def drilled(self, defaults: DrillConfig) -> DrillConfig | None:
+        """How this cluster is drilled; None: not at all."""
+        drill = self.drill.over(defaults) if self.drill else defaults
+        can_be = self.archives and self.backups
+        return drill if can_be and drill.schedule != NEVER else None
 
 
 class DefaultsConfig(Strict):
@@ -165,6 +177,7 @@ class DefaultsConfig(Strict):
     timeout: Seconds = 10.0
     reverify: Seconds = REVERIFY_SECONDS
     io_limit: BytesPerSecond | None = None
+    drill: DrillConfig = DrillConfig()
 
 
 class IncludedConfig(Strict):
@@ -192,6 +205,7 @@ class Config(Strict):
                     for name in fields
                     if getattr(cluster, name) is None
                 }
+                | {"drill": cluster.drilled(self.defaults.drill)}
             )
             for cluster in self.clusters
         )

@@ -88,4 +88,5 @@ class AlertsConfig(Strict):
 
     hold: Seconds | None = None  # instead of each check's own patience
     runbooks_url: str = "docs/runbooks"
+    grafana_url: str = ""  # where the dashboards are; empty: links are paths alone
     notify: tuple[NotifyConfig, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,3 +27,11 @@ def _seconds(value: object) -> object:
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, le=_SECONDS_MAX)]
+
+
+def zone_named(name: str, example: str) -> ZoneInfo:
+    """The time zone of this name. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        raise ValueError(f"{name!r} is not a time zone: write it {example}") from None

@@ -14,8 +14,10 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent.drill_metrics import DRILL_METRICS, drill_rows
 from agent.watched import WatchedCluster
 from parsers.wal_damage import DamageKind
+from rules.drills import DrillsFacts
 from rules.evidence import SequenceFacts, WindowsFacts
 from rules.exposure import ExposureFacts
 from rules.facts import (
@@ -85,7 +87,8 @@ METRICS: Final = (
         "pitr_restore_duration_estimate_seconds",
         "gauge",
         (),
-        "Replay time to the latest restorable instant, at the rate of measured restores.",
+        "Time to the latest restorable instant as restores and drills took it: the replay, and the "
+        "copy of the backup where a drill measured that.",
     ),
     (
         "pitr_wal_directory_full_timestamp_seconds",
@@ -157,6 +160,7 @@ METRICS: Final = (
         "When the last restore came to its outcome.",
     ),
     ("pitr_recovery_events", "counter", ("event",), "Recovery events read from the server log."),
+    *DRILL_METRICS,
     (
         "pitr_finding",
         "gauge",
@@ -206,6 +210,7 @@ def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:
         *_windows(cluster),
         *_backups(cluster),
         *_recovery(cluster),
+        *drill_rows(cluster.fact(DrillsFacts)),
         *_judgement(cluster),
         *_collectors(cluster),
     ):
@@ -333,6 +338,7 @@ def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
     yield "pitr_objective_seconds", ("rto",), objectives.rto_seconds
     yield "pitr_objective_seconds", ("window",), objectives.window_seconds
     yield "pitr_objective_seconds", ("backup_age",), objectives.backup_age_seconds
+    yield "pitr_objective_seconds", ("drill_age",), objectives.drill_age_seconds
 
 
 def _collectors(cluster: WatchedCluster) -> Iterator[Row]:

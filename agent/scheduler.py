@@ -1,4 +1,4 @@
-"""The schedule: APScheduler's interval jobs, and a watch over the clock that it trusts.
+"""The schedule: APScheduler's jobs, and a watch over the clock that it trusts.
 
 APScheduler 3 plans by the wall clock. A clock set back by an hour would silence a job for that
 hour; so the drift between wall and monotonic time is watched, and a step replans every job.
@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 log: Final = logging.getLogger("pitr.scheduler")
@@ -24,8 +26,9 @@ _WATCH_SECONDS: Final = 1.0  # between two looks at the clock
 
 
 class Schedule:
-    """Runs coroutines at intervals. A late run is run, never skipped; none overlaps itself.
+    """Runs coroutines at intervals, or when a trigger is due.
 
+    A late run is run, never skipped; none overlaps itself.
     `wall` is the clock that jobs are planned by, `monotonic` the one that it is held against.
     """
 
@@ -55,6 +58,10 @@ class Schedule:
             id=name,
             next_run_time=self._slot(self._jobs_count - 1, seconds),
         )
+
+    def when(self, trigger: BaseTrigger, name: str, job: Callable[[], Awaitable[None]]) -> None:
+        """Run `job` whenever the trigger is due."""
+        self._scheduler.add_job(self._run, trigger, (name, job), id=name)
 
     def remove(self, prefix: str) -> list[asyncio.Task[None]]:
         """Run the jobs whose names begin so no more. Gives those that are running just now."""
@@ -95,6 +102,17 @@ class Schedule:
             if abs(now_offset - offset) > _STEP_SECONDS:
                 log.warning("the clock stepped by %+.1f s: replanning", now_offset - offset)
                 for number, job in enumerate(self._scheduler.get_jobs()):
-                    seconds = job.trigger.interval.total_seconds()
-                    job.modify(next_run_time=self._slot(number, seconds))
+                    job.modify(next_run_time=self._replan(number, job))
             offset = now_offset
+
+    def _replan(self, number: int, job: Job) -> datetime | None:
+        """An interval begins anew. What is due at an hour is due then by the new clock.
+
+        A run that the clock was moved over is made now; one that comes a second time is made twice
+        rather than never, as after a clock that was a year ahead.
+        """
+        if isinstance(job.trigger, IntervalTrigger):
+            return self._slot(number, job.trigger.interval.total_seconds())
+        anew = job.trigger.get_next_fire_time(None, datetime.fromtimestamp(self._wall(), UTC))
+        times = [at for at in (job.next_run_time, anew) if at is not None]
+        return min(times, default=None)

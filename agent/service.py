@@ -13,6 +13,8 @@ from typing import Final
 from agent.clusters import Clusters
 from agent.config import ClusterConfig, Config
 from agent.config_file import ConfigError
+from agent.drill_schedule.history import DrillHistory
+from agent.drill_schedule.queue import DrillQueue
 from agent.late import is_late
 from agent.ledger.store import Ledger
 from agent.notify.memory import AlertMemory
@@ -49,10 +51,16 @@ class Service:
     ) -> None:
         self._config = config
         self._load = load
-        self._memory = AlertMemory(alerts_file(config))
+        self._memory = AlertMemory(beside_ledger(config, "alerts"))
+        self._history = DrillHistory(beside_ledger(config, "drills"))
         self._ledger = Ledger(str(config.ledger), log.warning) if config.ledger else None
         self._schedule = Schedule()
-        self._clusters = Clusters(self._schedule, self._make_cluster)
+        self._drills = DrillQueue(
+            self._history,
+            config.ledger,
+            lambda name, drills: self._clusters.take_drills(name, drills),
+        )
+        self._clusters = Clusters(self._schedule, self._make_cluster, self._drills)
         self._notifier = Notifier(self._memory)
         self._reloads = Reloads()
         own = OwnCollector(self._notifier, self._reloads)
@@ -72,14 +80,19 @@ class Service:
             self._apply(self._config)
             if self._config.alerts.notify and not self._memory.lasts:
                 log.warning("alerts are kept in memory only: name a file with `ledger:`")
+            drilled = any(cluster.config.drill for cluster in self._clusters.all)
+            if drilled and not self._history.lasts:
+                log.warning("drills are remembered in memory only: name a file with `ledger:`")
             on_ready(url)
             tell_systemd(READY, self._status())
+            drilling = asyncio.create_task(self._drills.run())
             running = asyncio.gather(
                 self._schedule.run(),
                 self._notifier.run(),
                 self._reload_when(reload),
                 self._keep_trails(),
                 self._feed_watchdog(),
+                drilling,
             )
             running.add_done_callback(lambda _: stopped.set())
             await stopped.wait()
@@ -90,10 +103,13 @@ class Service:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
-        self._remember_trails()
+            self._remember_trails()
+            self._memory.save()
+            await asyncio.wait([drilling])  # one that is made just now removes what it restored
         self._clusters.close()
         self._notifier.close()
         self._memory.close()
+        self._history.close()
         if self._ledger is not None:
             self._ledger.close()
 
@@ -160,7 +176,7 @@ class Service:
         )
 
 
-def alerts_file(config: Config) -> Path | None:
-    """Where alerts outlive the agent: beside the ledger, None without one."""
+def beside_ledger(config: Config, what: str) -> Path | None:
+    """Where what is no cache outlives the agent: beside the ledger, None without one."""
     ledger = config.ledger
-    return ledger.with_name(f"{ledger.stem}-alerts.sqlite") if ledger is not None else None
+    return ledger.with_name(f"{ledger.stem}-{what}.sqlite") if ledger is not None else None

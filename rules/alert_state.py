@@ -85,6 +85,19 @@ def advance(
     return after
 
 
+def shift(alerts: Alerts, by: timedelta) -> dict[str, Alert]:
+    """The same alerts after the clock was set: what has held for a minute has held for a minute."""
+    return {
+        name: replace(
+            alert,
+            since=alert.since + by,
+            fired_at=alert.fired_at and alert.fired_at + by,
+            resolved_at=alert.resolved_at and alert.resolved_at + by,
+        )
+        for name, alert in alerts.items()
+    }
+
+
 def _held(before: Alert | None, found: Iterable[Finding], check: Check, now: datetime) -> Alert:
     findings = tuple(found)
     if before is None or before.state is AlertState.RESOLVED:
@@ -99,6 +112,8 @@ def _held(before: Alert | None, found: Iterable[Finding], check: Check, now: dat
             remedy="",
         )
     alert = replace(before, summaries=tuple(f.summary for f in findings), remedy=findings[0].remedy)
+    if alert.since > now:  # from before a start with another clock
+        alert = replace(alert, since=now)
     held_seconds = (now - alert.since).total_seconds()
     if alert.state is AlertState.PENDING and held_seconds >= check.hold_seconds:
         alert = replace(alert, state=AlertState.FIRING, fired_at=now)
@@ -112,4 +127,4 @@ def _over(before: Alert | None, now: datetime) -> Alert | None:
     if before.state is AlertState.FIRING:
         return replace(before, state=AlertState.RESOLVED, resolved_at=now)
     assert before.resolved_at is not None
-    return before if now - before.resolved_at < KEEP_RESOLVED else None
+    return before if abs(now - before.resolved_at) < KEEP_RESOLVED else None

@@ -24,6 +24,7 @@ class Objectives:
     rto_seconds: float | None = None  # how long a restore may take; None: not stated
     window_seconds: float | None = None  # how far back one must be able to go; None: not stated
     backup_age_seconds: float | None = None  # how old the newest backup may be; None: not stated
+    drill_age_seconds: float | None = None  # how long ago the last good drill may be; None: ditto
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

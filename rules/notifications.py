@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from rules.alert_links import AlertLinks
 from rules.alert_state import Alert, Alerts, AlertState, alert_name
 from rules.check import Check
+from rules.panels import panel_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +30,10 @@ class Notification:
         return self.ends_at is not None
 
 
-def notify_of(cluster: str, alert: Alert, check: Check, runbooks_url: str) -> Notification:
-    """Say what is told of an alert that fires or is over."""
+def notify_of(
+    cluster: str, alert: Alert, check: Check, links: AlertLinks, *, quoted_cluster: str
+) -> Notification:
+    """Say what is told of an alert that fires or is over. `quoted_cluster`: as in a URL."""
     name = alert_name(alert.id)
     return Notification(
         labels={
@@ -41,7 +45,7 @@ def notify_of(cluster: str, alert: Alert, check: Check, runbooks_url: str) -> No
         annotations={
             "summary": alert.summaries[0] if alert.summaries else check.title,
             "description": " ".join((*alert.summaries[1:], check.why, alert.remedy)),
-            "runbook_url": f"{runbooks_url}/{name}.md",
+            **links.annotations(name, panel_of(alert.id), quoted_cluster),
         },
         starts_at=alert.fired_at or alert.since,
         ends_at=alert.resolved_at,

@@ -11,8 +11,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from rules.alert_links import AlertLinks
 from rules.alert_state import alert_name, can_alert
 from rules.check import Check
+from rules.panels import Panel, panel_of
+
+# How old the last verdict may be. It is given every few seconds.
+VERDICT_STALE_SECONDS: Final = 900
+# The alert's cluster in a URL, filled in by Prometheus when the alert fires.
+_CLUSTER: Final = "{{ $labels.cluster | urlquery }}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,8 @@ class AgentAlert:
     why: str
     look: str
     remedy: str
+    panel: Panel
+    of_a_cluster: bool = True  # it has the label
 
 
 AGENT_ALERTS: Final = (
@@ -40,10 +49,12 @@ AGENT_ALERTS: Final = (
         look="Prometheus' page of targets shows the error of the scrape. On the agent's host: "
         "systemctl status pitr-agent, and curl its /healthz.",
         remedy="Start the agent, or mend the scrape configuration.",
+        panel=Panel.FLEET_AGENTS,
+        of_a_cluster=False,
     ),
     AgentAlert(
         name="PitrVerdictStale",
-        expression="time() - pitr_verdict_timestamp_seconds > 900",
+        expression=f"time() - pitr_verdict_timestamp_seconds > {VERDICT_STALE_SECONDS}",
         hold_seconds=300,
         severity="critical",
         title="The agent answers scrapes and has judged nothing for a quarter of an hour.",
@@ -51,6 +62,7 @@ AGENT_ALERTS: Final = (
         look="/healthz names the clusters that are late, the agent's log the reason "
         "(journalctl -u pitr-agent).",
         remedy="Restart the agent, and report what its log said.",
+        panel=Panel.VERDICT_AGE,
     ),
     AgentAlert(
         name="PitrCheckBlind",
@@ -62,12 +74,13 @@ AGENT_ALERTS: Final = (
         look="pitr_collector_success tells which source cannot be read, the agent's log why.",
         remedy="Mend that source: a server that does not answer, a right that is missing, a "
         "directory that is not mounted.",
+        panel=Panel.BLIND,
     ),
 )
 
 
 def render_rules(
-    checks: Iterable[Check], *, runbooks_url: str, hold_seconds: float | None = None
+    checks: Iterable[Check], links: AlertLinks, *, hold_seconds: float | None = None
 ) -> dict[str, Any]:
     """A rule file's document. `hold_seconds` takes the place of each check's own patience."""
 
@@ -76,31 +89,33 @@ def render_rules(
 
     return {
         "groups": [
-            {"name": "pitr", "rules": list(_of_checks(checks, runbooks_url, hold))},
-            {"name": "pitr-agent", "rules": list(_of_the_agent(runbooks_url, hold))},
+            {"name": "pitr", "rules": list(_of_checks(checks, links, hold))},
+            {"name": "pitr-agent", "rules": list(_of_the_agent(links, hold))},
         ]
     }
 
 
 def _of_checks(
-    checks: Iterable[Check], runbooks_url: str, hold: Callable[[float], str]
+    checks: Iterable[Check], links: AlertLinks, hold: Callable[[float], str]
 ) -> Iterator[dict[str, Any]]:
     for check in checks:
         if can_alert(check):
+            name = alert_name(check.id)
             yield {
-                "alert": alert_name(check.id),
+                "alert": name,
                 "expr": f'max by (cluster, id, severity) (pitr_finding{{id="{check.id}"}}) > 0',
                 "for": hold(check.hold_seconds),
                 "annotations": {
                     "summary": check.title,
                     "description": f"{check.why} {check.remedy}",
-                    "runbook_url": f"{runbooks_url}/{alert_name(check.id)}.md",
+                    **links.annotations(name, panel_of(check.id), _CLUSTER),
                 },
             }
 
 
-def _of_the_agent(runbooks_url: str, hold: Callable[[float], str]) -> Iterator[dict[str, Any]]:
+def _of_the_agent(links: AlertLinks, hold: Callable[[float], str]) -> Iterator[dict[str, Any]]:
     for alert in AGENT_ALERTS:
+        cluster = _CLUSTER if alert.of_a_cluster else None
         yield {
             "alert": alert.name,
             "expr": alert.expression,
@@ -109,6 +124,6 @@ def _of_the_agent(runbooks_url: str, hold: Callable[[float], str]) -> Iterator[d
             "annotations": {
                 "summary": alert.title,
                 "description": f"{alert.why} {alert.remedy}",
-                "runbook_url": f"{runbooks_url}/{alert.name}.md",
+                **links.annotations(alert.name, alert.panel, cluster),
             },
         }

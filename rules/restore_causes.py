@@ -114,6 +114,11 @@ def _before_consistency(attempt: Attempt, fatal: RecoveryEvent) -> Explanation:
     )
 
 
+def _with_detail(attempt: Attempt, fatal: RecoveryEvent) -> Explanation:
+    detail = f": {fatal.detail}" if fatal.detail else ""
+    return Explanation(cause=f"the server stopped with {fatal.severity}: {fatal.message}{detail}")
+
+
 def _fixed(cause: str, next_command: str | None = None) -> _Reason:
     def reason(attempt: Attempt, fatal: RecoveryEvent) -> Explanation:
         return Explanation(cause=cause, next_command=next_command)
@@ -192,6 +197,7 @@ _FAILURES: Final[dict[str, _Reason]] = {
     "params_abort": _parameters,
     "params_short": _parameters,
     "bad_config": _bad_config,
+    "xact_status": _with_detail,
     "backup_end_missing": _fixed(
         "the WAL written while the backup was taken is not all there", _CHECK
     ),

@@ -101,7 +101,7 @@ _COMPANIONS: Final = {
     "timeline_selected": frozenset({"redo_done"}),
 }
 # FATAL to whoever connects, streams or archives, not to the recovery.
-_NOT_OURS: Final = frozenset({ANYONE, WALRECEIVER, ARCHIVER})
+_NOT_OURS: Final = frozenset({WALRECEIVER, ARCHIVER})
 # Said by a postmaster that starts, and by an archiver whose archive_library is not there.
 _OF_CHILDREN_TOO: Final = frozenset({"preload_lib_missing", "preload_lib_broken"})
 # A second server on the same directory gives up; the first goes on.
@@ -222,8 +222,15 @@ def _note(attempt: Attempt, event: RecoveryEvent) -> None:
     take = _NOTES.get(event.name)
     if take is not None:
         take(attempt, event)
-    if event.severity in ("FATAL", "PANIC") and event.process not in _NOT_OURS:
+    if event.severity in ("FATAL", "PANIC") and _is_of_startup(attempt, event):
         attempt.fatal = event
+
+
+def _is_of_startup(attempt: Attempt, event: RecoveryEvent) -> bool:
+    """What a client's session could say as well is the startup process's by its process id."""
+    if event.process == ANYONE:
+        return event.pid is not None and event.pid == attempt.startup_pid
+    return event.process not in _NOT_OURS
 
 
 def _note_target(attempt: Attempt, event: RecoveryEvent) -> None:

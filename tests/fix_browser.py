@@ -23,6 +23,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Dialog,
+    Playwright,
     Request,
     expect,
     sync_playwright,
@@ -42,6 +43,8 @@ _WITNESS: Final = """
 document.addEventListener("securitypolicyviolation", event =>
   tellRefused(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
 """
+# What the browser and htmx say then.
+_REQUEST_FAILED: Final = ("Failed to load resource", "htmx:")
 
 
 class Tab:
@@ -68,7 +71,7 @@ class Tab:
         self.complaints.append(f"{kind}: {text}")
 
     def _hear(self, message: ConsoleMessage) -> None:
-        of_outage = self._outage and "Failed to load resource" in message.text
+        of_outage = self._outage and message.text.startswith(_REQUEST_FAILED)
         if message.type == "error" and not of_outage:
             self._complain("console", f"{message.text} {message.location}")
 
@@ -87,13 +90,18 @@ def _origin(url: str) -> str:
     return parts.path if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}"
 
 
+def launch(playwright: Playwright) -> Browser:
+    """Start the distribution's Chromium. Its absence skips the test on a laptop, not in CI."""
+    program = find_program("chromium", package="chromium")
+    options = [*_OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    return playwright.chromium.launch(executable_path=program, args=options)
+
+
 # Not the session's: Playwright keeps its event loop running in the thread of the tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = find_program("chromium", package="chromium")
-    options = [*_OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=options)
+        started = launch(playwright)
         yield started
         started.close()
 

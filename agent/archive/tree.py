@@ -1,8 +1,8 @@
 """Walking a directory tree that holds WAL: flat, or nested by date in any way.
 
 Symbolic links to directories are followed once, a loop of them ends. A data directory or plain
-backup below the root is left out: its pg_wal belongs to it. A directory that cannot be entered is
-an error, because what it holds would be judged missing.
+backup below the root is left out: its pg_wal belongs to it; so is a drill's scratch area. A
+directory that cannot be entered is an error, because what it holds would be judged missing.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from typing import Final
+
+from agent.drill.names import is_scratch
 
 _NOT_OURS: Final = frozenset({"lost+found"})
 
@@ -30,7 +32,7 @@ def walk_files(root: str) -> Iterator[tuple[str, str]]:
                 for entry in entries:
                     if not _is_directory(entry):
                         yield directory, entry.name
-                    elif entry.name not in _NOT_OURS:
+                    elif not _is_left_out(entry.name):
                         pending.append(entry.path)
         except OSError as error:
             _explain(directory, root, error)
@@ -59,7 +61,7 @@ def find_files(root: str, names: Sequence[str]) -> Iterator[str]:
 def _subdirectories(directory: str, root: str) -> list[str]:
     try:
         with os.scandir(directory) as entries:
-            return [e.path for e in entries if _is_directory(e) and e.name not in _NOT_OURS]
+            return [e.path for e in entries if _is_directory(e) and not _is_left_out(e.name)]
     except OSError as error:
         _explain(directory, root, error)
         return []
@@ -78,6 +80,10 @@ def _enter(directory: str, root: str, seen: set[tuple[int, int]]) -> os.stat_res
     if directory != root and os.path.lexists(f"{directory}/PG_VERSION"):
         return None
     return status
+
+
+def _is_left_out(name: str) -> bool:
+    return name in _NOT_OURS or is_scratch(name)
 
 
 def _is_directory(entry: os.DirEntry[str]) -> bool:

@@ -1,7 +1,7 @@
 """Find the base backups at or below a directory.
 
 A directory with a `backup_label` is a plain backup. Anything else is searched, level by level, so
-that a tree by date is found too.
+that a tree by date is found too. What a drill restores is no backup.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 from agent.backups.describe import LABEL, BackupDepth, NotABackup
 from agent.backups.plain import read_backup
 from agent.backups.tar import BASE_NAMES, is_tar_backup, read_tar_backup
+from agent.drill.names import is_scratch
 from rules.facts import BackupFacts, BackupsFacts
 
 _MAX_LEVELS: Final = 6  # …/2025/07/01/base and a little more
@@ -89,7 +90,7 @@ def _look_into(directory: str) -> tuple[list[str], bool]:
         for entry in entries:
             is_backup = is_backup or entry.name == LABEL or entry.name in _MARKS
             with suppress(OSError):
-                if entry.is_dir():
+                if entry.is_dir() and not is_scratch(entry.name):
                     subdirectories.append(entry.path)
     return subdirectories, is_backup
 

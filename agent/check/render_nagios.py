@@ -5,6 +5,7 @@ Follows the Monitoring Plugins development guidelines.
 
 from __future__ import annotations
 
+from agent.printable import printable
 from rules.report import Report
 
 
@@ -40,4 +41,4 @@ def _performance(report: Report) -> str:
 
 def _clean(text: str) -> str:
     """A pipe would begin the performance data, a newline the long output."""
-    return text.replace("|", "/").replace("\n", " ")
+    return printable(text.replace("|", "/").replace("\n", " "))

@@ -84,7 +84,14 @@ def reading_time(report: Report) -> Iterator[str]:
 
 
 def answer(report: Report) -> str:
-    """One line: is anything restorable, and up to where."""
+    """One line. What was asked comes first: a target out of reach is no news about the windows."""
+    asked, reachable = report.target.target, report.target.reachable
+    if asked.type == "none" or reachable or not report.restorable:
+        return _restorable(report)
+    return f"{asked_for(asked)} {TOLD[reachable]}; {_restorable(report)}"
+
+
+def _restorable(report: Report) -> str:
     if report.restorable is None:
         return "whether a backup can be restored is not known"
     if not report.restorable:
@@ -112,7 +119,7 @@ def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
     size = f"{report.segment_size_bytes >> 20} MiB" if report.segment_size_bytes else "unknown size"
     yield f"archive {facts.url}"
     if names:
-        yield f"  {len(names)} segments of {size}, {names[0]} to {names[-1]}"
+        yield f"  {_segments(len(names))} of {size}, {names[0]} to {names[-1]}"
     else:
         yield "  no segment"
     for node in report.tree.timelines.values():
@@ -122,6 +129,10 @@ def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
             yield f"  timeline {node.id}"
     for gap in archive.sequence.gaps if archive.sequence else ():
         yield f"  gap: {_gap(gap)}"
+
+
+def _segments(count: int) -> str:
+    return "1 segment" if count == 1 else f"{count} segments"
 
 
 def _gap(gap: Gap) -> str:
@@ -172,8 +183,8 @@ def _target(report: Report) -> Iterator[str]:
         yield f"  then timeline {outcome.new_timeline} begins"
     block = block_to_paste(report)
     if block:
-        mebibytes = outcome.bytes_needed >> 20
-        yield f"  it needs {len(outcome.segments_needed)} segments ({mebibytes} MiB); to paste:"
+        needed = f"{_segments(len(outcome.segments_needed))} ({outcome.bytes_needed >> 20} MiB)"
+        yield f"  it needs {needed}; to paste:"
         yield from (f"    {line}" for line in block.splitlines())
 
 

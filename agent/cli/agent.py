@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from agent import __version__
-from agent.cli import entry
+from agent.cli import agent_help, entry
 from agent.cli.completion import PROGRAMS, SHELLS, render_completion
 from agent.logs import FORMATS, LEVELS, configure_logging
 
@@ -29,22 +29,6 @@ _TAKEN_PATHS = (
     "/runbooks",
 )
 
-_DESCRIPTION = """\
-Polls PostgreSQL servers, their WAL archives and logs on a schedule, and serves what that proves
-as Prometheus metrics. It only reads: a role that is a member of pg_monitor is enough.
-"""
-
-_EPILOG = """\
-examples:
-  pitr-agent check-config --config pitr.yaml
-  pitr-agent run --config pitr.yaml --web.listen-address 127.0.0.1:9870
-  pitr-agent run --config pitr.yaml --web.listen-address :9870 --web.config.file web.yaml
-  kill -HUP PID                                      reads the configuration again
-  pitr-agent rules --runbooks-url https://example.org/runbooks > pitr-alerts.yml
-  pitr-agent completion bash pitr-check > /etc/bash_completion.d/pitr-check
-  pitr-agent fetch-wal --help
-"""
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the command."""
@@ -58,14 +42,35 @@ def _body(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = entry.Parser(prog="pitr-agent", description=_DESCRIPTION, epilog=_EPILOG)
+    parser = entry.Parser(
+        prog="pitr-agent", description=agent_help.DESCRIPTION, epilog=agent_help.EPILOG
+    )
     parser.add_argument("--version", action="version", version=f"pitr-agent {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(commands.add_parser("run", help="poll and serve until SIGTERM"))
-    check = commands.add_parser("check-config", help="say what is wrong with a configuration")
+    _add_run(
+        commands.add_parser(
+            "run",
+            help="poll and serve until SIGTERM",
+            description=agent_help.RUN,
+            epilog=agent_help.RUN_EXAMPLES,
+        )
+    )
+    check = commands.add_parser(
+        "check-config",
+        help="say what is wrong with a configuration",
+        description=agent_help.CHECK_CONFIG,
+        epilog=agent_help.CHECK_CONFIG_EXAMPLES,
+    )
     check.set_defaults(command=_check_config)
-    check.add_argument("--config", type=Path, required=True, metavar="FILE")
-    rules = commands.add_parser("rules", help="print the alerting rules for Prometheus")
+    check.add_argument(
+        "--config", type=Path, required=True, metavar="FILE", help="the configuration to read"
+    )
+    rules = commands.add_parser(
+        "rules",
+        help="print the alerting rules for Prometheus",
+        description=agent_help.RULES,
+        epilog=agent_help.RULES_EXAMPLES,
+    )
     rules.set_defaults(command=_rules)
     rules.add_argument(
         "--runbooks-url",
@@ -74,18 +79,40 @@ def _parser() -> argparse.ArgumentParser:
         help="what the alerts' runbook_url begins with (default: %(default)s)",
     )
     rules.add_argument(
+        "--grafana-url",
+        default="",
+        metavar="URL",
+        help="Grafana's address, for the alerts' dashboard_url (default: the path alone)",
+    )
+    rules.add_argument(
         "--hold",
         type=entry.duration,
         metavar="DURATION",
         help="how long a finding must hold, as 1m (default: as long as each check wants)",
     )
-    docs = commands.add_parser("docs", help="write the pages on findings, alerts and metrics")
+    docs = commands.add_parser(
+        "docs",
+        help="write the pages on findings, alerts and metrics",
+        description=agent_help.DOCS,
+        epilog=agent_help.DOCS_EXAMPLES,
+    )
     docs.set_defaults(command=_docs)
     docs.add_argument("directory", type=Path, metavar="DIR", help="where to: DIR/runbooks, ...")
-    completion = commands.add_parser("completion", help="print a shell's completion of a program")
+    completion = commands.add_parser(
+        "completion",
+        help="print a shell's completion of a program",
+        description=agent_help.COMPLETION,
+        epilog=agent_help.COMPLETION_EXAMPLES,
+    )
     completion.set_defaults(command=_completion)
-    completion.add_argument("shell", choices=SHELLS)
-    completion.add_argument("program", choices=tuple(PROGRAMS), nargs="?", default="pitr-agent")
+    completion.add_argument("shell", choices=SHELLS, help="whose completion")
+    completion.add_argument(
+        "program",
+        choices=tuple(PROGRAMS),
+        nargs="?",
+        default="pitr-agent",
+        help="of which program (default: %(default)s)",
+    )
     fetch = commands.add_parser(
         "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
     )
@@ -96,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.set_defaults(command=_run)
-    run.add_argument("--config", type=Path, required=True, metavar="FILE")
+    run.add_argument(
+        "--config", type=Path, required=True, metavar="FILE", help="what to watch; YAML"
+    )
     run.add_argument(
         "--web.listen-address",
         dest="listen_address",
@@ -105,7 +134,11 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         help="where to serve; loopback unless told (default: %(default)s)",
     )
     run.add_argument(
-        "--web.telemetry-path", dest="telemetry_path", default="/metrics", metavar="PATH"
+        "--web.telemetry-path",
+        dest="telemetry_path",
+        default="/metrics",
+        metavar="PATH",
+        help="where the metrics are (default: %(default)s)",
     )
     run.add_argument(
         "--web.config.file",
@@ -114,8 +147,20 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="TLS and basic authentication, in the format of the Prometheus exporter toolkit",
     )
-    run.add_argument("--log.level", dest="log_level", default="info", choices=LEVELS)
-    run.add_argument("--log.format", dest="log_format", default="logfmt", choices=FORMATS)
+    run.add_argument(
+        "--log.level",
+        dest="log_level",
+        default="info",
+        choices=LEVELS,
+        help="the least that is logged (default: %(default)s)",
+    )
+    run.add_argument(
+        "--log.format",
+        dest="log_format",
+        default="logfmt",
+        choices=FORMATS,
+        help="how (default: %(default)s)",
+    )
 
 
 def _completion(arguments: argparse.Namespace) -> int:
@@ -199,14 +244,15 @@ def _check_config(arguments: argparse.Namespace) -> int:
 def _rules(arguments: argparse.Namespace) -> int:
     import yaml
 
+    from rules.alert_links import AlertLinks
     from rules.check import load_catalogue
     from rules.prometheus_rules import render_rules
 
-    document = render_rules(
-        load_catalogue().values(),
+    links = AlertLinks(
         runbooks_url=arguments.runbooks_url.rstrip("/"),
-        hold_seconds=arguments.hold,
+        grafana_url=arguments.grafana_url.rstrip("/"),
     )
+    document = render_rules(load_catalogue().values(), links, hold_seconds=arguments.hold)
     print("# Made from rules/catalogue/ by: pitr-agent rules")
     print(yaml.safe_dump(document, sort_keys=False, width=120), end="")
     return entry.OK

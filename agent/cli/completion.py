@@ -40,6 +40,8 @@ def render_completion(program: str, shell: str) -> str:
             its = _parser_of(its_module)
             commands.add_parser(name, parents=[its], add_help=False, help=its.description)
         parser = whole
+    if program == "pitr-agent":
+        _add_fetch_wal(parser)
     _mark_paths(parser, shtab.FILE)
     return str(shtab.complete(parser, shell))
 
@@ -47,6 +49,15 @@ def render_completion(program: str, shell: str) -> str:
 def _parser_of(module: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = importlib.import_module(module)._parser()
     return parser
+
+
+def _add_fetch_wal(parser: argparse.ArgumentParser) -> None:
+    """The options of the command that has no argparse, for the sake of its start."""
+    from agent.cli.fetch_wal import OPTIONS
+
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    for option, what in OPTIONS.items():
+        commands.choices["fetch-wal"].add_argument(option, metavar=what)
 
 
 def _mark_paths(parser: argparse.ArgumentParser, how: object) -> None:

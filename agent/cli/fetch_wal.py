@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROGRAM = "pitr-agent fetch-wal"
-_OPTIONS = ("--archive", "--config", "--cluster", "--prefetch", "--prefetch-directory")
+# What each wants behind it.
+OPTIONS = {
+    "--archive": "URL",
+    "--config": "FILE",
+    "--cluster": "NAME",
+    "--prefetch": "N",
+    "--prefetch-directory": "DIR",
+}
 FETCHED, ABSENT, ABORT = 0, 1, 200  # 126 and 127 are the shell's own
 
 _USAGE = """\
@@ -28,8 +35,6 @@ Puts a WAL segment or history file from an archive where PostgreSQL wants it: th
 for archives in dated folders, compressed, or with several copies. It decompresses, checks that the
 file is what its name says (size, system, timeline, address) and writes it atomically.
 
-  restore_command = 'pitr-agent fetch-wal --archive /backup/wal %f %p'
-
 options:
   --archive URL   a directory with WAL in it, at any depth; may be repeated
   --config FILE   take the archives from the agent's configuration
@@ -37,6 +42,12 @@ options:
   --prefetch N    fetch the next N segments while the server replays this one (1 to 64)
   --prefetch-directory DIR
                   where they wait, on the file system of pg_wal (default: in pg_wal)
+
+examples:
+  restore_command = 'pitr-agent fetch-wal --archive /backup/wal %f %p'
+  restore_command = 'pitr-agent fetch-wal --archive /wal --archive /copy/wal --prefetch 4 %f %p'
+  restore_command = 'pitr-agent fetch-wal --config /etc/pitr-agent/pitr.yaml --cluster lab %f %p'
+  pitr-agent fetch-wal --archive /backup/wal 000000010000000000000042 /tmp/segment
 
 exit status:
   0    the file is there
@@ -111,7 +122,7 @@ def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], tuple[int, str
         if not word.startswith("--"):
             plain.append(word)
             continue
-        if option not in _OPTIONS:
+        if option not in OPTIONS:
             raise Abort(f"unrecognized option {option} (type  {PROGRAM} --help)")
         value = value if equals else next(words, "")
         if not value:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,9 +25,20 @@ _STOP_SECONDS: Final = 10
 
 
 class AgentProcess:
-    """`pitr-agent run` on a configuration of the laboratory's, on a free loopback port."""
+    """`pitr-agent run` on a configuration of the laboratory's, on a free loopback port.
 
-    def __init__(self, directory: Path) -> None:
+    `prefix` is a command that runs it, `environment` is added to ours.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        prefix: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._environment = {**os.environ, **(environment or {})}
         self.config = directory / "pitr.yaml"
         self.log = directory / "pitr-agent.log"
         self.url = ""  # http://127.0.0.1:port once started
@@ -41,6 +53,7 @@ class AgentProcess:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *self._prefix,
                     program_path(PROGRAM),
                     "run",
                     "--config",
@@ -51,6 +64,7 @@ class AgentProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env=self._environment,
                 start_new_session=True,
             )
         self._guardian = Guardian(self._process.pid, signal.SIGTERM)

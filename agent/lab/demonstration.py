@@ -153,7 +153,7 @@ class Demonstration:
         return prediction.stop
 
     def _restore(self, case: Case) -> Outcome:
-        attempt = "" if case.reachable else " of the seed's first attempt, before the backup"
+        attempt = "" if case.reachable else " of the first attempt, before the backup"
         kind = f"{_KINDS[case.target]}{attempt}"
         with self._story.step(f"Restore to the {kind}, then {case.action}"):
             restore = Restore(self._lab, case, self._story)

@@ -25,7 +25,7 @@ def working_directory(account: Account, keep: Path | None, under: Path) -> Itera
     wanted = (keep or under).absolute()
     if not _PLAIN_PATH.fullmatch(str(wanted)):
         raise BadPlace(
-            f"the path {wanted} stands in the seed's shell commands as it is",
+            f"the path {wanted} stands in shell commands as it is",
             next_step="name one of letters, digits and ._-/ only",
         )
     was_there = keep is not None and wanted.exists()

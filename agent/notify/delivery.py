@@ -113,7 +113,7 @@ class Delivery:
             self._failed(f"{self.receiver.where}: {error}")
             return False
         except Exception as error:  # the boundary of a job: said, and tried again
-            self._failed(f"{self.receiver.where}: {type(error).__name__}")
+            self._failed(f"{self.receiver.where}: {_reason(error)}")
             return False
         else:
             self._worked(len(notifications))
@@ -134,6 +134,12 @@ class Delivery:
             log.info("%s: %s: works again", self.name, self.receiver.where)
         self._error, self._pause_seconds = None, _FIRST_PAUSE_SECONDS
         self.delivered_count += count
+
+
+def _reason(error: Exception) -> str:
+    """Of what nobody foresaw: its text might hold a secret, that of an errno does not."""
+    errno_text = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__}: {errno_text}" if errno_text else type(error).__name__
 
 
 def _named(notifications: list[Notification]) -> str:

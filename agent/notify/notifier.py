@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import quote_plus
 
 from agent.config_alerts import AlertsConfig
 from agent.notify.delivery import Delivery
 from agent.notify.memory import AlertMemory
 from agent.notify.registry import make_receivers
+from rules.alert_links import AlertLinks
 from rules.alert_state import Alert, Alerts, AlertState
 from rules.check import Check
 from rules.notifications import Notification, firing, newly_told, notify_of
@@ -112,7 +114,12 @@ class Notifier:
         return [notification for notification in self._standing() if not notification.resolved]
 
     def _notification(self, cluster: str, alert: Alert) -> Notification:
-        return notify_of(cluster, alert, self._checks[alert.id], self._config.runbooks_url)
+        links = AlertLinks(
+            runbooks_url=self._config.runbooks_url.rstrip("/"),
+            grafana_url=self._config.grafana_url.rstrip("/"),
+        )
+        check = self._checks[alert.id]
+        return notify_of(cluster, alert, check, links, quoted_cluster=quote_plus(cluster))
 
 
 _NO_MORE: Final = "The cluster is watched no more."

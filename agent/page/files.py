@@ -15,6 +15,8 @@ from typing import Final, NamedTuple
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from agent.page.answers import ASK_AGAIN, answer
+
 _TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -53,14 +55,8 @@ async def serve_static(request: Request) -> Response:
     if found is None:
         return PlainTextResponse("there is no such file\n", 404)
     lasting = request.query_params.get("v") == found.digest
-    headers = {
-        "Cache-Control": _FOR_A_YEAR if lasting else "no-cache",
-        "ETag": f'"{found.digest}"',
-        "Content-Type": found.content_type,
-    }
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return Response(found.content, headers=headers)
+    keep = _FOR_A_YEAR if lasting else ASK_AGAIN
+    return answer(request, found.content, found.content_type, keep=keep)
 
 
 def _read(directory: Traversable, prefix: str) -> list[tuple[str, bytes]]:

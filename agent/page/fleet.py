@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
 from agent.late import is_late
-from agent.page.environment import render
+from agent.page.environment import SIGNS, render
 from agent.page.headline import headline, latest_window, shown_verdict
 from agent.page.look import Look
 from agent.watched import WatchedCluster
@@ -39,28 +40,25 @@ class Fleet:
         self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
 
     def context(self, look: Look) -> dict[str, Any]:
-        """What the templates show, for `q` and `sort` of the address."""
-        wanted, order = look.query.get("q", "").strip(), look.query.get("sort", "")
+        """What the templates show, for `q`, `verdict` and `sort` of the address."""
+        wanted, only = look.query.get("q", "").strip(), look.query.get("verdict", "")
+        order = look.query.get("sort", "")
         order = order if order in SORTS else "worst"
+        only = only if only in SIGNS else ""
         verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
         found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
+        found = [c for c in found if only in ("", verdicts[c].value)]
         found.sort(key=lambda cluster: cluster.name)
         found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
-        counts = Counter(verdicts.values())
+        counts = _counts(verdicts.values(), {"q": wanted, "sort": look.query.get("sort", "")}, only)
         return {
             "q": wanted,
             "sort": order,
+            "only": only,
             "sorts": {name: each.label for name, each in SORTS.items()},
             "total": len(self._clusters),
-            "counts": [
-                {
-                    "verdict": v.value,
-                    "word": _COUNTED_AS[v],
-                    "count": counts[v],
-                }
-                for v in _WORST_FIRST
-                if counts[v]
-            ],
+            "counts": counts,
+            "said": ", ".join(count.words for count in counts) or "no cluster is watched",
             "rows": [self._row(cluster) for cluster in found],
         }
 
@@ -75,6 +73,32 @@ class Fleet:
             )
             kept = self._rows[cluster] = _Row(state, Markup(html))
         return kept.html
+
+
+class _Count(NamedTuple):
+    verdict: str
+    words: str
+    query: str  # of the same list with only these; once chosen, with all again
+
+
+def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> list[_Count]:
+    """The worst first; of what there is none nothing is said."""
+    counts = Counter(verdicts)
+    return [
+        _Count(
+            verdict=v.value,
+            words=f"{counts[v]} {_COUNTED_AS[v]}",
+            query=_query({**view, "verdict": "" if v.value == only else v.value}),
+        )
+        for v in _WORST_FIRST
+        if counts[v]
+    ]
+
+
+def _query(view: Mapping[str, str]) -> str:
+    """What stands behind the address of a view."""
+    said = urlencode({name: value for name, value in view.items() if value})
+    return f"?{said}" if said else ""
 
 
 class _Sort(NamedTuple):

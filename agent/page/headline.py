@@ -23,10 +23,12 @@ WORDS: Final = {
     Verdict.UNKNOWN: "Could not be checked",
 }
 _WORST_FIRST: Final = (Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO)
+# How far was looked: in a word, and in a sentence.
 _DEPTHS: Final = {
-    "names": "names of files only: nothing in them was read",
-    "headers": "the header of every segment was read",
-    "records": "every WAL record was read and its CRC checked",
+    None: ("nothing", "no archive was listed"),
+    "names": ("names only", "names of files only: nothing in them was read"),
+    "headers": ("page headers", "the header of every page was read"),
+    "records": ("every record", "every WAL record was read and its CRC checked"),
 }
 
 
@@ -40,7 +42,8 @@ class Headline:
     summary: str  # one line
     reach: str  # what can be restored, in words, where no window says it
     window: Window | None  # of the latest restorable instant; None: there is none, or not known
-    depth: str  # how far was looked, in words
+    depth: str  # how far was looked, in a word
+    how: str  # the same in a sentence
     read_at: datetime | None  # the oldest reading that it rests on; None: nothing was read yet
     judged_at: datetime | None
     late: bool  # nothing was judged for several rounds: all of this is old
@@ -52,6 +55,7 @@ def headline(cluster: WatchedCluster) -> Headline:
     verdict = shown_verdict(cluster)
     scan, archive = cluster.fact(ScanFacts), cluster.fact(ArchiveFacts)
     read_at = (scan.oldest_read_at if scan else None) or (archive.listed_at if archive else None)
+    depth, how = _DEPTHS[(scan.depth if scan else "names") if archive else None]
     window = latest_window(cluster)
     return Headline(
         verdict=verdict.value,
@@ -60,7 +64,8 @@ def headline(cluster: WatchedCluster) -> Headline:
         summary=_summary(cluster),
         reach="" if window else _no_window(cluster),
         window=window,
-        depth=_DEPTHS[scan.depth if scan else "names"] if archive else "no archive was listed",
+        depth=depth,
+        how=how,
         read_at=read_at,
         judged_at=cluster.judged_at,
         late=late,

@@ -7,16 +7,16 @@ relative, mean the same: behind a reverse proxy the page works below any prefix.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from agent.page.addresses import names_meant
+from agent.page.answers import answer
 from agent.page.cluster import cluster_context
 from agent.page.environment import render
 from agent.page.explained import (
@@ -28,8 +28,11 @@ from agent.page.explained import (
 )
 from agent.page.files import serve_static
 from agent.page.fleet import Fleet
+from agent.page.instant import Instants
 from agent.page.look import Look
 from agent.watched import WatchedCluster
+
+_REFRESHED: Final = ("fleet", "cluster")  # the templates that have a part named _live
 
 
 class Page:
@@ -39,6 +42,7 @@ class Page:
         self._clusters = clusters
         self._telemetry_path = telemetry_path
         self._fleet = Fleet(clusters)
+        self._instants = Instants()
 
     def routes(self) -> list[BaseRoute]:
         """To be added to the application."""
@@ -62,7 +66,9 @@ class Page:
         for name in names_meant(segment):
             for cluster in self._clusters:
                 if cluster.name == name:
-                    return self._answer(request, look, "cluster", cluster_context(cluster, look))
+                    shown = cluster_context(cluster, look)
+                    shown["picked"] = await self._instants.answer(cluster, look)
+                    return self._answer(request, look, "cluster", shown)
         return self._nothing(request, "cluster of that name is watched", segment)
 
     async def list_findings(self, request: Request) -> Response:
@@ -91,30 +97,16 @@ class Page:
     def _answer(
         self, request: Request, look: Look, template: str, shown: dict[str, Any], status: int = 200
     ) -> Response:
-        live = look.query.get("part") == "live" and status == 200
+        live = template in _REFRESHED and look.query.get("part") == "live"
         html = render(
             f"{template}_live.html" if live else f"{template}.html",
             root=_root(request),
             now=look.now,
             telemetry_path=self._telemetry_path,
+            query=look.query,
             **shown,
         ).encode()
-        # A whole page says when it was made, so that no two are the same.
-        return conditional(request, html) if live else page_response(html, status)
-
-
-def page_response(html: bytes, status: int = 200, **headers: str) -> Response:
-    """HTML that a browser asks for again each time."""
-    headers = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache", **headers}
-    return Response(html, status, headers)
-
-
-def conditional(request: Request, html: bytes) -> Response:
-    """The same with an ETag: 304 when the visitor has it already."""
-    tag = f'"{hashlib.blake2b(html, digest_size=12).hexdigest()}"'
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"ETag": tag, "Cache-Control": "no-cache"})
-    return page_response(html, ETag=tag)
+        return answer(request, html, status=status)
 
 
 def _look(request: Request) -> Look:

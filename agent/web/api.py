@@ -13,12 +13,16 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
 from agent.watched import WatchedCluster
+from agent.web.drills import DrillsView, view_drills
+from agent.web.estimate import EstimateView, view_estimate
 from parsers.lsn import format_lsn
 from rules.alert_state import alert_name
+from rules.drills import DrillsFacts
 from rules.evidence import SequenceFacts, WindowsFacts
 from rules.exposure import ExposureFacts
 from rules.facts import ArchiveFacts
 from rules.findings import EvidenceValue, Finding, Verdict
+from rules.forecast import RestoreEstimateFacts
 
 _WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 
@@ -104,6 +108,8 @@ class ClusterView(ClusterSummary):
     gaps: list[GapView] | None
     collectors: list[CollectorView]
     segments: int | None
+    drills: DrillsView | None  # null: it is not drilled on a schedule
+    restore_estimate: EstimateView | None  # null: no restore was measured
 
 
 def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
@@ -167,6 +173,8 @@ def _view(cluster: WatchedCluster) -> ClusterView:
             for name, reading in sorted(cluster.readings.items())
         ],
         segments=len(archive.segments) if archive else None,
+        drills=view_drills(cluster.fact(DrillsFacts)),
+        restore_estimate=view_estimate(cluster.fact(RestoreEstimateFacts)),
     )
 
 

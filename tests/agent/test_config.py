@@ -51,6 +51,22 @@ def test_a_cluster_overrides_the_defaults(tmp_path: Path) -> None:
     assert [cluster.poll for cluster in load(tmp_path, text).resolved()] == [1, 120]
 
 
+def test_a_cluster_is_drilled_by_its_own_keys_and_the_defaults(tmp_path: Path) -> None:
+    text = """\
+clusters:
+  - &a {name: a, archives: [{url: /w}], backups: {url: /b}}
+  - {<<: *a, name: b, drill: {at: latest, probes: [{sql: SELECT true, expected: true}]}}
+  - {<<: *a, name: c, drill: {schedule: never}}
+  - {name: d, dsn: host=x}
+defaults: {drill: {schedule: 0 3 * * 0, directory: /scratch, timeout: 1h}}
+"""
+    a, b, c, d = (cluster.drill for cluster in load(tmp_path, text).resolved())
+    assert a is not None and b is not None and c is None and d is None
+    assert (a.at, b.at, str(b.directory), b.timeout) == ("random", "latest", "/scratch", 3600)
+    assert b.probes[0].facts().expected == "t"
+    assert a.trigger is not None and a == load(tmp_path, text).resolved()[0].drill
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -73,6 +89,19 @@ def test_a_cluster_overrides_the_defaults(tmp_path: Path) -> None:
         ("clusters:\n  - name: a\n    dsn: host=x\n    acknowledged_gaps: [{timeline: 2, first: '000000010000000000000042', last: '000000010000000000000044', why: x}]\n", "F:4: clusters.0.acknowledged_gaps.0: 000000010000000000000042 is not of timeline 2"),
         ("clusters:\n  - name: a\n    dsn: host=x\n    poll: 99999999999d\n", "F:4: clusters.0.poll: '99999999999d' is longer than a century"),
         ("clusters:\n  - name: ' '\n    dsn: host=x\n", "F:2: clusters.0.name: a name of spaces"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      schedul: x\n", "F:6: unknown key 'clusters.0.drill.schedul': expected one of schedule, timezone, at,"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      schedule: 0 3 * *\n", "F:5: clusters.0.drill: '0 3 * *' is not a crontab expression: write 5 fields"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      schedule: 0 3 * * 8\n", "F:5: clusters.0.drill: '0 3 * * 8' is not a crontab expression: '8' is no weekday"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      at: newest\n", "F:6: clusters.0.drill.at: Input should be 'random' or 'latest'"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      directory: scratch\n", "F:6: clusters.0.drill.directory: 'scratch' is not an absolute path"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      timezone: Mars\n", "F:6: clusters.0.drill.timezone: 'Mars' is not a time zone: write it as"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      probes:\n      - {sql: SELECT 1}\n", "F:7: 'expected' is missing"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      probes:\n      - {sql: SELECT 1, expected: 1, db: x}\n", "F:7: unknown key 'clusters.0.drill.probes.0.db': expected one of database, sql, expected"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      timeout: 5x\n", "F:6: clusters.0.drill.timeout: '5x' is not a duration"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    backups: {url: /b}\n    drill:\n      history: 1\n", "F:6: clusters.0.drill.history: Input should be greater than or equal to 10"),
+        ("clusters:\n  - name: a\n    archives: [{url: /w}]\n    drill: {schedule: 0 3 * * 0}\n", "F:2: clusters.0: a drill needs archives and backups"),
+        ("clusters: [{name: a, dsn: host=x}]\ndefaults:\n  drill: {at: 5}\n", "F:3: defaults.drill.at: "),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    log_timezone: Mars\n", "F:4: clusters.0.log_timezone: 'Mars' is not a time zone: write it as log_timezone has it"),
         ("[]\n", "F:1: the file: expected keys with their values"),
         ("clusters: 5\n", "F:1: clusters: expected a list"),
         ("clusters:\n  - name: 5\n    dsn: host=x\n", "F:2: clusters.0.name: expected text: put it in quotes"),

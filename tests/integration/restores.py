@@ -216,8 +216,12 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def segment_of_the_fourth_commit(story: Story) -> str:
-    """The segment, of 1 MiB, that the fourth commit lies in."""
-    low = int(story.commits[3].after_lsn.split("/")[1], 16) - 1
+    return segment_of(story, 4)
+
+
+def segment_of(story: Story, commit: int) -> str:
+    """The segment, of 1 MiB, that this commit lies in; the first is 1."""
+    low = int(story.commits[commit - 1].after_lsn.split("/")[1], 16) - 1
     return f"{1:08X}{0:08X}{low >> 20:08X}"
 
 

@@ -42,11 +42,11 @@ def test_each_alert_fires_after_its_patience_and_not_before(tmp_path: Path) -> N
 def _unit_tests(checks: list) -> dict[str, object]:
     series, expectations = [], []
     for check in checks:
-        labels = f'cluster="c", id="{check.id}", severity="{check.severity.value}"'
+        labels = f'cluster="a & b", id="{check.id}", severity="{check.severity.value}"'
         # 30 minutes found, then gone.
         series.append({"series": f"pitr_finding{{{labels}}}", "values": "1x120 0x40"})
         alert = {
-            "exp_labels": {"cluster": "c", "id": check.id, "severity": check.severity.value},
+            "exp_labels": {"cluster": "a & b", "id": check.id, "severity": check.severity.value},
             "exp_annotations": _annotations(alert_name(check.id)),
         }
         for at_seconds, fires in ((check.hold_seconds, True), (31 * 60, False)):
@@ -68,4 +68,7 @@ def _expect(check: object, at_seconds: float, alerts: list[object]) -> dict[str,
 def _annotations(name: str) -> dict[str, str]:
     groups = yaml.safe_load(RULES.read_text())["groups"]
     rules = {rule["alert"]: rule for group in groups for rule in group["rules"]}
-    return rules[name]["annotations"]
+    annotations: dict[str, str] = rules[name]["annotations"]
+    # What Prometheus makes of the cluster's name: a browser reads it back out of the URL.
+    chosen = annotations["dashboard_url"].replace("{{ $labels.cluster | urlquery }}", "a+%26+b")
+    return {**annotations, "dashboard_url": chosen}

@@ -349,6 +349,7 @@ ELSEWHERE = {
     "drill_incomplete": "test_drill_hangs.py",
     "drill_left_out": "test_drill_safety.py",
     "drill_not_run": "test_drill_safety.py",
+    "drill_overdue": "test_drill_schedule.py",
     "drill_probe_failed": "test_drill.py",
     "exposure_over_objective": "test_live_settings.py",
     "no_restorable_backup": "test_live_settings.py",

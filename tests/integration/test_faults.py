@@ -1,25 +1,29 @@
 """Every fault of the laboratory, noticed by the real agent on a real server, and then mended.
 
 A real Prometheus scrapes the agent meanwhile, with the rules made from the catalogue: both raise
-the same alerts, and both resolve them.
+the same alerts, and both resolve them. And a real browser shows the cluster's page, which says what
+is wrong and what to do, and that it is over, without being loaded again.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page, expect
 
 from agent.cli import agent as agent_command
 from agent.lab.faults import FAULTS, Fault
 from agent.lab.laboratory import Laboratory, open_laboratory
 from agent.lab.metrics_page import MetricsPage
 from agent.lab.service import Service
-from agent.lab.watching import wait_for
+from agent.lab.watching import CLUSTER, wait_for
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
 from rules.alert_state import alert_name
+from tests.fix_browser import Browse
 from tests.fix_prometheus import Prometheus, ask, wait_until
 
 _OBJECTIVES = {"rpo": "5s"}
@@ -56,6 +60,17 @@ def _firing(lab: Laboratory) -> set[str]:
     return {alert["name"] for alert in alerts if alert["state"] == "firing"}
 
 
+def _expect_shown(page: Page, finding: str) -> None:
+    """The finding, what to do, and a runbook that can be opened where there is no network."""
+    card = page.locator(f"#f-{finding}")
+    expect(card.get_by_role("heading")).to_contain_text("critical")
+    expect(card.locator(".remedy").first).to_contain_text("What to do.")
+    expect(page.locator("#headline")).to_have_class(re.compile("critical"))
+    runbook = card.get_by_role("link", name="runbook").evaluate("link => link.href")
+    answer = page.request.get(runbook)
+    assert answer.ok and alert_name(finding) in answer.text() and "Mitigation" in answer.text()
+
+
 @pytest.mark.slow
 @pytest.mark.pg("== 16")
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.name)
@@ -66,6 +81,7 @@ def test_the_agent_notices(
     short_directory: Path,
     prometheus: Prometheus,
     rules: Path,
+    browse: Browse,
 ) -> None:
     with open_laboratory(pg, account, under=short_directory) as lab:
         service = Service(lab)
@@ -78,6 +94,9 @@ def test_the_agent_notices(
         prometheus.start(lab.agent.url.removeprefix("http://"), rules)
         page, healthy = service.wait_healthy(timeout_seconds=30)
         assert healthy, page and page.findings()
+        sight = browse(f"{lab.agent.url}/clusters/{CLUSTER}").page
+        expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
+        sight.evaluate("window.sameDocument = true")
 
         service.break_it(fault.name)
         page, noticed = service.wait_noticed(fault, timeout_seconds=30)
@@ -89,6 +108,8 @@ def test_the_agent_notices(
             lambda: expected <= _firing(lab) == prometheus.alerts(),
             f"the agent fires {_firing(lab)}, Prometheus {prometheus.alerts()}",
         )
+        for finding in fault.findings:
+            _expect_shown(sight, finding)
 
         service.mend(fault.name)
         page, healthy = service.wait_healthy(timeout_seconds=60)
@@ -97,3 +118,7 @@ def test_the_agent_notices(
             lambda: not _firing(lab) and not prometheus.alerts(),
             "both resolve them",
         )
+        expect(sight.locator("article.critical")).to_have_count(0)
+        expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
+        assert sight.evaluate("window.sameDocument"), "it was loaded again"
+        sight.close()  # before the agent ends

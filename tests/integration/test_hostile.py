@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.page.addresses import path_segment
 from tests.fix_prometheus import find_program, wait_until
 from tests.fix_watched import Watched
 
@@ -58,8 +59,13 @@ def test_names_lines_and_labels_of_strangers(watched: Watched, tmp_path: Path) -
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
     shown = json.loads(get(f"{watched.agent.url}/api/v1/clusters/{urllib.parse.quote(CLUSTER)}"))
     assert shown["name"] == CLUSTER
-    for path in ("/", "/healthz", "/readyz", "/api/v1/clusters", "/api/v1/alerts"):
+    page_of_it = f"/clusters/{path_segment(CLUSTER)}"
+    for path in (
+        "/", page_of_it, f"{page_of_it}?part=live", "/runbooks/PitrWalGap", "/findings/wal_gap",
+        "/healthz", "/readyz", "/api/v1/clusters", "/api/v1/alerts",
+    ):  # fmt: skip
         body = get(watched.agent.url + path).decode()
+        assert ("<script>" not in body and "<b>" not in body) or path.startswith("/api"), path
         assert not [c for c in body if ord(c) < 32 and c != "\n"], path
         assert FORGED not in body.splitlines()
     wait_until(lambda: told.is_file() and told.read_text(), "a notification is whole")

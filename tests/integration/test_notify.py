@@ -92,6 +92,8 @@ def test_alertmanager_shows_once_what_prometheus_raises_too(
     expected = {"alertname": "PitrWalGap", "cluster": "lab", "id": "wal_gap"}
     assert labels == {**expected, "severity": "critical"}
     assert alert["annotations"]["runbook_url"] == "docs/runbooks/PitrWalGap.md"
+    panel = "/d/pitr-cluster?var-cluster=lab&viewPanel=19"
+    assert alert["annotations"]["dashboard_url"] == panel, "the same from both"
     watched.mend()
     wait_until(lambda: alertmanager.names() == [], "it is over for both")
     wait_until(lambda: prometheus.alerts() == set(), "Prometheus resolves it")

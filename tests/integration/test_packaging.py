@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import subprocess
 import sys
+import urllib.request
+import zipfile
 from pathlib import Path
 
 import psycopg
 import pytest
+import yaml
 
-from agent.cli.completion import PROGRAMS
+from agent.cli.completion import PROGRAMS, SHELLS, render_completion
 from agent.postgres.installation import Installation
 from tests.fix_agent import FAST, WatchedAgent
+from tests.fix_check import Archived
 from tests.fix_postgres import NewCluster
-from tests.fix_prometheus import find_program
+from tests.fix_prometheus import Program, find_program, free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
@@ -56,6 +62,42 @@ def test_the_containerfile_copies_what_is_there() -> None:
             assert all((ROOT / name).exists() for name in rest.split()[:-1]), line
 
 
+def test_the_wheel_has_the_files_of_the_page(tmp_path: Path) -> None:
+    built = subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    page = ROOT / "agent" / "page"
+    here = {str(file.relative_to(ROOT)) for file in page.rglob("*") if file.is_file()}
+    with zipfile.ZipFile(wheel) as packed:
+        assert {name for name in here if "__pycache__" not in name} <= set(packed.namelist())
+
+
+def test_the_files_of_others_are_what_their_notice_says() -> None:
+    vendored = ROOT / "agent" / "page" / "static" / "vendor"
+    notice = (vendored / "NOTICE").read_text()
+    for script in vendored.glob("*.js"):
+        assert script.name in notice
+        assert hashlib.sha256(script.read_bytes()).hexdigest() in notice
+        assert (
+            vendored / f"{script.name.partition('.')[0].removesuffix('-ext')}.LICENSE"
+        ).is_file()
+
+
+@pytest.mark.parametrize("command", [["--help"], ["fetch-wal", "--help"]])
+def test_what_must_start_fast_leaves_the_page_alone(command: list[str]) -> None:
+    started = subprocess.run(
+        [sys.executable, "-X", "importtime", BIN / "pitr-agent", *command],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert started.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in started.stderr.splitlines()}
+    assert "agent.cli.start" in imported
+    assert not imported & {"jinja2", "fastapi", "starlette", "uvicorn", "agent.page"}
+
+
 @pytest.mark.pg("== 16")
 def test_the_role_suffices_and_cannot_write(
     pg: Installation, new_cluster: NewCluster, tmp_path: Path
@@ -83,6 +125,11 @@ def test_the_role_suffices_and_cannot_write(
         ("pitr-agent run --log.format j", {"json"}),
         ("pitr-check --target-n", {"--target-name"}),
         ("pitr-check fi", {"find"}),
+        ("pitr-check find --dro", {"--dropped"}),
+        ("pitr-check retention --ar", {"--archive"}),
+        ("pitr-agent fetch-wal --pre", {"--prefetch", "--prefetch-directory"}),
+        ("pitr-watch --on", {"--once"}),
+        ("pitr-lab --fault ga", {"gap"}),
     ],
 )
 def test_bash_completes(typed: str, expected: set[str]) -> None:
@@ -97,8 +144,112 @@ def test_bash_completes(typed: str, expected: set[str]) -> None:
     assert expected <= set(result.stdout.split()), result.stderr
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_help_has_examples(program: str) -> None:
-    result = subprocess.run([BIN / program, "--help"], capture_output=True, text=True, timeout=60)
+COMMANDS = (
+    *(f"pitr-agent {name}" for name in ("run", "check-config", "rules", "docs", "completion")),
+    "pitr-agent fetch-wal", "pitr-check find", "pitr-check retention", *PROGRAMS,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_says_what_it_does_with_examples_and_statuses(command: str) -> None:
+    program, *rest = command.split()
+    result = subprocess.run(
+        [BIN / program, *rest, "--help"], capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0
-    assert "example" in result.stdout.lower()
+    description = result.stdout.split("\n\n")[1]
+    assert description[0].isupper() and not description.startswith("options"), description
+    _, _, examples = result.stdout.partition("\nexamples:\n")
+    assert any(command in line for line in examples.splitlines())
+    assert "exit status" in result.stdout
+    assert max(len(line) for line in examples.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_program_completes_in_every_shell(program: str) -> None:
+    for shell in SHELLS:
+        script = render_completion(program, shell)
+        assert program in script
+        found = shutil.which(shell)
+        if found is not None and shell != "tcsh":  # it has no -n that reads functions
+            checked = subprocess.run([found, "-n"], input=script, text=True, capture_output=True)
+            assert (checked.returncode, checked.stderr) == (0, "")
+
+
+# -- without Prometheus, as docs/running.md says ---------------------------------------------------
+
+
+def described(archived: Archived, directory: Path) -> list[str]:
+    """The scripts of that section, with this machine's paths in the place of the installed ones."""
+    config = directory / "pitr.yaml"
+    cluster = {
+        "name": "lab",
+        "archives": [{"url": str(archived.archive)}],
+        "backups": {"url": str(archived.backup)},
+    }
+    config.write_text(yaml.safe_dump({"clusters": [cluster]}))
+    page = (ROOT / "docs" / "running.md").read_text()
+    section = page.partition("## Without Prometheus")[2].partition("\n## ")[0]
+    places = {
+        "/opt/pitr-agent/bin": str(BIN), "/etc/pitr-agent/pitr.yaml": str(config),
+        "/var/lib/node_exporter": str(directory), "NAME": "lab",
+    }  # fmt: skip
+    for written, here in places.items():
+        assert written in section
+        section = section.replace(written, here)
+    return section.split("```\n")[1::2]
+
+
+def shell(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=120)
+
+
+def test_the_plugin_of_nagios_as_described(archived: Archived, tmp_path: Path) -> None:
+    plugin, _ = described(archived, tmp_path)
+    well = shell(plugin)
+    assert (well.returncode, well.stdout[:9]) == (0, "PITR OK -")
+    lost = archived.segments[-2]
+    lost.unlink()
+    bad = shell(plugin)
+    assert (bad.returncode, bad.stdout[:15]) == (2, "PITR CRITICAL -")
+    message, _, performance = bad.stdout.splitlines()[0].partition(" | ")
+    assert lost.name in message
+    assert "missing_segments=1;;0;0" in performance.split(" ")
+    (tmp_path / "pitr.yaml").unlink()
+    assert shell(plugin).returncode not in (0, 1, 2)
+
+
+def test_the_textfile_of_node_exporter_as_described(archived: Archived, tmp_path: Path) -> None:
+    _, script = described(archived, tmp_path)
+    shell(script)
+    written = tmp_path / "pitr-lab.prom"
+    before = written.read_text()
+    config = (tmp_path / "pitr.yaml").read_text()
+    (tmp_path / "pitr.yaml").write_text("clusters: [")
+    shell(script)
+    assert written.read_text() == before, "what could not be said replaces nothing"
+    (tmp_path / "pitr.yaml").write_text(config)
+    archived.segments[-2].unlink()
+    shell(script)
+    assert [path.name for path in tmp_path.glob("pitr-lab*")] == ["pitr-lab.prom"]
+    name, address = "prometheus-node-exporter", f"127.0.0.1:{free_port()}"
+    exporter = Program(tmp_path)
+    exporter.launch(
+        name, "--collector.disable-defaults", "--collector.textfile",
+        f"--collector.textfile.directory={tmp_path}", f"--web.listen-address={address}",
+        package=name,
+    )  # fmt: skip
+    try:
+        page = wait_until(lambda: read_page(f"http://{address}/metrics"), "node_exporter answers")
+    finally:
+        exporter.stop()
+    assert "node_textfile_scrape_error 0" in page
+    assert 'pitr_finding{cluster="lab",id="wal_gap",severity="critical"} 1' in page
+
+
+def read_page(url: str) -> str | None:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.read().decode())
+    except OSError:
+        return None

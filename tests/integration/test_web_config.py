@@ -84,10 +84,10 @@ class Guarded:
         self._process.send_signal(signal.SIGHUP)
         wait_until(lambda: self.log.read_text().count("reloaded") > before, "it is reloaded")
 
-    def curl(self, *arguments: object, scheme: str = "https") -> str:
+    def curl(self, *arguments: object, scheme: str = "https", path: str = "/metrics") -> str:
         """The status, "000" when no connection came to be; the page's headers stand before it."""
         command = [find_program("curl", package="curl"), "-s", "-o", "/dev/null", "-D", "-"]
-        url = f"{scheme}://{self.address}/metrics"
+        url = f"{scheme}://{self.address}{path}"
         result = subprocess.run(
             [*command, "-w", "%{http_code}", *map(str, arguments), url],
             capture_output=True, text=True, timeout=30,
@@ -131,7 +131,7 @@ def tls(certificates: Path, name: str = "server", **more: str) -> dict[str, str]
 def test_tls_and_passwords_for_curl_and_a_real_prometheus(
     tmp_path: Path, certificates: Path, prometheus: Prometheus
 ) -> None:
-    headers = {"Strict-Transport-Security": "max-age=31536000"}
+    headers = {"Strict-Transport-Security": "max-age=31536000", "X-Frame-Options": "SAMEORIGIN"}
     web = {
         "tls_server_config": tls(certificates, min_version="TLS13"),
         "http_server_config": {"headers": headers},
@@ -141,6 +141,11 @@ def test_tls_and_passwords_for_curl_and_a_real_prometheus(
     right = (*ca, "-u", f"prometheus:{PASSWORD}")
     with guarded(tmp_path, web) as agent:
         assert f"https://{agent.address}/metrics" in agent.log.read_text()
+        for path in ("/", "/clusters/a", "/static/page.css", "/runbooks/PitrWalGap"):
+            assert agent.curl(*ca, path=path).endswith("401"), path
+            answer = agent.curl(*right, path=path)
+            assert answer.endswith("200"), path
+            assert answer.count("x-frame-options") == 1 and "SAMEORIGIN" in answer
         answer = agent.curl(*right)
         assert answer.endswith("200")
         assert "strict-transport-security: max-age=31536000" in answer.lower()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from rules.alert_state import KEEP_RESOLVED, AlertState, advance
+from rules.alert_state import KEEP_RESOLVED, AlertState, advance, shift
 from rules.check import Judgement, load_catalogue
 from rules.findings import Finding, Severity
 
@@ -83,3 +83,26 @@ def test_a_check_that_does_not_apply_any_more_is_over() -> None:
     alerts = advance(alerts, judged(found=True), CHECKS, START + HOLD)
     alerts = advance(alerts, Judgement(findings=(), known={}), CHECKS, START + HOLD)
     assert alerts[ID].state is AlertState.RESOLVED
+
+
+def test_a_clock_that_is_set_neither_hurries_nor_delays_an_alert() -> None:
+    for hours in (-1, 1):
+        step = timedelta(hours=hours)
+        alerts = advance({}, judged(found=True), CHECKS, START)
+        alerts = shift(alerts, step)
+        alerts = advance(alerts, judged(found=True), CHECKS, START + step + HOLD / 2)
+        assert alerts[ID].state is AlertState.PENDING
+        alerts = advance(alerts, judged(found=True), CHECKS, START + step + HOLD)
+        assert alerts[ID].state is AlertState.FIRING
+        assert alerts[ID].fired_at == START + step + HOLD
+        alerts = shift(alerts, -step)
+        alerts = advance(alerts, judged(), CHECKS, START + HOLD)
+        assert alerts[ID].state is AlertState.RESOLVED
+
+
+def test_what_was_kept_by_a_clock_that_ran_ahead_still_fires() -> None:
+    alerts = advance({}, judged(found=True), CHECKS, START + timedelta(days=1))
+    for after in (0 * HOLD, HOLD):
+        alerts = advance(alerts, judged(found=True), CHECKS, START + after)
+    assert alerts[ID].state is AlertState.FIRING
+    assert alerts[ID].fired_at == START + HOLD

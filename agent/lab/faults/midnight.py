@@ -67,7 +67,7 @@ def _make_folder(lab: Laboratory, day: date) -> Path:
 
 MIDNIGHT: Final = Fault(
     name="midnight",
-    summary="the seed's dated folders: the day changes and nobody made the new folder",
+    summary="folders by date: the day changes and nobody made the new folder",
     findings=frozenset({"archiver_failing"}),
     break_it=_break_it,
     mend=_mend,

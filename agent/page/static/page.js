@@ -16,6 +16,8 @@
 
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
     !(name === "data-age" || (name === "open" && node.tagName === "DETAILS"));
+  // A form that somebody is filling in.
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !node.dataset || !("kept" in node.dataset);
 
   // -- how long ago --------------------------------------------------------------------------------
 
@@ -24,7 +26,7 @@
   function age(seconds) {
     const ahead = seconds < 0;
     const whole = Math.abs(Math.round(seconds));
-    if (whole < 1) return "now";
+    if (whole < 1 || (ahead && whole < 3)) return "now"; // rounding, not a clock that is wrong
     const [unit, size] = UNITS.find(([, each]) => whole >= each);
     const words = `${Math.floor(whole / size)} ${unit}`;
     return ahead ? `in ${words}` : `${words} ago`;
@@ -70,7 +72,7 @@
   }
 
   function showTitle() {
-    const shown = byId("headline")?.dataset.title ?? title;
+    const shown = document.querySelector("[data-title]")?.dataset.title ?? title;
     const whole = byId("old").hidden ? shown : `(old) ${shown}`;
     if (document.title !== whole) document.title = whole;
   }
@@ -78,9 +80,9 @@
   // A verdict is read out when it changes, and only then.
   function sayVerdict() {
     const said = byId("said");
-    const shown = byId("headline")?.dataset.verdict;
+    const shown = document.querySelector("[data-verdict]")?.dataset.verdict;
     if (!said || !shown) return;
-    if (verdict !== null && verdict !== shown) said.textContent = `The verdict is now: ${shown}`;
+    if (verdict !== null && verdict !== shown) said.textContent = `Now: ${shown}`;
     verdict = shown;
   }
 
@@ -101,8 +103,12 @@
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.successful) heard();
-    else sayOld(whyOld(detail.xhr.status));
   });
+
+  // A request that another one replaced has not failed.
+  for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(failure, ({ detail }) => sayOld(whyOld(detail.xhr.status)));
+  }
 
   document.addEventListener("htmx:afterSettle", () => {
     showAges();

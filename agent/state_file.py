@@ -1,0 +1,124 @@
+"""A small SQLite file for what must outlive the agent, beside the ledger.
+
+That one is a cache and may be deleted, this one is not. A file that cannot be written stops
+nothing: its owner goes on in memory, the log says so, and what is missing is written later.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+log: Final = logging.getLogger("pitr.state")
+
+_VERSION: Final = 1  # of the table, in PRAGMA user_version
+_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS state (
+    kind TEXT, name TEXT, sequence INTEGER, value TEXT, PRIMARY KEY (kind, name, sequence))
+"""
+
+Key = tuple[str, str, int]  # kind, of what or whom, sequence number or 0
+
+
+class StateFile:
+    """Rows of text by their key. Belongs to one thread.
+
+    Without a path, or when the file is of no use, nothing is kept. `what` says in the log what is.
+    """
+
+    def __init__(self, path: Path | None, what: str) -> None:
+        self._path = path
+        self._what = what
+        self._unwritten: dict[Key, str | None] = {}  # None: the row is to go
+        self._failed = False
+        self._file = self._open(path) if path is not None else None
+
+    @property
+    def lasts(self) -> bool:
+        """Whether it outlives the process."""
+        return self._file is not None and not self._failed
+
+    def rows(self) -> Iterator[tuple[str, str, int, str]]:
+        """All that is there: kind, name, sequence, value; in the order of the sequence."""
+        if self._file is not None:
+            yield from self._file.execute(
+                "SELECT kind, name, sequence, value FROM state ORDER BY sequence"
+            )
+
+    def complain(self, kind: str, name: str) -> None:
+        """Say that a row cannot be read."""
+        log.error("%s: the %s of %s cannot be read and start anew", self._path, kind, name)
+
+    def put(self, key: Key, value: str | None) -> None:
+        """Set a row with the next `save`; None takes it away."""
+        self._unwritten[key] = value
+
+    def save(self) -> None:
+        """Bring the file up to date in one transaction. Never raises; what failed is kept."""
+        if self._file is None:
+            self._unwritten.clear()
+        elif self._unwritten:
+            try:
+                self._write(self._file)
+            except sqlite3.Error as error:
+                if not self._failed:
+                    log.error(
+                        "%s: %s: %s are kept in memory meanwhile", self._path, error, self._what
+                    )
+                self._failed = True
+            else:
+                if self._failed:
+                    log.info("%s: works again", self._path)
+                self._failed = False
+
+    def close(self) -> None:
+        self.save()
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, file: sqlite3.Connection) -> None:
+        gone = [key for key, value in self._unwritten.items() if value is None]
+        kept = [(*key, value) for key, value in self._unwritten.items() if value is not None]
+        with file:
+            file.executemany("DELETE FROM state WHERE (kind, name, sequence) = (?, ?, ?)", gone)
+            file.executemany("REPLACE INTO state VALUES (?, ?, ?, ?)", kept)
+        self._unwritten.clear()
+
+    def _open(self, path: Path) -> sqlite3.Connection | None:
+        """The file, a new one where an unreadable one was; None when neither can be had."""
+        try:
+            return _connect(path)
+        except sqlite3.OperationalError as error:
+            log.error("%s: %s: %s are not kept over a restart", path, error, self._what)
+            return None
+        except sqlite3.DatabaseError as error:
+            aside = path.with_name(f"{path.name}.unreadable")
+            log.error("%s: %s: moved to %s, %s start anew", path, error, aside.name, self._what)
+        try:
+            path.replace(aside)
+            return _connect(path)
+        except (OSError, sqlite3.Error) as error:
+            log.error("%s: %s: %s are not kept over a restart", path, error, self._what)
+            return None
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Raises sqlite3.DatabaseError when it is no database, or a newer release's."""
+    file = sqlite3.connect(path, timeout=1.0)
+    try:
+        # A killed process loses nothing; a lost machine at most what the next judgement says again.
+        file.execute("PRAGMA journal_mode = WAL")
+        file.execute("PRAGMA synchronous = NORMAL")
+        (version,) = file.execute("PRAGMA user_version").fetchone()
+        if version > _VERSION:
+            raise sqlite3.DatabaseError(f"written by a newer release (version {version})")
+        with file:
+            file.execute(_TABLE)
+            file.execute(f"PRAGMA user_version = {_VERSION}")
+    except sqlite3.Error:
+        file.close()
+        raise
+    return file

@@ -1,0 +1,42 @@
+"""No drill has succeeded for too long.
+
+Why it matters
+    A backup is valid when it was restored. What has changed since the last good drill, the backups,
+    the archive, the machine to restore on, nobody has tried.
+How to look
+    The cluster's API lists the drills, with the reason of each that was not good; the agent's log
+    says when one begins and how it ends (journalctl -u pitr-agent | grep pitr.drill).
+What to do
+    Mend what kept them from succeeding. If they do not begin, look at drill.schedule and its time
+    zone; if they do not end, at drill.timeout. By hand: pitr-check --config FILE --cluster NAME
+    --drill.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rules.check import Found, check
+from rules.drills import DrillsFacts
+from rules.facts import Objectives
+from rules.findings import Severity
+
+
+@check(severity=Severity.WARNING)
+def drill_overdue(drills: DrillsFacts, objectives: Objectives, now: datetime) -> Iterator[Found]:
+    wanted, good = objectives.drill_age_seconds, drills.last_success
+    since = good.ended_at if good else drills.since
+    if wanted is None or since is None:
+        return
+    age = (now - since).total_seconds()
+    if age > wanted:
+        what = "the last good drill ended" if good else "none was good since they were planned,"
+        yield Found(
+            f"{what} {_days(age)} ago; the objective is {_days(wanted)}",
+            age_seconds=round(age),
+            objective_seconds=wanted,
+            drills=len(drills.records),
+        )
+
+
+def _days(seconds: float) -> str:
+    return f"{seconds / 86400:.1f} days" if seconds >= 86400 else f"{seconds / 3600:.1f} hours"

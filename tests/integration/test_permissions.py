@@ -1,0 +1,65 @@
+"""An agent that may not read a directory, a segment, the log: unknown until it may, never bad."""
+
+from __future__ import annotations
+
+from tests.fix_watched import Watched
+
+PATIENCE = 60
+
+
+def test_what_may_not_be_read_is_unknown_until_it_may(watched: Watched) -> None:
+    log = watched.archive.parent / "server.log"
+    log.write_text("2026-01-01 00:00:00.000 UTC [1] LOG:  database system is ready\n")
+    watched.config["clusters"][0]["log"] = str(log)
+    watched.config["defaults"]["depth"] = "records"
+    watched.start()
+    agent = watched.agent
+    agent.wait_for(
+        lambda page: (
+            page.total("pitr_check_known", id="wal_gap") == 1
+            and page.total("pitr_check_known", id="wal_damaged") == 1
+            and page.total("pitr_finding", id="wal_unread") == 0
+            and agent.succeeded("log")(page)
+        ),
+        seconds=PATIENCE,
+    )
+
+    watched.archive.chmod(0)
+    log.rename(log.with_suffix(".1"))  # one that is open stays readable
+    log.touch(mode=0)
+    page = agent.wait_for(
+        lambda page: (
+            page.total("pitr_check_known", id="wal_gap") == 0
+            and agent.failed("archive")(page)
+            and agent.failed("log")(page)
+        ),
+        seconds=PATIENCE,
+    )
+    assert not page.findings("critical")
+    said = agent.log.read_text()
+    assert f"archive: {watched.archive}: cannot be listed: Permission denied" in said
+    assert f"log: {log}: Permission denied" in said
+
+    watched.archive.chmod(0o755)
+    log.chmod(0o644)
+    one = watched.segments[3]
+    one.chmod(0)
+    page = agent.wait_for(
+        lambda page: (
+            page.total("pitr_check_known", id="wal_gap") == 1
+            and page.total("pitr_finding", id="wal_unread") == 1
+            and agent.succeeded("log")(page)
+        ),
+        seconds=PATIENCE,
+    )
+    assert not page.findings("critical"), "what was not read is not damaged"
+    assert f"the first {one.name}: " in agent.log.read_text()
+
+    one.chmod(0o644)
+    agent.wait_for(
+        lambda page: (
+            page.total("pitr_finding", id="wal_unread") == 0
+            and page.total("pitr_finding", id="collector_failing") == 0
+        ),
+        seconds=PATIENCE,
+    )
