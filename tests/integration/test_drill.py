@@ -145,6 +145,23 @@ def test_a_damaged_page_in_the_backup_is_found(archived: Archived, ground: Drill
     assert _results(_drill(checked))["checksums"] == "failed"
 
 
+def test_a_server_that_opens_and_lets_nobody_in_is_found(
+    archived: Archived, ground: DrillGround
+) -> None:
+    """The map of the catalogs is damaged: recovery does not need it, every session does."""
+    path = archived.backup / "global" / "pg_filenode.map"
+    sound = path.read_bytes()
+    path.write_bytes(sound[:100] + bytes([sound[100] ^ 0xFF]) + sound[101:])
+    checked = ground.drill(
+        archived.archive, archived.backup, "--target-immediate", "--probe", "SELECT 1=1"
+    )
+    assert checked.status == 2 and "drill_damage" in checked.findings, checked.out
+    connection = _drill(checked)["inspections"][0]
+    assert (connection["name"], connection["result"]) == ("connection", "failed")
+    assert "pg_filenode.map" in connection["detail"]
+    assert not _drill(checked)["probes"][0]["asked"]
+
+
 def test_probes_say_what_they_got(archived: Archived, ground: DrillGround, tmp_path: Path) -> None:
     file = tmp_path / "probes.yaml"
     file.write_text("- {database: template1, sql: SELECT 1 = 1, expected: t}\n")
