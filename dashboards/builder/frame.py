@@ -13,7 +13,7 @@ from dashboards.builder.panels import DATASOURCE
 from rules.panels import CLUSTER, FLEET, RESTORE
 
 TAG: Final = "pitr"
-RUNBOOKS: Final = "docs/runbooks"
+RUNBOOKS: Final = "http://127.0.0.1:9870/runbooks"  # the agent serves them
 _FIRST_ROW: Final = 1000  # rows have numbers too; nothing leads to them
 
 Rows = Mapping[str, Sequence[Builder[model.Panel]]]  # title of the row -> its panels
@@ -80,7 +80,7 @@ def _runbooks() -> build.TextBoxVariable:
     return (
         build.TextBoxVariable("runbooks")
         .label("Runbooks below")
-        .description("Where the runbooks can be read: the address of the folder docs/runbooks.")
+        .description("Where the runbooks can be read: the agent itself serves them.")
         .default_value(RUNBOOKS)
         .current(option)
     )
