@@ -35,7 +35,7 @@ from rules.archive import find_absent, judge_sequence, merge_archives, timeline_
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
 from rules.drills import DrillsFacts
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
 from rules.exposure import KeptTrail
 from rules.facts import (
     ArchiveFacts,
@@ -45,7 +45,6 @@ from rules.facts import (
     ControlFacts,
     Objectives,
     PositionFacts,
-    ScanFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
 from rules.restore import RestoresFacts

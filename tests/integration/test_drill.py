@@ -150,10 +150,10 @@ def test_a_server_that_opens_and_lets_nobody_in_is_found(
         archived.archive, archived.backup, "--target-immediate", "--probe", "SELECT 1=1"
     )
     assert checked.status == 2 and "drill_damage" in checked.findings, checked.out
-    connection = _drill(checked)["inspections"][0]
+    connection = drill_of(checked)["inspections"][0]
     assert (connection["name"], connection["result"]) == ("connection", "failed")
     assert "pg_filenode.map" in connection["detail"]
-    assert not _drill(checked)["probes"][0]["asked"]
+    assert not drill_of(checked)["probes"][0]["asked"]
 
 
 def test_probes_say_what_they_got(archived: Archived, ground: DrillGround, tmp_path: Path) -> None:
