@@ -3,7 +3,7 @@
 A step holds the worst of its readings (files archived: their rate). A step without a reading holds
 nothing: what was not seen is never made up from its neighbours. Steps are short while there is
 little to remember and become twice as long whenever `STEPS_MAX` are full, up to a day in all; from
-then on the oldest goes. 270 steps of six 8-byte numbers are 13 KiB a cluster: 2.6 MB for 200.
+then on the oldest goes. 270 steps of six 8-byte numbers are 14 KiB a cluster: 3 MB for 200.
 """
 
 from __future__ import annotations
