@@ -10,7 +10,7 @@ RESTORES ?= 12
 comma    := ,
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo docs rules dashboards test pictures truth npm-servers bench lint format clean
+.PHONY: help env demo docs rules dashboards test pictures truth drills npm-servers bench lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -61,6 +61,9 @@ truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR
 	TRUTH_MAJORS=$(MAJOR) TRUTH_SEEDS=$(SEEDS) TRUTH_RESTORES=$(RESTORES) \
 	  $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_prediction.py \
 	  tests/integration/test_recovery_*.py $(ARGS)
+
+drills: $(VENV)/.test ## drill every kind of target, backup and archive on every server here, and kill drills at random
+	DRILLS=all DRILL_KILLS=40 $(BIN)/pytest -n 2 --dist worksteal tests/integration/test_drill*.py $(ARGS)
 
 docs: env ## write the pages on findings, alerts and metrics from the catalogue
 	$(BIN)/pitr-agent docs docs

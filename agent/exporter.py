@@ -87,7 +87,8 @@ METRICS: Final = (
         "pitr_restore_duration_estimate_seconds",
         "gauge",
         (),
-        "Replay time to the latest restorable instant, at the rate of measured restores.",
+        "Time to the latest restorable instant as restores and drills took it: the replay, and the "
+        "copy of the backup where a drill measured that.",
     ),
     (
         "pitr_wal_directory_full_timestamp_seconds",

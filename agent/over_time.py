@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from agent.reading import Reading
@@ -18,6 +18,7 @@ from rules.archiving_history import (
     WAL_BYTES,
     ArchivingHistory,
 )
+from rules.drills import DrillsFacts
 from rules.evidence import CollectorsFacts, WindowsFacts
 from rules.exposure import ExposureFacts, KeptTrail, Trail, condense, exposure, follow
 from rules.facts import (
@@ -73,7 +74,11 @@ class OverTime:
         if logged is not None and logged.replay_rate not in (None, *self._rates):
             self._rates.append(logged.replay_rate)
         windows, backups = facts.get(WindowsFacts), facts.get(BackupsFacts)
-        estimate = estimate_restore(windows, backups, self._rates) if windows and backups else None
+        drills: DrillsFacts = facts.get(DrillsFacts) or DrillsFacts()
+        rates = _by_age((*drills.replay_rates, *self._rates))[-_RATES_MAX:]
+        estimate = None
+        if windows and backups:
+            estimate = estimate_restore(windows, backups, rates, drills.last_copy)
         return {
             RestoreEstimateFacts: estimate,
             ExposureFacts: exposed,
@@ -139,6 +144,12 @@ class OverTime:
     def progress(self, restore: RestoreFacts | None) -> Progress:
         """How far the recovery that goes on has come."""
         return self._restore.progress(restore)
+
+
+def _by_age(rates: Iterable[ReplayRate]) -> list[ReplayRate]:
+    """The oldest first; before them those whose log does not tell."""
+    long_ago = datetime.min.replace(tzinfo=UTC)
+    return sorted(rates, key=lambda rate: rate.at or long_ago)
 
 
 def _collectors(readings: Mapping[str, Reading]) -> CollectorsFacts:

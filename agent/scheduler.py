@@ -76,6 +76,8 @@ class Schedule:
         try:
             await self._watch_the_clock()
         finally:
+            # It cancels what runs, and would report each as an error.
+            logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
             self._scheduler.shutdown(wait=False)
 
     async def _run(self, name: str, job: Callable[[], Awaitable[None]]) -> None:

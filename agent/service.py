@@ -103,8 +103,9 @@ class Service:
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await running
+            self._remember_trails()
+            self._memory.save()
             await asyncio.wait([drilling])  # one that is made just now removes what it restored
-        self._remember_trails()
         self._clusters.close()
         self._notifier.close()
         self._memory.close()

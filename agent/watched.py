@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from agent.archive.directory import list_archive
 from agent.archive.limits import Limits
-from agent.archive.scanner import SegmentReader, files_of, scan_facts, segments_to_read
+from agent.archive.scanner import SegmentReader, files_of, segments_to_read
 from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
 from agent.config import ClusterConfig
@@ -27,6 +27,7 @@ from agent.pollers.registry import POLLERS, Lane
 from agent.reading import Reading
 from agent.recovery_log import RecoveryLog
 from agent.restored import RestoredAlerts
+from agent.segments import SEGMENT_FACTS, look_into, predict_all
 from agent.sources import failing_sources, log_changes
 from agent.watch.progress import Progress
 from rules.alert_state import Alerts, advance, shift
@@ -34,7 +35,7 @@ from rules.archive import find_absent, judge_sequence, merge_archives, timeline_
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
 from rules.drills import DrillsFacts
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WalEventsFacts, WindowsFacts
+from rules.evidence import AbsentFacts, Evidence, SequenceFacts, WindowsFacts
 from rules.exposure import KeptTrail
 from rules.facts import (
     ArchiveFacts,
@@ -44,15 +45,10 @@ from rules.facts import (
     ControlFacts,
     Objectives,
     PositionFacts,
-    ScanFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
-from rules.prediction import predict_windows
-from rules.restore import Restore
+from rules.restore import RestoresFacts
 from rules.restore_facts import LoggedRecovery, RestoreFacts
-from rules.restore_points import walk_facts
-from rules.timelines import TimelineTree
-from rules.wal_events import collect_events
 
 log: Final = logging.getLogger("pitr.cluster")
 
@@ -72,7 +68,7 @@ OnAlerts = Callable[[str, Alerts, Alerts], None]
 
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
-    ArchiveFacts: (SequenceFacts, AbsentFacts, ScanFacts, WindowsFacts, WalEventsFacts),
+    ArchiveFacts: (SequenceFacts, AbsentFacts, WindowsFacts, RestoresFacts, *SEGMENT_FACTS),
 }
 
 
@@ -322,27 +318,27 @@ class WatchedCluster:
         control = self.fact(ControlFacts)
         tree = timeline_tree(archive, backups)
         identifier = control.system_identifier if control else None
-        await self._take(
+        looked = await self._take(
             "segments",
-            ScanFacts,
+            None,
             self._workers["windows"],
-            partial(scan_facts, readings, depth, tree, size, identifier),
+            partial(look_into, readings, depth, tree, size, identifier),
             deadline_seconds=self.config.scan,
         )
+        for kind in SEGMENT_FACTS:
+            self.facts.pop(kind, None)
+        self.facts |= looked or {}
         if depth == "records" and not backups and found is not None:
             self.facts[WindowsFacts] = WindowsFacts(by_backup={})
-        if depth == "records":
-            scans = {name: scanned.scan for name, scanned in readings.scans.items()}
-            walked = walk_facts(scans, tree, size)
-            self.facts[WalEventsFacts] = collect_events(walked, tree, size)
         if depth == "records" and backups:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
+            self.facts[RestoresFacts] = RestoresFacts(by_backup=restores)
             # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
                 "windows",
                 WindowsFacts,
                 self._workers["windows"],
-                partial(_predict, restores, tree),
+                partial(predict_all, restores, tree),
                 deadline_seconds=self.config.scan,
             )
 
@@ -404,13 +400,6 @@ def _objectives(config: ClusterConfig) -> Objectives:
     if config.drill is None or wanted.drill_age_seconds is not None:
         return wanted
     return replace(wanted, drill_age_seconds=config.drill.age_seconds(datetime.now(UTC)))
-
-
-def _predict(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:
-    """Predict what every backup reaches. Seconds on a large archive: not for the event loop."""
-    return WindowsFacts(
-        by_backup={url: predict_windows(restore, tree) for url, restore in restores.items()}
-    )
 
 
 def _list_archives(urls: Sequence[str]) -> ArchiveFacts:

@@ -8,7 +8,7 @@ Parsers raise `ParseError` and nothing else, whatever the bytes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
 class ParseError(ValueError):
@@ -29,8 +29,7 @@ class ParseError(ValueError):
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unparsed:
+class Unparsed(NamedTuple):  # no dataclass, as parsers.segment.WalName
     """A piece of a stream that no rule could read, kept as it came."""
 
     text: str

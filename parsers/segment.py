@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
 
@@ -38,9 +37,11 @@ class NameKind(enum.Enum):
     TIMELINE_HISTORY = "timeline history"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WalName:
-    """One name that PostgreSQL archives, taken apart."""
+class WalName(NamedTuple):
+    """One name that PostgreSQL archives, taken apart.
+
+    No dataclass: fetch-wal starts once a segment, and to import those costs more than the fetch.
+    """
 
     kind: NameKind
     plain: str  # as the server knows it, without the codec's suffix

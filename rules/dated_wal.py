@@ -103,6 +103,8 @@ class Dating:
 
     tree: TimelineTree
     places: Mapping[int, Places]
+    # From when to when each timeline was written to, of those of which something has a time.
+    extents: Mapping[int, tuple[datetime, datetime]]
 
     def before(self, timeline: int, lsn: int) -> datetime | None:
         """The time of the last place at or before an LSN; None: there is none."""
@@ -127,11 +129,6 @@ class Dating:
                 return sane_instant(places[at].time_us)
         return None
 
-    def extent(self, timeline: int) -> tuple[datetime, datetime] | None:
-        """From when to when a timeline was written to; None: nothing of it has a time."""
-        times = [place.time_us for place in self.places.get(timeline, ())]
-        return (sane_instant(min(times)), sane_instant(max(times))) if times else None
-
     def forked_at(self, timeline: int) -> datetime | None:
         """The time of the parent's WAL where a timeline left it; None: it has no parent, or no."""
         node = self.tree.timelines.get(timeline)
@@ -140,9 +137,34 @@ class Dating:
         return self.before(node.parent, node.switch_lsn - 1)
 
 
+def make_dating(tree: TimelineTree, places: Mapping[int, Places]) -> Dating:
+    """`places` by the timeline that wrote them, each in LSN order."""
+    extents = {}
+    for timeline, own in places.items():
+        times = [place.time_us for place in own]
+        if times:
+            extents[timeline] = sane_instant(min(times)), sane_instant(max(times))
+    return Dating(tree=tree, places=places, extents=extents)
+
+
+def time_of_point(dated: DatedWalFacts, name: str, timeline: int | str) -> datetime | None:
+    """When a restore point was made: on a timeline, or the newest of its name; None: nowhere."""
+    times = [
+        placed.point.time_us
+        for placed in dated.restore_points
+        if placed.point.name == name and timeline in (placed.timeline, "latest", "current")
+    ]
+    return sane_instant(times[-1]) if times else None
+
+
 def sane_instant(time_us: int) -> datetime:
     """An instant that an axis can have: damaged or hostile WAL says any time."""
-    return min(max(instant(time_us), _EARLIEST), _LATEST)
+    return sane(instant(time_us))
+
+
+def sane(at: datetime) -> datetime:
+    """The same, within what an axis can have."""
+    return min(max(at, _EARLIEST), _LATEST)
 
 
 def _lsn(place: DatedPlace) -> int:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from parsers.wal_facts import instant
 from rules.backups import BackupState
-from rules.dated_wal import DatedPlace, Dating, Places
+from rules.dated_wal import DatedPlace, Dating, Places, make_dating, sane
 from rules.depict_spans import lane_spans
-from rules.picture import Lane, Mark, MarkKind, Picture, Seen
+from rules.picture import Lane, Mark, MarkKind, Picture, Seen, Span
 
 
 def make_picture(seen: Seen) -> Picture | None:
     """Lay it all on one axis; None when nothing has an instant."""
-    dating = Dating(tree=seen.tree, places=_places(seen))
+    seen = replace(seen, now=sane(seen.now))
+    dating = make_dating(seen.tree, _places(seen))
     marks = list(_marks(seen, dating))
     painted = lane_spans(seen, dating)
     lanes = [
@@ -22,8 +24,8 @@ def make_picture(seen: Seen) -> Picture | None:
             timeline=timeline,
             parent=node.parent,
             forked_at=dating.forked_at(timeline),
-            begun_at=extent[0] if (extent := dating.extent(timeline)) else None,
-            spans=tuple(painted.spans.get(timeline, ())),
+            begun_at=extent[0] if (extent := dating.extents.get(timeline)) else None,
+            spans=tuple(map(_on_axis, painted.spans.get(timeline, ()))),
             marks=tuple(sorted(_on(timeline, marks), key=lambda mark: mark.at)),
             places=seen.dated.places.get(timeline, ()) if seen.dated else (),
         )
@@ -45,7 +47,13 @@ def make_picture(seen: Seen) -> Picture | None:
 
 
 def _on(timeline: int, marks: list[Mark]) -> Iterator[Mark]:
-    return (mark for mark in marks if mark.timeline == timeline)
+    for mark in marks:
+        if mark.timeline == timeline:
+            yield replace(mark, at=sane(mark.at), until=sane(mark.until) if mark.until else None)
+
+
+def _on_axis(span: Span) -> Span:
+    return replace(span, begin=sane(span.begin), end=sane(span.end))
 
 
 def _with_now(begin: datetime, end: datetime, now: datetime) -> datetime:

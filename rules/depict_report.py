@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rules.depict import make_picture
+from rules.depict_drills import mark_drills
+from rules.drills import remember
 from rules.picture import Mark, MarkKind, Picture, Seen, SeenBackup
 from rules.report import Report
 
@@ -31,22 +33,16 @@ def picture_of(report: Report) -> Picture | None:
 
 def _marks(report: Report) -> Iterator[Mark]:
     """Where the recovery asked about stops, and where a drill really did."""
-    outcome = report.target.prediction
-    stop = outcome.stop if outcome else None
+    if report.drill is not None:
+        record = remember(report.drill, report.question.now, 0.0)
+        yield from mark_drills([record], report.tree)
+    outcome, asked = report.target.prediction, report.target.target
+    timeline, stop = report.target.timeline, outcome.stop if outcome else None
     at = stop.time if stop else None
     if at is None and outcome is not None and outcome.last_transaction:
         at = outcome.last_transaction.time
-    timeline = report.target.timeline
-    if at is None or timeline is None:
+    if at is None or timeline is None or asked.type == "none":
         return
     words = {True: "can be reached", False: "cannot be reached", None: "is not proven"}
-    asked = report.target.target
-    if asked.type != "none":
-        what = f"the target, {asked.type} {asked.value or ''}: it {words[report.target.reachable]}"
-        yield Mark(kind=MarkKind.TARGET, timeline=timeline, at=at, what=what)
-    drill = report.drill
-    if drill is not None and drill.summary is not None:
-        state = {True: "agrees", False: "disagrees", None: "unknown"}[drill.agrees]
-        ended = drill.summary.last_transaction_at or at
-        what = f"a drill really restored to here ({drill.outcome})"
-        yield Mark(kind=MarkKind.DRILL, timeline=timeline, at=ended, what=what, state=state)
+    what = f"the target, {asked.type} {asked.value or ''}: it {words[report.target.reachable]}"
+    yield Mark(kind=MarkKind.TARGET, timeline=timeline, at=at, what=what)

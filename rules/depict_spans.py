@@ -60,7 +60,7 @@ def _is_read(seen: Seen) -> bool:
 
 def _paint_wal(timeline: int, seen: Seen, dating: Dating, painted: Painted) -> None:
     """What there is of WAL outside the windows, which are painted already."""
-    extent = dating.extent(timeline)
+    extent = dating.extents.get(timeline)
     if extent is None and _is_read(seen):
         painted.undated.append(f"of timeline {timeline} nothing with a time was read")
     elif extent is not None and _is_read(seen):
@@ -101,7 +101,7 @@ def _outside(
 def _paint_unproven(backup: SeenBackup, seen: Seen, dating: Dating, painted: Painted) -> None:
     """Behind a backup of which nobody can say whether it can be restored."""
     begin, timeline = backup.facts.finished_at, backup.facts.label.timeline
-    extent = dating.extent(timeline)
+    extent = dating.extents.get(timeline)
     if backup.state is not BackupState.UNKNOWN or begin is None or extent is None:
         return
     if not _is_read(seen):
@@ -136,7 +136,7 @@ def _parts(window: Window, dating: Dating) -> Iterator[tuple[int, datetime, date
     for stretch, following in zip(path, [*path[1:], None], strict=True):
         if stretch.end_lsn is not None and stretch.end_lsn <= window.from_lsn:
             continue
-        extent = dating.extent(stretch.timeline)
+        extent = dating.extents.get(stretch.timeline)
         end = window.to_time or window.from_time
         if following is not None:
             end = dating.forked_at(following.timeline) or window.from_time

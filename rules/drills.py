@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, get_args
 
 from rules.drill import DrillFacts, DrillOutcome, Inspection, Probe
-from rules.forecast import ReplayRate
+from rules.forecast import CopyTime, ReplayRate
 
 DRILL_OUTCOMES: Final[tuple[DrillOutcome, ...]] = get_args(DrillOutcome)
 # By a log with milliseconds; what is shorter is the server's start more than its pace.
@@ -102,6 +102,17 @@ class DrillsFacts:
     @property
     def last_success(self) -> DrillRecord | None:
         return next((record for record in reversed(self.records) if record.succeeded), None)
+
+    @property
+    def last_copy(self) -> CopyTime | None:
+        """Of the last drill that copied its backup; None: none did."""
+        for record in reversed(self.records):
+            seconds = record.phases.get("copy")
+            if record.copied_bytes and seconds:
+                return CopyTime(
+                    copied_bytes=record.copied_bytes, seconds=seconds, at=record.started_at
+                )
+        return None
 
     @property
     def replay_rates(self) -> tuple[ReplayRate, ...]:

@@ -34,14 +34,48 @@ class ReplayRate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreEstimateFacts:
-    """How long replaying the WAL of the newest window would take, and on what that rests."""
+class CopyTime:
+    """How long copying a backup into place took, in a drill."""
 
+    copied_bytes: int
     seconds: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreEstimateFacts:
+    """How long a restore to the end of the newest window would take, and on what that rests."""
+
     replay_bytes: int  # from the backup's start to the end of the window
     bytes_per_second: float
     restores_count: int  # measured restores behind the rate
+    latest: ReplayRate  # the last of them
     source: str
+    copy: CopyTime | None = None  # None: nothing measured it, and it is not in the estimate
+
+    @property
+    def replay_seconds(self) -> float:
+        return self.replay_bytes / self.bytes_per_second
+
+    @property
+    def seconds(self) -> float:
+        return self.replay_seconds + (self.copy.seconds if self.copy else 0.0)
+
+    @property
+    def basis(self) -> str:
+        """What was measured, for a person."""
+        rate, copy = self.latest, self.copy
+        when = f" until {rate.at:%Y-%m-%d %H:%M}Z" if rate.at else ""
+        copied = (
+            f"copying {copy.copied_bytes / 1e9:.2f} GB took {copy.seconds:.0f} s in the drill of "
+            f"{copy.at:%Y-%m-%d %H:%M}Z"
+            if copy
+            else "copying the backup is not in it: no drill has measured that"
+        )
+        return (
+            f"measured: {self.restores_count} restore(s), {self.source}; the last replayed "
+            f"{rate.replayed_bytes / 1e9:.2f} GB in {rate.seconds:.0f} s{when}; {copied}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +107,14 @@ def forecast_wal_full(
 
 
 def estimate_restore(
-    windows: WindowsFacts, backups: BackupsFacts, rates: Sequence[ReplayRate]
+    windows: WindowsFacts,
+    backups: BackupsFacts,
+    rates: Sequence[ReplayRate],
+    copy: CopyTime | None = None,
 ) -> RestoreEstimateFacts | None:
-    """Replay time to the latest restorable instant, from the best backup for it.
+    """The time to the latest restorable instant, from the best backup for it.
 
-    Copying the backup itself is not in it: nothing here measured that. None without a measured
-    rate, or without a window.
+    `rates` are in the order in which they were measured. None without one, or without a window.
     """
     latest = windows.latest
     if latest is None or not rates:
@@ -89,10 +125,11 @@ def estimate_restore(
     speed = median(rate.bytes_per_second for rate in rates)
     replay_bytes = latest.to_lsn - max(starts)
     return RestoreEstimateFacts(
-        seconds=replay_bytes / speed,
         replay_bytes=replay_bytes,
         bytes_per_second=speed,
         restores_count=len(rates),
+        latest=rates[-1],
+        copy=copy,
         source=", ".join(sorted({rate.source for rate in rates})),
     )
 

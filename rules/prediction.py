@@ -80,16 +80,17 @@ def predict_target(
     )
 
 
+def is_whole(backup: BackupFacts) -> bool:
+    """Whether nothing of it is proven to be absent: an increment alone is no backup."""
+    return not backup.bad_files and backup.label.incremental_from_lsn is None
+
+
 def find_restores(restores: Mapping[str, Restore], backups: Sequence[BackupFacts]) -> list[Restore]:
     """The restores of those backups that are whole, in their order.
 
     One without a label counts only where no other is.
     """
     whole = [
-        restores[backup.url]
-        for backup in backups
-        if backup.url in restores
-        and not backup.bad_files
-        and backup.label.incremental_from_lsn is None
+        restores[backup.url] for backup in backups if backup.url in restores and is_whole(backup)
     ]
     return [each for each in whole if each.backup.unlabelled is None] or whole

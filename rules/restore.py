@@ -132,6 +132,13 @@ class Restore:
     wal: Wal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoresFacts:
+    """The restores that could be made of what was read last: what the predictor can be asked."""
+
+    by_backup: Mapping[str, Restore]  # by the backup's url
+
+
 def without_segments(restore: Restore, names: Collection[str]) -> Restore:
     """The same restore where these segments are in no archive."""
     wal = restore.wal

@@ -185,7 +185,9 @@ def measure_replay(
     seconds = (stopped_at - started.at).total_seconds()
     if seconds < MEASURABLE_SECONDS or stopped_lsn <= first:
         return None
-    return ReplayRate(replayed_bytes=stopped_lsn - first, seconds=seconds, source="server log")
+    return ReplayRate(
+        replayed_bytes=stopped_lsn - first, seconds=seconds, source="server log", at=stopped_at
+    )
 
 
 def _goes_on(attempt: Attempt) -> bool | None:

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -187,6 +188,18 @@ class DrillGround:
             return Path(process.cwd()).is_relative_to(self.directory)
         except (psutil.Error, OSError):
             return False
+
+
+def drill_of(checked: Checked) -> dict[str, Any]:
+    """The drill of a document."""
+    drill: dict[str, Any] = checked.json["drill"]
+    assert drill is not None
+    return drill
+
+
+def results_of(drill: dict[str, Any]) -> dict[str, str]:
+    """Of its inspections, by name."""
+    return {each["name"]: each["result"] for each in drill["inspections"]}
 
 
 def start(ground: DrillGround, archived: Archived, *options: object) -> subprocess.Popen[str]:

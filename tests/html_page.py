@@ -18,6 +18,7 @@ class Page:
     elements: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     unclosed: list[str] = field(default_factory=list)
+    leads: dict[str, str] = field(default_factory=dict)  # the words of a link -> where to
 
     @property
     def text(self) -> str:
@@ -65,6 +66,9 @@ class _Reader(HTMLParser):
             self._open.pop()
 
     def handle_data(self, data: str) -> None:
+        if self._open and self._open[-1] == "a":
+            href = next(each["href"] for name, each in reversed(self.page.elements) if name == "a")
+            self.page.leads[data.strip()] = href
         if "style" not in self._open:
             self.page.words.append(data)
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES, Flaw
+from agent.archive.spool import data_directory_of
 from agent.archive.stored import read_stored
 from agent.archive.tree import CannotList, find_files
 from parsers.errors import ParseError
@@ -30,6 +31,7 @@ from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader, parse_segment_he
 
 _SETTLE_SECONDS: Final = 5.0  # a short file that changed more recently may still be written to
 _PAUSE_SECONDS: Final = 0.2
+_TEMPORARY: Final = ("RECOVERYXLOG", "RECOVERYHISTORY")  # what %p is in a restore
 _SMALL_FILE_BYTES: Final = 1 << 20
 
 
@@ -83,7 +85,9 @@ def fetch(
 
     `data_directory` is the one that is being recovered; without it, the one in whose pg_wal
     `target` lies. `complain` takes a line about a copy that was passed over. What need not outlive
-    a crash of the machine is written without `durable`. `sources` takes the paths that were read.
+    a crash of the machine is written without `durable`: that is so of a server's RECOVERYXLOG too,
+    which it asks for again after a crash, and syncs itself when it keeps it
+    (KeepFileRestoredFromArchive). `sources` takes the paths that were read.
     """
     parsed = parse_wal_name(name)
     if parsed is None or parsed.compression:
@@ -99,13 +103,9 @@ def fetch(
         return False
     if sources is not None:
         sources += [candidate.path for candidate in candidates]
+    durable = durable and os.path.basename(target) not in _TEMPORARY  # noqa: PTH119
     _write(_choose(wanted, candidates, complain), target, durable=durable)
     return True
-
-
-def data_directory_of(target: str) -> str:
-    """The data directory in whose pg_wal a file is asked for (%p)."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(target)))  # noqa: PTH100, PTH120
 
 
 def _ask_server(name: WalName, data_directory: str) -> Wanted:

@@ -58,7 +58,8 @@ class _Files:
     ) -> None:
         self._archived, self._own = archive.segments, own
         self._readings = readings
-        self._files = {**own, **archive.segments, **readings.serving}
+        # In this order: of copies the one that serves. One table for all backups, not one each.
+        self._places = (readings.serving, archive.segments, own)
         self._segment_size = segment_size
         self._content = lru_cache(maxsize=2)(self._read_content)
 
@@ -111,7 +112,7 @@ class _Files:
             return unread_scan(file, name, size, f"cannot be read: {error.strerror}")
 
     def _read_content(self, name: str) -> bytes:
-        file = self._files[name]
+        file = next(files[name] for files in self._places if name in files)
         return read_stored(file.directory, file.name, self._segment_size).data
 
 

@@ -85,6 +85,7 @@ def _probe(probe: Probe) -> dict[str, Any]:
         "expected": probe.expected,
         "got": probe.got,
         "error": probe.error,
+        "asked": probe.asked,
         "holds": probe.holds,
     }
 

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from agent.check.render_drill import drill_document
 from agent.check.render_text import TOLD, answer, asked_for, looked_at, reading_time
 from agent.check.restore_command import block_to_paste
-from agent.page.axis import view_of, whole_view, zooms_for
+from agent.page.axis import view_of, zooms_for
 from agent.page.environment import SIGNS, render
 from agent.page.files import static_files
 from agent.page.svg import Drawn, draw
@@ -113,10 +113,10 @@ def _drawing(report: Report) -> dict[str, Any]:
 
 def _views(picture: Picture, report: Report) -> Iterator[View]:
     """All there is comes last, and is what is shown at first."""
-    whole = whole_view(picture.begin, picture.end)
+    begin, end = picture.begin, picture.end
     title = f"Restorable windows of {report.system_identifier or 'the archive'}"
-    for zoom in zooms_for(whole):
-        view = view_of(whole, zoom, end=None, around=None)
+    for zoom in zooms_for(begin, end):
+        view = view_of(begin, end, zoom, until=None, around=None)
         seen = close_up(picture, view.begin, view.end)
         yield View(zoom=zoom, seen=seen, drawn=draw(seen, _Anchors(report), title))
 

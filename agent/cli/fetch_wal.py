@@ -3,15 +3,18 @@
 PostgreSQL takes 1 to 125 for "there is no such file", and then ends recovery, or promotes
 (RestoreArchivedFile in src/backend/access/transam/xlogarchive.c). So 1 is said only of a file that
 was looked for everywhere and is nowhere; whatever else goes wrong, a wrong option among it, ends
-above 125 and aborts recovery. It runs once a segment: what it imports is counted in milliseconds.
+above 125 and aborts recovery. It runs once a segment: what it imports is counted in milliseconds,
+and for a segment that was fetched ahead it imports nothing at all.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 PROGRAM = "pitr-agent fetch-wal"
 # What each wants behind it.
@@ -64,13 +67,10 @@ def main(argv: Sequence[str]) -> int:
         print(_USAGE, end="")
         return FETCHED
     try:
-        name, target, roots, ahead = _arguments(argv)
-        from agent.archive.fetch import Refused
-
-        try:
-            return FETCHED if _fetch(name, target, roots, ahead) else ABSENT
-        except Refused as error:
-            raise Abort(str(error)) from None
+        name, target, roots, (count, directory) = _arguments(argv)
+        if not count:
+            return _fetch(name, target, roots)
+        return _fetch_ahead(name, target, roots, count, directory)
     except Abort as error:
         return _abort(str(error))
     except BaseException as error:  # 1 to 125 would be taken for the end of the WAL
@@ -79,21 +79,28 @@ def main(argv: Sequence[str]) -> int:
         return _abort(f"unexpected {type(error).__name__}: {error}")
 
 
-class Ahead(NamedTuple):
-    """What to fetch ahead."""
+def _fetch(name: str, target: str, roots: list[str]) -> int:
+    from agent.archive.fetch import Refused, fetch
 
-    segments: int  # 0: none
-    directory: str | None  # None: in pg_wal
+    try:
+        return FETCHED if fetch(name, target, roots) else ABSENT
+    except Refused as error:
+        raise Abort(str(error)) from None
 
 
-def _fetch(name: str, target: str, roots: list[str], ahead: Ahead) -> bool:
-    if not ahead.segments:
-        from agent.archive.fetch import fetch
+def _fetch_ahead(
+    name: str, target: str, roots: list[str], count: int, directory: str | None
+) -> int:
+    """From the spool if it is there; and see to what follows."""
+    from agent.archive.spool import ask_for_more, is_segment, spool_of, take
 
-        return fetch(name, target, roots)
-    from agent.archive.prefetch import fetch_ahead
-
-    return fetch_ahead(name, target, roots, count=ahead.segments, directory=ahead.directory)
+    if not is_segment(name):
+        return _fetch(name, target, roots)
+    spool = spool_of(target, directory)
+    status = FETCHED if take(spool, name, target) else _fetch(name, target, roots)
+    if status == FETCHED:
+        ask_for_more(spool, name, target, roots, count)
+    return status
 
 
 def _abort(message: str) -> int:
@@ -101,8 +108,8 @@ def _abort(message: str) -> int:
     return ABORT
 
 
-def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], Ahead]:
-    """(file wanted, path to write, archives, what to fetch ahead).
+def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], tuple[int, str | None]]:
+    """(file wanted, path to write, archives, (segments to fetch ahead, where they wait)).
 
     argparse alone would cost as much as the fetch.
     """
@@ -130,7 +137,7 @@ def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], Ahead]:
     return plain[0], plain[1], archives, _ahead(options)
 
 
-def _ahead(options: dict[str, str]) -> Ahead:
+def _ahead(options: dict[str, str]) -> tuple[int, str | None]:
     text = options.get("--prefetch", "0")
     count = int(text) if text.isascii() and text.isdigit() else -1
     if not 0 <= count <= 64:
@@ -138,7 +145,7 @@ def _ahead(options: dict[str, str]) -> Ahead:
     directory = options.get("--prefetch-directory")
     if directory is not None and not count:
         raise Abort(f"--prefetch-directory needs --prefetch N (type  {PROGRAM} --help)")
-    return Ahead(count, directory)
+    return count, directory
 
 
 def _configured(options: dict[str, str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -10,7 +11,12 @@ def main() -> int:
     if sys.argv[1:2] == ["fetch-wal"]:
         from agent.cli import fetch_wal
 
-        return fetch_wal.main(sys.argv[2:])
+        status = fetch_wal.main(sys.argv[2:])
+        try:
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)  # what it has imported need not be taken down piece by piece
     from agent.cli import agent
 
     return agent.main()

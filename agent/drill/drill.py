@@ -144,8 +144,9 @@ def _lower_priority() -> Iterator[None]:
     """Give way to everybody: what we start inherits it. Only root can take it back."""
     me = psutil.Process()
     niceness, io = me.nice(), me.ionice()
-    me.nice(19)
-    me.ionice(psutil.IOPRIO_CLASS_IDLE)
+    with contextlib.suppress(psutil.Error, OSError):  # a service manager may forbid it
+        me.nice(19)
+        me.ionice(psutil.IOPRIO_CLASS_IDLE)
     try:
         yield
     finally:

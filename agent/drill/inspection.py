@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -28,9 +29,16 @@ _OLDEST_PG_AMCHECK: Final = 14
 _LINES: Final = 3  # of what a tool said: the rest is in its own words, and long
 _CONNECT_SECONDS: Final = 30.0
 
+# A name that is not there, or a server that takes nobody for the moment.
+_OF_THE_NAME: Final = re.compile(r'role ".*"|the database system is|connection limit|too many')
+
 
 class NoSuperuser(Exception):
     """None of the names that a superuser may have lets us in. One line."""
+
+
+class NobodyGetsIn(Exception):
+    """The server is open and ends every session at its start. One line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Session:
 def open_session(area: Area, major: int) -> Session:
     """Find out who may connect: the bootstrap superuser's name is its owner's choice.
 
-    Raises NoSuperuser.
+    Raises NoSuperuser, and NobodyGetsIn where the name is not to blame: unreadable catalogs.
     """
     names = dict.fromkeys((SUPERUSER, area.account.name, os.environ.get("PGUSER")))
     refused = ""
@@ -73,6 +81,8 @@ def open_session(area: Area, major: int) -> Session:
                 if "starting up" not in refused or time.monotonic() > deadline:
                     break
                 time.sleep(0.05)
+        if "FATAL: " in refused and not _OF_THE_NAME.search(refused):
+            raise NobodyGetsIn(refused)
     raise NoSuperuser(f"{refused} (PGUSER=NAME in the environment names the superuser)")
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from agent.drill.area import Area
 from agent.drill.deadline import Deadline, OutOfTime
 from agent.drill.inspection import (
+    NobodyGetsIn,
     NoSuperuser,
     Session,
     Tools,
@@ -76,6 +77,11 @@ class Look:
                 lambda: "while connecting to the restored server",
             )
         except NoSuperuser as error:
+            self._leave_out(str(error))
+            return
+        except NobodyGetsIn as error:
+            refused = Inspection(name="connection", result="failed", detail=str(error))
+            self.inspections.append(refused)
             self._leave_out(str(error))
             return
         with self._phase("probes"):

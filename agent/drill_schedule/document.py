@@ -37,13 +37,14 @@ def _record(drill: dict[str, Any], started_at: datetime, seconds: float) -> Dril
     instant, lsn = drill["instant"], drill["instant_lsn"]
     as_they_are = (
         "outcome", "agrees", "backup", "target", "timeline", "reason", "fatal", "server", "phases",
-        "copied_bytes", "replayed_bytes",
+        "copied_bytes", "replayed_bytes", "timeout_seconds",
     )  # fmt: skip
     return DrillRecord(
         started_at=started_at,
         seconds=seconds,
         instant=datetime.fromisoformat(instant) if instant else None,
         lsn=parse_lsn(lsn) if lsn else None,
+        timed_out=drill["reason"] if drill["timed_out"] else None,
         disagreements=tuple(drill["disagreements"]),
         inspections=tuple(Inspection(**each) for each in drill["inspections"]),
         probes=tuple(

@@ -22,7 +22,6 @@ from typing import Final
 from agent.config import ClusterConfig
 from agent.config_drill import DrillConfig
 from agent.drill_schedule.document import not_run, read_record
-from agent.durations import format_duration
 from agent.postgres.guardian import Guardian
 from rules.drills import DrillRecord, DrillsFacts
 
@@ -33,6 +32,7 @@ _PROGRAM: Final = (
     sys.executable, "-P", "-c", "import sys; from agent.cli.check import main; sys.exit(main())",
 )  # fmt: skip
 _STOP_SECONDS: Final = 20.0  # to stop its server and to remove what it restored
+_READING_SECONDS: Final = 3600.0  # for what comes before the drill, which knows its own time
 _SAID_MAX: Final = 20  # lines of its standard error that count, the last ones
 _LINE_BYTES: Final = 1 << 16
 
@@ -53,10 +53,10 @@ async def run_drill(config: ClusterConfig, drills: DrillsFacts, ledger: Path | N
     guardian = Guardian(child.pid, signal.SIGTERM)
     late = None
     try:
-        async with asyncio.timeout(config.drill.timeout):
+        async with asyncio.timeout(config.drill.timeout + _READING_SECONDS):
             output, said = await _listen(child, config.drill, config.name)
     except TimeoutError:
-        late = f"it was broken off after {format_duration(config.drill.timeout)}: drill.timeout"
+        late = "it was broken off: the archive was not read, or the drill did not end in its time"
         output, said = b"", []
     finally:
         await _end(child)
@@ -79,6 +79,7 @@ def command_line(
     words += _given("--ledger", ledger)
     words += _given("--io-limit", f"{config.io_limit:.0f}B/s" if config.io_limit else None)
     words += _given("--reverify", f"{config.reverify}s" if config.reverify else None)
+    words += _given("--drill-timeout", f"{drill.timeout}s")
     words += _given("--drill-directory", drill.directory)
     words += _given("--pg-bindir", drill.pg_bindir)
     words += _given("--probes", "/dev/stdin" if drill.probes else None)

@@ -64,13 +64,13 @@ def _files(count: float) -> str:
 
 
 def _rate(per_minute: float) -> str:
-    return f"{per_minute:.0f} a minute" if per_minute >= 10 else f"{per_minute:.1f} a minute"
+    return f"{per_minute:.0f}/min" if per_minute >= 10 else f"{per_minute:.1f}/min"
 
 
 _PLOTS: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = {
     ARCHIVED_PER_MINUTE: ("Files archived", _rate),
     READY_FILES: ("Waiting for the archiver", _files),
-    EXPOSURE_BYTES: ("A disk loss would cost", show_bytes),
-    EXPOSURE_SECONDS: ("… of the last", format_duration),
+    EXPOSURE_BYTES: ("Not archived yet", show_bytes),
+    EXPOSURE_SECONDS: ("A disk loss would undo", format_duration),
     WAL_BYTES: ("Size of pg_wal", show_bytes),
 }

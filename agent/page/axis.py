@@ -109,30 +109,39 @@ class View:
 
 
 def whole_view(begin: datetime, end: datetime) -> View:
-    """Everything, with a little room on either side."""
-    room = max((end - begin) / 60, timedelta(seconds=1))
-    return View(zoom="all", begin=begin - room, end=end + room)
+    """Everything."""
+    return _with_room(View(zoom="all", begin=begin, end=end))
 
 
-def view_of(whole: View, zoom: str, *, end: datetime | None, around: datetime | None) -> View:
-    """The part that a zoom shows: up to an end, or around an instant; else the newest.
+def view_of(
+    begin: datetime, end: datetime, zoom: str, *, until: datetime | None, around: datetime | None
+) -> View:
+    """The part that a zoom shows of what lies between `begin` and `end`.
 
-    It never leaves the whole by more than its own length. One that is longer than all shows all.
+    It goes up to an instant, or lies around one; else it is the newest. It never leaves the whole
+    by more than half its own length. One that is longer than all shows all.
     """
     length = ZOOMS.get(zoom)
-    if length is None or length >= whole.end - whole.begin:
-        return whole
-    if end is None:
-        end = whole.end if around is None else around + length / 2
-    end = min(max(end, whole.begin + length / 2), whole.end + length / 2)
-    return View(zoom=zoom, begin=end - length, end=end)
+    if length is None or length >= end - begin:
+        return whole_view(begin, end)
+    if until is None and around is None:
+        return _with_room(View(zoom=zoom, begin=end - length, end=end))
+    if until is None:
+        assert around is not None
+        until = around + length / 2
+    until = min(max(until, begin + length / 2), end + length / 2)
+    return View(zoom=zoom, begin=until - length, end=until)
 
 
-def zooms_for(whole: View) -> list[str]:
+def _with_room(view: View) -> View:
+    """A little on either side, so that nothing sticks to an edge."""
+    room = max((view.end - view.begin) / 60, timedelta(seconds=1))
+    return View(zoom=view.zoom, begin=view.begin - room, end=view.end + room)
+
+
+def zooms_for(begin: datetime, end: datetime) -> list[str]:
     """The zooms that show less than all, and all."""
-    return [
-        name for name, length in ZOOMS.items() if length is None or length < whole.end - whole.begin
-    ]
+    return [name for name, length in ZOOMS.items() if length is None or length < end - begin]
 
 
 def round_up(at: datetime, step: timedelta) -> datetime:

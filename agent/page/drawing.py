@@ -1,27 +1,193 @@
-"""The restorable windows of a cluster."""
+"""The restorable windows of a cluster, drawn on a time axis."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+from weakref import WeakKeyDictionary
 
+from agent.page.asked import Addresses, Instant, read_end, read_instant, written
+from agent.page.axis import View, round_up, view_of, zooms_for
 from agent.page.look import Look
+from agent.page.svg import Drawn, draw
 from agent.watched import WatchedCluster
-from rules.evidence import WindowsFacts
-from rules.windows import Window
+from rules.archive import timeline_tree
+from rules.backups import BackupState, backup_state, state_by
+from rules.close_up import COLUMNS, CloseUp, close_up
+from rules.dated_wal import DatedWalFacts, sane, time_of_point
+from rules.depict import make_picture
+from rules.depict_drills import mark_drills
+from rules.drills import DrillsFacts
+from rules.evidence import SequenceFacts, WindowsFacts
+from rules.exposure import ExposureFacts
+from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, ScanFacts
+from rules.picture import Mark, MarkKind, Picture, Seen, SeenBackup
+
+_USED: Final = (
+    ArchiveFacts,
+    BackupsFacts,
+    WindowsFacts,
+    SequenceFacts,
+    ScanFacts,
+    DatedWalFacts,
+    DrillsFacts,
+)
+_STANDS: Final = timedelta(seconds=10)  # for how long one picture counts as of now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zoom:
+    """One way to look at the axis."""
+
+    name: str
+    href: str
+    current: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
     """What templates/drawing.html shows."""
 
-    windows: tuple[tuple[str, Window], ...]  # url of the backup, what it reaches
+    drawn: Drawn
+    seen: CloseUp
+    notes: tuple[str, ...]
+    zooms: tuple[Zoom, ...]
+    earlier: str | None  # None: there is nothing earlier
+    later: str | None
+    timelines: tuple[int, ...]
 
 
 def drawing_of(cluster: WatchedCluster, look: Look) -> Drawing | None:
-    """None while it is not known what the backups reach."""
-    facts = cluster.fact(WindowsFacts)
-    if facts is None:
+    """None while there is nothing that has an instant."""
+    picture = _picture_of(cluster, look.now)
+    if picture is None:
         return None
+    instant = read_instant(look.query)
+    mark = _mark_of(instant, cluster, picture)
+    begin, end = picture.begin, picture.end
+    zoom, around = look.query.get("zoom", "all"), mark.at if mark else None
+    view = _steady(view_of(begin, end, zoom, until=read_end(look.query), around=around))
+    seen = close_up(_with_mark(picture, mark), view.begin, view.end)
+    addresses = Addresses(look.query)
     return Drawing(
-        windows=tuple((url, w) for url, windows in facts.by_backup.items() for w in windows or ())
+        drawn=draw(seen, addresses, f"Restorable windows of {cluster.name}"),
+        seen=seen,
+        notes=picture.notes,
+        zooms=tuple(
+            Zoom(name=name, href=addresses.to(zoom=name), current=name == view.zoom)
+            for name in zooms_for(begin, end)
+        ),
+        earlier=_moved(addresses, view, -0.5) if _is_part(view) and view.begin > begin else None,
+        later=_moved(addresses, view, 0.5) if _is_part(view) and view.end < end else None,
+        timelines=tuple(lane.timeline for lane in picture.lanes),
     )
+
+
+def _steady(view: View) -> View:
+    """The view as it stays for as long as nothing on it would move: then it is not sent again."""
+    step = (view.end - view.begin) / COLUMNS
+    end = round_up(view.end, step)
+    return View(zoom=view.zoom, begin=view.begin + (end - view.end), end=end)
+
+
+def _is_part(view: View) -> bool:
+    return view.zoom != "all"
+
+
+def _moved(addresses: Addresses, view: View, share: float) -> str:
+    end = view.end + share * (view.end - view.begin)
+    return addresses.to(zoom=view.zoom, end=written(end))
+
+
+# -- the picture, and the instant asked for on it ------------------------------------------------
+
+_kept: WeakKeyDictionary[WatchedCluster, tuple[tuple[Any, ...], Picture | None]] = (
+    WeakKeyDictionary()
+)
+
+
+def _picture_of(cluster: WatchedCluster, now: datetime) -> Picture | None:
+    """Made once of the same facts, for all who look at it."""
+    now = round_up(now, _STANDS)
+    facts = tuple(cluster.fact(kind) for kind in _USED)
+    held = _kept.get(cluster)
+    if held is not None and held[0][0] == now and all(map(_is, held[0][1:], facts)):
+        return held[1]
+    picture = _make(cluster, now)
+    _kept[cluster] = (now, *facts), picture
+    return picture
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other
+
+
+def _make(cluster: WatchedCluster, now: datetime) -> Picture | None:
+    archive, found = cluster.fact(ArchiveFacts), cluster.fact(BackupsFacts)
+    if archive is None:
+        return None
+    sequence, exposed = cluster.fact(SequenceFacts), cluster.fact(ExposureFacts)
+    windows = cluster.fact(WindowsFacts)
+    backups = found.backups if found else ()
+    lost = exposed.seconds if exposed else None
+    tree, drills = timeline_tree(archive, backups), cluster.fact(DrillsFacts)
+    return make_picture(
+        Seen(
+            now=now,
+            tree=tree,
+            segment_size_bytes=cluster.segment_size_bytes,
+            backups=[_seen(each, archive, sequence, windows) for each in backups],
+            gaps=sequence.gaps if sequence else (),
+            scan=cluster.fact(ScanFacts),
+            dated=cluster.fact(DatedWalFacts),
+            exposed_since=now - timedelta(seconds=lost) if lost else None,
+            marks=list(mark_drills(drills.records, tree)) if drills else (),
+        )
+    )
+
+
+def _seen(
+    backup: BackupFacts,
+    archive: ArchiveFacts,
+    sequence: SequenceFacts | None,
+    windows: WindowsFacts | None,
+) -> SeenBackup:
+    state = backup_state(backup, archive, sequence)
+    reaches = windows.by_backup.get(backup.url) if windows else None
+    if windows is not None and backup.url in windows.by_backup:
+        state = state_by(reaches, state)
+    elif state is BackupState.RESTORABLE:
+        state = BackupState.UNKNOWN  # by the names alone
+    return SeenBackup(facts=backup, state=state, windows=reaches or ())
+
+
+def _mark_of(instant: Instant | None, cluster: WatchedCluster, picture: Picture) -> Mark | None:
+    """The instant asked for, on the lane that it is asked of; None: it has no place."""
+    if instant is None or instant.goal is None or not picture.lanes:
+        return None
+    dated, name = cluster.fact(DatedWalFacts), instant.goal.name
+    at = instant.at
+    if at is None and dated is not None and name is not None:
+        at = time_of_point(dated, name, instant.goal.timeline)
+    if at is None:
+        return None
+    numbers = [lane.timeline for lane in picture.lanes]
+    timeline = instant.goal.timeline
+    what = f"asked for: {instant.target.value}"
+    return Mark(
+        kind=MarkKind.TARGET,
+        timeline=next((number for number in numbers if number == timeline), numbers[-1]),
+        at=sane(at),
+        what=what,
+    )
+
+
+def _with_mark(picture: Picture, mark: Mark | None) -> Picture:
+    if mark is None:
+        return picture
+    lanes = (
+        replace(lane, marks=(*lane.marks, mark)) if lane.timeline == mark.timeline else lane
+        for lane in picture.lanes
+    )
+    return replace(picture, lanes=tuple(lanes))

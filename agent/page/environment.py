@@ -66,11 +66,9 @@ def show_instant(at: datetime | None) -> Markup:
 
 
 def show_precisely(at: datetime) -> Markup:
-    """The same to the microsecond, as PostgreSQL has it."""
-    exact = at.astimezone(UTC)
-    return Markup('<time datetime="{}">{} UTC</time>').format(
-        exact.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        exact.strftime("%Y-%m-%d %H:%M:%S.%f"),
+    """The same to the microsecond, as PostgreSQL has it; nothing is added to it."""
+    return Markup('<span class="exact">{}</span>').format(
+        at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f UTC")
     )
 
 

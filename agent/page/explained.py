@@ -6,6 +6,7 @@ answers by that file's name too, so that `pitr-agent rules --runbooks-url` may p
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -36,9 +37,12 @@ class Explained:
     alert: str | None  # the name of its runbook; None: of this nobody is alerted
 
 
+_catalogue: Final = functools.cache(load_catalogue)
+
+
 def explain_finding(check_id: str) -> Explained | None:
     """None when the catalogue has none of that id."""
-    check = load_catalogue().get(check_id)
+    check = _catalogue().get(check_id)
     if check is None:
         return None
     sections = (
@@ -58,13 +62,13 @@ def explain_finding(check_id: str) -> Explained | None:
 
 def explain_alert(name: str) -> Explained | None:
     """None when there is no such alert. `name` may end in .md."""
-    book = make_runbooks(load_catalogue().values()).get(name.removesuffix(".md"))
+    book = make_runbooks(_catalogue().values()).get(name.removesuffix(".md"))
     return None if book is None else _runbook(book)
 
 
 def list_findings() -> list[tuple[str, str, list[Check]]]:
     """The catalogue by severity: the word, what it means, its checks."""
-    checks = sorted(load_catalogue().values(), key=lambda check: check.id)
+    checks = sorted(_catalogue().values(), key=lambda check: check.id)
     return [
         (severity.value, _MEANING[severity], [c for c in checks if c.severity is severity])
         for severity in _ORDER

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
 from agent.late import is_late
-from agent.page.environment import render
+from agent.page.environment import SIGNS, render
 from agent.page.headline import headline, latest_window, shown_verdict
 from agent.page.look import Look
 from agent.watched import WatchedCluster
@@ -39,21 +40,25 @@ class Fleet:
         self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
 
     def context(self, look: Look) -> dict[str, Any]:
-        """What the templates show, for `q` and `sort` of the address."""
-        wanted, order = look.query.get("q", "").strip(), look.query.get("sort", "")
+        """What the templates show, for `q`, `verdict` and `sort` of the address."""
+        wanted, only = look.query.get("q", "").strip(), look.query.get("verdict", "")
+        order = look.query.get("sort", "")
         order = order if order in SORTS else "worst"
+        only = only if only in SIGNS else ""
         verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
         found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
+        found = [c for c in found if only in ("", verdicts[c].value)]
         found.sort(key=lambda cluster: cluster.name)
         found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
-        counts = _counts(verdicts.values())
+        counts = _counts(verdicts.values(), {"q": wanted, "sort": look.query.get("sort", "")}, only)
         return {
             "q": wanted,
             "sort": order,
+            "only": only,
             "sorts": {name: each.label for name, each in SORTS.items()},
             "total": len(self._clusters),
             "counts": counts,
-            "said": ", ".join(words for _, words in counts) or "no cluster is watched",
+            "said": ", ".join(count.words for count in counts) or "no cluster is watched",
             "rows": [self._row(cluster) for cluster in found],
         }
 
@@ -70,10 +75,30 @@ class Fleet:
         return kept.html
 
 
-def _counts(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
-    """Verdict and words, the worst first; of what there is none nothing is said."""
+class _Count(NamedTuple):
+    verdict: str
+    words: str
+    query: str  # of the same list with only these; once chosen, with all again
+
+
+def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> list[_Count]:
+    """The worst first; of what there is none nothing is said."""
     counts = Counter(verdicts)
-    return [(v.value, f"{counts[v]} {_COUNTED_AS[v]}") for v in _WORST_FIRST if counts[v]]
+    return [
+        _Count(
+            verdict=v.value,
+            words=f"{counts[v]} {_COUNTED_AS[v]}",
+            query=_query({**view, "verdict": "" if v.value == only else v.value}),
+        )
+        for v in _WORST_FIRST
+        if counts[v]
+    ]
+
+
+def _query(view: Mapping[str, str]) -> str:
+    """What stands behind the address of a view."""
+    said = urlencode({name: value for name, value in view.items() if value})
+    return f"?{said}" if said else ""
 
 
 class _Sort(NamedTuple):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from agent.sources import SERVER, failing_sources
 from agent.watched import WatchedCluster
 from rules import evidence, exposure, facts, forecast, restore_facts
 from rules.check import Check
 
-# What each collector brings, in words.
+# What each source brings, in words.
 SOURCES: Final = {
+    SERVER: "an answer of the server",
     "archive": "the listing of the archive",
     "backups": "the backups",
     "segments": "the content of the segments",
@@ -74,6 +76,8 @@ def _reason(cluster: WatchedCluster, check: Check) -> tuple[str, str | None]:
     wanted = [name for need in absent for name in MADE_OF[need]]
     for name in wanted:
         reading = cluster.readings.get(name)
+        if reading is not None and reading.unreachable:
+            return SOURCES[SERVER], failing_sources(cluster.readings)[SERVER]
         if reading is not None and reading.error:
             return SOURCES[name], reading.error
     unread = [name for name in wanted if name not in cluster.readings]

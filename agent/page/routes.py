@@ -28,6 +28,7 @@ from agent.page.explained import (
 )
 from agent.page.files import serve_static
 from agent.page.fleet import Fleet
+from agent.page.instant import Instants
 from agent.page.look import Look
 from agent.watched import WatchedCluster
 
@@ -41,6 +42,7 @@ class Page:
         self._clusters = clusters
         self._telemetry_path = telemetry_path
         self._fleet = Fleet(clusters)
+        self._instants = Instants()
 
     def routes(self) -> list[BaseRoute]:
         """To be added to the application."""
@@ -64,7 +66,9 @@ class Page:
         for name in names_meant(segment):
             for cluster in self._clusters:
                 if cluster.name == name:
-                    return self._answer(request, look, "cluster", cluster_context(cluster, look))
+                    shown = cluster_context(cluster, look)
+                    shown["picked"] = await self._instants.answer(cluster, look)
+                    return self._answer(request, look, "cluster", shown)
         return self._nothing(request, "cluster of that name is watched", segment)
 
     async def list_findings(self, request: Request) -> Response:
@@ -99,6 +103,7 @@ class Page:
             root=_root(request),
             now=look.now,
             telemetry_path=self._telemetry_path,
+            query=look.query,
             **shown,
         ).encode()
         return answer(request, html, status=status)

@@ -17,6 +17,7 @@ from rules.archiving_history import Series
 HEIGHT: Final = 40
 _TOP: Final = 2  # the line's own thickness stays inside
 _FLOOR: Final = HEIGHT - 2
+_FIRST_READING: Final = (0, 1)  # a rate is known from the second on: no hole in what was watched
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +38,7 @@ class Sparkline:
     areas: tuple[str, ...]  # the same, closed at zero
     holes: tuple[Hole, ...]
     last: str | None  # None: not known
-    lowest: str
-    highest: str
+    range: str
     unseen: str | None  # how long nothing was known in all; None: always something
 
     @property
@@ -46,7 +46,7 @@ class Sparkline:
         """The whole plot in one sentence."""
         last = "last not known" if self.last is None else f"last {self.last}"
         hole = f"; not known for {self.unseen} of it" if self.unseen else ""
-        return f"{self.title}: {last}, lowest {self.lowest}, highest {self.highest}{hole}"
+        return f"{self.title}: {last}, {self.range}{hole}"
 
 
 def sparkline(series: Series, title: str, show: Callable[[float], str]) -> Sparkline | None:
@@ -57,7 +57,11 @@ def sparkline(series: Series, title: str, show: Callable[[float], str]) -> Spark
     runs = list(_runs(series.values))
     top = max(seen)
     drawn = [(x, [_y(value, top) for value in run]) for x, run in runs if run[0] is not None]
-    holes = tuple(Hole(x=x, width=len(run)) for x, run in runs if run[0] is None)
+    holes = tuple(
+        Hole(x=x, width=len(run))
+        for x, run in runs
+        if run[0] is None and (x, len(run)) != _FIRST_READING
+    )
     lines = [(x, _steps(x, ys), len(ys)) for x, ys in drawn]
     unseen = series.step_seconds * sum(hole.width for hole in holes)
     last = series.values[-1]
@@ -68,10 +72,13 @@ def sparkline(series: Series, title: str, show: Callable[[float], str]) -> Spark
         areas=tuple(f"{line}V{_FLOOR}H{x}Z" for x, line, _ in lines),
         holes=holes,
         last=None if last is None else show(last),
-        lowest=show(min(seen)),
-        highest=show(top),
+        range=_range(show(min(seen)), show(top)),
         unseen=format_duration(unseen) if unseen else None,
     )
+
+
+def _range(lowest: str, highest: str) -> str:
+    return f"always {lowest}" if lowest == highest else f"{lowest} to {highest}"
 
 
 def _runs(values: Sequence[float | None]) -> Iterator[tuple[int, list[float | None]]]:

@@ -26,6 +26,7 @@ _BACKUPS_Y: Final = 74
 _DENSITY_HEIGHT: Final = 20
 _PICKS: Final = 96  # columns to choose an instant by, when there are few lanes
 _PICKS_MAX: Final = 384  # of all lanes together
+_GROUND: Final = frozenset({SpanKind.WAL, SpanKind.UNPROVEN, SpanKind.WINDOW})
 
 
 class Links(Protocol):
@@ -87,11 +88,12 @@ class DrawnLane:
     """One timeline."""
 
     timeline: int
-    label: str
+    origin: str  # where it comes from; empty: it left no other
     y: int
     bar_y: int
     fork: ForkLine | None
-    shapes: tuple[Shape, ...]
+    ground: tuple[Shape, ...]  # what lies under the density
+    shapes: tuple[Shape, ...]  # what is wrong, over it
     density: str  # a path in 0..240 by 0..20, upside down
     density_y: int
     marks: tuple[DrawnMark, ...]
@@ -168,11 +170,12 @@ def _lane(seen: CloseUp, lane: Lane, places: Mapping[int, int], links: Links) ->
     y = places[lane.timeline]
     return DrawnLane(
         timeline=lane.timeline,
-        label=_label(lane),
+        origin=_origin(lane),
         y=y,
         bar_y=y + _BAR_Y,
         fork=_fork(seen, lane, places),
-        shapes=tuple(_shape(seen, span, y) for span in lane.spans),
+        ground=tuple(_shape(seen, span, y) for span in lane.spans if span.kind in _GROUND),
+        shapes=tuple(_shape(seen, span, y) for span in lane.spans if span.kind not in _GROUND),
         density=_density(seen.density.get(lane.timeline, ())),
         density_y=y + _BAR_Y + _BAR_HEIGHT - _DENSITY_HEIGHT,
         marks=tuple(_mark(seen, mark, y, links) for mark in lane.marks),
@@ -180,11 +183,11 @@ def _lane(seen: CloseUp, lane: Lane, places: Mapping[int, int], links: Links) ->
     )
 
 
-def _label(lane: Lane) -> str:
+def _origin(lane: Lane) -> str:
     if lane.parent is None:
-        return f"Timeline {lane.timeline}"
-    when = f", {clock(lane.forked_at)}" if lane.forked_at else ""
-    return f"Timeline {lane.timeline}, left timeline {lane.parent}{when}"
+        return ""
+    when = f" at {clock(lane.forked_at)}" if lane.forked_at else ""
+    return f"left timeline {lane.parent}{when}"
 
 
 def _fork(seen: CloseUp, lane: Lane, places: Mapping[int, int]) -> ForkLine | None:
@@ -258,10 +261,10 @@ def _picks(seen: CloseUp, lane: Lane, links: Links, columns: int) -> Iterator[Pi
     step = (seen.end - seen.begin) / columns
     for column in range(columns):
         begin = seen.begin + column * step
-        at = begin + step / 2
         if begin + step < first or begin > last:
             continue
-        href = links.to_instant(min(max(at, first), last), lane.timeline)
+        at = min(max(begin + step / 2, first), last)
+        href = links.to_instant(at, lane.timeline)
         if href is None:
             return
         x = _percent(column / columns)

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 from agent.watched import WatchedCluster
 from agent.web.drills import DrillsView, view_drills
+from agent.web.estimate import EstimateView, view_estimate
 from parsers.lsn import format_lsn
 from rules.alert_state import alert_name
 from rules.drills import DrillsFacts
@@ -21,6 +22,7 @@ from rules.evidence import SequenceFacts, WindowsFacts
 from rules.exposure import ExposureFacts
 from rules.facts import ArchiveFacts
 from rules.findings import EvidenceValue, Finding, Verdict
+from rules.forecast import RestoreEstimateFacts
 
 _WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 
@@ -107,6 +109,7 @@ class ClusterView(ClusterSummary):
     collectors: list[CollectorView]
     segments: int | None
     drills: DrillsView | None  # null: it is not drilled on a schedule
+    restore_estimate: EstimateView | None  # null: no restore was measured
 
 
 def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
@@ -171,6 +174,7 @@ def _view(cluster: WatchedCluster) -> ClusterView:
         ],
         segments=len(archive.segments) if archive else None,
         drills=view_drills(cluster.fact(DrillsFacts)),
+        restore_estimate=view_estimate(cluster.fact(RestoreEstimateFacts)),
     )
 
 

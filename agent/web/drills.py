@@ -35,6 +35,7 @@ class DrillView(BaseModel):
     inspections: list[Inspection]
     probes: list[Probe]
     notes: list[str]
+    timed_out: bool
 
 
 class DrillsView(BaseModel):
@@ -81,4 +82,5 @@ def _view(record: DrillRecord) -> DrillView:
         inspections=list(record.inspections),
         probes=list(record.probes),
         notes=list(record.notes),
+        timed_out=record.timed_out is not None,
     )

@@ -1,8 +1,8 @@
 """A restore would take longer than the recovery time objective allows.
 
 Why it matters
-    Replay runs at a speed that was measured, over all WAL since the backup. On the day it is needed
-    nothing makes it faster.
+    Copying the backup and replaying the WAL since it run at a speed that was measured, in restores
+    and drills. On the day it is needed nothing makes them faster.
 How to look
     pitr_restore_duration_estimate_seconds over time shows whether it grows between two base
     backups; pitr-check shows how much WAL lies behind the newest.
@@ -25,9 +25,9 @@ def restore_over_objective(
 ) -> Iterator[Found]:
     if objectives.rto_seconds is not None and estimate.seconds > objectives.rto_seconds:
         yield Found(
-            f"replaying {estimate.replay_bytes / 1e9:.2f} GB of WAL would take "
-            f"{estimate.seconds:.0f} s at {estimate.bytes_per_second / 1e6:.1f} MB/s "
-            f"(measured: {estimate.restores_count} restore(s), {estimate.source}); "
+            f"a restore would take {estimate.seconds:.0f} s, {estimate.replay_seconds:.0f} s of it "
+            f"for replaying {estimate.replay_bytes / 1e9:.2f} GB of WAL at "
+            f"{estimate.bytes_per_second / 1e6:.1f} MB/s ({estimate.basis}); "
             f"the objective is {objectives.rto_seconds:.0f} s",
             estimate_seconds=round(estimate.seconds, 1),
             objective_seconds=objectives.rto_seconds,

@@ -19,20 +19,23 @@ def drawn(*values: float | None) -> Sparkline | None:
 
 
 def test_a_hole_is_never_drawn_over() -> None:
-    plot = drawn(None, 4, 4, 8, None, None, 0)
+    plot = drawn(None, None, 4, 4, 8, None, None, 0)
     assert plot is not None
-    assert plot.lines == ("M1 20H3V2H4", "M6 38H7")
-    assert plot.areas == ("M1 20H3V2H4V38H1Z", "M6 38H7V38H6Z")
-    assert plot.holes == (Hole(x=0, width=1), Hole(x=4, width=2))
-    assert plot.words == (
-        "Waiting: last 0 files, lowest 0 files, highest 8 files; not known for 3m of it"
-    )
+    assert plot.lines == ("M2 20H4V2H5", "M7 38H8")
+    assert plot.areas == ("M2 20H4V2H5V38H2Z", "M7 38H8V38H7Z")
+    assert plot.holes == (Hole(x=0, width=2), Hole(x=5, width=2))
+    assert plot.words == "Waiting: last 0 files, 0 files to 8 files; not known for 4m of it"
 
 
 def test_what_is_not_known_now_has_no_last() -> None:
     plot = drawn(5, None)
-    assert plot is not None and plot.last is None and plot.lowest == plot.highest == "5 files"
+    assert plot is not None and plot.last is None and plot.range == "always 5 files"
     assert "last not known" in plot.words
+
+
+def test_a_rate_is_known_from_the_second_reading_on() -> None:
+    plot = drawn(None, 3, 3)
+    assert plot is not None and plot.holes == () and plot.unseen is None
 
 
 def test_zero_all_along_lies_on_the_floor() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tarfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,16 @@ from typing import Any
 import pytest
 
 from agent.check.gather import Reading, gather
+from agent.check.render_html import render_html
 from parsers.lsn import parse_lsn
+from parsers.wal_facts import RestorePoint, instant
 from rules.check import load_catalogue
+from rules.dated_wal import DatedPlace, DatedWalFacts
 from rules.depict_report import picture_of
 from rules.goal import Goal
 from rules.picture import Lane, MarkKind, Picture, Span, SpanKind
 from rules.report import Gathered, Question, build_report
+from rules.restore_points import PlacedRestorePoint
 from rules.target import Target
 
 ARCHIVES = Path(__file__).parent.parent / "data" / "archives"
@@ -116,3 +121,21 @@ def test_an_archive_of_long_ago_is_not_pressed_against_the_edge(unpacked: Path) 
     assert soon.end == soon.now
     later = draw(unpacked / "gap_middle", days_later=400)
     assert later.end - later.begin < timedelta(minutes=1) < later.now - later.end
+
+
+@pytest.mark.parametrize("time_us", [-(1 << 63), (1 << 63) - 1])
+def test_times_that_nobody_can_have_are_drawn_at_the_edge(unpacked: Path, time_us: int) -> None:
+    """Whoever writes the WAL chooses its times."""
+    home = unpacked / "gap_middle"
+    far, now = instant(time_us), at(truth_of(home.name)["commits"]["last_time"])
+    question = Question(target=Target(), goal=Goal(), note="", depth="records", now=now)
+    report = build_report(question, read(home, "records"), load_catalogue())
+    point = PlacedRestorePoint(1, RestorePoint(1 << 20, 1 << 20, time_us, "x"))
+    places = {1: (DatedPlace(1 << 20, time_us, 1), *report.dated.places[1])}
+    dated = DatedWalFacts(places=places, restore_points=(point,))
+    windows = tuple(replace(w, to_time=far) for w in report.backups[0].windows)
+    backups = (replace(report.backups[0], windows=windows),)
+    report = replace(report, dated=dated, backups=backups)
+    assert "restore point x" in render_html(report, [])
+    later = replace(report, question=replace(question, now=far))
+    assert "CRITICAL" in render_html(later, [])

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.archive.prefetch import SPOOL_NAME
+from agent.archive.spool import SPOOL_NAME
 from tests.fix_check import Archived, open_to_the_server
 from tests.fix_layouts import DATED, FetchWal, file_by_date, mix_codecs, promoted
 from tests.fix_postgres import NewCluster

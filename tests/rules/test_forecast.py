@@ -94,6 +94,7 @@ def test_a_restore_is_estimated_from_the_newest_backup_that_reaches_the_latest_i
     found = estimate_restore(windows, backups, rates)
     assert found is not None
     assert (found.replay_bytes, found.seconds, found.restores_count) == (4 * GB, 200, 3)
+    assert "copying the backup is not in it" in found.basis
     assert estimate_restore(windows, backups, []) is None, "no restore was measured"
     assert estimate_restore(WindowsFacts(by_backup={}), backups, rates) is None
 

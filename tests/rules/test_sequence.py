@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parsers.backup_label import BackupLabel
@@ -61,6 +61,7 @@ def seg(number: int, timeline: int = 1) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
+@settings(deadline=None)  # a loaded machine is no failure
 @given(present=st.sets(st.integers(1, 3 * 4096), min_size=1, max_size=40))
 def test_gaps_and_presence_partition_the_range(size: int, present: set[int]) -> None:
     gaps = find_gaps(numbers(1, present), build_tree({}, {1}), size)

@@ -16,6 +16,8 @@
 
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
     !(name === "data-age" || (name === "open" && node.tagName === "DETAILS"));
+  // A form that somebody is filling in.
+  Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !node.dataset || !("kept" in node.dataset);
 
   // -- how long ago --------------------------------------------------------------------------------
 
@@ -24,7 +26,7 @@
   function age(seconds) {
     const ahead = seconds < 0;
     const whole = Math.abs(Math.round(seconds));
-    if (whole < 1) return "now";
+    if (whole < 1 || (ahead && whole < 3)) return "now"; // rounding, not a clock that is wrong
     const [unit, size] = UNITS.find(([, each]) => whole >= each);
     const words = `${Math.floor(whole / size)} ${unit}`;
     return ahead ? `in ${words}` : `${words} ago`;
@@ -101,8 +103,12 @@
 
   document.addEventListener("htmx:afterRequest", ({ detail }) => {
     if (detail.successful) heard();
-    else sayOld(whyOld(detail.xhr.status));
   });
+
+  // A request that another one replaced has not failed.
+  for (const failure of ["htmx:sendError", "htmx:timeout", "htmx:responseError"]) {
+    document.addEventListener(failure, ({ detail }) => sayOld(whyOld(detail.xhr.status)));
+  }
 
   document.addEventListener("htmx:afterSettle", () => {
     showAges();

@@ -1,0 +1,220 @@
+"""An instant picked on the axis: whether it can be restored to, what PostgreSQL will do, settings.
+
+The predictor is asked, over the WAL that the last round of reading left; settings are shown only
+for what it proved. That is work for a thread with a deadline: a large archive takes seconds.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from agent.check.restore_command import restore_command
+from agent.deadline import DeadlinePassed, Worker
+from agent.explain import explain
+from agent.page.asked import Addresses, Instant, read_instant
+from agent.page.look import Look
+from agent.watched import WatchedCluster
+from rules.dated_wal import DatedWalFacts, time_of_point
+from rules.evidence import WindowsFacts
+from rules.facts import ArchiveFacts, BackupsFacts, ScanFacts
+from rules.goal import Goal, has_zone
+from rules.prediction import find_restores, is_whole, predict_target
+from rules.restore import Restore, RestoresFacts
+from rules.settings_block import settings_block
+from rules.target import Target, TargetFacts
+
+_DEADLINE_SECONDS: Final = 20.0
+_REMEMBERED: Final = 64  # answers of one cluster, for as long as nothing new was read
+_CANDIDATES: Final = 3  # backups that are asked: the newest before the instant
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What templates/instant.html shows."""
+
+    instant: Instant
+    target: TargetFacts | None  # None: `why` says why nothing can be said
+    why: str = ""
+    settings: str | None = None  # None: it is not proven
+    command: str = ""  # that asks the same anew, of the files
+    listed_at: datetime | None = None
+    read_at: datetime | None = None  # the oldest reading that it rests on
+    earlier: str | None = None  # without the last transaction; None: there is none
+    later: str | None = None  # with the next one
+
+
+class Instants:
+    """Asks the predictor, one question of a cluster at a time, and keeps what it said."""
+
+    def __init__(self) -> None:
+        self._asked: WeakKeyDictionary[WatchedCluster, _Kept] = WeakKeyDictionary()
+
+    async def answer(self, cluster: WatchedCluster, look: Look) -> Answer | None:
+        """None where no instant is asked for."""
+        instant = read_instant(look.query)
+        if instant is None:
+            return None
+        if instant.goal is None:
+            return Answer(instant=instant, target=None, why=instant.error)
+        restores, why = _restores_of(cluster)
+        if restores is None:
+            return Answer(instant=instant, target=None, why=why)
+        kept = self._kept_of(cluster, restores)
+        target = kept.answers.get((instant.target, instant.goal))
+        if target is None:
+            try:
+                ask = partial(_ask, instant.target, instant.goal, _candidates(cluster, instant))
+                target = await kept.worker.run(_DEADLINE_SECONDS, ask)
+            except DeadlinePassed:
+                why = "the archive is large, and the answer takes long: ask again in a moment"
+                return Answer(instant=instant, target=None, why=why)
+            except Exception as error:  # whatever it is, it is shown as not known
+                why = f"it could not be worked out: {explain(error)}"
+                return Answer(instant=instant, target=None, why=why)
+            kept.keep((instant.target, instant.goal), target)
+        return _answer(cluster, look, instant, target)
+
+    def _kept_of(self, cluster: WatchedCluster, restores: RestoresFacts) -> _Kept:
+        """What was said over the same readings; a worker that hangs is kept with it."""
+        kept = self._asked.get(cluster)
+        if kept is None or kept.restores is not restores:
+            worker = kept.worker if kept else Worker(f"{cluster.name}/instant")
+            kept = self._asked[cluster] = _Kept(restores, worker)
+        return kept
+
+
+class _Kept:
+    """The answers over one round of readings."""
+
+    def __init__(self, restores: RestoresFacts, worker: Worker) -> None:
+        self.restores = restores
+        self.worker = worker
+        self.answers: dict[tuple[Target, Goal], TargetFacts] = {}
+
+    def keep(self, asked: tuple[Target, Goal], said: TargetFacts) -> None:
+        if len(self.answers) >= _REMEMBERED:
+            self.answers.pop(next(iter(self.answers)))
+        self.answers[asked] = said
+
+
+def _restores_of(cluster: WatchedCluster) -> tuple[RestoresFacts | None, str]:
+    """What the predictor can be asked, or why there is nothing."""
+    restores, config = cluster.fact(RestoresFacts), cluster.config
+    backups = cluster.fact(BackupsFacts)
+    if (
+        restores is not None
+        and backups is not None
+        and find_restores(restores.by_backup, backups.backups)
+    ):
+        return restores, ""
+    if config.backups is None or not config.archives:
+        return None, "no backups are configured for this cluster: name them with `backups:`"
+    if config.depth != "records":
+        return None, f"only {config.depth} are read (`depth:`): what recovery does is not known"
+    if backups is not None and not any(map(is_whole, backups.backups)):
+        return None, "there is no whole base backup from which to restore"
+    return None, "the WAL has not been read yet: ask again in a moment"
+
+
+# -- which backups are asked ---------------------------------------------------------------------
+
+
+def _candidates(cluster: WatchedCluster, instant: Instant) -> list[Restore]:
+    """The newest backups whose window begins before the instant, or else the oldest of all."""
+    restores, backups = cluster.fact(RestoresFacts), cluster.fact(BackupsFacts)
+    assert restores is not None and instant.goal is not None
+    whole = find_restores(restores.by_backup, backups.backups if backups else ())
+    ordered = sorted(whole, key=lambda each: each.backup.label.start_lsn)
+    dated, name = cluster.fact(DatedWalFacts), instant.goal.name
+    at = instant.at
+    if at is None and dated is not None and name is not None:
+        at = time_of_point(dated, name, instant.goal.timeline)
+    if at is None:
+        return ordered
+    windows = cluster.fact(WindowsFacts)
+    before = [each for each in ordered if (begin := _begin(each, windows)) is None or begin <= at]
+    return before[-_CANDIDATES:] or ordered[:1]
+
+
+def _begin(restore: Restore, windows: WindowsFacts | None) -> datetime | None:
+    """When a backup's windows begin; None: not known."""
+    found = windows.by_backup.get(restore.backup.url) if windows else None
+    times = [window.from_time for window in found or () if window.from_time]
+    return min(times, default=restore.backup.finished_at)
+
+
+def _ask(target: Target, goal: Goal, restores: Sequence[Restore]) -> TargetFacts:
+    return predict_target(target, goal, restores)
+
+
+# -- what is shown -------------------------------------------------------------------------------
+
+
+def _answer(cluster: WatchedCluster, look: Look, instant: Instant, target: TargetFacts) -> Answer:
+    archive, scan = cluster.fact(ArchiveFacts), cluster.fact(ScanFacts)
+    assert instant.goal is not None
+    earlier, later = _neighbours(look, target)
+    return Answer(
+        instant=instant,
+        target=target,
+        settings=_settings(cluster, instant.goal, target, archive),
+        command=_command(cluster, instant.target, target),
+        listed_at=archive.listed_at if archive else None,
+        read_at=_read_at(target, scan.read_at if scan else {}),
+        earlier=earlier,
+        later=later,
+    )
+
+
+def _settings(
+    cluster: WatchedCluster, goal: Goal, target: TargetFacts, archive: ArchiveFacts | None
+) -> str | None:
+    """Only for what is proven."""
+    outcome = target.prediction
+    if target.reachable is not True or outcome is None or archive is None:
+        return None
+    urls = [each.url for each in cluster.config.archives]
+    archives = [replace(archive, url=url) for url in urls] if len(urls) > 1 else [archive]
+    command = restore_command(archives, outcome.segments_needed)
+    return settings_block(goal, command, outcome.needs)
+
+
+def _command(cluster: WatchedCluster, asked: Target, target: TargetFacts) -> str:
+    """`pitr-check` for the same question, which reads everything again."""
+    words = ["pitr-check"]
+    for archive in cluster.config.archives:
+        words += ["--archive", archive.url]
+    if target.backup is not None:
+        words += ["--backup", target.backup.url]
+    value = asked.value or ""
+    if asked.type == "time" and not has_zone(value):
+        value += "+00"
+    words += [f"--target-{asked.type}", value, "--timeline", asked.timeline]
+    words += [] if asked.inclusive else ["--exclusive"]
+    words += [] if asked.action == "promote" else ["--action", asked.action]
+    return shlex.join(words)
+
+
+def _read_at(target: TargetFacts, read_at: Mapping[str, datetime]) -> datetime | None:
+    needed = target.prediction.segments_needed if target.prediction else ()
+    return min((read_at[name] for name in needed if name in read_at), default=None)
+
+
+def _neighbours(look: Look, target: TargetFacts) -> tuple[str | None, str | None]:
+    """Where one transaction less leads, and one more."""
+    outcome, timeline = target.prediction, target.timeline
+    if outcome is None or timeline is None:
+        return None, None
+    addresses, last, stop = Addresses(look.query), outcome.last_transaction, outcome.stop
+    earlier = addresses.to_instant(last.time - _MICROSECOND, timeline) if last else None
+    later = None
+    if stop is not None and stop.position == "before" and stop.time is not None:
+        later = addresses.to_instant(stop.time, timeline)
+    return earlier, later
