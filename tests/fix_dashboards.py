@@ -2,7 +2,7 @@
 
 One agent watches two clusters: `laboratorio`, a primary under traffic, and `restaurado`, a restore
 that is held at gates. A state is left only when every panel has said what it promises for it (or
-after a minute, for a test to complain): nothing is told from a page that was read too soon.
+after a while, for a test to complain): nothing is told from a page that was read too soon.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STATES = {
     "down": RESTORED,
     "forgotten": PRIMARY,
 }
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 90.0
 
 Told = dict[tuple[str, int], list[grafana.Sample]]  # (uid, number of the panel) -> its samples
 # The panels, by uid and number, that do not keep the promise of a state.

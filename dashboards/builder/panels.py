@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 from grafana_foundation_sdk.builders import common, prometheus, stat, statetimeline, table
 from grafana_foundation_sdk.builders import timeseries as curves
@@ -24,6 +24,7 @@ OBJECTIVE: Final = "objective"  # the legend of a line that is drawn as one
 
 DATASOURCE: Final = model.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
+P = TypeVar("P", stat.Panel, curves.Panel, statetimeline.Panel, table.Panel)
 Steps = Sequence[tuple[float, str]]
 
 
@@ -91,13 +92,7 @@ def number(
 ) -> stat.Panel:
     """One big number for each query (legend -> PromQL); nothing reads as `absent`."""
     made = (
-        stat.Panel()
-        .id(panel.number)
-        .title(text.title)
-        .description(text.description)
-        .datasource(DATASOURCE)
-        .span(width)
-        .height(4)
+        _begin(stat.Panel(), panel, text, width=width, height=4)
         .unit(unit)
         .no_value(absent)
         .mappings(list(mappings or meanings.nothing_is(absent)))
@@ -126,13 +121,7 @@ def graph(
     `limit`: a constant line that the unit itself gives, as 1 of a share.
     """
     made = (
-        curves.Panel()
-        .id(panel.number)
-        .title(text.title)
-        .description(text.description)
-        .datasource(DATASOURCE)
-        .span(width)
-        .height(8)
+        _begin(curves.Panel(), panel, text, width=width, height=8)
         .unit(unit)
         .min(0)
         .span_nulls(False)
@@ -162,13 +151,7 @@ def history(
 ) -> statetimeline.Panel:
     """States over time, a row each."""
     made = (
-        statetimeline.Panel()
-        .id(panel.number)
-        .title(text.title)
-        .description(text.description)
-        .datasource(DATASOURCE)
-        .span(width)
-        .height(8)
+        _begin(statetimeline.Panel(), panel, text, width=width, height=8)
         .no_value(meanings.UNKNOWN)
         .mappings(list(mappings))
         .show_value(shapes.VisibilityMode.NEVER)
@@ -216,17 +199,21 @@ def joined(panel: Panel, text: Text, content: Joined, *, nothing: str, sort_by: 
     return _finish(made, names, columns, sort_by, descending=True)
 
 
-def _table(panel: Panel, text: Text, *, width: int, nothing: str) -> table.Panel:
+def _begin(made: P, panel: Panel, text: Text, *, width: int, height: int) -> P:
+    """What every panel has."""
     return (
-        table.Panel()
-        .id(panel.number)
+        made.id(panel.number)
         .title(text.title)
         .description(text.description)
         .datasource(DATASOURCE)
         .span(width)
-        .height(9)
-        .no_value(nothing)
-        .filterable(True)
+        .height(height)
+    )
+
+
+def _table(panel: Panel, text: Text, *, width: int, nothing: str) -> table.Panel:
+    return (
+        _begin(table.Panel(), panel, text, width=width, height=9).no_value(nothing).filterable(True)
     )
 
 

@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import subprocess
+import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,8 @@ def test_the_tour_is_well_and_can_be_restored(tour: Tour, agent: WatchedAgent) -
         )
 
     agent.wait_for(is_well, seconds=_PATIENCE_SECONDS)
+    with urllib.request.urlopen(f"{agent.url}/runbooks/PitrWalGap.md") as answer:
+        assert "PitrWalGap" in answer.read().decode(), "where the links of rules and panels lead"
     assert tour.unreadable() == ""
     assert (backup / "backup_manifest").is_file()
 
