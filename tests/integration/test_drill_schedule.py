@@ -22,7 +22,7 @@ from tests.fix_drill import DrillGround, Past
 from tests.fix_prometheus import ask
 
 OFTEN, RARELY = "*/2 * * * * *", "0 3 1 1 *"
-PATIENCE = 60.0
+PATIENCE = 120.0
 RUNS = "pitr_drill_runs_total"
 
 
