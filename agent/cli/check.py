@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -353,6 +354,8 @@ def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) 
     if arguments.format == "html":
         from agent.check.render_html import render_html
 
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as the document says of itself
         return render_html(report, argv)
     from agent.check.render_text import render_text
 
