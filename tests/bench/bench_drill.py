@@ -5,7 +5,8 @@
 A backup made by pgbench and the WAL of its transactions, restored in turns by `cp -a` and a server
 whose restore_command is `cp`, and by `pitr-check --drill`, whose copy, start, replay and opening
 count. Both servers have fsync off, and the same memory. Then every segment is asked for as a server
-would, with a pause for its replay. Best of the rounds. Prints the tables of docs/performance.md.
+would, with a pause for its replay. Medians of the rounds, in which everything takes its turn, and
+the load meanwhile. Prints the tables of docs/performance.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
+import os
+import resource
 import shlex
 import shutil
 import subprocess
@@ -21,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 from agent.postgres.account import server_account
 from agent.postgres.cluster import Cluster
@@ -37,9 +41,9 @@ _BARE = {"fsync": False, "full_page_writes": False, "autovacuum": False, "wal_in
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--backup-mib", type=int, default=300)
-    parser.add_argument("--segments", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--backup-mib", type=int, default=2100)
+    parser.add_argument("--segments", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pb-", dir="/tmp") as directory:
         home = Path(directory)
@@ -83,18 +87,28 @@ def measure_restores(
 ) -> None:
     size = sum(path.stat().st_size for path in backup.rglob("*") if path.is_file())
     wal = sum(path.stat().st_size for path in archive.iterdir())
-    bare = min((_bare(pg, home, archive, backup) for _ in range(rounds)), key=sum)
-    drilled = min((_drill(home, archive, backup) for _ in range(rounds)), key=sum)
+    bare: list[tuple[float, float]] = []
+    drilled: list[tuple[float, float]] = []
+    loads: list[float] = []
+    for _ in range(rounds):
+        bare.append(_bare(pg, home, archive, backup))
+        drilled.append(_drill(home, archive, backup))
+        loads.append(os.getloadavg()[0])
     print(
-        f"\n| a backup of {size / MIB:.0f} MiB, {wal / MIB:.0f} MiB of WAL"
-        " | copy s | server s | ratio |"
+        f"\n| a backup of {size / MIB:.0f} MiB, {wal / MIB:.0f} MiB of WAL, {rounds} rounds, load "
+        f"{min(loads):.0f} to {max(loads):.0f} | copy s | server s | both s | ratio |"
     )
-    print("|---|---:|---:|---:|")
-    for name, (copy, server) in (
+    print("|---|---:|---:|---:|---:|")
+    both = median(map(sum, bare))
+    for name, took in (
         ("`cp -a`, and a server with `cp` as its restore_command", bare),
         ("a drill: copying; starting, replaying and opening", drilled),
     ):
-        print(f"| {name} | {copy:.2f} | {server:.2f} | {(copy + server) / sum(bare):.2f} |")
+        copy, server = (median(column) for column in zip(*took, strict=True))
+        whole = median(map(sum, took))
+        print(f"| {name} | {copy:.2f} | {server:.2f} | {whole:.2f} | {whole / both:.2f} |")
+    ratios = [sum(drill) / sum(alone) for alone, drill in zip(bare, drilled, strict=True)]
+    print(f"\nThe ratio of each round: {', '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}.")
 
 
 def _bare(pg: Installation, home: Path, archive: Path, backup: Path) -> tuple[float, float]:
@@ -144,33 +158,48 @@ def measure_fetching(home: Path, archive: Path, backup: Path, rounds: int) -> No
         "gzip: `fetch-wal`": f"{fetch} --archive {packed} %f %p",
         "gzip: `fetch-wal --prefetch 4`": f"{fetch} --prefetch 4 --archive {packed} %f %p",
     }
-    waits: dict[str, list[float]] = {name: [] for name in commands}
+    waits: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
             waits[name].append(_wait(home / "server", backup, names, command))
-    print(f"\n| {len(names)} segments, {_REPLAY_SECONDS} s of replay each | s a segment |")
-    print("|---|---:|")
-    for name, seconds in waits.items():
-        print(f"| {name} | {min(seconds):.3f} |")
+    print(
+        f"\n| {len(names)} segments, {_REPLAY_SECONDS} s of replay each, {rounds} rounds, "
+        f"load {os.getloadavg()[0]:.0f} | s a segment | CPU s a segment | CPU, of its counterpart |"
+    )
+    print("|---|---:|---:|---:|")
+    base = 0.0
+    for name, took in waits.items():
+        seconds, cpu = (median(column) for column in zip(*took, strict=True))
+        base = cpu if "fetch-wal" not in name else base
+        print(f"| {name} | {seconds:.3f} | {cpu:.3f} | {cpu / base:.1f} |")
 
 
-def _wait(data: Path, backup: Path, names: list[str], command: str) -> float:
-    """How long a server waits for one segment, in the mean."""
+def _wait(data: Path, backup: Path, names: list[str], command: str) -> tuple[float, float]:
+    """How long a server waits for one segment, and what CPU that takes, in the mean.
+
+    A process that fetches ahead works beside the server, and is not counted.
+    """
     (data / "pg_wal").mkdir(parents=True)
     (data / "global").mkdir()
     shutil.copy(backup / "global/pg_control", data / "global")
     (data / "recovery.signal").touch()
-    waited = 0.0
+    waited = used = 0.0
     for name in names:
-        begun = time.monotonic()
+        begun, used_before = time.monotonic(), _cpu_of_children()
         words = command.replace("%f", name).replace("%p", "pg_wal/RECOVERYXLOG")
         subprocess.run(words, shell=True, cwd=data, check=True)
         waited += time.monotonic() - begun
+        used += _cpu_of_children() - used_before
         time.sleep(_REPLAY_SECONDS)
     (data / "recovery.signal").unlink()
     _until(lambda: not (data / "pg_wal" / ".pitr-prefetch").exists())
     shutil.rmtree(data)
-    return waited / len(names)
+    return waited / len(names), used / len(names)
+
+
+def _cpu_of_children() -> float:
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
 
 
 def _until(what: Callable[[], bool]) -> None:

@@ -204,7 +204,14 @@ def test_a_drill_that_is_told_to_stop_leaves_nothing(
 
 
 def test_two_drills_at_once(archived: Archived, ground: DrillGround) -> None:
-    both = [start(ground, archived, "--nice"), start(ground, archived)]
+    """One of them gives way to everybody, of CPU and disk."""
+    priority = (
+        "CREATE TEMP TABLE said (line text); COPY said FROM PROGRAM 'nice; ionice';"
+        " SELECT string_agg(line, ' ') FROM said=19 idle"
+    )
+    both = [start(ground, archived, "--nice", "--probe", priority), start(ground, archived)]
     for drill in both:
         out, _ = drill.communicate(timeout=120)
-        assert json.loads(out)["drill"]["agrees"] is True
+        found = json.loads(out)["drill"]
+        assert found["agrees"] is True
+        assert all(probe["holds"] for probe in found["probes"]), found["probes"]

@@ -165,6 +165,13 @@ ALTER ROLE postgres SET default_transaction_read_only = on;
 ALTER ROLE ALL SET statement_timeout = 1;
 ALTER ROLE postgres IN DATABASE postgres SET local_preload_libraries = 'absent';
 """
+# Its own functions, and a server that is small, alone, and no smaller than recovery allows.
+PROBES = (
+    "SELECT lower('A')=a",
+    "SELECT setting FROM pg_settings WHERE name IN ('archive_mode', 'listen_addresses',"
+    " 'max_connections', 'max_locks_per_transaction', 'shared_buffers', 'work_mem')"
+    " ORDER BY name=off\n\n123\n99\n16384\n4096",
+)
 AT_LOGIN = """
 CREATE FUNCTION evil.fire() RETURNS event_trigger LANGUAGE plpgsql AS
   $$BEGIN PERFORM evil.touch(); END$$;
@@ -184,7 +191,10 @@ def test_what_the_data_bring_along_does_nothing(
     listener: socket.socket,
 ) -> None:
     """Beside a primary that archives: its archive stays as it is."""
-    cluster = new_cluster(pg, max_logical_replication_workers=0, autovacuum=False)
+    cluster = new_cluster(
+        pg, max_logical_replication_workers=0, autovacuum=False, max_connections=123,
+        max_locks_per_transaction=99, shared_buffers="200MB", work_mem="70MB",
+    )  # fmt: skip
     backup = cluster.account.make_directory(cluster.home / "backups") / "one"
     archive = cluster.home / "archive"
     with cluster.connect() as connection:  # nobody gets in after it
@@ -200,12 +210,11 @@ def test_what_the_data_bring_along_does_nothing(
         wait_for(lambda: _archived_everything(cluster))
         before = fingerprint(archive)
         outside.joinpath("function").unlink(missing_ok=True)
-        checked = ground.drill(
-            archive, backup, "--pg-bindir", pg.bindir, "--probe", "SELECT lower('A')=a"
-        )
+        probes = [word for probe in PROBES for word in ("--probe", probe)]
+        checked = ground.drill(archive, backup, "--pg-bindir", pg.bindir, *probes)
     drill = checked.json["drill"]
     assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
-    assert [(probe["got"], probe["error"]) for probe in drill["probes"]] == [("a", None)]
+    assert [probe["holds"] for probe in drill["probes"]] == [True, True], drill["probes"]
     assert {each["name"]: each["result"] for each in drill["inspections"]} == inspections_by(pg)
     assert checked.status == 0, checked.out
     assert list(outside.iterdir()) == []
