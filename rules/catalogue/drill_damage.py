@@ -5,7 +5,7 @@ Why it matters
     older backup or from another server.
 How to look
     The drill's report (pitr-check --drill --format json) names the tool and what it said:
-    pg_checksums, pg_amcheck or pg_dump.
+    pg_checksums, pg_amcheck or pg_dump; "connection" where the server ends every session at once.
 What to do
     Look at the same relation on the primary. If it is sound there, take a new backup and drill it;
     if not, restore from before the damage.
