@@ -53,8 +53,9 @@ bench: $(VENV)/.test ## what reading WAL, logs and archives costs, beside pg_wal
 	$(BIN)/python -m tests.bench.bench_drill
 	$(BIN)/python -m tests.bench.bench_find
 
-pictures: $(VENV)/.test ## draw the screens of pitr-watch over real restores again: docs/pictures
+pictures: $(VENV)/.test ## draw the screens of pitr-watch and the agent's page again: docs/pictures
 	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.pictures_page
 
 truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR=13,17 SEEDS=1,2 RESTORES=40
 	$(BIN)/python -m tests.npm_servers $(subst $(comma), ,$(MAJOR))

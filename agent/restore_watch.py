@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from agent.watch.progress import Pace, Progress
@@ -23,7 +23,7 @@ class RestoreWatch:
     def __init__(self) -> None:
         self._pace = Pace()
         self._replayed_lsn: int | None = None
-        self._moved_at: datetime | None = None  # when SQL last showed another replay position
+        self._moved: float | None = None  # monotonic, when SQL last showed another replay position
         self._verdict: LastRestore | None = None  # of the last restore, held to the archive
 
     def note(self, positions: PositionFacts) -> None:
@@ -33,7 +33,7 @@ class RestoreWatch:
             return
         self._pace.add(monotonic(), lsn)
         if lsn != self._replayed_lsn:
-            self._replayed_lsn, self._moved_at = lsn, datetime.now(UTC)
+            self._replayed_lsn, self._moved = lsn, monotonic()
 
     def facts(
         self,
@@ -44,6 +44,13 @@ class RestoreWatch:
         """Join the last readings."""
         judged = replace(logged, last=self._hold(logged.last, archive))
         return take_facts(judged, positions, archive, moved_at=self._moved_at)
+
+    @property
+    def _moved_at(self) -> datetime | None:
+        """That instant by the wall clock of now, which may have been set since."""
+        if self._moved is None:
+            return None
+        return datetime.now(UTC) - timedelta(seconds=monotonic() - self._moved)
 
     def progress(self, facts: RestoreFacts | None) -> Progress:
         """How far the recovery that goes on has come, as far as it is known."""

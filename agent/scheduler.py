@@ -76,6 +76,8 @@ class Schedule:
         try:
             await self._watch_the_clock()
         finally:
+            # It cancels what runs, and would report each as an error.
+            logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
             self._scheduler.shutdown(wait=False)
 
     async def _run(self, name: str, job: Callable[[], Awaitable[None]]) -> None:
@@ -113,6 +115,8 @@ class Schedule:
         """
         if isinstance(job.trigger, IntervalTrigger):
             return self._slot(number, job.trigger.interval.total_seconds())
-        anew = job.trigger.get_next_fire_time(None, datetime.fromtimestamp(self._wall(), UTC))
-        times = [at for at in (job.next_run_time, anew) if at is not None]
-        return min(times, default=None)
+        now = datetime.fromtimestamp(self._wall(), UTC)
+        if job.next_run_time is not None and job.next_run_time <= now:
+            return datetime.now(UTC)
+        times = (job.next_run_time, job.trigger.get_next_fire_time(None, now))
+        return min((at for at in times if at is not None), default=None)

@@ -43,6 +43,8 @@ class Conversion(NamedTuple):
 
 # -- the grammar of a format string ---------------------------------------------------------------
 
+# Parse actions take all three arguments: of others pyparsing tries out how many they take, and two
+# threads that follow logs must not do that at once.
 _POSITION = pp.Optional(pp.Combine(pp.Word(pp.nums) + pp.Suppress("$")))
 _FLAGS = pp.Regex(r"[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?")
 
@@ -50,7 +52,7 @@ _FLAGS = pp.Regex(r"[-+ #0]*\d*(?:\.\d+)?(?:hh|h|ll|l|z)?")
 def _conversion(letters: str, kind: str, arguments: int = 1) -> pp.ParserElement:
     head = pp.Suppress("%") + _POSITION("argument") + pp.Suppress(_FLAGS)
     return (head + pp.Suppress(pp.Char(letters))).set_parse_action(
-        lambda tokens: Conversion(_position(tokens), kind, arguments)
+        lambda _text, _at, tokens: Conversion(_position(tokens), kind, arguments)
     )
 
 
@@ -60,11 +62,11 @@ def _position(tokens: pp.ParseResults) -> int | None:
 
 _LSN_FORMAT = (
     pp.Suppress("%") + _POSITION("argument") + pp.Suppress(pp.Regex(r"X/%(?:\d+\$)?(?:08)?X"))
-).set_parse_action(lambda tokens: Conversion(_position(tokens), "lsn", 2))
+).set_parse_action(lambda _text, _at, tokens: Conversion(_position(tokens), "lsn", 2))
 _SECONDS = (
     pp.Suppress("%") + _POSITION("argument") + pp.Suppress(pp.Regex(r"ld[.,]%(?:\d+\$)?0[23]d"))
-).set_parse_action(lambda tokens: Conversion(_position(tokens), "seconds", 2))
-_PERCENT = pp.Literal("%%").set_parse_action(lambda: "%")
+).set_parse_action(lambda _text, _at, tokens: Conversion(_position(tokens), "seconds", 2))
+_PERCENT = pp.Literal("%%").set_parse_action(lambda _text, _at, _tokens: "%")
 _TEXT = pp.Regex(r"[^%]+")
 _FORMAT = (
     pp.ZeroOrMore(
@@ -83,6 +85,7 @@ _FORMAT = (
 )
 for _element in (_FORMAT, _TEXT, _FLAGS):
     _element.leave_whitespace()
+_FORMAT.streamline()
 
 
 def parse_format(text: str) -> list[str | Conversion]:

@@ -58,7 +58,7 @@ def _build_grammar() -> pp.ParserElement:
     """A line: a statement, a comment, both or neither. White space is blank, tab and CR."""
     name = pp.Regex(rf"{_ID}(\.{_ID})?{_MORE}")
     quoted = pp.Regex(r"'(?:[^'\\\n]|\\[^\n]|'')*'").set_parse_action(
-        lambda found: _unquote(found[0])
+        lambda _text, _at, found: _unquote(found[0])  # all three: see parsers.message_catalogue
     )
     # An ID or an UNQUOTED_STRING; a QUALIFIED_ID is a token of its own, and no value.
     bare = pp.Regex(rf"(?!{_ID}\.{_ID}{_MORE})[{_LETTER}][{_LETTER}0-9._:/-]*")
@@ -69,7 +69,7 @@ def _build_grammar() -> pp.ParserElement:
     line = pp.Opt(statement) + pp.Suppress(pp.Opt(pp.Regex("#.*"))) + pp.StringEnd()
     for element in (name, quoted, bare, real, integer, value, statement, line):
         element.set_whitespace_chars(" \t\r")
-    return line.parse_with_tabs()
+    return line.parse_with_tabs().streamline()
 
 
 def _unquote(token: str) -> str:

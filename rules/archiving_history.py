@@ -109,8 +109,12 @@ class ArchivingHistory:
     def _values(self, quantity: str) -> Sequence[float]:
         if quantity != ARCHIVED_PER_MINUTE:
             return self._kept[quantity]
-        pairs = zip(self._kept[_ARCHIVED], self._kept[_WATCHED], strict=True)
-        return [60 * files / seconds for files, seconds in pairs]
+        files, seconds = self._kept[_ARCHIVED], self._kept[_WATCHED]
+        rates = [60 * f / s for f, s in zip(files, seconds, strict=True)]
+        if seconds[-1] < self._step / 2 and not isnan(sum(seconds[-2:])):
+            # It has only begun: two polls between two segments would look like a standstill.
+            rates[-1] = 60 * sum(files[-2:]) / sum(seconds[-2:])
+        return rates
 
     @property
     def _length(self) -> int:

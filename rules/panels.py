@@ -52,6 +52,10 @@ class Panel(enum.Enum):
     COLLECTOR_DURATIONS = (CLUSTER, 25)
     VERDICT_AGE = (CLUSTER, 26)
     SERVER = (CLUSTER, 27)
+    DRILL_AGE = (CLUSTER, 28)
+    DRILL_OUTCOME = (CLUSTER, 29)
+    DRILL_AGREES = (CLUSTER, 30)
+    DRILL_DURATIONS = (CLUSTER, 31)
 
     RESTORE_STATE = (RESTORE, 1)
     RESTORE_PROGRESS = (RESTORE, 2)
@@ -85,6 +89,11 @@ _BY_CHECK: Final = {
     "backup_stale": Panel.BACKUP_AGE,
     "backup_wal_missing": Panel.BACKUPS,
     "collector_failing": Panel.COLLECTORS,
+    "drill_disagreed": Panel.DRILL_AGREES,
+    "drill_failed": Panel.DRILL_OUTCOME,
+    "drill_incomplete": Panel.DRILL_OUTCOME,
+    "drill_not_run": Panel.DRILL_OUTCOME,
+    "drill_overdue": Panel.DRILL_AGE,
     "exposure_over_objective": Panel.EXPOSURE_SECONDS,
     "foreign_system": Panel.DAMAGED,
     "fork_segment_missing": Panel.MISSING,

@@ -76,6 +76,34 @@ AGENT_ALERTS: Final = (
         "directory that is not mounted.",
         panel=Panel.BLIND,
     ),
+    AgentAlert(
+        name="PitrNotificationsWaiting",
+        expression="pitr_notifications_waiting > 0",
+        hold_seconds=300,
+        severity="warning",
+        title="A receiver has not taken the agent's notifications for five minutes.",
+        why="What fires is remembered and tried again, and the person behind that receiver does "
+        "not know it.",
+        look="The label receiver names it, pitr_notifications_failed_total counts the attempts, "
+        "the agent's log has the answer (journalctl -u pitr-agent).",
+        remedy="Mend the receiver, or its address under alerts.notify and reload. What waits is "
+        "told as soon as it answers.",
+        panel=Panel.FLEET_AGENTS,
+        of_a_cluster=False,
+    ),
+    AgentAlert(
+        name="PitrConfigNotReloaded",
+        expression="pitr_config_last_reload_successful == 0",
+        hold_seconds=300,
+        severity="warning",
+        title="The agent's configuration is wrong, and an older one runs.",
+        why="What was meant to be watched from now on is not, and the next start of the agent "
+        "fails.",
+        look="pitr-agent check-config --config FILE names every mistake with its line.",
+        remedy="Mend the file and reload (systemctl reload pitr-agent).",
+        panel=Panel.FLEET_AGENTS,
+        of_a_cluster=False,
+    ),
 )
 
 

@@ -63,6 +63,11 @@ class Tab:
         page.on("dialog", self._dismiss)
         page.goto(url)
 
+    def hear_all(self) -> None:
+        """Wait for what the page has said and is still on its way."""
+        if not self.page.is_closed():
+            self.page.evaluate("null")
+
     def expect_outage(self) -> None:
         """From now on requests may fail: the agent is stopped on purpose."""
         self._outage = True
@@ -123,6 +128,8 @@ def browse(browser: Browser) -> Iterator[Browse]:
         return tabs[-1]
 
     yield open_tab
+    for tab in tabs:
+        tab.hear_all()
     for context in contexts:
         context.close()
     assert not [complaint for tab in tabs for complaint in tab.complaints]

@@ -1,7 +1,7 @@
 """A laboratory that is well, restores, breaks and is forgotten, with a real Prometheus looking on.
 
 One agent watches two clusters: `laboratorio`, a primary under traffic, and `restaurado`, a restore
-that is held at gates. Each state is left only when every panel says what it promises for it (or
+that is held at gates. A state is left only when every panel has said what it promises for it (or
 after a minute, for a test to complain): nothing is told from a page that was read too soon.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ STATES = {
 _PATIENCE_SECONDS = 60.0
 
 Told = dict[tuple[str, int], list[grafana.Sample]]  # (uid, number of the panel) -> its samples
-Unkept = Callable[[str, Told], list[object]]  # the panels that do not keep a state's promise
+# The panels, by uid and number, that do not keep the promise of a state.
+Unkept = Callable[[str, Told], set[tuple[str, int]]]
 
 
 class Observed:
@@ -66,22 +67,22 @@ class Observed:
         self.prometheus.start(agent_url.removeprefix("http://"), rules)
 
     def look(self, state: str, unkept: Unkept) -> None:
-        """Ask all panels until they say what they promise, and keep what they said."""
+        """Ask each panel until it says what it promises, and keep what it said."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            at = time.time()
-            told = self._ask(state, at)
-            if not unkept(state, told) or time.monotonic() > deadline:
-                break
+        targets = [t for document in grafana.load().values() for t in grafana.targets(document)]
+        told = self._ask(state, targets)
+        while (waited_for := unkept(state, told)) and time.monotonic() < deadline:
             time.sleep(0.5)
-        self.told[state], self.at[state] = told, at
+            told |= self._ask(state, [t for t in targets if (t.dashboard, t.panel) in waited_for])
+        self.told[state], self.at[state] = told, time.time()
 
-    def _ask(self, state: str, at: float) -> Told:
+    def _ask(self, state: str, targets: Iterable[grafana.Target]) -> Told:
+        """All of a panel's queries at one instant."""
+        at = time.time()
         told: Told = {}
-        for document in grafana.load().values():
-            for target in grafana.targets(document):
-                samples = told.setdefault((target.dashboard, target.panel), [])
-                samples += grafana.run(self.prometheus.url, target, STATES[state], self.since, at)
+        for target in targets:
+            answer = grafana.run(self.prometheus.url, target, STATES[state], self.since, at)
+            told.setdefault((target.dashboard, target.panel), []).extend(answer)
         return told
 
 
@@ -124,7 +125,7 @@ def observe(
         service.start(
             archive_timeout_seconds=1,
             objectives=OBJECTIVES,
-            clusters=[_primary(service), _restored(story, restored)],
+            clusters=[_primary(service), _restored(story, restored, lab.directory)],
             alerts={"hold": "1s", "notify": [{"webhook": {"url": "http://127.0.0.1:1/"}}]},
         )
         observed.start(lab.agent.url)
@@ -150,7 +151,7 @@ def _primary(service: Service) -> dict[str, Any]:
     return dict(cluster)
 
 
-def _restored(story: Story, restored: Restored) -> dict[str, Any]:
+def _restored(story: Story, restored: Restored, directory: Path) -> dict[str, Any]:
     return {
         "name": RESTORED,
         "dsn": restored.cluster.dsn,
@@ -158,6 +159,12 @@ def _restored(story: Story, restored: Restored) -> dict[str, Any]:
         "archives": [{"url": str(story.archive)}],
         "backups": {"url": str(story.backup)},
         "objectives": {"rpo": "1h", "rto": "1h"},
+        "drill": {
+            "schedule": "*/30 * * * * *",
+            "at": "latest",
+            "directory": str(directory),
+            "pg_bindir": str(restored.cluster.installation.bindir),
+        },
     }
 
 

@@ -87,11 +87,15 @@ class Story:
 
     @contextlib.contextmanager
     def restored(
-        self, *, archive: Path | None = None, **settings: str | int | bool
+        self,
+        *,
+        archive: Path | None = None,
+        seconds_a_segment: float = 0.5,
+        **settings: str | int | bool,
     ) -> Iterator[Cluster]:
         """A restore that is ready to be started; restore_command takes its time."""
         cluster = Cluster(self.installation, self.home / "restore", self.account)
-        command = f"sleep 0.5; cp {archive or self.archive}/%f %p"
+        command = f"sleep {seconds_a_segment}; cp {archive or self.archive}/%f %p"
         cluster.restore_from(self.backup, restore_command=command, fsync=False, **settings)
         try:
             yield cluster

@@ -193,6 +193,16 @@ class SegmentReader:
 
     async def _read_batch(self, batch: list[Job], task: Round) -> None:
         waiting: dict[Job, asyncio.Future[ScannedSegment]] = {}
+        try:
+            await self._await_batch(batch, task, waiting)
+        finally:  # also when the agent stops in the middle of it
+            for answer in waiting.values():
+                if not answer.cancel() and not answer.cancelled():
+                    answer.exception()
+
+    async def _await_batch(
+        self, batch: list[Job], task: Round, waiting: dict[Job, asyncio.Future[ScannedSegment]]
+    ) -> None:
         for job in batch:
             await task.pace(job.file.size_bytes)
             if task.is_over and waiting:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,13 +28,17 @@ command, the one that a restore would run, and --drill restores for real, in a p
 """
 
 _EPILOG = """\
+and besides (each has a --help of its own):
+  pitr-check find …              what happened in the WAL, and the target just before it
+  pitr-check retention …         which WAL each backup still needs, and what a deletion would cost
+  pitr-check explain FINDING     what a finding means, and what to do
+  pitr-check clean-drills        removes what a drill that was killed left behind
+
 examples:
   pitr-check --archive /backup/wal --backup /backup/base
   pitr-check --archive /backup/wal --backups /backup --depth headers --format nagios
   pitr-check --config pitr.yaml --cluster laboratorio --format json
   pitr-check --archive /backup/wal --backups /backup --drill --probe 'SELECT count(*) > 0 FROM t=t'
-  pitr-check explain wal_gap
-  pitr-check clean-drills
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
@@ -66,7 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     cost.add_options(parser.add_argument_group("at what cost"))
     add_drill_options(parser.add_argument_group("restore drill"))
     parser.add_argument(
-        "--format", default="text", choices=("text", "json", "nagios", "prometheus", "html")
+        "--format",
+        default="text",
+        choices=("text", "json", "nagios", "prometheus", "html"),
+        help="how the verdict is printed (default: %(default)s)",
     )
     return parser
 
@@ -104,10 +112,15 @@ def add_sources(what: argparse._ArgumentGroup) -> None:
         "--layout",
         default="auto",
         choices=("auto", "directory"),
-        help="of the archives: told from what is there (auto), which today is one, a directory of"
-        " WAL files, flat or nested, plain or compressed",
+        help="how the archives are laid out: auto tells it from what is there; directory, the one"
+        " known today, is WAL files flat or nested by date, plain or compressed",
     )
-    what.add_argument("--config", type=Path, metavar="FILE", help="take both from the agent's file")
+    what.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="take archives and backups from the agent's file",
+    )
     what.add_argument("--cluster", metavar="NAME", help="which cluster of it")
 
 
@@ -341,6 +354,8 @@ def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) 
     if arguments.format == "html":
         from agent.check.render_html import render_html
 
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")  # as the document says of itself
         return render_html(report, argv)
     from agent.check.render_text import render_text
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -104,6 +105,7 @@ def drill_asked_for(arguments: argparse.Namespace, target_type: str) -> Drill | 
         probes=probes,
         nice=arguments.nice,
         timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
+        announce=lambda line: print(line, file=sys.stderr, flush=True),
     )
     return drill_for(order, _chance(arguments, target_type))
 

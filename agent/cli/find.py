@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     how.add_argument("--log", metavar="FILE|DIR", help="the server's log: who did it")
     how.add_argument("--log-line-prefix", metavar="P", help="of that log (default: the backup's)")
     how.add_argument("--dsn", help="a running server, to name what its catalogs still hold")
-    how.add_argument("--format", default="text", choices=("text", "json"))
+    how.add_argument("--format", default="text", choices=("text", "json"), help="(default: text)")
     cost.add_options(parser.add_argument_group("at what cost"))
     return parser
 
@@ -80,7 +80,9 @@ def _add_question(what: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     what.add_argument("--xid", metavar="X", help="this transaction, or the one it is part of")
     what.add_argument("--covers", metavar="T", help="which segments hold the WAL of this time")
-    what.add_argument("--limit", type=int, default=50, metavar="N", help="(default: %(default)s)")
+    what.add_argument(
+        "--limit", type=int, default=50, metavar="N", help="show so many (default: %(default)s)"
+    )
 
 
 def _read_question(arguments: argparse.Namespace) -> Asked:

@@ -68,7 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     how = parser.add_argument_group("how")
     how.add_argument("--depth", default="records", choices=("names", "records"),
                      help="names: quick, windows by listing (default: %(default)s)")  # fmt: skip
-    how.add_argument("--format", default="text", choices=("text", "json", "list"))
+    how.add_argument(
+        "--format",
+        default="text",
+        choices=("text", "json", "list"),
+        help="list: the paths of what nothing needs (default: text)",
+    )
     cost.add_options(parser.add_argument_group("at what cost"))
     return parser
 

@@ -19,6 +19,9 @@ examples:
   pitr-watch --pgdata /var/lib/pgsql/16/data           follow the restore that runs there
   pitr-watch --log server.log --once                   judge a finished restore from its log
   pitr-watch --log server.log --once --format json     the same for a program
+
+here, 0 means that the restore is where it should be (open, paused or shut down at its target), 1
+that it is still in progress, 2 that it failed or ended short of the target.
 """
 
 

@@ -58,6 +58,7 @@ class Order:
     nice: bool = False
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     clock: Callable[[], float] = time.monotonic
+    announce: Callable[[str], None] = lambda line: None  # told how to watch it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +181,7 @@ class _Drill:
                 plan.restore.control, self._parameter_changes(),
             )  # fmt: skip
             server = ScratchServer(self.installation, self.area, configuration.settings)
+            self.order.announce(f"to watch the drill: pitr-watch --pgdata {self.area.data}")
             with server:
                 summary = self._recover(server, room, wal)
                 self._require_recovery(server, summary)

@@ -75,8 +75,10 @@ class WalService:
 
     @property
     def restore_command(self) -> str:
-        client = shlex.quote(str(self._area.wal / "ask.sh")).replace("%", "%%")
-        return f"/bin/sh {client} %f %p"
+        """The client asks for a file. The archives are there for who looks where it comes from."""
+        client = shlex.quote(str(self._area.wal / "ask.sh"))
+        archives = "".join(f" --archive {shlex.quote(root)}" for root in self._roots)
+        return f"/bin/sh {client.replace('%', '%%')} %f %p{archives.replace('%', '%%')}"
 
     def _open_pipe(self, name: str) -> int:
         """Open for both directions: neither side ever waits for the other to come."""

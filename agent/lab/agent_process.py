@@ -96,6 +96,11 @@ class AgentProcess:
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    def wait(self, seconds: float) -> int:
+        """Its exit status, once it has ended. Raises subprocess.TimeoutExpired."""
+        assert self._process is not None
+        return self._process.wait(seconds)
+
     def stop(self) -> None:
         """Ask it to end, and insist if it does not."""
         if self._process is None:

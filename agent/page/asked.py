@@ -16,6 +16,7 @@ from agent.backups.settings import find_zone
 from agent.page.axis import ZOOMS
 from parsers.errors import ParseError
 from parsers.wal_facts import instant
+from rules.dated_wal import DatedWalFacts, time_of_point
 from rules.goal import Goal, read_goal
 from rules.picture import Mark, MarkKind
 from rules.target import Target
@@ -31,11 +32,14 @@ class Instant:
     goal: Goal | None
     error: str = ""  # empty: `goal` is there
 
-    @property
-    def at(self) -> datetime | None:
-        """None for a restore point: the WAL tells."""
-        time_us = self.goal.time_us if self.goal else None
-        return None if time_us is None else instant(time_us)
+    def at(self, dated: DatedWalFacts | None) -> datetime | None:
+        """When that is; of a restore point the WAL tells. None: it does not, or was not read."""
+        goal = self.goal
+        if goal is None:
+            return None
+        if goal.time_us is not None:
+            return instant(goal.time_us)
+        return time_of_point(dated, goal.name or "", goal.timeline) if dated else None
 
 
 def read_instant(query: Mapping[str, str]) -> Instant | None:

@@ -15,7 +15,7 @@ from agent.watched import WatchedCluster
 from rules.archive import timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.close_up import COLUMNS, CloseUp, close_up
-from rules.dated_wal import DatedWalFacts, sane, time_of_point
+from rules.dated_wal import DatedWalFacts, sane
 from rules.depict import make_picture
 from rules.depict_drills import mark_drills
 from rules.drills import DrillsFacts
@@ -166,10 +166,7 @@ def _mark_of(instant: Instant | None, cluster: WatchedCluster, picture: Picture)
     """The instant asked for, on the lane that it is asked of; None: it has no place."""
     if instant is None or instant.goal is None or not picture.lanes:
         return None
-    dated, name = cluster.fact(DatedWalFacts), instant.goal.name
-    at = instant.at
-    if at is None and dated is not None and name is not None:
-        at = time_of_point(dated, name, instant.goal.timeline)
+    at = instant.at(cluster.fact(DatedWalFacts))
     if at is None:
         return None
     numbers = [lane.timeline for lane in picture.lanes]

@@ -6,8 +6,9 @@ for what it proved. That is work for a thread with a deadline: a large archive t
 
 from __future__ import annotations
 
+import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,12 +16,12 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 from agent.check.restore_command import restore_command
-from agent.deadline import DeadlinePassed, Worker
+from agent.deadline import Worker
 from agent.explain import explain
 from agent.page.asked import Addresses, Instant, read_instant
 from agent.page.look import Look
 from agent.watched import WatchedCluster
-from rules.dated_wal import DatedWalFacts, time_of_point
+from rules.dated_wal import DatedWalFacts
 from rules.evidence import WindowsFacts
 from rules.facts import ArchiveFacts, BackupsFacts, ScanFacts
 from rules.goal import Goal, has_zone
@@ -29,7 +30,7 @@ from rules.restore import Restore, RestoresFacts
 from rules.settings_block import settings_block
 from rules.target import Target, TargetFacts
 
-_DEADLINE_SECONDS: Final = 20.0
+_DEADLINE_SECONDS: Final = 5.0  # what takes longer is there when the page asks again
 _REMEMBERED: Final = 64  # answers of one cluster, for as long as nothing new was read
 _CANDIDATES: Final = 3  # backups that are asked: the newest before the instant
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -40,6 +41,7 @@ class Answer:
     """What templates/instant.html shows."""
 
     instant: Instant
+    at: datetime | None = None  # when that is; None: not known
     target: TargetFacts | None  # None: `why` says why nothing can be said
     why: str = ""
     settings: str | None = None  # None: it is not proven
@@ -54,7 +56,7 @@ class Instants:
     """Asks the predictor, one question of a cluster at a time, and keeps what it said."""
 
     def __init__(self) -> None:
-        self._asked: WeakKeyDictionary[WatchedCluster, _Kept] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[WatchedCluster, _Kept] = WeakKeyDictionary()
 
     async def answer(self, cluster: WatchedCluster, look: Look) -> Answer | None:
         """None where no instant is asked for."""
@@ -66,42 +68,56 @@ class Instants:
         restores, why = _restores_of(cluster)
         if restores is None:
             return Answer(instant=instant, target=None, why=why)
-        kept = self._kept_of(cluster, restores)
-        target = kept.answers.get((instant.target, instant.goal))
-        if target is None:
-            try:
-                ask = partial(_ask, instant.target, instant.goal, _candidates(cluster, instant))
-                target = await kept.worker.run(_DEADLINE_SECONDS, ask)
-            except DeadlinePassed:
-                why = "the archive is large, and the answer takes long: ask again in a moment"
-                return Answer(instant=instant, target=None, why=why)
-            except Exception as error:  # whatever it is, it is shown as not known
-                why = f"it could not be worked out: {explain(error)}"
-                return Answer(instant=instant, target=None, why=why)
-            kept.keep((instant.target, instant.goal), target)
+        kept = self._kept.setdefault(cluster, _Kept(cluster.name))
+        try:
+            async with asyncio.timeout(_DEADLINE_SECONDS):
+                target = await kept.ask(restores, instant, partial(_candidates, cluster, instant))
+        except TimeoutError:
+            why = "the archive is large, and the answer takes long: ask again in a moment"
+            return Answer(instant=instant, target=None, why=why)
+        except Exception as error:  # whatever it is, it is shown as not known
+            why = f"it could not be worked out: {explain(error)}"
+            return Answer(instant=instant, target=None, why=why)
         return _answer(cluster, look, instant, target)
-
-    def _kept_of(self, cluster: WatchedCluster, restores: RestoresFacts) -> _Kept:
-        """What was said over the same readings; a worker that hangs is kept with it."""
-        kept = self._asked.get(cluster)
-        if kept is None or kept.restores is not restores:
-            worker = kept.worker if kept else Worker(f"{cluster.name}/instant")
-            kept = self._asked[cluster] = _Kept(restores, worker)
-        return kept
 
 
 class _Kept:
-    """The answers over one round of readings."""
+    """One cluster's thread, and the answers over the last round of readings."""
 
-    def __init__(self, restores: RestoresFacts, worker: Worker) -> None:
-        self.restores = restores
-        self.worker = worker
-        self.answers: dict[tuple[Target, Goal], TargetFacts] = {}
+    def __init__(self, name: str) -> None:
+        self._worker = Worker(f"{name}/instant")
+        self._turn = asyncio.Lock()
+        self._restores: RestoresFacts | None = None
+        self._answers: dict[tuple[Target, Goal], TargetFacts] = {}
 
-    def keep(self, asked: tuple[Target, Goal], said: TargetFacts) -> None:
-        if len(self.answers) >= _REMEMBERED:
-            self.answers.pop(next(iter(self.answers)))
-        self.answers[asked] = said
+    async def ask(
+        self, restores: RestoresFacts, instant: Instant, choose: Callable[[], list[Restore]]
+    ) -> TargetFacts:
+        """Raises TimeoutError while an earlier question still keeps the thread busy."""
+        assert instant.goal is not None
+        if self._restores is not restores:
+            self._restores, self._answers = restores, {}
+        asked, answers = (instant.target, instant.goal), self._answers
+        if asked not in answers:
+            async with self._turn:  # one after the other; the same question once
+                if asked not in answers:
+                    ask = partial(_ask, *asked, choose(), answers)
+                    return await self._worker.run(_DEADLINE_SECONDS, ask)
+        return answers[asked]
+
+
+def _ask(
+    target: Target,
+    goal: Goal,
+    restores: Sequence[Restore],
+    answers: dict[tuple[Target, Goal], TargetFacts],
+) -> TargetFacts:
+    """In the thread, which keeps the answer also when nobody waits for it any more."""
+    said = predict_target(target, goal, restores)
+    if len(answers) >= _REMEMBERED:
+        answers.pop(next(iter(answers)))
+    answers[target, goal] = said
+    return said
 
 
 def _restores_of(cluster: WatchedCluster) -> tuple[RestoresFacts | None, str]:
@@ -132,10 +148,7 @@ def _candidates(cluster: WatchedCluster, instant: Instant) -> list[Restore]:
     assert restores is not None and instant.goal is not None
     whole = find_restores(restores.by_backup, backups.backups if backups else ())
     ordered = sorted(whole, key=lambda each: each.backup.label.start_lsn)
-    dated, name = cluster.fact(DatedWalFacts), instant.goal.name
-    at = instant.at
-    if at is None and dated is not None and name is not None:
-        at = time_of_point(dated, name, instant.goal.timeline)
+    at = instant.at(cluster.fact(DatedWalFacts))
     if at is None:
         return ordered
     windows = cluster.fact(WindowsFacts)
@@ -150,10 +163,6 @@ def _begin(restore: Restore, windows: WindowsFacts | None) -> datetime | None:
     return min(times, default=restore.backup.finished_at)
 
 
-def _ask(target: Target, goal: Goal, restores: Sequence[Restore]) -> TargetFacts:
-    return predict_target(target, goal, restores)
-
-
 # -- what is shown -------------------------------------------------------------------------------
 
 
@@ -163,6 +172,7 @@ def _answer(cluster: WatchedCluster, look: Look, instant: Instant, target: Targe
     earlier, later = _neighbours(look, target)
     return Answer(
         instant=instant,
+        at=instant.at(cluster.fact(DatedWalFacts)),
         target=target,
         settings=_settings(cluster, instant.goal, target, archive),
         command=_command(cluster, instant.target, target),

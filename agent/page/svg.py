@@ -186,8 +186,10 @@ def _lane(seen: CloseUp, lane: Lane, places: Mapping[int, int], links: Links) ->
 def _origin(lane: Lane) -> str:
     if lane.parent is None:
         return ""
-    when = f" at {clock(lane.forked_at)}" if lane.forked_at else ""
-    return f"left timeline {lane.parent}{when}"
+    if lane.forked_at is None:
+        return f"left timeline {lane.parent}"
+    when = "at" if lane.begun_at else "after"  # unread, it is only known what came before
+    return f"left timeline {lane.parent} {when} {clock(lane.forked_at)}"
 
 
 def _fork(seen: CloseUp, lane: Lane, places: Mapping[int, int]) -> ForkLine | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import stat, table
 
-from dashboards.builder import archive, backups, exposure, meanings, readings
+from dashboards.builder import archive, backups, drills, exposure, meanings, readings
 from dashboards.builder.frame import TO_RUNBOOK, Rows, frame
 from dashboards.builder.panels import Column, Text, number, rows
 from dashboards.builder.queries import ONE, at, blind_count, copied, of_objective, verdict
@@ -31,6 +31,7 @@ def _rows() -> Rows:
         "Archiving": archive.archiving(),
         "The archive": archive.content(),
         "Base backups and restores": backups.panels(),
+        "Restore drills": drills.panels(),
         "The agent's readings": readings.panels(),
     }
 

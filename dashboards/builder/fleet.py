@@ -24,7 +24,7 @@ from dashboards.builder.queries import (
 from rules.panels import FLEET, Panel
 
 _FIRING: Final = 'alertname=~"Pitr.+", alertstate="firing", cluster=~"$cluster"'
-_AGES: Final = ("Latest restorable", "Reaches back", "Newest backup")
+_AGES: Final = ("Latest restorable", "Reaches back", "Newest backup", "Last good drill")
 _SCRAPED: Final = {1: ("YES", meanings.GREEN), 0: ("NO", meanings.RED)}
 _RELOADED: Final = {1: ("IN FORCE", meanings.GREEN), 0: ("REFUSED", meanings.RED)}
 
@@ -91,6 +91,7 @@ def _clusters() -> table.Panel:
             "Restore takes": each("pitr_restore_duration_estimate_seconds", SOME),
             "of RTO": of_objective("pitr_restore_duration_estimate_seconds", "rto", SOME),
             "Newest backup": age("pitr_backup_last_finished_timestamp_seconds", SOME),
+            "Last good drill": age("pitr_drill_last_success_timestamp_seconds", SOME),
         },
         columns=[
             Column(title="cluster", link=TO_CLUSTER),

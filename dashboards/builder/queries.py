@@ -40,6 +40,12 @@ def at(name: str, selector: str = ONE) -> str:
     return f"1000 * {each(name, selector)}"
 
 
+def since(outcome: str, moment: str, selector: str = ONE) -> str:
+    """Seconds since the instant of a metric, under the label of the one outcome that is 1."""
+    which = f"{each(outcome, selector, by=('outcome',))} == 1"
+    return f"({which}) * on (cluster) group_left () ({age(moment, selector)})"
+
+
 def seen(selector: str = ONE) -> str:
     """1 for each cluster that was judged in the shown range, whether its agent lives or not."""
     judged = metric("pitr_verdict_timestamp_seconds", selector)

@@ -12,7 +12,7 @@ from dashboards.builder import meanings
 from dashboards.builder.cluster import findings_table
 from dashboards.builder.frame import Rows, frame
 from dashboards.builder.panels import OBJECTIVE, Text, graph, history, number
-from dashboards.builder.queries import ONE, each, metric
+from dashboards.builder.queries import ONE, each, metric, since
 from rules.panels import RESTORE, Panel
 
 _STATES: Final = {
@@ -111,13 +111,11 @@ def _last() -> list[stat.Panel]:
         do="NOT REACHED: the database is open with another state than was asked for. Do not let "
         "the application in; restore again.",
     )
-    came = f"(time() - {each('pitr_recovery_last_outcome_timestamp_seconds')})"
-    which = f"{each('pitr_recovery_last_outcome', ONE, by=('outcome',))} == 1"
-    since = f"({which}) * on (cluster) group_left () {came}"
+    came = since("pitr_recovery_last_outcome", "pitr_recovery_last_outcome_timestamp_seconds")
     made = number(
         Panel.RESTORE_OUTCOME,
         outcome,
-        {"{{outcome}}": since},
+        {"{{outcome}}": came},
         unit="s",
         colors=((0, meanings.BLUE),),
     )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from agent.crontab import parse_crontab
 from agent.scheduler import Schedule
 
 
@@ -55,6 +58,30 @@ def test_a_step_of_the_clock_silences_no_job(step_seconds: float) -> None:
         await asyncio.sleep(1.1)  # one look at the clock
         clock.moved_seconds = step_seconds
         await until(lambda: runs == 2)
+
+    run(story)
+
+
+@pytest.mark.parametrize("step_seconds", [-3600, 3600])
+def test_what_is_due_at_an_hour_is_due_by_the_new_clock(step_seconds: float) -> None:
+    """Set forward over the hour it is made at once; set back it is due when the clock says."""
+
+    async def story(schedule: Schedule, clock: Clock) -> None:
+        runs = list[float]()
+
+        async def job() -> None:
+            runs.append(clock())
+
+        due = datetime.now(UTC) + timedelta(minutes=30)
+        trigger = parse_crontab(f"{due.minute} {due.hour} * * *", ZoneInfo("UTC"))
+        schedule.when(trigger, "a/drill", job)
+        await asyncio.sleep(1.1)  # one look at the clock
+        clock.moved_seconds = step_seconds
+        if step_seconds > 0:
+            await until(lambda: len(runs) == 1)
+        else:
+            await asyncio.sleep(2.2)
+            assert runs == []
 
     run(story)
 

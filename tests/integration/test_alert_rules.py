@@ -11,6 +11,7 @@ import yaml
 from agent.cli import agent
 from rules.alert_state import alert_name, can_alert
 from rules.check import load_catalogue
+from rules.prometheus_rules import AGENT_ALERTS
 from tests.fix_prometheus import find_program
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "pitr-alerts.yml"
@@ -72,3 +73,50 @@ def _annotations(name: str) -> dict[str, str]:
     # What Prometheus makes of the cluster's name: a browser reads it back out of the URL.
     chosen = annotations["dashboard_url"].replace("{{ $labels.cluster | urlquery }}", "a+%26+b")
     return {**annotations, "dashboard_url": chosen}
+
+
+# What the agent says when it is well, and what it says, or not, when the alert is due.
+OF_THE_AGENT = {
+    "PitrAgentAbsent": ("pitr_build_info", {}, None),
+    "PitrVerdictStale": (
+        'pitr_verdict_timestamp_seconds{cluster="a & b"}', {"cluster": "a & b"}, "0x240",
+    ),
+    "PitrCheckBlind": (
+        'pitr_check_known{cluster="a & b", id="i"}', {"cluster": "a & b", "id": "i"}, "0x240",
+    ),
+    "PitrNotificationsWaiting": (
+        'pitr_notifications_waiting{receiver="r"}', {"receiver": "r"}, "1x240",
+    ),
+    "PitrConfigNotReloaded": ("pitr_config_last_reload_successful", {}, "0x240"),
+}  # fmt: skip
+WELL = {"PitrNotificationsWaiting": "0x240", "PitrVerdictStale": "0+15x240"}
+
+
+def test_what_only_prometheus_can_notice_of_the_agent(tmp_path: Path) -> None:
+    assert OF_THE_AGENT.keys() == {alert.name for alert in AGENT_ALERTS}
+    tests = []
+    for alert in AGENT_ALERTS:
+        series, labels, bad = OF_THE_AGENT[alert.name]
+        fired = {"exp_annotations": _annotations(alert.name)}
+        fired["exp_labels"] = {**labels, "severity": alert.severity}
+        due_seconds = alert.hold_seconds + (960 if alert.name == "PitrVerdictStale" else 0)
+        well = WELL.get(alert.name, "1x240")
+        for values, alerts in ((bad, [fired]), (well, [])):
+            seen = [{"series": series, "values": values}] if values else []
+            tests.append(
+                {
+                    "interval": "15s",
+                    "input_series": seen,
+                    "alert_rule_test": [
+                        {
+                            "eval_time": f"{due_seconds:g}s",
+                            "alertname": alert.name,
+                            "exp_alerts": alerts,
+                        }
+                    ],
+                }
+            )
+    document = {"rule_files": [str(RULES)], "evaluation_interval": "15s", "tests": tests}
+    (tmp_path / "tests.yml").write_text(yaml.safe_dump(document))
+    tested = promtool("test", "rules", tmp_path / "tests.yml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr

@@ -21,6 +21,7 @@ from tests.fix_watched import Watched
 
 CLUSTERS_COUNT: Final = 200
 BROKEN: Final = "zz broken"
+DRAWN: Final = "aa drawn"  # with a backup, its WAL read
 HOSTILE: Final = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 # A directory can be named so; of one that is not there the page says that.
 HOSTILE_DIRECTORY: Final = "wal<script>alert(3)<\\script>\x1b[31m'\""
@@ -40,13 +41,15 @@ _FOCUSED: Final = """() => {
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     watched = Watched(tmp_path_factory.mktemp("fleet"))
     whole = [{"url": str(watched.archive)}]
+    backups = {"url": str(watched.archive.parent)}
     short = Path(shutil.copytree(watched.archive, watched.archive.parent / HOSTILE_DIRECTORY))
     sorted(short.glob("0000000100000000????????"))[3].unlink()
     lacking: dict[str, Any] = {"archives": [{"url": str(short)}], "scan": "1s"}
     watched.config["clusters"] = [
-        *({"name": f"db{n:03}", "archives": whole} for n in range(CLUSTERS_COUNT - 2)),
+        *({"name": f"db{n:03}", "archives": whole} for n in range(CLUSTERS_COUNT - 3)),
         {"name": BROKEN, **lacking},
         {"name": HOSTILE, **lacking, "backups": {"url": str(short / HOSTILE_DIRECTORY)}},
+        {"name": DRAWN, "archives": whole, "backups": backups, "depth": "records"},
     ]
     watched.config["defaults"] = {"scan": "6s", "depth": "names"}  # first scans are spread over it
     watched.start()
@@ -54,6 +57,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         lambda page: (
             page.total("pitr_finding", id="wal_gap") == 2
             and page.total("pitr_check_known", id="wal_gap") == CLUSTERS_COUNT
+            and page.total("pitr_restorable_windows", cluster=DRAWN) == 1
         ),
         seconds=120,
     )
@@ -113,12 +117,14 @@ def test_a_keyboard_is_enough(browse: Browse, url: str) -> None:
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     seen = []
-    for _ in range(4):
+    while BROKEN not in seen:
         page.keyboard.press("Tab")
         here = focused(page)
         assert here["ringed"] and here["seen"], here
-        seen.append(here["tag"])
-    assert seen == ["input", "select", "button", "a"]
+        seen.append(here["name"] if here["tag"] == "a" else here["tag"])
+        assert len(seen) < 12, seen
+    assert seen[:3] == ["input", "select", "button"]
+    assert any("critical" in name for name in seen), "only those of a verdict"
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(BROKEN)
     page.wait_for_load_state()
@@ -132,6 +138,22 @@ def test_a_keyboard_is_enough(browse: Browse, url: str) -> None:
         walked.append(here["name"])
     assert here["tag"] == "body", f"the walk does not end: {walked}"
     assert walked[0] == "Skip to the content" and any("runbook" in name for name in walked)
+
+
+def test_an_instant_is_picked_with_the_keyboard_and_proven(browse: Browse, url: str) -> None:
+    page = browse(f"{url}/clusters/aa%20drawn").page
+    point = page.get_by_role("link", name=re.compile("^restore point antes_del_cambio"))
+    point.focus()
+    assert focused(page)["ringed"]
+    page.keyboard.press("Enter")
+    settings = page.locator("#settings")
+    expect(settings).to_contain_text("recovery_target_name = 'antes_del_cambio'")
+    expect(page.locator("#instant")).to_contain_text("can be restored")
+    page.get_by_role("textbox", name="Instant").fill("2020-01-01 00:00:00+00")
+    page.keyboard.press("Enter")
+    expect(page.locator("#instant")).to_contain_text("No settings to paste")
+    expect(settings).to_have_count(0)
+    assert "at=2020-01-01" in page.url, "the instant can be kept as an address"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -149,11 +171,15 @@ def test_nothing_grave_for_a_screen_reader(browse: Browse, url: str, scheme: str
     page.get_by_role("link", name="runbook").first.click()
     expect(page.get_by_role("heading", name="Mitigation")).to_be_visible()
     assert grave_violations(page) == []
+    page.goto(f"{url}/clusters/aa%20drawn?point=antes_del_cambio")
+    expect(page.locator("#settings")).to_be_visible()
+    assert grave_violations(page) == []
 
 
 def test_a_phone_needs_no_sideways_scrolling(browse: Browse, url: str) -> None:
     page = browse(url, viewport=PHONE, has_touch=True, is_mobile=True).page
-    for path in ("", "/clusters/zz%20broken", "/findings/", "/findings/wal_gap"):
+    drawn = "/clusters/aa%20drawn?point=antes_del_cambio"
+    for path in ("", "/clusters/zz%20broken", drawn, "/findings/", "/findings/wal_gap"):
         page.goto(f"{url}{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], path
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from rules.target import Target
 from tests.fix_check import RESTORE_POINT, Archived, pitr_check
 from tests.fix_drill import DrillGround, Past, drill_of, inspections_by, probe_rows, results_of
 from tests.fix_layouts import DATED, file_by_date, mix_codecs
+from tests.watching import Job
 
 Pasts = Callable[[int], Past]
 
@@ -154,6 +157,31 @@ def test_a_server_that_opens_and_lets_nobody_in_is_found(
     assert (connection["name"], connection["result"]) == ("connection", "failed")
     assert "pg_filenode.map" in connection["detail"]
     assert not drill_of(checked)["probes"][0]["asked"]
+
+
+def test_a_drill_is_watched_like_any_restore(archived: Archived, ground: DrillGround) -> None:
+    """By the path that it prints; a probe keeps its server up meanwhile."""
+    words = ground.command(
+        archived.archive, archived.backup, "--target-name", RESTORE_POINT,
+        "--probe", "SELECT pg_sleep(300)=",
+    )  # fmt: skip
+    program = Path(sys.executable).parent / "pitr-check"
+    drill = subprocess.Popen(
+        [program, *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert drill.stderr is not None
+        announced = next(line for line in drill.stderr if "pitr-watch" in line)
+        pgdata = announced.split("pitr-watch --pgdata ")[1].strip()
+        job = Job("--pgdata", pgdata, "--timeout", "60s")
+        assert job.end(70) == 0
+    finally:
+        drill.terminate()
+        drill.communicate(timeout=60)
+    summary = job.lines[-1][1]
+    assert (summary["outcome"], summary["reached_target"]) == ("promoted", True)
+    assert (summary["target"]["value"], summary["stop"]["name"]) == (RESTORE_POINT, RESTORE_POINT)
+    assert {"recovery_target_set", "file_restored", "redo_done"} <= set(job.names())
 
 
 def test_probes_say_what_they_got(archived: Archived, ground: DrillGround, tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def test_drills_succeed_on_their_schedule(
     for drill in (first, second):
         assert (drill["outcome"], drill["agrees"], drill["succeeded"]) == ("promoted", True, True)
         assert drill["server"].startswith("18.") and drill["probes"][0]["got"] == "t"
+    assert "to watch the drill: pitr-watch --pgdata" in agent.log.read_text()
     assert page.total("pitr_drill_last_outcome", outcome="promoted") == 1
     assert page.total("pitr_drill_last_agrees") == 1
     assert page.total("pitr_drill_last_success_timestamp_seconds") == pytest.approx(

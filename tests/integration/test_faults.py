@@ -28,6 +28,8 @@ from tests.fix_prometheus import Prometheus, ask, wait_until
 
 _OBJECTIVES = {"rpo": "5s"}
 _HOLD = "1s"
+# Anybody who may create restore points can write into the page.
+_HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[31m"
 
 # The number that must move with the finding.
 _DAMAGE_KINDS = {"truncated": "truncated", "bitflip": "bad_crc", "wrong-cluster": "foreign_system"}
@@ -97,6 +99,7 @@ def test_the_agent_notices(
         sight = browse(f"{lab.agent.url}/clusters/{CLUSTER}").page
         expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
         sight.evaluate("window.sameDocument = true")
+        lab.primary.sql("SELECT pg_create_restore_point(%s)", _HOSTILE)
 
         service.break_it(fault.name)
         page, noticed = service.wait_noticed(fault, timeout_seconds=30)
@@ -120,5 +123,7 @@ def test_the_agent_notices(
         )
         expect(sight.locator("article.critical")).to_have_count(0)
         expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
+        mark = sight.get_by_role("link", name=re.compile(re.escape("restore point <script>")))
+        expect(mark.first).to_be_visible()
         assert sight.evaluate("window.sameDocument"), "it was loaded again"
         sight.close()  # before the agent ends

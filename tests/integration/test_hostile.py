@@ -22,6 +22,7 @@ NAMES = (
     "..%2f..%2fetc%2fpasswd",
     "$(touch owned)`touch owned`",
     "<script>alert(1)</script>.history",
+    "00000001000000000000009C\x9b31m\u202e\u2028\x7f",
     b"not-utf8-\xff\xfe".decode(errors="surrogateescape"),
 )
 CLUSTER = 'a"b\\c/../d {x="y"} # HELP pitr_up <b>é</b>'
@@ -67,6 +68,8 @@ def test_names_lines_and_labels_of_strangers(watched: Watched, tmp_path: Path) -
         body = get(watched.agent.url + path).decode()
         assert ("<script>" not in body and "<b>" not in body) or path.startswith("/api"), path
         assert not [c for c in body if ord(c) < 32 and c != "\n"], path
+        if path == "/":
+            assert all(line.isprintable() for line in body.splitlines())
         assert FORGED not in body.splitlines()
     wait_until(lambda: told.is_file() and told.read_text(), "a notification is whole")
     first = json.loads(told.read_text().splitlines()[0])

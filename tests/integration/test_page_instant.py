@@ -52,9 +52,14 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 
 def look(lab: Watched, name: str = "lab", **query: str) -> Page:
+    """As a person does: where the answer takes long, ask again."""
     url = f"{lab.agent.url}/clusters/{name}?{urllib.parse.urlencode(query)}"
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        return read_page(answer.read().decode())
+    for _ in range(12):
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            page = read_page(answer.read().decode())
+        if "ask again in a moment" not in page.text:
+            break
+    return page
 
 
 def ask(target: dict[str, Any]) -> dict[str, str]:

@@ -33,6 +33,29 @@ def test_a_job_follows_a_restore_that_is_not_started_yet(restore_story: Story) -
         assert "unparsed" not in job.names()
 
 
+def test_a_shutdown_at_the_target_is_an_end_that_was_asked_for(restore_story: Story) -> None:
+    story = restore_story
+    settings = {"recovery_target_name": story.restore_point, "recovery_target_action": "shutdown"}
+    with prepared(story, **settings) as cluster:
+        named = ("--log", str(cluster.log), "--pgdata", str(cluster.data))
+        job = Job(*named, "--timeout", "60s")
+        with contextlib.suppress(ServerFailed):
+            cluster.start()
+        assert job.end(70) == 0
+        assert "shutdown_at_target" in job.names()
+        summary = job.lines[-1][1]
+        assert (summary["outcome"], summary["reached_target"]) == ("shut_down", True)
+        assert summary["stop"]["name"] == story.restore_point
+        screen = Screen(*named)
+        try:
+            shown = screen.wait_for("SHUT DOWN", 60)
+        finally:
+            screen.process.terminate()
+            screen.process.wait(10)
+    assert "the server shuts down at its target" in shown
+    assert "SHUT DOWN, the target was reached" in shown
+
+
 def test_events_are_told_while_the_restore_goes_on(restore_story: Story) -> None:
     with prepared(restore_story) as cluster:
         cluster.log.touch()

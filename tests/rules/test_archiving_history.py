@@ -107,6 +107,15 @@ def test_archived_files_are_a_rate_of_what_was_watched() -> None:
     assert one(history, ARCHIVED_PER_MINUTE, 25).seen == (60 * 10 / 25,)
 
 
+def test_the_rate_of_a_step_that_has_only_begun_counts_the_one_before() -> None:
+    history = ArchivingHistory(15)
+    for seconds, files in ((0, 0), (15, 5), (30, 10), (45, 10), (60, 10)):
+        history.see_archived(after(seconds), files, None)
+        if seconds == 45:
+            assert one(history, ARCHIVED_PER_MINUTE, 45).seen == (20, 60 * 10 / 45)
+    assert one(history, ARCHIVED_PER_MINUTE, 60).seen == (20, 0)
+
+
 def test_a_counter_that_began_anew_or_was_not_seen_says_nothing() -> None:
     history = ArchivingHistory(15)
     history.see(READY_FILES, START, 0)
