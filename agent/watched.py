@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -16,6 +16,7 @@ from agent.archive.limits import Limits
 from agent.archive.scanner import SegmentReader, files_of, segments_to_read
 from agent.archive.wal import make_restores
 from agent.backups.find import read_backups
+from agent.clock import clock_step
 from agent.config import ClusterConfig
 from agent.deadline import Worker
 from agent.expected import expected_facts
@@ -54,7 +55,6 @@ log: Final = logging.getLogger("pitr.cluster")
 
 T = TypeVar("T")
 
-_STEP: Final = timedelta(seconds=2)  # what moves more than this against monotonic time was set
 # How loud a finding is in the log.
 _LEVELS: Final = {
     Severity.INFO: logging.INFO,
@@ -360,7 +360,7 @@ class WatchedCluster:
             self.checks,
         )
         self.known = judgement.known
-        stepped = self._clock_stepped(now)
+        stepped = clock_step(now, self.judged_at, self.judged_monotonic)
         self.judged_at, self.judged_monotonic = now, monotonic()
         before, heard = (
             shift(self.alerts, stepped),
@@ -374,14 +374,6 @@ class WatchedCluster:
         for check, known in judgement.known.items():
             if known:
                 self._report(check, [f for f in judgement.findings if f.id == check])
-
-    def _clock_stepped(self, now: datetime) -> timedelta:
-        """By how much the wall clock was set since the last judgement."""
-        if self.judged_at is None or self.judged_monotonic is None:
-            return timedelta()
-        passed = timedelta(seconds=monotonic() - self.judged_monotonic)
-        stepped = now - self.judged_at - passed
-        return stepped if abs(stepped) > _STEP else timedelta()
 
     def _report(self, check: str, findings: Sequence[Finding]) -> None:
         before = self.findings.get(check, ())

@@ -53,7 +53,7 @@ class Reader:
         ours, servers = Path(sys.executable).parent, self.primary.installation.bindir
         environment = {
             "HOME": str(self.home),
-            "PATH": f"{ours}:{servers}:/usr/bin:/bin",
+            "PATH": f"{ours}:{servers}:{os.environ['PATH']}",
             "PGHOST": str(self.primary.sockets),
             "PGUSER": SUPERUSER,
             "LC_ALL": "C.UTF-8",

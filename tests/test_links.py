@@ -13,10 +13,13 @@ from markdown_it.token import Token
 
 ROOT = Path(__file__).parent.parent
 _ELSEWHERE = re.compile(r"[a-z]+:")
+_OURS = re.compile(r"(agent|rules|parsers|tests|docs|packaging|dashboards)/[\w./-]+")
 
 
 def pages() -> list[Path]:
-    below = (path for room in ("docs", "dashboards") for path in (ROOT / room).rglob("*.md"))
+    below = (
+        path for room in ("docs", "dashboards", "packaging") for path in (ROOT / room).rglob("*.md")
+    )
     return sorted((*ROOT.glob("*.md"), *below))
 
 
@@ -64,6 +67,24 @@ def test_every_link_leads_somewhere() -> None:
         for page in pages()
     }
     assert {page: found for page, found in bad.items() if found} == {}
+
+
+def paths(page: Path) -> Iterator[str]:
+    """Files of this repository that are named in code spans."""
+    for token in _tokens(page):
+        for child in token.children or ():
+            if child.type == "code_inline" and _OURS.fullmatch(child.content):
+                yield child.content
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    named = {(page.name, path) for page in pages() for path in paths(page)}
+    assert len(named) > 50
+    assert {(page, path) for page, path in named if not _exists(path)} == set()
+
+
+def _exists(path: str) -> bool:
+    return (ROOT / path).exists() or (ROOT / f"{path}.py").exists()
 
 
 def test_a_link_into_the_void_is_noticed(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ examples:
   pitr-check find --archive /backup/wal --backups /backup --dropped accounts
   pitr-check find --archive /backup/wal --covers '2025-07-10 12:36-07'
 """
-_WHATEVER = ""
+_WHATEVER = "\0"  # --dropped alone; nobody can type it
 
 
 def body(argv: Sequence[str]) -> int:
@@ -111,7 +111,7 @@ def _read_question(arguments: argparse.Namespace) -> Asked:
     notes = tuple(dict.fromkeys(read.notes))
     return Asked(
         wanted=wanted,
-        dropped=arguments.dropped,
+        dropped="" if arguments.dropped == _WHATEVER else arguments.dropped,
         covers_us=covers,
         log=arguments.log,
         log_line_prefix=arguments.log_line_prefix,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fix_guides import Reader
+from tests.fix_prometheus import find_program
 from tests.guides import (
     DIRECTORY,
     agrees,
@@ -23,12 +24,17 @@ TRANSLATED = {
     DIRECTORY / "first-verdict.md": DIRECTORY / "es" / "primer-veredicto.md",
     DIRECTORY / "laboratory.md": DIRECTORY / "es" / "laboratorio.md",
 }
+# What a guide needs besides: the Debian package that has it.
+TOOLS = {"promtool": "prometheus", "amtool": "prometheus-alertmanager", "curl": "curl"}
 GUIDES = sorted(path for path in (README, *DIRECTORY.glob("*.md")) if read_steps(path))
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda path: path.stem)
 def test_a_reader_gets_what_the_guide_shows(guide: Path, reader: Reader) -> None:
     steps = read_steps(guide)
+    for tool in TOOLS:
+        if any(tool in step.command.split() for step in steps):
+            find_program(tool, package=TOOLS[tool])
     printed = reader.follow(steps)
     assert len(printed) == len(steps), f"it ended with\n{printed[-1:]}"
     if os.environ.get("UPDATE_GUIDES"):

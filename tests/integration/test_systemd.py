@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -96,5 +97,9 @@ def test_a_schedule_that_stands_still_is_late(tmp_path: Path) -> None:
     assert not is_late(cluster), "it has not begun"
     cluster.judge()
     assert not is_late(cluster)
+    assert cluster.judged_at is not None
+    for hours in (-24, 24):  # the wall clock was set
+        cluster.judged_at += timedelta(hours=hours)
+        assert not is_late(cluster)
     cluster.judged_monotonic = monotonic() - 1000
     assert is_late(cluster)
