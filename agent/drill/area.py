@@ -42,6 +42,7 @@ _SOCKET_NAME: Final = ".s.PGSQL.5432.lock"
 _SHORT_PLACE: Final = Path("/tmp")
 _LINKS: Final = Path("/var/tmp")
 _TRIES: Final = 5
+_PAUSE_SECONDS: Final = 0.2
 _ROUNDS: Final = 20
 
 
@@ -179,7 +180,11 @@ def _remove(path: Path, sockets: Path, account: Account) -> None:
     """Take an area away. What cannot be removed is left for the next drill."""
     _end_processes(path / "data", account)
     for directory in (sockets, path):
-        shutil.rmtree(directory, ignore_errors=True)
+        for _ in range(_TRIES):  # a guardian or another drill may be removing it as well
+            shutil.rmtree(directory, ignore_errors=True)
+            if not directory.exists():
+                break
+            time.sleep(_PAUSE_SECONDS)
     link = _LINKS / path.name
     if link.is_symlink() and not path.exists() and _is_owned(link, account):
         link.unlink(missing_ok=True)
