@@ -115,7 +115,7 @@ class Soak:
                 {"name": "primary", "objectives": objectives, **sources},
                 {"name": "restored", "objectives": objectives, "dsn": self.restored.dsn},
             ],
-            "defaults": {"poll": "1s", "scan": "1s", "timeout": "30s"},
+            "defaults": {"poll": "1s", "scan": "3s", "timeout": "30s"},
             "alerts": {
                 "hold": "1s",
                 "notify": [{"command": ["/bin/sh", "-c", f"(cat; echo) >> {self.told}"]}],
