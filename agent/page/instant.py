@@ -45,6 +45,7 @@ class Answer:
 
     instant: Instant
     at: datetime | None = None  # when that is; None: not known
+    without_zone: bool = False  # a time that was read as UTC because it names no zone
     target: TargetFacts | None  # None: `why` says why nothing can be said
     why: str = ""
     settings: str | None = None  # None: it is not proven
@@ -92,7 +93,7 @@ class _Kept:
     def __init__(self, name: str) -> None:
         self._worker = Worker(f"{name}/instant")
         self._turn = asyncio.Lock()
-        self._restores: RestoresFacts | None = None
+        self._listed_at: datetime | None = None  # which round that is; its WAL is not held here
         self._answers: dict[tuple[Target, Goal], TargetFacts] = {}
 
     async def ask(
@@ -100,8 +101,8 @@ class _Kept:
     ) -> TargetFacts:
         """Raises TimeoutError while an earlier question still keeps the thread busy."""
         assert instant.goal is not None
-        if self._restores is not restores:
-            self._restores, self._answers = restores, {}
+        if self._listed_at != restores.listed_at:
+            self._listed_at, self._answers = restores.listed_at, {}
         asked, answers = (instant.target, instant.goal), self._answers
         if asked not in answers:
             async with self._turn:  # one after the other; the same question once
@@ -201,6 +202,7 @@ def _answer(
     return Answer(
         instant=instant,
         at=instant.at(cluster.fact(DatedWalFacts)),
+        without_zone=_lacks_zone(instant.target),
         target=target,
         settings=_settings(cluster, instant.goal, target, archive),
         command=_command(cluster, instant.target, target),
@@ -231,13 +233,15 @@ def _command(cluster: WatchedCluster, asked: Target, target: TargetFacts) -> str
         words += ["--archive", archive.url]
     if target.backup is not None:
         words += ["--backup", target.backup.url]
-    value = asked.value or ""
-    if asked.type == "time" and not has_zone(value):
-        value += "+00"
+    value = f"{asked.value or ''}{'+00' if _lacks_zone(asked) else ''}"
     words += [f"--target-{asked.type}", value, "--timeline", asked.timeline]
     words += [] if asked.inclusive else ["--exclusive"]
     words += [] if asked.action == "promote" else ["--action", asked.action]
     return shlex.join(words)
+
+
+def _lacks_zone(asked: Target) -> bool:
+    return asked.type == "time" and not has_zone(asked.value or "")
 
 
 def _read_at(target: TargetFacts, read_at: Mapping[str, datetime]) -> datetime | None:
