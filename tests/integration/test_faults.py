@@ -104,7 +104,7 @@ def test_the_agent_notices(
         service.break_it(fault.name)
         page, noticed = service.wait_noticed(fault, timeout_seconds=30)
         assert noticed, page and page.findings()
-        page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=15)
+        page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=60)
         assert shown, page
         expected = {alert_name(check) for check in fault.findings}
         wait_until(
