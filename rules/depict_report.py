@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rules.backups import BackupState
 from rules.depict import make_picture
 from rules.depict_drills import mark_drills
 from rules.drills import remember
 from rules.picture import Mark, MarkKind, Picture, Seen, SeenBackup
-from rules.report import Report
+from rules.report import BackupReport, Report
 
 
 def picture_of(report: Report) -> Picture | None:
@@ -20,7 +21,7 @@ def picture_of(report: Report) -> Picture | None:
             tree=report.tree,
             segment_size_bytes=report.segment_size_bytes,
             backups=[
-                SeenBackup(facts=each.facts, state=each.state, windows=each.windows)
+                SeenBackup(facts=each.facts, state=_seen_state(report, each), windows=each.windows)
                 for each in report.backups
             ],
             gaps=list(gaps),
@@ -29,6 +30,13 @@ def picture_of(report: Report) -> Picture | None:
             marks=list(_marks(report)),
         )
     )
+
+
+def _seen_state(report: Report, backup: BackupReport) -> BackupState:
+    """By the names of files alone nothing is drawn as restorable."""
+    if backup.state is BackupState.RESTORABLE and report.question.depth != "records":
+        return BackupState.UNKNOWN
+    return backup.state
 
 
 def _marks(report: Report) -> Iterator[Mark]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from threading import BoundedSemaphore
-from typing import Final
+from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from agent.check.restore_command import restore_command
@@ -23,7 +23,6 @@ from agent.page.asked import Addresses, Instant, read_instant
 from agent.page.look import Look
 from agent.watched import WatchedCluster
 from rules.dated_wal import DatedWalFacts, sane
-from rules.evidence import WindowsFacts
 from rules.facts import ArchiveFacts, BackupsFacts, ScanFacts
 from rules.goal import Goal, has_zone
 from rules.prediction import find_restores, is_whole, predict_target
@@ -75,7 +74,7 @@ class Instants:
         kept = self._kept.setdefault(cluster, _Kept(cluster.name))
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
-                target = await kept.ask(restores, instant, partial(_candidates, cluster, instant))
+                target = await kept.ask(restores, instant)
         except TimeoutError:
             why = "the archive is large, and the answer takes long: ask again in a moment"
             return Answer(instant=instant, target=None, why=why)
@@ -96,9 +95,7 @@ class _Kept:
         self._listed_at: datetime | None = None  # which round that is; its WAL is not held here
         self._answers: dict[tuple[Target, Goal], TargetFacts] = {}
 
-    async def ask(
-        self, restores: RestoresFacts, instant: Instant, choose: Callable[[], list[Restore]]
-    ) -> TargetFacts:
+    async def ask(self, restores: _Asked, instant: Instant) -> TargetFacts:
         """Raises TimeoutError while an earlier question still keeps the thread busy."""
         assert instant.goal is not None
         if self._listed_at != restores.listed_at:
@@ -107,7 +104,7 @@ class _Kept:
         if asked not in answers:
             async with self._turn:  # one after the other; the same question once
                 if asked not in answers:
-                    ask = partial(_ask, *asked, choose(), answers)
+                    ask = partial(_ask, *asked, restores.those, answers)
                     return await self._worker.run(_DEADLINE_SECONDS, ask)
         return answers[asked]
 
@@ -127,16 +124,24 @@ def _ask(
     return said
 
 
-def _restores_of(cluster: WatchedCluster) -> tuple[RestoresFacts | None, str]:
+class _Asked(NamedTuple):
+    """The restores that the predictor is asked about: as `pitr-check`, of every backup that counts.
+
+    The newest may be damaged, or lie on another timeline.
+    """
+
+    listed_at: datetime
+    those: Sequence[Restore]
+
+
+def _restores_of(cluster: WatchedCluster) -> tuple[_Asked | None, str]:
     """What the predictor can be asked, or why there is nothing."""
     restores, config = cluster.fact(RestoresFacts), cluster.config
     backups = cluster.fact(BackupsFacts)
-    if (
-        restores is not None
-        and backups is not None
-        and find_restores(restores.by_backup, backups.backups)
-    ):
-        return restores, ""
+    if restores is not None and backups is not None:
+        those = find_restores(restores.by_backup, backups.backups)
+        if those:
+            return _Asked(restores.listed_at, those), ""
     if config.backups is None or not config.archives:
         return None, "no backups are configured for this cluster: name them with `backups:`"
     if config.depth != "records":
@@ -157,33 +162,6 @@ def _has_gone(cluster: WatchedCluster, target: TargetFacts) -> str:
     if backup is None or needed - archive.segments.keys() - backup.wal:
         return again
     return ""
-
-
-# -- which backups are asked ---------------------------------------------------------------------
-
-
-def _candidates(cluster: WatchedCluster, instant: Instant) -> list[Restore]:
-    """The backups whose window begins before the instant, or else the oldest of all.
-
-    None of them may be left out: the newest may be damaged, or lie on another timeline.
-    """
-    restores, backups = cluster.fact(RestoresFacts), cluster.fact(BackupsFacts)
-    assert restores is not None and instant.goal is not None
-    whole = find_restores(restores.by_backup, backups.backups if backups else ())
-    ordered = sorted(whole, key=lambda each: each.backup.label.start_lsn)
-    at = instant.at(cluster.fact(DatedWalFacts))
-    if at is None:
-        return ordered
-    windows = cluster.fact(WindowsFacts)
-    before = [each for each in ordered if (begin := _begin(each, windows)) is None or begin <= at]
-    return before or ordered[:1]
-
-
-def _begin(restore: Restore, windows: WindowsFacts | None) -> datetime | None:
-    """When a backup's windows begin; None: not known."""
-    found = windows.by_backup.get(restore.backup.url) if windows else None
-    times = [window.from_time for window in found or () if window.from_time]
-    return min(times, default=restore.backup.finished_at)
 
 
 # -- what is shown -------------------------------------------------------------------------------

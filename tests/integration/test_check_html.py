@@ -129,6 +129,9 @@ def test_what_was_not_read_is_not_drawn_as_restorable(tmp_path: Path) -> None:
     page, _ = check_html(archived, "--depth", "names", status=2)
     assert page.having("rect", class_="unproven") and not page.having("rect", class_="window")
     assert "its records were not read" in page.text and "file names only" in page.text
+    (mark,) = page.having("a", class_="backup")
+    assert "unknown" in mark["class"] and "not known whether" in mark["aria-label"]
+    assert "restorable by the names of files alone" in page.text
 
 
 def test_who_does_not_ask_for_it_does_not_pay_for_it(tmp_path: Path) -> None:
