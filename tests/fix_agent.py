@@ -15,7 +15,7 @@ from agent.lab.metrics_page import MetricsPage
 
 # Readings that follow each other fast, so that a test need not wait.
 FAST = {"poll": "500ms", "scan": "500ms", "timeout": "2s"}
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90
 
 
 class WatchedAgent(AgentProcess):

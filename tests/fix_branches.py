@@ -168,7 +168,7 @@ def _note(cluster: Cluster, kept: Branches, name: str) -> None:
     kept.times[name], kept.lsns[name], kept.segments[name] = row
 
 
-def _until(what: object, seconds: float = 30) -> None:
+def _until(what: object, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not what():  # type: ignore[operator]
         assert time.monotonic() < deadline, "it did not happen"

@@ -68,7 +68,7 @@ def syslog(tmp_path: Path) -> Iterator[Syslog]:
         stdin=subprocess.DEVNULL,
     )
     try:
-        for _ in range(200):
+        for _ in range(1200):
             if _SOCKET.exists():
                 break
             time.sleep(0.05)

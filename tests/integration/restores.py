@@ -24,7 +24,7 @@ from parsers.log_stream import LogStream, StreamItem
 from tests.parsers.catalogues import installed_languages
 from tests.watch_schema import check_lines
 
-_SECONDS = 30.0
+_SECONDS = 90.0
 _BYTE_BY_BYTE = 8000  # bytes of a log that is also fed byte by byte
 
 

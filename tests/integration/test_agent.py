@@ -41,7 +41,7 @@ def primary(new_cluster: NewCluster) -> Cluster:
 
 
 def _wait_until_archived(cluster: Cluster) -> None:
-    for _ in range(100):
+    for _ in range(600):
         waiting = cluster.sql(
             "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
         )

@@ -383,7 +383,7 @@ def test_the_pasted_settings_stop_where_it_was_predicted(
     with (restored.data / "postgresql.auto.conf").open("a") as file:
         file.write(target["settings"])
     with restored.running():
-        for _ in range(100):
+        for _ in range(600):
             if restored.sql("SELECT pg_is_in_recovery()") == [(False,)]:
                 break
             time.sleep(0.1)

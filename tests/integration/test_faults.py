@@ -94,7 +94,7 @@ def test_the_agent_notices(
             alerts={"hold": _HOLD},
         )
         prometheus.start(lab.agent.url.removeprefix("http://"), rules)
-        page, healthy = service.wait_healthy(timeout_seconds=30)
+        page, healthy = service.wait_healthy(timeout_seconds=90)
         assert healthy, page and page.findings()
         sight = browse(f"{lab.agent.url}/clusters/{CLUSTER}").page
         expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
@@ -102,9 +102,9 @@ def test_the_agent_notices(
         lab.primary.sql("SELECT pg_create_restore_point(%s)", _HOSTILE)
 
         service.break_it(fault.name)
-        page, noticed = service.wait_noticed(fault, timeout_seconds=30)
+        page, noticed = service.wait_noticed(fault, timeout_seconds=90)
         assert noticed, page and page.findings()
-        page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=15)
+        page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=60)
         assert shown, page
         expected = {alert_name(check) for check in fault.findings}
         wait_until(
@@ -115,7 +115,7 @@ def test_the_agent_notices(
             _expect_shown(sight, finding)
 
         service.mend(fault.name)
-        page, healthy = service.wait_healthy(timeout_seconds=60)
+        page, healthy = service.wait_healthy(timeout_seconds=90)
         assert healthy, page and page.findings()
         wait_until(
             lambda: not _firing(lab) and not prometheus.alerts(),

@@ -58,7 +58,7 @@ def start_lab(place: Path) -> Iterator[StartLab]:
     yield start
     for process in started:
         process.terminate()
-        process.wait(30)
+        process.wait(90)
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_an_interruption_at_any_moment_stops_all_and_cleans_up(
         if moment in line:
             break
     process.send_signal(number)
-    _, error = process.communicate(timeout=30)
+    _, error = process.communicate(timeout=90)
     assert (process.returncode, error) == (3, "pitr-lab: interrupted\n")
     assert servers_in(place) == []
 
@@ -176,7 +176,7 @@ def test_a_kill_leaves_files_but_no_server(place: Path, start_lab: StartLab) -> 
             break
     assert servers_in(place)
     process.kill()
-    process.communicate(timeout=30)
+    process.communicate(timeout=90)
     deadline = time.monotonic() + 60
     while servers_in(place):
         assert time.monotonic() < deadline, servers_in(place)
@@ -267,10 +267,10 @@ def test_serving_prints_addresses_that_answer_and_ends_well(
     for what in ("metrics", "health", "page"):
         address = re.search(rf"^ +{what} +(http://\S+)$", told, re.MULTILINE)
         assert address
-        with urllib.request.urlopen(address[1], timeout=5) as answer:
+        with urllib.request.urlopen(address[1], timeout=30) as answer:
             assert answer.status == 200
     process.send_signal(signal.SIGINT)
-    rest, error = process.communicate(timeout=30)
+    rest, error = process.communicate(timeout=90)
     assert (process.returncode, error) == (0, "")
     assert "stopping" in rest
     assert servers_in(place) == []

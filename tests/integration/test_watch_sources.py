@@ -35,7 +35,7 @@ def test_a_target_edited_under_a_running_server(restore_story: Story) -> None:
         assert "it needs a restart to count" in shown
         assert f"'{story.restore_point}' in the running server" in shown
         screen.process.terminate()
-        assert screen.process.wait(20) == 0
+        assert screen.process.wait(60) == 0
 
 
 def test_a_signal_file_that_somebody_removed(restore_story: Story) -> None:
@@ -89,4 +89,4 @@ def test_without_a_log_sql_and_the_files_tell(restore_story: Story) -> None:
         assert f"name {story.restore_point}" in shown
         assert "at 0/" in shown
         screen.process.terminate()
-        assert screen.process.wait(20) == 3
+        assert screen.process.wait(60) == 3

@@ -107,7 +107,7 @@ class Guarded:
 
     def stop(self) -> int:
         self._process.terminate()
-        return self._process.wait(20)
+        return self._process.wait(60)
 
 
 @contextlib.contextmanager
