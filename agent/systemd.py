@@ -25,7 +25,7 @@ def tell_systemd(*lines: str) -> None:
     if address.startswith("@"):  # a name without a file, see unix(7)
         address = "\0" + address[1:]
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-        to.settimeout(_PATIENCE_SECONDS)
+        to.settimeout(0 if lines == (ALIVE,) else _PATIENCE_SECONDS)  # that is said again soon
         to.sendto("\n".join(lines).encode(), address)
 
 
