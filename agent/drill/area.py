@@ -20,6 +20,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import tempfile
 import time
@@ -53,6 +54,7 @@ _GIVEN: Final = re.compile(PREFIX + r"[a-z0-9_]{8}")
 _TRIES: Final = 5
 _PAUSE_SECONDS: Final = 0.2
 _ROUNDS: Final = 20
+_QUIT_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,19 +291,20 @@ def _is_owned(path: Path, account: Account) -> bool:
 
 
 def _end_processes(data: Path, account: Account) -> None:
-    """Kill what of the scratch server is still there: all its processes work in `data`.
+    """End what of the scratch server is still there: all its processes work in `data`.
 
-    Not the shell of a person who looks around there: that has a terminal.
-    One that was killed may have started another just before; one that is killed starts none.
+    Not the shell of a person who looks around there: that has a terminal. Told to quit, a server
+    gives its shared memory back; what does not listen is killed. One that was killed may have
+    started another just before; one that is killed starts none.
     """
-    for _ in range(_ROUNDS):
+    for how in (signal.SIGQUIT, *[signal.SIGKILL] * _ROUNDS):
         found = [each for each in psutil.process_iter() if _works_in(each, data, account)]
         if not found:
             return
         for process in found:
             with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(found, timeout=10)
+                process.send_signal(how)
+        psutil.wait_procs(found, timeout=_QUIT_SECONDS)
 
 
 def _works_in(process: psutil.Process, data: Path, account: Account) -> bool:

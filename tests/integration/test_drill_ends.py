@@ -70,6 +70,14 @@ def kill_when(
 def assert_nothing_left(ground: DrillGround, started: list[psutil.Process]) -> None:
     wait_for(lambda: not ground.areas() and not ground.processes() and not alive(started))
     assert links_to(ground) == []
+    assert shared_memory_of(started) == []
+
+
+def shared_memory_of(processes: list[psutil.Process]) -> list[str]:
+    """What they made of System V's, which nobody takes away by himself (proc(5))."""
+    pids = {str(process.pid) for process in processes}
+    _, *segments = Path("/proc/sysvipc/shm").read_text().splitlines()
+    return [segment for segment in segments if segment.split()[4] in pids]
 
 
 def links_to(ground: DrillGround) -> list[Path]:
