@@ -2,12 +2,15 @@
 
 APScheduler's CronTrigger counts weekdays from Monday and wants day of the month *and* weekday to
 match; cron counts from Sunday, takes 7 for it too, and is satisfied with one of the two where both
-are restricted (crontab(5)). A sixth field before the five is seconds.
+are restricted (crontab(5)). It also drops what follows a month's name (`jan-3`, `jan-mar/2`), so
+names become numbers here. A sixth field before the five is seconds.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, tzinfo
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -17,11 +20,23 @@ from apscheduler.triggers.cron import CronTrigger
 
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: Final = ("second", "minute", "hour", "day", "month", "day_of_week")
-_LOOKED_AT: Final = 12  # runs, to find the longest time between two
+_MONTHS: Final = (
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+)  # fmt: skip
+_NAME: Final = re.compile("[a-z]+")
+_LEAP_YEAR: Final = datetime(2000, 1, 1, tzinfo=UTC)
+# Runs that are looked at to find the longest time between two: a dozen, of frequent ones a month,
+# or a week of hourly ones, for the nights and weekends in them.
+_LOOKED_AT_LEAST: Final = 12
+_LOOKED_AT_MOST: Final = 200
+_LOOKED_FOR: Final = timedelta(days=32)
 
 
 def parse_crontab(text: str, zone: tzinfo) -> BaseTrigger:
-    """When an expression is due, in this zone. Raises ValueError with one line."""
+    """When an expression is due, in this zone. Raises ValueError with one line.
+
+    What a change of the clocks leaves out is due right behind it, what it repeats is due twice.
+    """
     words = text.lower().split()
     if len(words) == len(_FIELDS) - 1:
         words = ["0", *words]
@@ -31,25 +46,41 @@ def parse_crontab(text: str, zone: tzinfo) -> BaseTrigger:
     either = "*" not in (fields["day"][0], fields["day_of_week"][0])
     try:
         fields["day_of_week"] = _weekdays(fields["day_of_week"])
-        if not either:
-            return CronTrigger(**fields, timezone=zone)
-        return OrTrigger([
-            CronTrigger(**{**fields, other: "*"}, timezone=zone)
-            for other in ("day", "day_of_week")
-        ])  # fmt: skip
+        fields["month"] = _NAME.sub(_month, fields["month"])
+        trigger = _trigger(fields, zone, either=either)
     except ValueError as error:
         raise ValueError(f"{text!r} is not a crontab expression: {error}") from None
+    if trigger.get_next_fire_time(None, _LEAP_YEAR) is None:
+        raise ValueError(f"{text!r} is never due: no such day is in that month")
+    return trigger
 
 
 def longest_pause(trigger: BaseTrigger, now: datetime) -> timedelta:
-    """The longest time between two of the next dozen runs; zero where there are not two."""
-    at, longest = trigger.get_next_fire_time(None, now), timedelta(0)
-    for _ in range(_LOOKED_AT):
-        following = at and trigger.get_next_fire_time(at, at + timedelta(microseconds=1))
+    """The longest time between two of the next runs; zero where there are not two."""
+    at, longest = _next_run(trigger, now), timedelta(0)
+    for count in range(_LOOKED_AT_MOST):
+        following = at and _next_run(trigger, at + timedelta(microseconds=1))
         if following is None:
             break
         at, longest = following, max(longest, following - at)
+        if count >= _LOOKED_AT_LEAST and at - now > _LOOKED_FOR:
+            break
     return longest
+
+
+def _next_run(trigger: BaseTrigger, now: datetime) -> datetime | None:
+    """In UTC: arithmetic in another zone loses which of two equal hours it is."""
+    due: datetime | None = trigger.get_next_fire_time(None, now)
+    return due and due.astimezone(UTC)
+
+
+def _trigger(fields: Mapping[str, str], zone: tzinfo, *, either: bool) -> BaseTrigger:
+    if not either:
+        return CronTrigger(**fields, timezone=zone)
+    return OrTrigger([
+        CronTrigger(**{**fields, other: "*"}, timezone=zone)
+        for other in ("day", "day_of_week")
+    ])  # fmt: skip
 
 
 def local_zone() -> tzinfo:
@@ -75,6 +106,12 @@ def _weekdays(field: str) -> str:
             raise ValueError(f"{part!r}: the first weekday comes after the last")
         days.update(day % 7 for day in range(begin, end + 1, int(step) if slash else 1))
     return "*" if len(days) == len(_DAYS) else ",".join(_DAYS[day] for day in sorted(days))
+
+
+def _month(name: re.Match[str]) -> str:
+    if name[0] not in _MONTHS:
+        raise ValueError(f"{name[0]!r} is no month: 1 to 12, or jan to dec")
+    return str(_MONTHS.index(name[0]) + 1)
 
 
 def _weekday(word: str) -> int:

@@ -19,6 +19,7 @@ _TABLE: Final = """
 CREATE TABLE IF NOT EXISTS state (
     kind TEXT, name TEXT, sequence INTEGER, value TEXT, PRIMARY KEY (kind, name, sequence))
 """
+_COLUMNS: Final = ("kind", "name", "sequence", "value")
 
 Key = tuple[str, str, int]  # kind, of what or whom, sequence number or 0
 
@@ -98,15 +99,24 @@ class StateFile:
             aside = path.with_name(f"{path.name}.unreadable")
             log.error("%s: %s: moved to %s, %s start anew", path, error, aside.name, self._what)
         try:
-            path.replace(aside)
+            _move(path, aside)
             return _connect(path)
         except (OSError, sqlite3.Error) as error:
             log.error("%s: %s: %s are not kept over a restart", path, error, self._what)
             return None
 
 
+def _move(path: Path, aside: Path) -> None:
+    """Move a database, its write-ahead log with it: SQLite would put that into a new file too."""
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.replace(aside.with_name(aside.name + suffix))
+
+
 def _connect(path: Path) -> sqlite3.Connection:
-    """Raises sqlite3.DatabaseError when it is no database, or a newer release's."""
+    """Raises sqlite3.DatabaseError when it is no database, damaged, or a newer release's."""
     file = sqlite3.connect(path, timeout=1.0)
     try:
         # A killed process loses nothing; a lost machine at most what the next judgement says again.
@@ -118,7 +128,19 @@ def _connect(path: Path) -> sqlite3.Connection:
         with file:
             file.execute(_TABLE)
             file.execute(f"PRAGMA user_version = {_VERSION}")
+        _require_whole(file)
+        file.text_factory = lambda data: data.decode("utf-8", "replace")
     except sqlite3.Error:
         file.close()
         raise
     return file
+
+
+def _require_whole(file: sqlite3.Connection) -> None:
+    """Find damage now: later, nobody could start anew."""
+    (said,) = file.execute("PRAGMA quick_check(1)").fetchone()
+    if said != "ok":
+        raise sqlite3.DatabaseError(said)
+    columns = tuple(name for _, name, *_ in file.execute("PRAGMA table_info(state)"))
+    if columns != _COLUMNS:
+        raise sqlite3.DatabaseError(f"its table has other columns: {', '.join(columns)}")

@@ -14,6 +14,7 @@ import time
 READY = "READY=1"
 STOPPING = "STOPPING=1"
 ALIVE = "WATCHDOG=1"
+_PATIENCE_SECONDS = 1.0  # with a manager that has much to read
 
 
 def tell_systemd(*lines: str) -> None:
@@ -21,9 +22,11 @@ def tell_systemd(*lines: str) -> None:
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return
+    if address.startswith("@"):  # a name without a file, see unix(7)
+        address = "\0" + address[1:]
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to:
-        to.setblocking(False)
-        to.sendto("\n".join(lines).encode(), address.replace("@", "\0", 1))
+        to.settimeout(0 if lines == (ALIVE,) else _PATIENCE_SECONDS)  # that is said again soon
+        to.sendto("\n".join(lines).encode(), address)
 
 
 def reloading() -> tuple[str, str]:

@@ -16,8 +16,10 @@ from rules.drill import DrillFacts, DrillOutcome, Inspection, Probe
 from rules.forecast import CopyTime, ReplayRate
 
 DRILL_OUTCOMES: Final[tuple[DrillOutcome, ...]] = get_args(DrillOutcome)
-# By a log with milliseconds; what is shorter is the server's start more than its pace.
+# By a log with milliseconds; what is shorter is the server's start more than its pace. And a drill
+# that stops in its first segment has waited for the archive more than it has replayed.
 _MEASURABLE_SECONDS: Final = 1.0
+_MEASURABLE_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +75,12 @@ class DrillRecord:
     @property
     def replay_rate(self) -> ReplayRate | None:
         """None where it replayed too little for its pace to tell anything."""
-        seconds = self.phases.get("replay", 0.0)
-        if self.outcome == "failed" or not self.replayed_bytes or seconds < _MEASURABLE_SECONDS:
+        replayed, seconds = self.replayed_bytes or 0, self.phases.get("replay", 0.0)
+        too_little = replayed < _MEASURABLE_BYTES or seconds < _MEASURABLE_SECONDS
+        if self.outcome == "failed" or too_little:
             return None
         return ReplayRate(
-            replayed_bytes=self.replayed_bytes, seconds=seconds, source="drill", at=self.ended_at
+            replayed_bytes=replayed, seconds=seconds, source="drill", at=self.ended_at
         )
 
 

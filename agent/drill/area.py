@@ -18,7 +18,10 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
+import signal
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -32,6 +35,7 @@ import psutil
 from agent.drill.errors import CannotDrill
 from agent.drill.guardian import AreaGuardian
 from agent.postgres.account import Account
+from agent.postgres.installation import COPY_PREFIX
 
 PREFIX: Final = "pitr-drill-"
 _UNBORN: Final = ".pitr-drill-new-"
@@ -41,9 +45,16 @@ _SOCKET_PATH_LIMIT: Final = 107  # sun_path in <sys/un.h>, less its terminating 
 _SOCKET_NAME: Final = ".s.PGSQL.5432.lock"
 _SHORT_PLACE: Final = Path("/tmp")
 _LINKS: Final = Path("/var/tmp")
+# All that a drill puts into its area; beside it a copy of the server's programs.
+_ENTRIES: Final = frozenset({
+    "lock", "data", "tablespaces", "wal", "s", "server.log",
+    "config_file", "hba_file", "ident_file",
+})  # fmt: skip
+_GIVEN: Final = re.compile(PREFIX + r"[a-z0-9_]{8}")
 _TRIES: Final = 5
 _PAUSE_SECONDS: Final = 0.2
 _ROUNDS: Final = 20
+_QUIT_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +91,11 @@ def default_base() -> Path:
 
 @contextlib.contextmanager
 def scratch_area(base: Path, account: Account) -> Iterator[Area]:
-    """A new area under `base`, removed at the end. Raises CannotDrill."""
-    area, lock = _make(base.absolute(), account)
+    """A new area under `base`, removed at the end. Raises CannotDrill.
+
+    Links on the way there are followed first: the kernel tells where processes work without them.
+    """
+    area, lock = _make(base.resolve(), account)
     try:
         yield area
     finally:
@@ -99,12 +113,11 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
             except FileExistsError:  # somebody else's, or made to be in the way: take another name
                 unborn.rmdir()
                 continue
-            lock = _lock_new(unborn / "lock")
-            account.own(unborn)
             try:
-                return _bear(unborn, path, sockets, account), lock
+                return _bear(unborn, path, sockets, account)
             except BaseException:
-                os.close(lock)
+                for place in (unborn, sockets):
+                    shutil.rmtree(place, ignore_errors=True)
                 raise
     except OSError as error:
         raise CannotDrill(
@@ -116,20 +129,26 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
     )
 
 
-def _bear(unborn: Path, path: Path, sockets: Path, account: Account) -> Area:
-    """Give an area its name; from then on it is guarded."""
-    guardian = AreaGuardian(path, sockets, _LINKS / path.name)
-    area = Area(path=path, sockets=sockets, account=account, guardian=guardian)
+def _bear(unborn: Path, path: Path, sockets: Path, account: Account) -> tuple[Area, int]:
+    """Lock an area and give it its name; from then on it is guarded."""
+    lock = _lock_new(unborn / "lock")
     try:
-        unborn.rename(path)
-        _link(path)
-        for directory in (area.tablespaces, area.wal, sockets):
-            account.make_directory(directory)
-        _require_entry(area)
+        account.own(unborn)
+        guardian = AreaGuardian(path, sockets, _LINKS / path.name, account)
+        area = Area(path=path, sockets=sockets, account=account, guardian=guardian)
+        try:
+            unborn.rename(path)
+            _link(path)
+            for directory in (area.tablespaces, area.wal, sockets):
+                account.make_directory(directory)
+            _require_entry(area)
+        except BaseException:
+            _discard(area)
+            raise
     except BaseException:
-        _discard(area)
+        os.close(lock)
         raise
-    return area
+    return area, lock
 
 
 def _link(path: Path) -> None:
@@ -198,7 +217,7 @@ def sweep(base: Path, account: Account) -> list[Path]:
 
     Looked into are `base`, the directory where drills work unless told, and what links lead to.
     """
-    bases = dict.fromkeys((base.absolute(), default_base().absolute(), _LINKS))
+    bases = dict.fromkeys((base.resolve(), default_base().resolve(), _LINKS.resolve(), _LINKS))
     known = dict.fromkeys(path for place in bases for path in _areas_in(place, account))
     removed: list[Path] = []
     for path in known:
@@ -233,9 +252,9 @@ def _areas_in(place: Path, account: Account) -> Iterator[Path]:
 
 def _take(path: Path, account: Account) -> int | None:
     """The lock of an area that nobody holds; None when its drill lives, or it is not ours."""
-    if not _is_ours(path, account):
-        return None
     try:
+        if not (_is_ours(path, account) and _is_area(path)):
+            return None
         # Without a lock it was half removed: areas get their name when they have one.
         lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError:
@@ -246,6 +265,17 @@ def _take(path: Path, account: Account) -> int | None:
         os.close(lock)
         return None
     return lock
+
+
+def _is_area(path: Path) -> bool:
+    """Whether a drill made it, and nobody else put anything there: any directory may be called so.
+
+    One that is half removed may be empty; then its name is one that mkdtemp() gives.
+    """
+    names = {entry.name for entry in os.scandir(path)}
+    private = stat.S_IMODE(path.stat().st_mode) == 0o700
+    ours = all(name in _ENTRIES or name.startswith(COPY_PREFIX) for name in names)
+    return private and ours and (bool(names) or _GIVEN.fullmatch(path.name) is not None)
 
 
 def _is_ours(path: Path, account: Account) -> bool:
@@ -261,22 +291,25 @@ def _is_owned(path: Path, account: Account) -> bool:
 
 
 def _end_processes(data: Path, account: Account) -> None:
-    """Kill what of the scratch server is still there: all its processes work in `data`.
+    """End what of the scratch server is still there: all its processes work in `data`.
 
-    One that was killed may have started another just before; one that is killed starts none.
+    Not the shell of a person who looks around there: that has a terminal. Told to quit, a server
+    gives its shared memory back; what does not listen is killed. One that was killed may have
+    started another just before; one that is killed starts none.
     """
-    for _ in range(_ROUNDS):
+    for how in (signal.SIGQUIT, *[signal.SIGKILL] * _ROUNDS):
         found = [each for each in psutil.process_iter() if _works_in(each, data, account)]
         if not found:
             return
         for process in found:
             with contextlib.suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(found, timeout=10)
+                process.send_signal(how)
+        psutil.wait_procs(found, timeout=_QUIT_SECONDS)
 
 
 def _works_in(process: psutil.Process, data: Path, account: Account) -> bool:
     try:
-        return process.uids().real == account.uid and Path(process.cwd()) == data
+        works_there = process.uids().real == account.uid and Path(process.cwd()) == data
+        return works_there and process.terminal() is None
     except (psutil.Error, OSError):
         return False

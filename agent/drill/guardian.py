@@ -12,50 +12,84 @@ leave on the disk.
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
+from agent.postgres.account import Account
+from agent.postgres.guardian import SAME_PROCESS
+
 Role = Literal["server", "tool"]  # of each there is one at a time
 
 # A service manager signals everybody: the guardian outlives that, the drill cleans up by itself.
-# Processes of the server work below the area; find knows them without a look at their names.
-_GUARDIAN: Final = """\
+# Processes of the server work in its data directory; find knows them without a look at their names.
+# What has a terminal (field 7 of proc(5), the 5th behind the name) is a person who looks around.
+_GUARDIAN: Final = (
+    SAME_PROCESS
+    + """
 trap '' INT TERM HUP QUIT
-area=$1 sockets=$2 link=$3 server= tool=
-while read -r role pid; do
+area=$1 sockets=$2 link=$3 data=$4 account=$5 server= tool=
+while read -r role pid stat; do
   case $role in
-    server) server=$pid ;;
-    tool) tool=$pid ;;
+    server) server=$pid server_stat=$stat ;;
+    tool) tool=$pid tool_stat=$stat ;;
   esac
 done
-working() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$area/*" 2>/dev/null; }
-[ -z "$tool" ] || kill -KILL "-$tool"
-[ -z "$server" ] || kill -QUIT "$server"
+working() {
+  find /proc/[0-9]*/cwd -maxdepth 0 -uid "$account" -lname "$data*" | while read -r at; do
+    pid=${at#/proc/} pid=${pid%/cwd}
+    read -r stat <"/proc/$pid/stat" || continue
+    set -- ${stat##*) }
+    [ "$5" != 0 ] || echo "$pid"
+  done
+}
+runs() { [ -n "$server" ] && same "$server" "$server_stat"; }
+# A group keeps its id from others for as long as anybody is in it.
+if [ -n "$tool" ] && { [ ! -e "/proc/$tool" ] || same "$tool" "$tool_stat"; }; then
+  kill -KILL "-$tool"
+fi
+if runs; then kill -QUIT "$server"; fi
 tries=0
 while [ -n "$(working)" ] && [ "$tries" -lt 100 ]; do
   tries=$((tries + 1))
   sleep 0.1
 done
-for at in $(working); do
-  pid=${at#/proc/}
-  kill -KILL "${pid%/cwd}"
+for pid in $(working); do
+  kill -KILL "$pid"
 done
-[ -z "$server" ] || kill -KILL "$server"
+if runs; then kill -KILL "$server"; fi
 rm -rf -- "$sockets" "$area"
 rm -f -- "$link"
 """
+)
 # Standard input is the guardian's: announced and let go of before the program takes over.
-_ANNOUNCED: Final = 'role=$1; shift; echo "$role $$" >&0 || exit 126; exec "$@" </dev/null'
+_ANNOUNCED: Final = """
+role=$1; shift
+read -r stat <"/proc/$$/stat" && echo "$role $$ $stat" >&0 || exit 126
+exec "$@" </dev/null
+"""
+_WILD: Final = re.compile(r"[][*?\\]")  # what find's patterns would not take for itself
 
 
 class AreaGuardian:
     """The process beside one drill, of our own account."""
 
-    def __init__(self, area: Path, sockets: Path, link: Path) -> None:
+    def __init__(self, area: Path, sockets: Path, link: Path, account: Account) -> None:
+        data = _WILD.sub(r"\\\g<0>", str(area / "data"))
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _GUARDIAN, "pitr-drill-guardian", area, sockets, link],
+            [
+                "/bin/sh",
+                "-c",
+                _GUARDIAN,
+                "pitr-drill-guardian",
+                area,
+                sockets,
+                link,
+                data,
+                str(account.uid),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -37,6 +37,7 @@ _ALWAYS: Final = {
     "shared_buffers": "128MB", "huge_pages": "off", "work_mem": "4MB",
     "maintenance_work_mem": "64MB", "fsync": "off", "full_page_writes": "off", "wal_recycle": "off",
     "wal_init_zero": "off", "superuser_reserved_connections": "0", "wal_level": "replica",
+    "dynamic_shared_memory_type": "mmap",  # in its data directory: /dev/shm outlives a kill
     # Its log is read by us.
     "logging_collector": "off", "log_destination": "stderr", "log_line_prefix": LOG_LINE_PREFIX,
     "log_timezone": "UTC", "timezone": "UTC", "lc_messages": "C", "log_min_messages": "warning",

@@ -73,10 +73,6 @@ class DrillHistory:
         """Note that one is to be made."""
         self._set(cluster, asked_at=now)
 
-    def withdraw(self, cluster: str) -> None:
-        """It is not to be made any more."""
-        self._set(cluster, asked_at=None)
-
     def begin(self, cluster: str, now: datetime) -> None:
         self._set(cluster, asked_at=None, begun_at=now)
 
@@ -86,7 +82,7 @@ class DrillHistory:
         self._set(cluster, asked_at=standing.begun_at, begun_at=None)
 
     def end(self, cluster: str, record: DrillRecord, keep: int) -> None:
-        """Remember how it went, and forget all but the last `keep`."""
+        """Remember how it went, and forget all but the last `keep`, and the last good one."""
         standing = self._standing.get(cluster, _NEW)
         counts = dict(standing.counts or {})
         counts[record.outcome] = counts.get(record.outcome, 0) + 1
@@ -94,7 +90,8 @@ class DrillHistory:
         kept = self._records.setdefault(cluster, {})
         kept[sequence] = record
         self._file.put(("drill", cluster, sequence), _RECORD.dump_json(record).decode())
-        for old in list(kept)[:-keep]:
+        good = next((n for n, each in reversed(kept.items()) if each.succeeded), None)
+        for old in [number for number in list(kept)[:-keep] if number != good]:
             del kept[old]
             self._file.put(("drill", cluster, old), None)
         self._set(cluster, begun_at=None, counts=counts, next_sequence=sequence + 1)

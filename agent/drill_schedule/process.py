@@ -93,6 +93,12 @@ def command_line(
     return words
 
 
+def probes_document(drill: DrillConfig) -> bytes:
+    """The probes as --probes reads them: JSON that is YAML, which knows no pairs of surrogates."""
+    probes = [probe.model_dump() for probe in drill.probes]
+    return json.dumps(probes, ensure_ascii=False).encode()
+
+
 def _given(option: str, value: object) -> list[str]:
     return [] if value is None else [option, str(value)]
 
@@ -102,9 +108,8 @@ async def _listen(
 ) -> tuple[bytes, list[str]]:
     """Hand over the probes, and read both outputs to their ends."""
     assert child.stdin is not None and child.stdout is not None and child.stderr is not None
-    probes = [probe.model_dump() for probe in drill.probes]
     with contextlib.suppress(ConnectionError):
-        child.stdin.write(json.dumps(probes).encode())
+        child.stdin.write(probes_document(drill))
         await child.stdin.drain()
     child.stdin.close()
     output, said = await asyncio.gather(child.stdout.read(), _say(child.stderr, name))

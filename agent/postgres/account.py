@@ -40,9 +40,9 @@ class Account:
         return path
 
     def own(self, path: Path) -> None:
-        """Give one file or directory to this account."""
+        """Give one file or directory to this account, never what a link there leads to."""
         if self.drop:
-            os.chown(path, self.uid, self.gid)
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def can_enter(self, directory: Path) -> bool:
         """Tell whether this account can go into `directory`, by doing it."""

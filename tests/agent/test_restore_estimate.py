@@ -29,10 +29,12 @@ def drill(**values: Any) -> DrillRecord:
 
 
 def test_drills_teach_the_rate_and_the_time_of_the_copy() -> None:
-    """A short replay tells nothing of the pace, a failed one neither; its copy was made."""
+    """A short replay tells nothing of the pace, nor a little one, nor one that failed."""
     records = (
         drill(),
         drill(phases={"copy": 50.0, "replay": 0.1}),
+        drill(replayed_bytes=500, phases={"copy": 50.0, "replay": 3.0}),
+        drill(replayed_bytes=None),
         drill(outcome="failed", phases={"copy": 40.0, "replay": 90.0}),
         drill(outcome="not_run", phases={}, copied_bytes=None, replayed_bytes=None),
     )

@@ -9,8 +9,11 @@ import contextlib
 import fcntl
 import json
 import os
+import pty
 import random
+import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +70,14 @@ def kill_when(
 def assert_nothing_left(ground: DrillGround, started: list[psutil.Process]) -> None:
     wait_for(lambda: not ground.areas() and not ground.processes() and not alive(started))
     assert links_to(ground) == []
+    assert shared_memory_of(started) == []
+
+
+def shared_memory_of(processes: list[psutil.Process]) -> list[str]:
+    """What they made of System V's, which nobody takes away by himself (proc(5))."""
+    pids = {str(process.pid) for process in processes}
+    _, *segments = Path("/proc/sysvipc/shm").read_text().splitlines()
+    return [segment for segment in segments if segment.split()[4] in pids]
 
 
 def links_to(ground: DrillGround) -> list[Path]:
@@ -188,6 +199,58 @@ def test_what_a_stranger_made_is_not_touched(
     link.unlink()
     stranger.rmdir()
     mine.rmdir()
+
+
+@pytest.mark.parametrize("held", ["another's report", ".pitr-drill-new-x7"])
+def test_what_is_only_called_like_an_area_is_not_touched(
+    held: str, account: Account, ground: DrillGround, own_links: Path
+) -> None:
+    """A person's directory, or one that drills were told to work in."""
+    kept = ground.directory / f"{PREFIX}kept1234"
+    kept.mkdir(mode=0o700)
+    (kept / "data").mkdir()
+    (kept / held).mkdir()
+    try:
+        assert sweep(ground.directory, account) == []
+        assert (kept / held).is_dir()
+        (kept / held).rmdir()
+        assert sweep(ground.directory, account) == [kept]
+    finally:
+        shutil.rmtree(kept, ignore_errors=True)
+
+
+WORK_THERE = 'cd "$1" && echo here && exec sleep 600'
+LOOK_THERE = 'exec <"$2"; ' + WORK_THERE  # who leads a session gets the terminal that it opens
+
+
+def test_the_guardian_knows_whom_to_end(
+    account: Account, ground: DrillGround, own_links: Path
+) -> None:
+    """By a path that says something else to shells and patterns, and leads over a link."""
+    base = ground.directory / "it's [a] \\ *path\nwith ends"
+    base.mkdir()
+    link = own_links / "by link"
+    link.symlink_to(base)
+    _, terminal = pty.openpty()
+    os.fchown(terminal, account.uid, -1)
+    options = {**account.popen_options(), "stdout": subprocess.PIPE}
+    with contextlib.ExitStack() as stack:
+        with scratch_area(link, account) as area:
+            assert area.path.parent == base.resolve()
+            data = str(account.make_directory(area.data))
+            work = ["/bin/sh", "-c", WORK_THERE, "sh", data]
+            look = ["/bin/sh", "-c", LOOK_THERE, "sh", data, os.ttyname(terminal)]
+            server = area.guardian.start("server", work, options=options)
+            backend, person = (subprocess.Popen(each, **options) for each in (work, look))
+            for process in (server, backend, person):
+                stack.callback(process.communicate)
+                stack.callback(process.kill)
+                assert process.stdout is not None and process.stdout.readline() == b"here\n"
+            area.guardian._pipe.close()  # as the drill's end does
+            assert server.wait(60) == -signal.SIGQUIT and backend.wait(60) == -signal.SIGKILL
+            wait_for(lambda: not area.path.exists())
+        assert person.poll() is None
+    shutil.rmtree(base)
 
 
 def test_a_drill_that_is_told_to_stop_leaves_nothing(

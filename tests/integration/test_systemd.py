@@ -23,7 +23,7 @@ class Manager:
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(address.replace("@", "\0", 1))
+        self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
         self._socket.settimeout(60)
 
     def hear(self, *lines: str) -> list[str]:
@@ -68,8 +68,11 @@ def test_nobody_who_listens_and_a_socket_that_is_gone_stop_nothing(
         tell_systemd("READY=1")
 
 
-def test_an_abstract_socket_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    address = f"@pitr-test{tmp_path}"[:90]
+@pytest.mark.parametrize("abstract", [True, False])
+def test_a_socket_is_found_whatever_it_is_called(
+    abstract: bool, short_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"@pitr-test{short_directory}" if abstract else str(short_directory / "unit@1")
     monkeypatch.setenv("NOTIFY_SOCKET", address)
     manager = Manager(address)
     tell_systemd("READY=1")
