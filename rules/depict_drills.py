@@ -27,6 +27,9 @@ def mark_drills(records: Iterable[DrillRecord], tree: TimelineTree) -> Iterator[
 
 
 def _state(record: DrillRecord) -> str:
-    if record.succeeded and record.agrees:
-        return "agrees"
-    return "unknown" if record.succeeded else "disagrees"
+    """One that could not be made, or ran out of time, speaks neither for nor against a restore."""
+    if not record.ran or record.timed_out is not None:
+        return "unknown"
+    if record.succeeded:
+        return "agrees" if record.agrees else "unknown"
+    return "disagrees"

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from rules.check import judge, load_catalogue
+from rules.depict_drills import mark_drills
 from rules.drill import Inspection, Probe
 from rules.drills import DrillRecord, DrillsFacts
 from rules.evidence import Evidence
 from rules.facts import Objectives
+from rules.timelines import Timeline, TimelineTree
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -77,3 +79,23 @@ def test_only_a_good_drill_is_not_overdue(bad: dict[str, Any]) -> None:
 def test_none_at_all_is_overdue_since_they_were_planned() -> None:
     assert "drill_overdue" not in found(days=8.5)
     assert "drill_overdue" in found(days=9.5)
+
+
+@pytest.mark.parametrize(
+    ("drill", "state"),
+    [
+        (GOOD, "agrees"), ({**GOOD, "agrees": None}, "unknown"), (NOT_RUN, "unknown"),
+        ({**GOOD, "agrees": None, "timed_out": "copy"}, "unknown"), (FAILED, "disagrees"),
+        (OTHERWISE, "disagrees"), (DAMAGED, "disagrees"), (WRONG, "disagrees"),
+    ],
+)  # fmt: skip
+def test_on_the_axis_only_what_ran_speaks_for_a_restore_or_against_it(
+    drill: dict[str, Any], state: str
+) -> None:
+    record = DrillRecord(
+        started_at=BEGIN, seconds=60.0, backup="/b", target="t", instant=BEGIN, **drill
+    )
+    tree = TimelineTree(
+        timelines={1: Timeline(id=1, parent=None, switch_lsn=None, has_history=False)}
+    )
+    assert [mark.state for mark in mark_drills([record], tree)] == [state]
