@@ -158,7 +158,11 @@ def test_hours_of_an_idle_primary_and_of_its_standby_raise_nothing(pair: Pair) -
         "and its archiver says so",
     )
     wait_until(
-        lambda: standby.sql("SELECT count(*) FROM t") == [(1,)], "the standby has replayed it"
+        lambda: (
+            standby.sql("SELECT to_regclass('t') IS NOT NULL") == [(True,)]
+            and standby.sql("SELECT count(*) FROM t") == [(1,)]
+        ),
+        "the standby has replayed it",
     )
     for server in (primary, standby):
         facts = read(pair, server)
