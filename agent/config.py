@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -124,6 +126,13 @@ class ClusterConfig(Strict):
     io_limit: BytesPerSecond | None = None
     depth: Literal["names", "headers", "records"] | None = None
     drill: DrillConfig | None = None
+
+    def wanted(self, now: datetime) -> Objectives:
+        """As configured; how old a good drill may be follows from its schedule if not said."""
+        wanted = self.objectives.facts()
+        if self.drill is None or wanted.drill_age_seconds is not None:
+            return wanted
+        return replace(wanted, drill_age_seconds=self.drill.age_seconds(now))
 
     @field_validator("name")
     @classmethod

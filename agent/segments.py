@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from agent.archive.scanner import SegmentReadings, scan_facts
 from parsers.wal_scan import Depth
 from rules.dated_wal import DatedWalFacts, date_wal
 from rules.evidence import WalEventsFacts, WindowsFacts
-from rules.facts import ScanFacts
+from rules.facts import BackupFacts, ScanFacts
 from rules.prediction import is_whole, predict_windows
 from rules.restore import Restore
 from rules.restore_points import walk_facts
 from rules.timelines import TimelineTree
 from rules.wal_events import collect_events
+from rules.windows import Window
 
 SEGMENT_FACTS = (ScanFacts, WalEventsFacts, DatedWalFacts)
 
@@ -36,11 +37,20 @@ def look_into(
     return found
 
 
-def predict_all(restores: Mapping[str, Restore], tree: TimelineTree) -> WindowsFacts:
-    """Predict what every backup reaches: one that is not whole reaches nothing."""
-    return WindowsFacts(
-        by_backup={
-            url: predict_windows(restore, tree) if is_whole(restore.backup) else ()
-            for url, restore in restores.items()
-        }
-    )
+def predict_all(
+    backups: Sequence[BackupFacts], restores: Mapping[str, Restore], tree: TimelineTree
+) -> WindowsFacts:
+    """Predict what every backup reaches: nothing for one that is not whole.
+
+    What no restore could be made of is not known.
+    """
+    return WindowsFacts(by_backup={each.url: _predict(each, restores, tree) for each in backups})
+
+
+def _predict(
+    backup: BackupFacts, restores: Mapping[str, Restore], tree: TimelineTree
+) -> tuple[Window, ...] | None:
+    if not is_whole(backup):
+        return ()
+    restore = restores.get(backup.url)
+    return predict_windows(restore, tree) if restore is not None else None

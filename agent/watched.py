@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
@@ -32,7 +31,13 @@ from agent.segments import SEGMENT_FACTS, look_into, predict_all
 from agent.sources import failing_sources, log_changes
 from agent.watch.progress import Progress
 from rules.alert_state import Alerts, advance, shift
-from rules.archive import find_absent, judge_sequence, merge_archives, timeline_tree
+from rules.archive import (
+    find_absent,
+    judge_sequence,
+    merge_archives,
+    segment_size_of,
+    timeline_tree,
+)
 from rules.backups import BackupState, backup_state, close_backups, state_by
 from rules.check import Check, judge
 from rules.drills import DrillsFacts
@@ -44,7 +49,6 @@ from rules.facts import (
     ArchiveStatusFacts,
     BackupsFacts,
     ControlFacts,
-    Objectives,
     PositionFacts,
 )
 from rules.findings import Finding, Severity, Verdict, verdict_of
@@ -69,6 +73,7 @@ OnAlerts = Callable[[str, Alerts, Alerts], None]
 # Facts that are worked out from others as soon as these are read.
 _DERIVED: Final[Mapping[type, tuple[type, ...]]] = {
     ArchiveFacts: (SequenceFacts, AbsentFacts, WindowsFacts, RestoresFacts, *SEGMENT_FACTS),
+    BackupsFacts: (WindowsFacts, RestoresFacts),
 }
 
 
@@ -88,7 +93,7 @@ class WatchedCluster:
         self.config = config
         self.name = config.name
         self.checks = checks
-        self.objectives = _objectives(config)
+        self.objectives = config.wanted(datetime.now(UTC))
         self.readings: dict[str, Reading] = {}
         self.facts: dict[type, Any] = {}
         self.findings: dict[str, tuple[Finding, ...]] = {}
@@ -147,10 +152,10 @@ class WatchedCluster:
 
     @property
     def segment_size_bytes(self) -> int | None:
-        control, archive = self.fact(ControlFacts), self.fact(ArchiveFacts)
+        control, backups = self.fact(ControlFacts), self.fact(BackupsFacts)
         if control is not None:
             return control.segment_size_bytes
-        return archive.segment_size_bytes if archive else None
+        return segment_size_of(self.fact(ArchiveFacts), backups.backups if backups else ())
 
     @property
     def kept_trail(self) -> KeptTrail | None:
@@ -277,8 +282,7 @@ class WatchedCluster:
             if reading.succeeded:
                 self.facts[kind] = reading.facts
             else:
-                for lost in (kind, *_DERIVED.get(kind, ())):
-                    self.facts.pop(lost, None)
+                self._forget(kind, *_DERIVED.get(kind, ()))
         log_changes(self.name, before, self.readings)
 
     def _judge_listing(
@@ -287,8 +291,7 @@ class WatchedCluster:
         archiver: ArchiverFacts | None,
         status: ArchiveStatusFacts | None,
     ) -> None:
-        self.facts.pop(SequenceFacts, None)
-        self.facts.pop(AbsentFacts, None)
+        self._forget(SequenceFacts, AbsentFacts)
         size = self.segment_size_bytes
         if size is not None:
             backups = self.fact(BackupsFacts)
@@ -306,7 +309,10 @@ class WatchedCluster:
     async def _read_segments(self, archive: ArchiveFacts) -> None:
         """Read what the listing names and no earlier round has read."""
         depth, size = self.config.depth, self.segment_size_bytes
-        if depth is None or depth == "names" or size is None:
+        if depth is None or depth == "names":
+            return
+        if size is None:
+            self._forget(WindowsFacts, RestoresFacts, *SEGMENT_FACTS)
             return
         found = self.fact(BackupsFacts)
         backups = found.backups if found else ()
@@ -325,22 +331,25 @@ class WatchedCluster:
             partial(look_into, readings, depth, tree, size, identifier),
             deadline_seconds=self.config.scan,
         )
-        for kind in SEGMENT_FACTS:
-            self.facts.pop(kind, None)
+        self._forget(*SEGMENT_FACTS)
         self.facts |= looked or {}
-        if depth == "records" and not backups and found is not None:
-            self.facts[WindowsFacts] = WindowsFacts(by_backup={})
-        if depth == "records" and backups:
+        if depth == "records" and found is not None:
             restores = make_restores(archive, readings, backups, on_this_machine=False)
-            self.facts[RestoresFacts] = RestoresFacts(by_backup=restores)
+            self.facts[RestoresFacts] = RestoresFacts(
+                listed_at=archive.listed_at, by_backup=restores
+            )
             # Worked out, not read: it may take as long as there is until the next scan.
             await self._take(
                 "windows",
                 WindowsFacts,
                 self._workers["windows"],
-                partial(predict_all, restores, tree),
+                partial(predict_all, backups, restores, tree),
                 deadline_seconds=self.config.scan,
             )
+
+    def _forget(self, *kinds: type) -> None:
+        for kind in kinds:
+            self.facts.pop(kind, None)
 
     def judge(self) -> None:
         """Ask every check with what is known now."""
@@ -384,14 +393,6 @@ class WatchedCluster:
         elif before and not findings:
             log.info("%s: %s: resolved", self.name, check)
         self.findings[check] = tuple(findings)
-
-
-def _objectives(config: ClusterConfig) -> Objectives:
-    """As configured; how old a good drill may be follows from the schedule where it is not said."""
-    wanted = config.objectives.facts()
-    if config.drill is None or wanted.drill_age_seconds is not None:
-        return wanted
-    return replace(wanted, drill_age_seconds=config.drill.age_seconds(datetime.now(UTC)))
 
 
 def _list_archives(urls: Sequence[str]) -> ArchiveFacts:

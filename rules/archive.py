@@ -22,6 +22,13 @@ from rules.sequence import (
 from rules.timelines import TimelineTree, build_tree
 
 
+def segment_size_of(archive: ArchiveFacts | None, backups: Iterable[BackupFacts]) -> int | None:
+    """Bytes: as the segments say, or else the backups; None: nothing tells it."""
+    if archive is not None and archive.segment_size_bytes:
+        return archive.segment_size_bytes
+    return next((each.segment_size_bytes for each in backups if each.segment_size_bytes), None)
+
+
 def merge_archives(archives: Sequence[ArchiveFacts]) -> ArchiveFacts:
     """See several archives of one cluster as one: the first that holds a file provides it.
 

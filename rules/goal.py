@@ -109,6 +109,11 @@ _TIME: Final = re.compile(
 )
 
 
+# timezonesets/Default: the server knows these first as abbreviations, the same all the year; the
+# zones of these names have a summer.
+_ABBREVIATIONS: Final = {"WET": 0, "CET": 1, "MET": 1, "EET": 2}
+
+
 def read_time(text: str, zone: tzinfo, find_zone: FindZone | None = None) -> int:
     """Read a time as TimestampTz, in microseconds since 2000-01-01 UTC.
 
@@ -154,6 +159,8 @@ def _zone_of(text: str | None, zone: tzinfo, find_zone: FindZone | None) -> tzin
         return timezone(offset if text[0] == "+" else -offset)
     if text.upper() in ("Z", "UTC", "GMT"):
         return UTC
+    if (hours := _ABBREVIATIONS.get(text.upper())) is not None:
+        return timezone(timedelta(hours=hours))
     found = find_zone(text) if find_zone else None
     if found is None:
         raise ValueError(f"unknown zone {text}")

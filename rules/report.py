@@ -8,7 +8,7 @@ from datetime import datetime
 
 from parsers.wal_damage import DamageKind
 from parsers.wal_scan import SegmentScan
-from rules.archive import judge_sequence, merge_archives, timeline_tree
+from rules.archive import judge_sequence, merge_archives, segment_size_of, timeline_tree
 from rules.backups import BackupState, backup_state, state_by
 from rules.carried_wal import find_carried_damage
 from rules.check import Check, judge
@@ -126,7 +126,7 @@ def build_report(question: Question, gathered: Gathered, checks: Mapping[str, Ch
     backups = gathered.backups.backups if gathered.backups else ()
     sources = (*gathered.archives, *gathered.elsewhere)
     archive = merge_archives(sources) if sources else None
-    size = _segment_size(archive, backups)
+    size = segment_size_of(archive, backups)
     tree = timeline_tree(archive, backups) if archive else TimelineTree(timelines={})
     sequences = [_sequence(each, tree, size, gathered.backups) for each in gathered.archives]
     whole = sequences[0] if sequences and len(sources) == 1 else None
@@ -208,12 +208,6 @@ def _find_gain(
         for report in reports
     ]
     return find_gain(gathered.archives, gathered.elsewhere, gathered.scan, reached, tree, size)
-
-
-def _segment_size(archive: ArchiveFacts | None, backups: Sequence[BackupFacts]) -> int | None:
-    if archive is not None and archive.segment_size_bytes:
-        return archive.segment_size_bytes
-    return next((b.segment_size_bytes for b in backups if b.segment_size_bytes), None)
 
 
 def _sequence(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from parsers.pg_control import ControlFile
 from parsers.segment import segment_name
@@ -136,6 +137,7 @@ class Restore:
 class RestoresFacts:
     """The restores that could be made of what was read last: what the predictor can be asked."""
 
+    listed_at: datetime  # the listing of the archive that they rest on
     by_backup: Mapping[str, Restore]  # by the backup's url
 
 

@@ -15,6 +15,7 @@ from parsers.segment import parse_segment_name
 from parsers.wal_locate import RecordPlace, find_record
 from parsers.wal_resume import begin_at
 from parsers.wal_scan import SegmentScan, scan_segment
+from rules.archive import segment_size_of
 from rules.configuration import server_for
 from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.restore import Restore, Server, Wal, newest_by_timeline
@@ -123,21 +124,22 @@ def make_restores(
     *,
     on_this_machine: bool,
 ) -> dict[str, Restore]:
-    """What a restore of each backup would have, by the backup's url; none where nothing was read.
+    """What a restore of each backup would have, by the backup's url.
 
-    The server is taken to be of the major that wrote the backup, configured as the backup is, but
-    for settings that must be raised: `Outcome.needs` names them. Where it is to run on this
-    machine, the locations of tablespaces are looked at.
+    None of a backup where neither it nor the WAL says what wrote it. The server is taken to be of
+    the major that wrote the backup, configured as the backup is, but for settings that must be
+    raised: `Outcome.needs` names them. Where it is to run on this machine, the locations of
+    tablespaces are looked at.
     """
-    size = archive.segment_size_bytes
+    size = segment_size_of(archive, backups)
     majors = (scanned.scan.major for scanned in readings.scans.values())
-    major = next((major for major in majors if major), None)
-    if size is None or major is None:
+    of_wal = next((major for major in majors if major), None)
+    if size is None:
         return {}
     newest = newest_by_timeline(archive.segments, size)
     return {
         backup.url: Restore(
-            server=_server(backup, backup.major or major, on_this_machine),
+            server=_server(backup, major, on_this_machine),
             backup=backup,
             control=backup.control,
             histories=archive.histories,
@@ -145,6 +147,7 @@ def make_restores(
             wal=make_wal(archive, readings, backup, size, newest),
         )
         for backup in backups
+        if (major := backup.major or of_wal) is not None
     }
 
 

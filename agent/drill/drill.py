@@ -247,6 +247,8 @@ class _Drill:
         begun = datetime.now(UTC)
         summary = server.wait_for_recovery(watch)
         ended = datetime.now(UTC)
+        if summary.outcome not in _OPENED:  # a full disk says nothing about the backup
+            room.require(0, "the restore takes")
         redo = server.logged.get("redo_started", ended)
         done = server.logged.get("redo_done") or server.logged.get("paused_at_target") or ended
         self.phases["start"] = _seconds(begun, redo)

@@ -30,6 +30,13 @@ _DEPTHS: Final = {
     "headers": ("page headers", "the header of every page was read"),
     "records": ("every record", "every WAL record was read and its CRC checked"),
 }
+# What it means then that nothing was found.
+_FIND_NOTHING: Final = {
+    None: "; no archive was looked at",
+    "names": ", by the names of files alone",
+    "headers": ", by the headers of pages alone",
+    "records": "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +62,7 @@ def headline(cluster: WatchedCluster) -> Headline:
     verdict = shown_verdict(cluster)
     scan, archive = cluster.fact(ScanFacts), cluster.fact(ArchiveFacts)
     read_at = (scan.oldest_read_at if scan else None) or (archive.listed_at if archive else None)
-    depth, how = _DEPTHS[(scan.depth if scan else "names") if archive else None]
+    depth, how = _DEPTHS[_depth(cluster)]
     window = latest_window(cluster)
     return Headline(
         verdict=verdict.value,
@@ -70,6 +77,12 @@ def headline(cluster: WatchedCluster) -> Headline:
         judged_at=cluster.judged_at,
         late=late,
     )
+
+
+def _depth(cluster: WatchedCluster) -> str | None:
+    """How far was looked; None: at no archive."""
+    scan, archive = cluster.fact(ScanFacts), cluster.fact(ArchiveFacts)
+    return (scan.depth if scan else "names") if archive else None
 
 
 def shown_verdict(cluster: WatchedCluster) -> Verdict:
@@ -106,9 +119,7 @@ def _summary(cluster: WatchedCluster) -> str:
         return found[0] + _and_more(found, missing)
     if missing:
         return _only_missing(missing)
-    archive, scan = cluster.fact(ArchiveFacts), cluster.fact(ScanFacts)
-    by_names = archive is not None and scan is None
-    return "nothing wrong was found" + (", by the names of files alone" if by_names else "")
+    return f"nothing wrong was found{_FIND_NOTHING[_depth(cluster)]}"
 
 
 def _and_more(found: Sequence[str], missing: Sequence[Missing]) -> str:

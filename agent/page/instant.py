@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from threading import BoundedSemaphore
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -21,7 +22,7 @@ from agent.explain import explain
 from agent.page.asked import Addresses, Instant, read_instant
 from agent.page.look import Look
 from agent.watched import WatchedCluster
-from rules.dated_wal import DatedWalFacts
+from rules.dated_wal import DatedWalFacts, sane
 from rules.evidence import WindowsFacts
 from rules.facts import ArchiveFacts, BackupsFacts, ScanFacts
 from rules.goal import Goal, has_zone
@@ -32,8 +33,10 @@ from rules.target import Target, TargetFacts
 
 _DEADLINE_SECONDS: Final = 5.0  # what takes longer is there when the page asks again
 _REMEMBERED: Final = 64  # answers of one cluster, for as long as nothing new was read
-_CANDIDATES: Final = 3  # backups that are asked: the newest before the instant
+_AT_ONCE: Final = 2  # questions of all clusters together: each is the work of a processor
 _MICROSECOND: Final = timedelta(microseconds=1)
+
+_turns: Final = BoundedSemaphore(_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,7 @@ class Answer:
 
     instant: Instant
     at: datetime | None = None  # when that is; None: not known
+    without_zone: bool = False  # a time that was read as UTC because it names no zone
     target: TargetFacts | None  # None: `why` says why nothing can be said
     why: str = ""
     settings: str | None = None  # None: it is not proven
@@ -78,7 +82,9 @@ class Instants:
         except Exception as error:  # whatever it is, it is shown as not known
             why = f"it could not be worked out: {explain(error)}"
             return Answer(instant=instant, target=None, why=why)
-        return _answer(cluster, look, instant, target)
+        if why := _has_gone(cluster, target):
+            return Answer(instant=instant, target=None, why=why)
+        return _answer(cluster, look, instant, target, restores.listed_at)
 
 
 class _Kept:
@@ -87,7 +93,7 @@ class _Kept:
     def __init__(self, name: str) -> None:
         self._worker = Worker(f"{name}/instant")
         self._turn = asyncio.Lock()
-        self._restores: RestoresFacts | None = None
+        self._listed_at: datetime | None = None  # which round that is; its WAL is not held here
         self._answers: dict[tuple[Target, Goal], TargetFacts] = {}
 
     async def ask(
@@ -95,8 +101,8 @@ class _Kept:
     ) -> TargetFacts:
         """Raises TimeoutError while an earlier question still keeps the thread busy."""
         assert instant.goal is not None
-        if self._restores is not restores:
-            self._restores, self._answers = restores, {}
+        if self._listed_at != restores.listed_at:
+            self._listed_at, self._answers = restores.listed_at, {}
         asked, answers = (instant.target, instant.goal), self._answers
         if asked not in answers:
             async with self._turn:  # one after the other; the same question once
@@ -113,7 +119,8 @@ def _ask(
     answers: dict[tuple[Target, Goal], TargetFacts],
 ) -> TargetFacts:
     """In the thread, which keeps the answer also when nobody waits for it any more."""
-    said = predict_target(target, goal, restores)
+    with _turns:
+        said = predict_target(target, goal, restores)
     if len(answers) >= _REMEMBERED:
         answers.pop(next(iter(answers)))
     answers[target, goal] = said
@@ -139,11 +146,27 @@ def _restores_of(cluster: WatchedCluster) -> tuple[RestoresFacts | None, str]:
     return None, "the WAL has not been read yet: ask again in a moment"
 
 
+def _has_gone(cluster: WatchedCluster, target: TargetFacts) -> str:
+    """What was listed since says otherwise: then nothing is said until that was read."""
+    archive, backups = cluster.fact(ArchiveFacts), cluster.fact(BackupsFacts)
+    if archive is None or backups is None or target.backup is None or target.prediction is None:
+        return ""
+    again = "the archive has changed since it was read: ask again in a moment"
+    backup = next((each for each in backups.backups if each.url == target.backup.url), None)
+    needed = set(target.prediction.segments_needed)
+    if backup is None or needed - archive.segments.keys() - backup.wal:
+        return again
+    return ""
+
+
 # -- which backups are asked ---------------------------------------------------------------------
 
 
 def _candidates(cluster: WatchedCluster, instant: Instant) -> list[Restore]:
-    """The newest backups whose window begins before the instant, or else the oldest of all."""
+    """The backups whose window begins before the instant, or else the oldest of all.
+
+    None of them may be left out: the newest may be damaged, or lie on another timeline.
+    """
     restores, backups = cluster.fact(RestoresFacts), cluster.fact(BackupsFacts)
     assert restores is not None and instant.goal is not None
     whole = find_restores(restores.by_backup, backups.backups if backups else ())
@@ -153,7 +176,7 @@ def _candidates(cluster: WatchedCluster, instant: Instant) -> list[Restore]:
         return ordered
     windows = cluster.fact(WindowsFacts)
     before = [each for each in ordered if (begin := _begin(each, windows)) is None or begin <= at]
-    return before[-_CANDIDATES:] or ordered[:1]
+    return before or ordered[:1]
 
 
 def _begin(restore: Restore, windows: WindowsFacts | None) -> datetime | None:
@@ -166,17 +189,24 @@ def _begin(restore: Restore, windows: WindowsFacts | None) -> datetime | None:
 # -- what is shown -------------------------------------------------------------------------------
 
 
-def _answer(cluster: WatchedCluster, look: Look, instant: Instant, target: TargetFacts) -> Answer:
+def _answer(
+    cluster: WatchedCluster,
+    look: Look,
+    instant: Instant,
+    target: TargetFacts,
+    listed_at: datetime,
+) -> Answer:
     archive, scan = cluster.fact(ArchiveFacts), cluster.fact(ScanFacts)
     assert instant.goal is not None
     earlier, later = _neighbours(look, target)
     return Answer(
         instant=instant,
         at=instant.at(cluster.fact(DatedWalFacts)),
+        without_zone=_lacks_zone(instant.target),
         target=target,
         settings=_settings(cluster, instant.goal, target, archive),
         command=_command(cluster, instant.target, target),
-        listed_at=archive.listed_at if archive else None,
+        listed_at=listed_at,
         read_at=_read_at(target, scan.read_at if scan else {}),
         earlier=earlier,
         later=later,
@@ -203,13 +233,15 @@ def _command(cluster: WatchedCluster, asked: Target, target: TargetFacts) -> str
         words += ["--archive", archive.url]
     if target.backup is not None:
         words += ["--backup", target.backup.url]
-    value = asked.value or ""
-    if asked.type == "time" and not has_zone(value):
-        value += "+00"
+    value = f"{asked.value or ''}{'+00' if _lacks_zone(asked) else ''}"
     words += [f"--target-{asked.type}", value, "--timeline", asked.timeline]
     words += [] if asked.inclusive else ["--exclusive"]
     words += [] if asked.action == "promote" else ["--action", asked.action]
     return shlex.join(words)
+
+
+def _lacks_zone(asked: Target) -> bool:
+    return asked.type == "time" and not has_zone(asked.value or "")
 
 
 def _read_at(target: TargetFacts, read_at: Mapping[str, datetime]) -> datetime | None:
@@ -223,7 +255,7 @@ def _neighbours(look: Look, target: TargetFacts) -> tuple[str | None, str | None
     if outcome is None or timeline is None:
         return None, None
     addresses, last, stop = Addresses(look.query), outcome.last_transaction, outcome.stop
-    earlier = addresses.to_instant(last.time - _MICROSECOND, timeline) if last else None
+    earlier = addresses.to_instant(sane(last.time) - _MICROSECOND, timeline) if last else None
     later = None
     if stop is not None and stop.position == "before" and stop.time is not None:
         later = addresses.to_instant(stop.time, timeline)

@@ -46,9 +46,9 @@ def _age() -> timeseries.Panel:
 def _estimate() -> timeseries.Panel:
     text = Text(
         title="What a restore would take",
-        means="Replay to the latest restorable instant at the rate of measured restores, beside "
-        "the objective (the dashed rto, if one is stated). Copying the backup comes on top. No "
-        "curve: no restore was ever measured.",
+        means="Replay to the latest restorable instant at the rate of measured restores, and the "
+        "copy of the backup where a drill measured it (else that comes on top), beside the "
+        "objective (the dashed rto, if one is stated). No curve: no restore was ever measured.",
         do="Over the objective: take base backups more often. No curve: restore once, or run a "
         "drill (`pitr-check --drill`).",
     )

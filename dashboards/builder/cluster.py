@@ -83,8 +83,9 @@ def _shares() -> list[stat.Panel]:
     )
     estimate = Text(
         title="Restore, of the RTO",
-        means="How long replay would take, as a share of the recovery time objective. UNKNOWN "
-        "until a restore was measured, or if the configuration states no rto.",
+        means="How long replay would take, and the copy of the backup where a drill measured it, "
+        "as a share of the recovery time objective. UNKNOWN until a restore was measured, or if "
+        "the configuration states no rto.",
         do="Over 100 %: take base backups more often. UNKNOWN: restore once, or run a drill.",
     )
     shares = {

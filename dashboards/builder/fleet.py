@@ -126,9 +126,9 @@ def _exposure() -> timeseries.Panel:
 def _estimate() -> timeseries.Panel:
     text = Text(
         title="Restore estimate, of the recovery time objective",
-        means="Replay to the latest restorable instant at the rate of measured restores, as a "
-        "share of the cluster's objective. Clusters without a measured restore or without that "
-        "objective are not here.",
+        means="Replay to the latest restorable instant at the rate of measured restores, and the "
+        "copy of the backup where a drill measured it, as a share of the cluster's objective. "
+        "Clusters without a measured restore or without that objective are not here.",
         do="Over 100 %: take base backups more often, or make replay faster.",
     )
     share = of_objective("pitr_restore_duration_estimate_seconds", "rto", SOME)

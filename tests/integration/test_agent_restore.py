@@ -59,7 +59,9 @@ def test_a_pause_a_rotation_and_a_promotion(
         logs = cluster.data / "log"
         agent = new_agent(dsn=cluster.dsn, log=str(logs))
         agent.wait_for(has_outcome("paused"))
-        page = agent.wait_for(lambda page: "restore_paused" in page.findings("warning"))
+        page = agent.wait_for(
+            lambda page: "restore_paused" in page.findings("warning") and page.total("pitr_up") == 1
+        )
         assert page.total("pitr_recovery_in_progress") == page.total("pitr_recovery_paused") == 1
         assert page.total("pitr_recovery_eta_seconds") is None, "nobody knows when it is resumed"
         ((replayed,),) = cluster.sql("SELECT pg_last_wal_replay_lsn()::text")
@@ -77,12 +79,16 @@ def test_a_pause_a_rotation_and_a_promotion(
         cluster.sql("SELECT pg_wal_replay_resume()")
         page = agent.wait_for(has_outcome("promoted"))
         assert page.total("pitr_recovery_last_reached_target") == 1
-        page = agent.wait_for(lambda page: page.total("pitr_recovery_in_progress") == 0)
+        page = agent.wait_for(  # SQL and the log are judged one after the other
+            lambda page: (
+                page.total("pitr_recovery_in_progress") == 0
+                and not {name for name in page.findings() if name.startswith("restore_")}
+            )
+        )
         assert page.total("pitr_recovery_target_bytes") is None
         expect(shown.get_by_role("status")).to_have_text("Promoted, the target was reached")
         expect(shown).to_contain_text(f'at restore point "{story.restore_point}"')
         expect(shown.locator(".next")).to_have_count(0)
-        assert not {name for name in page.findings() if name.startswith("restore_")}
         assert page.total("pitr_recovery_events_total", event="archive_recovery_complete") == 1
         assert not re.search("[0-9A-F]{24}|[0-9A-F]+/[0-9A-F]+", str(labels(page)))
 
@@ -113,7 +119,11 @@ def test_a_failed_restore_is_told_by_its_log_alone(
     with restore(story, until=down, recovery_target_time=late.isoformat()) as restored:
         cluster = restored.cluster
         agent = new_agent(dsn=cluster.dsn, log=str(restored.log))
-        page = agent.wait_for(lambda page: "restore_failed" in page.findings("critical"))
+        page = agent.wait_for(
+            lambda page: (
+                "restore_failed" in page.findings("critical") and page.total("pitr_up") == 0
+            )
+        )
         assert outcome(page) == "failed"
         assert (page.total("pitr_up"), page.total("pitr_recovery_in_progress")) == (0, 0)
         assert page.total("pitr_recovery_last_reached_target") == 0
@@ -172,7 +182,12 @@ def test_a_restore_command_that_hangs_is_a_stall(
             dsn=restored.cluster.dsn, log=str(restored.log),
             archives=[{"url": str(story.archive)}], objectives={"rpo": "2s"},
         )  # fmt: skip
-        page = agent.wait_for(lambda page: "restore_stalled" in page.findings("warning"))
+        page = agent.wait_for(
+            lambda page: (
+                "restore_stalled" in page.findings("warning")
+                and page.total("pitr_recovery_target_bytes") is not None
+            )
+        )
         end = (int(names[-1][16:], 16) + 1) * MIB
         assert page.total("pitr_recovery_target_bytes") == end
         assert 0 < page.total("pitr_recovery_replayed_bytes") < end
@@ -182,8 +197,8 @@ def test_a_restore_command_that_hangs_is_a_stall(
         expect(shown.get_by_role("progressbar")).to_have_attribute("value", re.compile("[1-9]"))
         expect(shown).to_contain_text(f"the last {names[-3]}")
         gate.unlink()
-        page = agent.wait_for(has_outcome("promoted"))
-        assert not page.findings() & {"restore_stalled", "restore_failed", "restore_ended_short"}
+        over = {"restore_stalled", "restore_failed", "restore_ended_short"}
+        agent.wait_for(lambda page: outcome(page) == "promoted" and not page.findings() & over)
 
 
 def test_a_measured_restore_that_would_take_too_long(
@@ -203,8 +218,9 @@ def test_a_measured_restore_that_would_take_too_long(
         page = agent.wait_for(lambda page: "restore_over_objective" in page.findings("warning"))
     estimate = page.total("pitr_restore_duration_estimate_seconds")
     started, done = (_seconds_of(log, line) for line in ("redo starts at", "redo done at"))
-    assert done - started >= 5
-    assert estimate == pytest.approx(done - started, rel=0.5), log
+    took = (done - started) % 86400  # it may be midnight
+    assert took >= 5
+    assert estimate == pytest.approx(took, rel=0.5), log
     assert page.total("pitr_objective_seconds", objective="rto") == 1
 
 

@@ -51,7 +51,8 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         {"name": HOSTILE, **lacking, "backups": {"url": str(short / HOSTILE_DIRECTORY)}},
         {"name": DRAWN, "archives": whole, "backups": backups, "depth": "records"},
     ]
-    watched.config["defaults"] = {"scan": "6s", "depth": "names"}  # first scans are spread over it
+    # First scans are spread over `scan`; nothing is called late because the machine is busy.
+    watched.config["defaults"] = {"scan": "6s", "timeout": "60s", "depth": "names"}
     watched.start()
     watched.agent.wait_for(
         lambda page: (

@@ -36,6 +36,7 @@ def test_black_holes_change_nothing_for_the_rest(watched: Watched) -> None:
                 and page.total("pitr_finding", id="collector_failing") == len(HOLES) + 1
                 and page.total("pitr_check_known", id="wal_gap") == len(WELL + HOLES)
                 and all(page.total("pitr_up", cluster=name) == 0 for name in [*HOLES, "nowhere"])
+                and page.total("pitr_finding", id="collector_failing") == len(HOLES) + 1
             ),
             seconds=120,
         )

@@ -76,7 +76,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         {"name": "away", "archives": [{"url": "/nowhere/at/all"}]},
         {"name": "a whole one", "archives": [{"url": str(whole)}]},
     ]
-    watched.config["defaults"]["scan"] = "1h"  # one reading each: nothing changes after it
+    # One reading each, however busy the machine is: nothing changes after it.
+    watched.config["defaults"] |= {"scan": "1h", "timeout": "60s"}
     watched.break_it()
     watched.start()
     watched.agent.wait_for(

@@ -87,6 +87,7 @@ def test_the_settings_are_those_that_pitr_check_proves(lab: Watched) -> None:
     asked = ("--target-time", "2026-11-22 12:46:48.806105+00", "--timeline", 1, "--action", "pause")
     told = pitr_check(*named, *asked, "--format", "json").json["target"]
     assert told["reachable"] is True
+    assert "written without a zone and is read as UTC" in page.text
     assert " ".join(told["settings"].split()) in page.text
     assert f"of transaction {told['stop']['xid']} at {told['stop']['lsn']}" in page.text
     assert f"{told['last_transaction']['xid']} at {told['last_transaction']['lsn']}" in page.text

@@ -145,3 +145,15 @@ def test_every_check_that_could_not_be_asked_is_told_with_its_reason(tmp_path: P
 def watch(**config: Any) -> WatchedCluster:
     (resolved,) = Config(clusters=(ClusterConfig(**config),)).resolved()
     return WatchedCluster(resolved, load_catalogue())
+
+
+def test_what_nobody_looked_at_is_not_called_fine_without_a_word() -> None:
+    """A server that answers, and no archive: nothing is wrong with it, as far as that goes."""
+    server = WatchedCluster(ClusterConfig(name="alone", log=Path("/dev/null")), load_catalogue())
+    assert headline(server).word == "Not looked at yet"
+    asyncio.run(server.read_log())
+    told = headline(server)
+    assert told.summary == "nothing wrong was found; no archive was looked at"
+    assert (told.depth, told.window) == ("nothing", None)
+    assert "was not asked" in told.reach
+    server.close()

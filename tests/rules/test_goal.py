@@ -27,6 +27,7 @@ TIMES = [
     "2025-03-30 02:30:00 Europe/Madrid",
     "2025-07-08 8:05:00 America/St_Johns",
     "1999-12-31 23:59:59.9+00",
+    *(f"2025-07-08 08:00 {name}" for name in ("WET", "CET", "MET", "EET", "EST", "MST", "cet")),
 ]
 _AS_TIMESTAMPTZ = (
     "SELECT (extract(epoch FROM %s::timestamptz) * 1000000)::numeric::bigint - 946684800000000"
