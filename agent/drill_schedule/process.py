@@ -13,7 +13,7 @@ import json
 import logging
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -126,7 +126,7 @@ async def _say(stream: asyncio.StreamReader, name: str) -> list[str]:
     return said
 
 
-async def _lines(stream: asyncio.StreamReader):  # type: ignore[no-untyped-def]
+async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[str]:
     while not stream.at_eof():
         try:
             line = (await stream.readline()).decode("utf-8", "replace").strip()

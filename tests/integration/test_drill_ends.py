@@ -247,7 +247,8 @@ def test_the_guardian_knows_whom_to_end(
                 stack.callback(process.kill)
                 assert process.stdout is not None and process.stdout.readline() == b"here\n"
             area.guardian._pipe.close()  # as the drill's end does
-            assert server.wait(60) == -signal.SIGQUIT and backend.wait(60) == -signal.SIGKILL
+            assert server.wait(60) == -signal.SIGQUIT
+            assert backend.wait(180) == -signal.SIGKILL, "after a hundred looks at it"
             wait_for(lambda: not area.path.exists())
         assert person.poll() is None
     shutil.rmtree(base)

@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.drill import area as area_room
@@ -281,15 +283,38 @@ def test_a_disk_that_is_too_small_is_refused_beforehand(
     assert ground.areas() == []
 
 
+def stopped_while_it_copies(ground: DrillGround, archived: Archived) -> subprocess.Popen[str]:
+    """A drill that will look at the disk again: it goes on when it is told."""
+    for _ in range(20):
+        drill = start(ground, archived)
+        if is_halted_copying(drill, ground):
+            return drill
+        drill.send_signal(signal.SIGCONT)  # too late: another
+        drill.communicate()
+    raise AssertionError("no drill was caught")
+
+
+def is_halted_copying(drill: subprocess.Popen[str], ground: DrillGround) -> bool:
+    wait_for(lambda: any(ground.directory.glob("*/data")) or drill.poll() is not None)
+    drill.send_signal(signal.SIGSTOP)
+    wait_for(lambda: drill.poll() is not None or status_of(drill) == psutil.STATUS_STOPPED)
+    copies = any(ground.directory.glob("*/data")) and not any(ground.directory.glob("*/wal/ask.sh"))
+    return copies and drill.poll() is None
+
+
+def status_of(process: subprocess.Popen[str]) -> str:
+    return str(psutil.Process(process.pid).status())
+
+
 def test_a_disk_that_fills_up_stops_the_drill(
     archived: Archived, small_disk: Callable[[int], DrillGround]
 ) -> None:
     ground = small_disk(200)
-    drill = start(ground, archived)
-    wait_for(lambda: any(ground.directory.glob("pitr-drill-*/data")))
+    drill = stopped_while_it_copies(ground, archived)
     free = shutil.disk_usage(ground.directory).free
     with (ground.directory / "others").open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free - (30 << 20))
+    drill.send_signal(signal.SIGCONT)
     out, _ = drill.communicate(timeout=60)
     found = json.loads(out)["drill"]
     assert (drill.returncode, found["outcome"]) == (3, "not_run"), out
