@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from agent import __version__
 from agent.cli import agent_help, entry
@@ -17,6 +17,7 @@ from agent.logs import FORMATS, LEVELS, configure_logging
 
 P = TypeVar("P")
 T = TypeVar("T")
+Commands: TypeAlias = "argparse._SubParsersAction[entry.Parser]"
 
 _TAKEN_PATHS = (
     "/healthz",
@@ -55,6 +56,19 @@ def _parser() -> argparse.ArgumentParser:
             epilog=agent_help.RUN_EXAMPLES,
         )
     )
+    _add_check_config(commands)
+    _add_rules(commands)
+    _add_docs(commands)
+    _add_completion(commands)
+    fetch = commands.add_parser(
+        "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
+    )
+    fetch.add_argument("rest", nargs=argparse.REMAINDER)
+    fetch.set_defaults(command=_fetch_wal)
+    return parser
+
+
+def _add_check_config(commands: Commands) -> None:
     check = commands.add_parser(
         "check-config",
         help="say what is wrong with a configuration",
@@ -65,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="the configuration to read"
     )
+
+
+def _add_rules(commands: Commands) -> None:
     rules = commands.add_parser(
         "rules",
         help="print the alerting rules for Prometheus",
@@ -90,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DURATION",
         help="how long a finding must hold, as 1m (default: as long as each check wants)",
     )
+
+
+def _add_docs(commands: Commands) -> None:
     docs = commands.add_parser(
         "docs",
         help="write the pages on findings, alerts and metrics",
@@ -98,6 +118,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     docs.set_defaults(command=_docs)
     docs.add_argument("directory", type=Path, metavar="DIR", help="where to: DIR/runbooks, ...")
+
+
+def _add_completion(commands: Commands) -> None:
     completion = commands.add_parser(
         "completion",
         help="print a shell's completion of a program",
@@ -113,12 +136,6 @@ def _parser() -> argparse.ArgumentParser:
         default="pitr-agent",
         help="of which program (default: %(default)s)",
     )
-    fetch = commands.add_parser(
-        "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
-    )
-    fetch.add_argument("rest", nargs=argparse.REMAINDER)
-    fetch.set_defaults(command=_fetch_wal)
-    return parser
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
