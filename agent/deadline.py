@@ -1,4 +1,4 @@
-"""Blocking work with a deadline, and threads that can be left behind.
+"""Blocking work with a deadline, and threads that can be abandoned.
 
 A name server that does not answer, an NFS mount that is gone and a stopped server hang the call
 itself; nothing can end it from outside. So each source has a Worker: one thread at a time, daemon,
@@ -74,4 +74,4 @@ class _Call(Generic[T]):
         try:
             self._loop.call_soon_threadsafe(deliver)
         except RuntimeError:
-            return  # the loop is closed: nobody waits any more
+            return  # the loop is closed: nothing waits for it any more

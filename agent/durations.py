@@ -6,11 +6,19 @@ import re
 from typing import Final
 
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
+_BARE: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_SPELT: Final = re.compile(
+    r"(\d+(?:\.\d+)?)(?:(s)ec(?:ond)?s?|(m)in(?:ute)?s?|(h)(?:ou)?rs?|(d)ays?|(w)eeks?)",
+    re.ASCII | re.IGNORECASE,
+)
+SECONDS_MAX: Final = 3_153_600_000  # a century: no clock has to add more to an instant
 
 
 def parse_duration(text: str) -> float:
     """Give seconds. Raises ValueError that says what was expected.
+
+    A number without a unit is refused: whoever wrote it may have meant minutes.
 
     >>> parse_duration("1h30m")
     5400.0
@@ -18,8 +26,20 @@ def parse_duration(text: str) -> float:
     compact = text.replace(" ", "")
     parts = _PART.findall(compact)
     if not parts or "".join(number + unit for number, unit in parts) != compact:
-        raise ValueError(f"{text!r} is not a duration: write 15s, 5m, 1h30m or 7d")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        raise ValueError(_refusal(text, compact))
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds > SECONDS_MAX:
+        raise ValueError(f"{text!r} is longer than a century")
+    return seconds
+
+
+def _refusal(text: str, compact: str) -> str:
+    if _BARE.fullmatch(compact):
+        return f"{text!r} has no unit: write {compact}s, {compact}m, {compact}h or {compact}d"
+    if spelt := _SPELT.fullmatch(compact):
+        meant = "".join(filter(None, spelt.groups())).lower()
+        return f"{text!r} is not a duration: did you mean {meant}?"
+    return f"{text!r} is not a duration: write 15s, 5m, 1h30m or 7d"
 
 
 def format_duration(seconds: float) -> str:

@@ -30,7 +30,7 @@ def _fields(record: logging.LogRecord) -> dict[str, str]:
         "component": record.name,
         "msg": record.getMessage(),
     }
-    if record.exc_info:  # of a bug alone: what a user can mend is told in a line
+    if record.exc_info:  # of a bug alone: what a user can fix is told in a line
         fields["error"] = "".join(traceback.format_exception(*record.exc_info)).rstrip()
     return fields
 

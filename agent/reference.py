@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
-from agent.exporter import METRICS
-from agent.own_metrics import OWN_METRICS
-from rules.check import load_catalogue
-from rules.findings_page import render_page
-from rules.runbooks import render_runbooks
+from agent.daemon.own_metrics import OWN_METRICS
+from agent.monitor.exporter import METRICS
+from rules.alerting.findings_page import render_page
+from rules.alerting.runbooks import render_runbooks
+from rules.verdict.check import load_catalogue
+
+WIDTH: Final = 120  # of a line of text; tables have the lines that they have
 
 
 def render_reference() -> dict[Path, str]:
@@ -18,7 +22,16 @@ def render_reference() -> dict[Path, str]:
     pages = {Path("findings.md"): render_page(checks), Path("metrics.md"): render_metrics()}
     for name, page in render_runbooks(checks).items():
         pages[Path("runbooks") / f"{name}.md"] = page
-    return pages
+    return {path: "\n".join(map(_wrap, page.split("\n"))) for path, page in pages.items()}
+
+
+def _wrap(line: str) -> str:
+    if len(line) <= WIDTH or line.startswith("|"):
+        return line
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.fill(
+        line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def write_reference(directory: Path) -> None:

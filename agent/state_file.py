@@ -1,16 +1,21 @@
 """A small SQLite file for what must outlive the agent, beside the ledger.
 
-That one is a cache and may be deleted, this one is not. A file that cannot be written stops
-nothing: its owner goes on in memory, the log says so, and what is missing is written later.
+That one is a cache and may be deleted, this one is not. Both have a rollback journal: SQLite's
+write-ahead log needs memory shared between processes, which NFS does not have. A file that cannot
+be written stops nothing: its owner goes on in memory, the log says so, and what is missing is
+written later.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+
+from agent.private_file import make_private
 
 log: Final = logging.getLogger("pitr.state")
 
@@ -22,6 +27,20 @@ CREATE TABLE IF NOT EXISTS state (
 _COLUMNS: Final = ("kind", "name", "sequence", "value")
 
 Key = tuple[str, str, int]  # kind, of what or whom, sequence number or 0
+
+
+def read_rows(path: Path) -> list[tuple[str, str, int, str]]:
+    """All that a file has, without writing to it; nothing where it cannot be read."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as file:
+            return list(
+                file.execute("SELECT kind, name, sequence, value FROM state ORDER BY sequence")
+            )
+    except sqlite3.Error as error:
+        log.error("%s cannot be read: %s", path, error)
+        return []
 
 
 class StateFile:
@@ -51,7 +70,7 @@ class StateFile:
 
     def complain(self, kind: str, name: str) -> None:
         """Say that a row cannot be read."""
-        log.error("%s: the %s of %s cannot be read and start anew", self._path, kind, name)
+        log.error("%s: the %s of %s cannot be read; starting without it", self._path, kind, name)
 
     def put(self, key: Key, value: str | None) -> None:
         """Set a row with the next `save`; None takes it away."""
@@ -97,7 +116,9 @@ class StateFile:
             return None
         except sqlite3.DatabaseError as error:
             aside = path.with_name(f"{path.name}.unreadable")
-            log.error("%s: %s: moved to %s, %s start anew", path, error, aside.name, self._what)
+            log.error(
+                "%s: %s: moved to %s; starting with new %s", path, error, aside.name, self._what
+            )
         try:
             _move(path, aside)
             return _connect(path)
@@ -107,9 +128,9 @@ class StateFile:
 
 
 def _move(path: Path, aside: Path) -> None:
-    """Move a database, its write-ahead log with it: SQLite would put that into a new file too."""
+    """Move a database with its journal or log: SQLite would put that into a new file too."""
     path.replace(aside)
-    for suffix in ("-wal", "-shm"):
+    for suffix in ("-journal", "-wal", "-shm"):
         beside = path.with_name(path.name + suffix)
         if beside.exists():
             beside.replace(aside.with_name(aside.name + suffix))
@@ -117,11 +138,13 @@ def _move(path: Path, aside: Path) -> None:
 
 def _connect(path: Path) -> sqlite3.Connection:
     """Raises sqlite3.DatabaseError when it is no database, damaged, or a newer release's."""
+    with contextlib.suppress(OSError):  # SQLite says why it cannot be made
+        make_private(path)  # its journal gets the same mode
     file = sqlite3.connect(path, timeout=1.0)
     try:
-        # A killed process loses nothing; a lost machine at most what the next judgement says again.
-        file.execute("PRAGMA journal_mode = WAL")
-        file.execute("PRAGMA synchronous = NORMAL")
+        # What was saved outlives the machine too. 0.1.0 wrote a write-ahead log: it is taken in.
+        file.execute("PRAGMA journal_mode = DELETE")
+        file.execute("PRAGMA synchronous = FULL")
         (version,) = file.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:
             raise sqlite3.DatabaseError(f"written by a newer release (version {version})")
@@ -137,7 +160,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _require_whole(file: sqlite3.Connection) -> None:
-    """Find damage now: later, nobody could start anew."""
+    """Find damage now: later, it would be too late to start fresh."""
     (said,) = file.execute("PRAGMA quick_check(1)").fetchone()
     if said != "ok":
         raise sqlite3.DatabaseError(said)

@@ -8,7 +8,11 @@ Parsers raise `ParseError` and nothing else, whatever the bytes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+# Stands in a message of the server for what it copies from a file. We copy nothing: who can lay a
+# file into an archive may have us read another's.
+UNQUOTED: Final = "…"
 
 
 class ParseError(ValueError):

@@ -27,6 +27,8 @@ _NAME: Final = re.compile(
     r"|(?P<segment>[0-9A-F]{24})(?P<partial>\.partial)?(?:\.(?P<offset>[0-9A-F]{8})\.backup)?)\Z"
 )
 
+is_segment_name: Final = re.compile(r"[0-9A-F]{24}\Z").match
+
 
 class NameKind(enum.Enum):
     """What PostgreSQL keeps under a name in the archive."""
@@ -93,21 +95,26 @@ def _split_compression(name: str) -> tuple[str, str | None]:
     return name, None
 
 
+def segments_per_log(size_bytes: int) -> int:
+    """How many segments share the middle eight digits of their names: 4 GiB of WAL."""
+    return 0x1_0000_0000 // size_bytes
+
+
 def segment_name(timeline: int, number: int, size_bytes: int) -> str:
     """Name the segment `number` of a timeline.
 
     >>> segment_name(1, 4, 16 << 20)
     '000000010000000000000004'
     """
-    per_log = 0x1_0000_0000 // size_bytes
+    per_log = segments_per_log(size_bytes)
     return f"{timeline:08X}{number // per_log:08X}{number % per_log:08X}"
 
 
 def parse_segment_name(name: str, size_bytes: int) -> tuple[int, int]:
     """Give (timeline, segment number) of a 24-digit name. Raises ParseError for an illegal one."""
-    if not re.fullmatch(r"[0-9A-F]{24}", name):
+    if not is_segment_name(name):
         raise ParseError(f"not a WAL segment name: {name!r} (expected 24 hexadecimal digits)")
-    per_log = 0x1_0000_0000 // size_bytes
+    per_log = segments_per_log(size_bytes)
     low = int(name[16:], 16)
     if low >= per_log:
         raise ParseError(f"no segment of {size_bytes} bytes can be named {name}")

@@ -1,6 +1,8 @@
 """axe-core, the accessibility engine that browsers' own tools use, run inside a page.
 
 Its npm package is fetched when it is first needed and kept beside the test servers.
+
+    python -m tests.accessibility     fetch it now, where a browser is here to run it
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from typing import Any, Final
 from playwright.sync_api import Page
 
 from tests import npm_servers
-from tests.fix_prometheus import find_program
+from tests.fix_tools import need_program
 
 _VERSION: Final = "4.14.1"
 _GRAVE: Final = ("serious", "critical")
@@ -34,9 +36,14 @@ def grave_violations(page: Page) -> list[str]:
 def _engine() -> Path:
     kept = npm_servers.directory() / f"axe-core-{_VERSION}.min.js"
     if not kept.is_file():
-        find_program("npm", package="npm")
+        need_program("npm")
         npm_servers.directory().mkdir(mode=0o755, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=npm_servers.directory()) as scratch:
             package = npm_servers.unpack("axe-core", _VERSION, Path(scratch))
             shutil.move(package / "axe.min.js", kept)  # whole, or not there
     return kept
+
+
+if __name__ == "__main__":
+    if shutil.which("chromium") and shutil.which("npm"):
+        _engine()

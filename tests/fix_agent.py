@@ -12,10 +12,10 @@ import yaml
 
 from agent.lab.agent_process import AgentProcess
 from agent.lab.metrics_page import MetricsPage
+from tests.fix_tools import PATIENCE_SECONDS
 
 # Readings that follow each other fast, so that a test need not wait.
 FAST = {"poll": "500ms", "scan": "500ms", "timeout": "2s"}
-PATIENCE_SECONDS = 90
 
 
 class WatchedAgent(AgentProcess):

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.fix_prometheus import Program, ask, free_port, wait_until
+from tests.fix_prometheus import Program, ask, free_port
+from tests.waiting import wait_until
 
 
 class Alertmanager(Program):
@@ -30,7 +31,6 @@ class Alertmanager(Program):
             f"--storage.path={self._directory / 'data'}",
             f"--web.listen-address={self.address}",
             "--cluster.listen-address=",
-            package="prometheus-alertmanager",
         )
         wait_until(lambda: ask(f"{self.url}/api/v2/status"), "Alertmanager answers")
 

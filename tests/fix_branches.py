@@ -24,6 +24,7 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from tests.waiting import wait_until
 
 MAJOR = 16
 
@@ -146,7 +147,7 @@ def _clone(
         archive_mode="on", archive_command=f"cp %p {archive}/%f",
     )  # fmt: skip
     with clone.running():
-        _until(lambda: not clone.sql("SELECT pg_is_in_recovery()")[0][0])
+        wait_until(lambda: not clone.sql("SELECT pg_is_in_recovery()")[0][0])
         yield clone
 
 
@@ -157,7 +158,9 @@ def _work(cluster: Cluster, archive: Path, kept: Branches, name: str) -> None:
     segment = kept.segments[name]
     cluster.sql("INSERT INTO t VALUES (1)")
     cluster.sql("SELECT pg_switch_wal()")
-    _until(lambda: (archive / segment).is_file() and (archive / segment).stat().st_size == 1 << 20)
+    wait_until(
+        lambda: (archive / segment).is_file() and (archive / segment).stat().st_size == 1 << 20
+    )
 
 
 def _note(cluster: Cluster, kept: Branches, name: str) -> None:
@@ -166,10 +169,3 @@ def _note(cluster: Cluster, kept: Branches, name: str) -> None:
         " pg_walfile_name(pg_current_wal_lsn())"
     )[0]
     kept.times[name], kept.lsns[name], kept.segments[name] = row
-
-
-def _until(what: object, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():  # type: ignore[operator]
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.05)

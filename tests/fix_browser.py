@@ -29,7 +29,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.fix_prometheus import find_program
+from tests.fix_tools import need, need_program
 
 PHONE: Final = {"width": 390, "height": 844}
 DESK: Final = {"width": 1280, "height": 900}
@@ -96,8 +96,8 @@ def _origin(url: str) -> str:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """Start the distribution's Chromium. Its absence skips the test on a laptop, not in CI."""
-    program = find_program("chromium", package="chromium")
+    """Start the distribution's Chromium."""
+    program = need_program("chromium")
     options = [*_OPTIONS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     return playwright.chromium.launch(executable_path=program, args=options)
 
@@ -105,6 +105,8 @@ def launch(playwright: Playwright) -> Browser:
 # Not the session's: Playwright keeps its event loop running in the thread of the tests.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    need_program("chromium")
+    need("libatomic")
     with sync_playwright() as playwright:
         started = launch(playwright)
         yield started

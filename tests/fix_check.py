@@ -19,6 +19,8 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from tests import forked
+from tests.fix_tools import PATIENCE_SECONDS
 
 SCHEMA = json.loads(
     (Path(__file__).parent.parent / "docs" / "schemas" / "pitr-check.schema.json").read_text()
@@ -64,9 +66,12 @@ WITHOUT_ROOTS_EYES = (
 
 def pitr_check(*arguments: object, prefix: tuple[str, ...] = ()) -> Checked:
     """Run the real command in a process of its own."""
-    program = Path(sys.executable).parent / "pitr-check"
-    command = [*prefix, str(program), *map(str, arguments)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    if prefix:
+        program = Path(sys.executable).parent / "pitr-check"
+        command = [*prefix, str(program), *map(str, arguments)]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+    else:
+        result = forked.run("pitr-check", *arguments)
     assert "Traceback" not in result.stderr
     return Checked(result.returncode, result.stdout, result.stderr)
 

@@ -18,12 +18,13 @@ import pytest
 
 from agent.cli import agent as agent_command
 from agent.lab.laboratory import Laboratory, open_laboratory
-from agent.lab.service import Service
+from agent.lab.service import LabService
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests import grafana
 from tests.fix_prometheus import Prometheus
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.integration.restores import Restored, Story, restore, segment_of
 
 PRIMARY, RESTORED = "laboratorio", "restaurado"
@@ -39,7 +40,6 @@ STATES = {
     "down": RESTORED,
     "forgotten": PRIMARY,
 }
-_PATIENCE_SECONDS = 90.0
 
 Told = dict[tuple[str, int], list[grafana.Sample]]  # (uid, number of the panel) -> its samples
 # The panels, by uid and number, that do not keep the promise of a state.
@@ -68,7 +68,7 @@ class Observed:
 
     def look(self, state: str, unkept: Unkept) -> None:
         """Ask each panel until it says what it promises, and keep what it said."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         targets = [t for document in grafana.load().values() for t in grafana.targets(document)]
         told = self._ask(state, targets)
         while (waited_for := unkept(state, told)) and time.monotonic() < deadline:
@@ -113,7 +113,7 @@ class Gates:
 
 
 def observe(
-    lab: Laboratory, service: Service, story: Story, observed: Observed, unkept: Unkept
+    lab: Laboratory, service: LabService, story: Story, observed: Observed, unkept: Unkept
 ) -> None:
     """Go through all states; the server and Prometheus are up before, and still up after."""
     gates = Gates(story)
@@ -146,7 +146,7 @@ def observe(
     observed.look("forgotten", unkept)
 
 
-def _primary(service: Service) -> dict[str, Any]:
+def _primary(service: LabService) -> dict[str, Any]:
     (cluster,) = service.agent_config(OBJECTIVES)["clusters"]
     return dict(cluster)
 
@@ -183,5 +183,5 @@ def observed(
     with contextlib.ExitStack() as stack:
         stack.callback(seen.prometheus.stop)
         lab = stack.enter_context(open_laboratory(installation, account))
-        observe(lab, Service(lab), restore_stories(installation), seen, unkept)
+        observe(lab, LabService(lab), restore_stories(installation), seen, unkept)
         yield seen

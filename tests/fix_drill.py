@@ -7,11 +7,11 @@ that are there tell which transactions are.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ class Past:
     home: Path
     xids: list[int] = field(default_factory=list)
     times: list[str] = field(default_factory=list)
-    lsns: list[str] = field(default_factory=list)  # right behind each commit
+    lsns: list[str] = field(default_factory=list)  # right after each commit
 
     @property
     def archive(self) -> Path:
@@ -139,20 +139,19 @@ def _commit(cluster: Cluster, past: Past) -> None:
             " FROM pg_last_committed_xact()"
         ).fetchone()
     assert row is not None
-    for column, value in zip((past.xids, past.times, past.lsns), row, strict=True):
-        column.append(value)
+    xid, time, lsn = row
+    past.xids.append(xid)
+    past.times.append(time)
+    past.lsns.append(lsn)
 
 
-def inspections_by(installation: Installation, *, waiting: bool = False) -> dict[str, str]:
-    """What a sound cluster gives. Debian's servers have amcheck, the embedded ones do not.
-
-    A server that waits at its target takes no extension.
-    """
+def inspections_by(installation: Installation) -> dict[str, str]:
+    """What a sound cluster gives. Debian's servers have amcheck, the embedded ones do not."""
     complete = (
         installation.has("../share/extension/amcheck.control")
         or Path(f"/usr/share/postgresql/{installation.major}/extension/amcheck.control").exists()
     )
-    amcheck = "passed" if complete and not waiting else "not_done"
+    amcheck = "passed" if complete else "not_done"
     return {"amcheck": amcheck, "dump": "passed", "checksums": "passed"}
 
 
@@ -183,6 +182,12 @@ class DrillGround:
         """Whoever works below the directory: servers, and what they started."""
         return [process for process in psutil.process_iter() if self._works_here(process)]
 
+    def titles(self) -> Iterator[str]:
+        """What each of them says that it does."""
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                yield " ".join(process.cmdline())
+
     def _works_here(self, process: psutil.Process) -> bool:
         try:
             return Path(process.cwd()).is_relative_to(self.directory)
@@ -211,13 +216,6 @@ def start(ground: DrillGround, archived: Archived, *options: object) -> subproce
         stderr=subprocess.PIPE,
         text=True,
     )
-
-
-def wait_for(what: Callable[[], object], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture

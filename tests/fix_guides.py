@@ -1,7 +1,8 @@
 """The server that the guides speak of, and a reader who types what they say.
 
-One primary a guide: WAL archiving by `cp`, one base backup, a few transactions behind it, a restore
-point, and a table that somebody dropped. The reader is the server's own account.
+One primary a guide: WAL archiving by `cp`, one base backup, a few transactions after it, a restore
+point, and a table that somebody dropped. The reader is the server's own account. The server is
+one of ours, all of it in its data directory, or a cluster that Debian's pg_createcluster made.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,24 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import SUPERUSER, Cluster
 from tests.fix_check import EXEMPLARY
+from tests.fix_debian import DebianCluster, NewDebianCluster
 from tests.fix_postgres import NewCluster
 from tests.fix_prometheus import free_port
 from tests.guides import Step, run_steps
+from tests.unpack import unpack_tar
+from tests.waiting import wait_until
 
 _MAJOR = 16
+# Guide -> the variable that it exports, and which of the samples that is. The folder of one holds
+# the repository itself.
+_REPOSITORIES = {
+    "pgbackrest": ("PGBACKREST", "br_timelines_16/repo1"),
+    "barman": ("BARMAN", "bm_incr_18/barman"),
+    "walg": ("WALG", "wg_zstd_sodium_gap_18/storage"),
+    "cloudnativepg": ("BUCKET", "bc_gzip_16/bucket/prod"),
+}
 _CHECKOUT = Path(__file__).parent.parent
+_SAMPLES = Path(__file__).parent / "data" / "repositories"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,34 +50,48 @@ class Reader:
     home: Path
 
     @property
+    def on_debian(self) -> bool:
+        return isinstance(self.primary, DebianCluster)
+
+    @property
     def places(self) -> dict[str, str]:
         """What the guides' variables are here."""
-        return {
-            "PGDATA": str(self.primary.data),
-            "ARCHIVE": str(self.primary.home / "archive"),
-            "BACKUPS": str(self.primary.home / "backups"),
-            "RESTORED": str(self.home / "restored"),
-            "AGENT": f"127.0.0.1:{free_port()}",
-        }
+        debians = {}
+        if isinstance(self.primary, DebianCluster):
+            debians["CONFIG"] = str(self.primary.configuration)
+            debians["BINDIR"] = str(self.primary.installation.bindir)
+        tools = {name: str(self.home / sample) for name, sample in _REPOSITORIES.values()}
+        return (
+            debians
+            | tools
+            | {
+                "PGDATA": str(self.primary.data),
+                "ARCHIVE": str(self.primary.home / "archive"),
+                "BACKUPS": str(self.primary.home / "backups"),
+                "RESTORED": str(self.home / "restored"),
+                "AGENT": f"127.0.0.1:{free_port()}",
+            }
+        )
 
     def follow(self, steps: list[Step]) -> list[list[str]]:
         """Type the steps, and give what each printed."""
-        ours, servers = Path(sys.executable).parent, self.primary.installation.bindir
+        ours, servers = Path(sys.executable).parent, f"{self.primary.installation.bindir}:"
         environment = {
             "HOME": str(self.home),
-            "PATH": f"{ours}:{servers}:{os.environ['PATH']}",
+            # Debian's has the clients alone, by way of pg_wrapper.
+            "PATH": f"{ours}:{'' if self.on_debian else servers}{os.environ['PATH']}",
             "PGHOST": str(self.primary.sockets),
-            "PGUSER": SUPERUSER,
+            **({} if self.on_debian else {"PGUSER": SUPERUSER}),
             "LC_ALL": "C.UTF-8",
             "TZ": "UTC",
         }
         options = {**self.primary.account.popen_options(), "cwd": self.home}
-        return run_steps(
-            steps,
-            self.places,
-            environment,
-            **_enters_our_environment(self.primary.account, options),
-        )
+        way_in = _enters_our_environment(self.primary.account, options)
+        printed = run_steps(steps, self.places, environment, **way_in)
+        if "prefix" not in way_in:
+            return printed
+        # access(2) knows nothing of capabilities: to it no program of ours is on the PATH.
+        return [[line.replace(f"{ours}/pitr-", "pitr-") for line in lines] for lines in printed]
 
 
 def _enters_our_environment(account: Account, options: dict[str, Any]) -> dict[str, Any]:
@@ -84,20 +110,39 @@ _WHO = ("user", "group", "extra_groups")
 
 
 @pytest.fixture
-def reader(account: Account, new_cluster: NewCluster, short_directory: Path) -> Iterator[Reader]:
+def reader(
+    request: pytest.FixtureRequest,
+    account: Account,
+    new_cluster: NewCluster,
+    new_debian_cluster: NewDebianCluster,
+    short_directory: Path,
+) -> Iterator[Reader]:
+    """With the parameter `debian` beside a cluster of Debian's."""
     home = account.make_directory(short_directory / "home")
-    primary = new_cluster(
-        _MAJOR,
-        segment_mib=16,
-        archive_command=EXEMPLARY.format(short_directory / "c0" / "archive"),
-        archive_timeout="1h",
-        timezone="UTC",
-        autovacuum=False,
-    )
+    settings = {"archive_timeout": "1h", "timezone": "UTC", "autovacuum": False}
+    if getattr(request, "param", "ours") == "debian":
+        archive = account.make_directory(short_directory / "d0" / "archive")
+        archiving = {"archive_mode": "on", "archive_command": EXEMPLARY.format(archive)}
+        primary: Cluster = new_debian_cluster(**archiving, **settings)
+    else:
+        command = EXEMPLARY.format(short_directory / "c0" / "archive")
+        primary = new_cluster(_MAJOR, segment_mib=16, archive_command=command, **settings)
     _live(primary)
+    _unpack_repository(request, account, home)
     shutil.copytree(_CHECKOUT / "packaging", home / "packaging")
     yield Reader(primary=primary, home=home)
     _stop_what_was_restored(home / "restored")
+
+
+def _unpack_repository(request: pytest.FixtureRequest, account: Account, home: Path) -> None:
+    """What the guide speaks of, if that is a repository of another tool."""
+    guide = request.node.callspec.params["guide"].stem
+    if guide not in _REPOSITORIES:
+        return
+    sample = _REPOSITORIES[guide][1].partition("/")[0]
+    unpack_tar(_SAMPLES / f"{sample}.tar.xz", home / sample)
+    for path in (home / sample, *(home / sample).rglob("*")):
+        account.own(path)
 
 
 def _stop_what_was_restored(data: Path) -> None:
@@ -125,7 +170,4 @@ def _live(primary: Cluster) -> None:
 
 def _wait_archived(primary: Cluster) -> None:
     last = primary.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0]
-    deadline = time.monotonic() + 60
-    while primary.sql("SELECT last_archived_wal >= %s FROM pg_stat_archiver", last) != [(True,)]:
-        assert time.monotonic() < deadline, "the server did not archive"
-        time.sleep(0.1)
+    wait_until((primary.data / "pg_wal" / "archive_status" / f"{last}.done").exists)

@@ -23,7 +23,7 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import EXEMPLARY, make_history
-from tests.fix_postgres import IN_CI
+from tests.fix_tools import PATIENCE_SECONDS, lack
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -75,7 +75,7 @@ def mix_codecs(archive: Path) -> None:
 def promoted(cluster: Cluster) -> Iterator[None]:
     """The server, from the end of its recovery on: it takes connections before."""
     with cluster.running():
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not any("archive recovery complete" in line for line in cluster.log_lines()):
             log = "\n".join(cluster.log_lines(last=20))
             assert cluster.is_running() and time.monotonic() < deadline, log
@@ -157,16 +157,34 @@ def dead_primary(
 
 
 def _fill(cluster: Cluster, archive: Path) -> None:
-    """Write until segments are recycled, and wait until all of them are archived."""
+    """Write, have all of it archived, and have enough segments recycled."""
     for _ in range(6):
         cluster.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 1500) n")
         cluster.sql("CHECKPOINT")
-    ((last,),) = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")
-    deadline = time.monotonic() + 60
+    for _ in range(_SPARE_SEGMENTS):  # one checkpoint finds them all behind it
+        cluster.sql("SELECT pg_logical_emit_message(false, '', repeat('x', 500))")
+        ((last,),) = cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (archive / last).exists():
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    cluster.sql("CHECKPOINT")
+    while _count_recycled(cluster) < _SPARE_SEGMENTS:
+        assert time.monotonic() < deadline, "archived segments are not recycled"
+        time.sleep(0.1)
+        cluster.sql("CHECKPOINT")  # the archiver says a little later what it has archived
 
+
+def _count_recycled(cluster: Cluster) -> int:
+    """Files of pg_wal that are named for WAL still to come."""
+    ((count,),) = cluster.sql(
+        "SELECT count(*) FROM pg_ls_waldir()"
+        " WHERE length(name) = 24 AND name > pg_walfile_name(pg_current_wal_lsn())"
+    )
+    return int(count)
+
+
+_SPARE_SEGMENTS = 12  # twice what the history after it uses up
 
 FetchWal = Callable[..., str]
 _PROGRAM = (
@@ -187,13 +205,17 @@ def fetch_wal(account: Account) -> Iterator[FetchWal]:
         return
     python = Path("/usr/bin/python3")
     if not _is_same_python(python):
-        reason = f"the account {account.name} can run no Python {sys.version_info[:2]}"
-        pytest.fail(reason) if IN_CI else pytest.skip(reason)
+        version = ".".join(map(str, sys.version_info[:2]))
+        remedy = f"a venv where {account.name} may read it, or of {python}'s version"
+        lack(f"a Python {version} for {account.name}", remedy)
     home = Path(tempfile.mkdtemp(prefix="pf-", dir="/tmp"))
     home.chmod(0o755)
-    for package in ("agent", "parsers", "rules", "lz4", "backports", "yaml"):
+    for package in ("agent", "parsers", "rules", "lz4", "backports", "yaml", "obstore",
+                    "asyncssh", "cryptography"):  # fmt: skip
         module = __import__(package)
         shutil.copytree(next(iter(module.__path__)), home / package)
+    for module in ("typing_extensions", "_cffi_backend"):  # which obstore and cryptography need
+        shutil.copy(str(__import__(module).__file__), home)
     subprocess.run(["chmod", "-R", "a+rX", str(home)], check=True)
     command = f'env PYTHONPATH={home} {python} -c "{_PROGRAM}" fetch-wal'
     yield lambda *options: " ".join(map(str, (command, *options, "%f", "%p")))

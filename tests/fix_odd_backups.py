@@ -13,9 +13,10 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from parsers.pg_control import parse_control_file
+from parsers.files.pg_control import parse_control_file
 from tests.fix_branches import copy_lightly
 from tests.fix_check import EXEMPLARY
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import copy_cluster
 
 
@@ -89,7 +90,7 @@ def _advance(primary: Cluster) -> None:
 def _follow(primary: Cluster, standby: Cluster) -> None:
     """Wait until the standby has replayed what is archived, and have it write its pages."""
     ((lsn,),) = primary.sql("SELECT pg_current_wal_lsn()::text")
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not standby.sql("SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", lsn)[0][
         0
     ]:

@@ -1,9 +1,13 @@
 """Real PostgreSQL servers for the tests: one fixture a story needs, stopped afterwards.
 
-    def test_x(pg): ...                    # every installed version, each its own test
+    def test_x(pg): ...                    # every version, each its own test
     @pytest.mark.pg(">= 16")               # only the versions that match
     @pytest.mark.pg(">= 13", npm=True)     # and the majors that tests.npm_servers fetched
     def test_y(pg, new_cluster):           # pg: Installation; new_cluster(...) -> running Cluster
+
+The majors of the embedded servers and Debian 12's are wanted, with npm=True every supported one: a
+test of one that is not here is skipped (tests.fix_tools). No package has 19 yet: tests run on it
+wherever it is installed, or PITR_PG19_BINDIR names its directory of programs.
 
 Every server lives on a Unix socket in a short temporary directory of its own.
 """
@@ -17,45 +21,121 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import pytest
 
 from agent.postgres.account import Account, server_account
-from agent.postgres.cluster import Cluster
-from agent.postgres.installation import Installation, InstallationFor, list_installations
+from agent.postgres.installation import (
+    Installation,
+    InstallationFor,
+    list_installations,
+    read_installation,
+)
 from tests import npm_servers
+from tests.fix_tools import lack
+
+if TYPE_CHECKING:
+    from agent.postgres.cluster import Cluster
 
 _OPERATORS = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "<": operator.lt, ">": operator.gt,
 }  # fmt: skip
-IN_CI = os.environ.get("CI") == "true"
+SUPPORTED: Final = range(13, 19)
+_EMBEDDED: Final = (16, 18)
+BINDIR_OF_19: Final = "PITR_PG19_BINDIR"
+_DEBIANS: Final = 15
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pg" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("pg")
-    spec = marker.args[0] if marker else ">= 13"
-    majors = _matching_majors(spec, npm=bool(marker and marker.kwargs.get("npm")))
+    majors = _matching_majors(marker.args[0] if marker else ">= 13", npm=_takes_npm(marker))
     metafunc.parametrize("pg", majors, indirect=True, ids=[f"pg{major}" for major in majors])
 
 
+def _takes_npm(marker: pytest.Mark | None) -> bool:
+    return bool(marker and marker.kwargs.get("npm"))
+
+
 def _matching_majors(spec: str, *, npm: bool) -> list[int]:
-    """Majors of the installations here (one each) that match all of "">= 15, < 18"."""
+    """Majors that are here or wanted, and match all of "">= 15, < 18"."""
     tests = [re.fullmatch(r"\s*(>=|<=|==|<|>)\s*(\d+)\s*", part) for part in spec.split(",")]
     assert all(tests), f"cannot read the version range {spec!r}"
+    wanted = SUPPORTED if npm else (*_EMBEDDED, _DEBIANS)
     return sorted(
         major
-        for major in {installation.major for installation in _list_installations(npm=npm)}
+        for major in {*wanted, *_list_majors(npm=npm)}
         if all(_OPERATORS[test[1]](major, int(test[2])) for test in tests if test)
     )
 
 
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a server by the fixtures that it uses, through however many others."""
+    for item in items:
+        if "installations" in getattr(item, "fixturenames", ()):
+            item.add_marker("server")
+
+
 @functools.cache
 def _list_installations(*, npm: bool) -> list[Installation]:
-    return [*list_installations(), *(npm_servers.fetched() if npm else [])]
+    named = os.environ.get(BINDIR_OF_19)
+    more = [read_installation(Path(named))] if named else []
+    return [*list_installations(), *more, *(npm_servers.fetched() if npm else [])]
+
+
+def list_servers() -> dict[int, Installation]:
+    """One installation a major, of all that are here."""
+    found: dict[int, Installation] = {}
+    for installation in _list_installations(npm=True):
+        found.setdefault(installation.major, installation)
+    return found
+
+
+def _list_majors(*, npm: bool) -> set[int]:
+    return {installation.major for installation in _list_installations(npm=npm)}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Function) -> None:
+    """Skip a test of a major that is not here before anything is made for it."""
+    major = item.callspec.params.get("pg") if hasattr(item, "callspec") else None
+    npm = _takes_npm(item.get_closest_marker("pg"))
+    if major is not None and major not in _list_majors(npm=npm):
+        _lack_server(major)
+
+
+def _lack_server(major: int) -> NoReturn:
+    if major == _DEBIANS:
+        remedy = f"apt-get install postgresql-{major}"
+    elif major in _EMBEDDED:
+        remedy = "make env"
+    else:
+        remedy = "make npm-servers"
+    lack(f"PostgreSQL {major}", remedy)
+
+
+def need_part(pg: Installation, program: str) -> None:
+    """A program of this installation: what npm brings is the server alone."""
+    if not pg.has(program):
+        lack_part(pg, program)
+
+
+def lack_part(pg: Installation, part: str) -> NoReturn:
+    """Skip this test for want of a part that an installation may be without, in CI too."""
+    remedy = f"a complete installation of PostgreSQL {pg.major}, as its Debian package is"
+    lack(f"{part} of PostgreSQL {pg.major}", remedy, in_ci=False)
+
+
+class Installations(dict[int, Installation]):
+    """By major. A test that asks for one that is not here is skipped."""
+
+    def __missing__(self, major: int) -> NoReturn:
+        _lack_server(major)
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +147,9 @@ def account() -> Account:
 def installations(account: Account) -> Iterator[dict[int, Installation]]:
     """One runnable installation a major; a copy where the account cannot read the original."""
     with contextlib.ExitStack() as stack:
-        usable: dict[int, Installation] = {}
-        for installation in _list_installations(npm=True):
-            if installation.major not in usable:
-                usable[installation.major] = stack.enter_context(
-                    InstallationFor(installation, account)
-                )
+        usable = Installations()
+        for major, installation in list_servers().items():
+            usable[major] = stack.enter_context(InstallationFor(installation, account))
         yield usable
 
 
@@ -90,19 +167,65 @@ def short_directory(account: Account) -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-NewCluster = Callable[..., Cluster]
+@pytest.fixture(scope="session")
+def data_directories(account: Account) -> Iterator[DataDirectories]:
+    path = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
+    path.chmod(0o755)
+    yield DataDirectories(path, account)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+class DataDirectories:
+    """What initdb makes, made once for each kind of cluster and copied from then on.
+
+    Copies of one are the same cluster to PostgreSQL, system identifier included: a test whose
+    clusters must be strangers has one at most.
+    """
+
+    def __init__(self, home: Path, account: Account) -> None:
+        self._home, self._account = home, account
+        self._made: dict[object, Path] = {}
+
+    def give(
+        self, cluster: Cluster, environment: Mapping[str, str] | None, *, segment_mib: int
+    ) -> None:
+        """Do what `cluster.initdb` does."""
+        environment = environment or {}
+        kind = (cluster.installation.bindir, segment_mib, *sorted(environment.items()))
+        made = self._made.get(kind)
+        if made is None:
+            from agent.postgres.cluster import Cluster
+
+            home = self._home / str(len(self._made))
+            first = Cluster(cluster.installation, home, self._account, environment=environment)
+            first.initdb(segment_mib=segment_mib)
+            own = first.data / "postgresql.auto.conf"
+            lines = own.read_text().splitlines(keepends=True)
+            own.write_text("".join(line for line in lines if line.startswith("#")))
+            made = self._made[kind] = first.data
+        cluster.run("/bin/cp", "-a", "--reflink=auto", str(made), str(cluster.data))
+        cluster.configure(listen_addresses="", unix_socket_directories=str(cluster.sockets))
+
+
+NewCluster = Callable[..., "Cluster"]
 
 
 @pytest.fixture
 def new_cluster(
-    account: Account, short_directory: Path, installations: dict[int, Installation]
+    account: Account,
+    short_directory: Path,
+    installations: dict[int, Installation],
+    data_directories: DataDirectories,
 ) -> Iterator[NewCluster]:
     """Make clusters: `new_cluster(pg)` is initialised and running with an archive of its own.
 
     `archive=False` leaves archiving off; `start=False` leaves it down; other keywords are
     settings. The archive is `cluster.home / "archive"`.
     """
+    from agent.postgres.cluster import Cluster
+
     made: list[Cluster] = []
+    initialised: list[Cluster] = []
 
     def make(
         pg: Installation | int,
@@ -121,7 +244,11 @@ def new_cluster(
         made.append(cluster)
         if not initdb:
             return cluster
-        cluster.initdb(segment_mib=segment_mib)
+        if initialised:
+            cluster.initdb(segment_mib=segment_mib)  # a stranger to those before it
+        else:
+            data_directories.give(cluster, environment, segment_mib=segment_mib)
+        initialised.append(cluster)
         if archive:
             directory = account.make_directory(home / "archive")
             settings = {

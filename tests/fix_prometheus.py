@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.fix_postgres import IN_CI
-
-PATIENCE_SECONDS = 60
-
-
-def find_program(name: str, *, package: str = "prometheus") -> str:
-    """The program's path. Its absence skips the test on a laptop and fails it in CI."""
-    found = shutil.which(name)
-    if found is None:
-        assert not IN_CI, f"{name} (Debian package {package}) must be there in CI"
-        pytest.skip(f"{name} is not installed")
-    return found
+from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.waiting import wait_until
 
 
 def free_port() -> int:
@@ -39,20 +27,10 @@ def free_port() -> int:
 def ask(url: str) -> Any:
     """GET a JSON document; None while nobody answers."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return json.load(answer)
     except (OSError, urllib.error.URLError):
         return None
-
-
-def wait_until(what: Callable[[], Any], why: str, *, seconds: float = PATIENCE_SECONDS) -> Any:
-    """The first true value of `what`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if value := what():
-            return value
-        time.sleep(0.2)
-    raise AssertionError(f"not within {seconds} s: {why}")
 
 
 class Program:
@@ -62,9 +40,9 @@ class Program:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
 
-    def launch(self, name: str, *options: str, package: str) -> None:
+    def launch(self, name: str, *options: str) -> None:
         with (self._directory / f"{name}.log").open("ab") as log:
-            command = [find_program(name, package=package), *options]
+            command = [need_program(name), *options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def stop(self) -> None:
@@ -106,7 +84,6 @@ class Prometheus(Program):
             f"--config.file={path}",
             f"--storage.tsdb.path={self._directory / 'data'}",
             f"--web.listen-address={address}",
-            package="prometheus",
         )
         wait_until(lambda: ask(f"{self.url}/api/v1/status/buildinfo"), "Prometheus answers")
 

@@ -1,6 +1,6 @@
 """A primary with an archive and one backup, whose restores are predicted and then really run.
 
-pytestmark = every_major          # 16 and 18; others: make truth MAJOR=13,14,17
+pytestmark = every_major   # 16, 18; others: make truth-stories MAJOR=13,14,17
 def test_x(story): ...            # story.check(target) predicts, restores, compares
 """
 
@@ -19,16 +19,17 @@ import pytest
 from agent.backups.tablespaces import find_location
 from agent.postgres.cluster import Cluster
 from parsers.lsn import parse_lsn
-from rules.goal import read_goal
-from rules.outcome import Outcome
-from rules.recovery import simulate
-from rules.restore import PARAMETERS, Server
-from rules.target import Target
-from tests.fix_postgres import NewCluster
+from rules.model.goal import read_goal
+from rules.model.outcome import Outcome
+from rules.model.restore_inputs import PARAMETERS, Server
+from rules.model.target import Target
+from rules.recovery.predictor import simulate
+from tests.fix_postgres import BINDIR_OF_19, NewCluster
 from tests.histories import SETTINGS, Connection, Life, begin_life, copy_cluster, fork
 from tests.restoring import Observed, disagreements, read_restore, restore
 
 MAJORS = [int(major) for major in os.environ.get("TRUTH_MAJORS", "16,18").split(",")]
+MAJORS += [19] if os.environ.get(BINDIR_OF_19) and 19 not in MAJORS else []
 every_major = pytest.mark.parametrize("major", MAJORS)
 
 
@@ -117,6 +118,7 @@ class RecoveryStory:
         *,
         archive: Path | None = None,
         apply_needs: bool = True,
+        signalled: bool = True,
         **settings: str | int | bool,
     ) -> tuple[Outcome, Observed]:
         """Predict, restore with these settings and those that it needs, and compare.
@@ -124,12 +126,15 @@ class RecoveryStory:
         Without those that it needs, nothing is compared.
         """
         archive = archive or self.archive
-        given = read_restore(self.backup, archive, self._server(settings))
+        server = replace(self._server(settings), signalled=signalled)
+        given = read_restore(self.backup, archive, server)
         outcome = simulate(given, read_goal(target))
         needs = outcome.needs if apply_needs else {}
         self._count += 1
         cluster = self.new_cluster(f"r{self._count}")
-        observed = restore(cluster, self.backup, archive, target, **settings, **needs)
+        observed = restore(
+            cluster, self.backup, archive, target, signalled=signalled, **settings, **needs
+        )
         found = disagreements(outcome, observed) if apply_needs else []
         assert not found, "\n".join([*found, outcome.reason, str(outcome), observed.log])
         return outcome, observed

@@ -24,8 +24,9 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_agent import WatchedAgent
 from tests.fix_check import WITHOUT_ROOTS_EYES
-from tests.fix_postgres import IN_CI, NewCluster
-from tests.fix_prometheus import wait_until
+from tests.fix_postgres import NewCluster
+from tests.fix_tools import faketime, need
+from tests.waiting import wait_until
 
 PATIENCE_SECONDS: Final = 240
 # What a real fault may raise while it lasts; anything else that is critical is a false verdict.
@@ -59,17 +60,9 @@ class Clock:
         self.seconds = 0
         self.set(0)
 
-    @staticmethod
-    def library() -> Path:
-        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-        if not found:
-            assert not IN_CI, "libfaketime (Debian package libfaketime) must be there in CI"
-            pytest.skip("libfaketime is not installed")
-        return found[0]
-
     def environment(self) -> dict[str, str]:
         return {
-            "LD_PRELOAD": str(self.library()),
+            "LD_PRELOAD": str(faketime()),
             "FAKETIME_TIMESTAMP_FILE": str(self._file),
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -154,7 +147,7 @@ class Soak:
         self.wait(well, allowed)
 
     def wait_told(self, alert: str, status: str, times: int) -> None:
-        """At least so often; a kill in between tells something twice, and never not."""
+        """At least so often; a crash may duplicate a notification but never lose one."""
         said = f'"status": "{status}", "labels": {{"alertname": "{alert}"'
         wait_until(
             lambda: self.told.is_file() and self.told.read_text().count(said) >= times,
@@ -256,7 +249,8 @@ class Soak:
         self._backups += 1
         self.primary.base_backup(new)
         self.wait(lambda page: page.total("pitr_backups", state="restorable") == 2, NO_ARCHIVE)
-        shutil.rmtree(old)
+        gone = old.rename(self.primary.home / old.name)  # whole until it is out of sight
+        shutil.rmtree(gone)
         self.wait(lambda page: page.total("pitr_backups", state="restorable") == 1, NO_ARCHIVE)
         label = (new / "backup_label").read_text()
         oldest = label.partition("(file ")[2][:24]
@@ -280,13 +274,8 @@ def _make_primary(pg: Installation, new_cluster: NewCluster) -> Cluster:
     primary.sockets.chmod(0o755)
     store = primary.account.make_directory(primary.home / "store")
     store.chmod(0o755)
-    if (
-        os.geteuid() != 0
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=128m,mode=755", "tmpfs", str(store)]
-        ).returncode
-    ):
-        pytest.skip("a small file system for the archive cannot be mounted here")
+    options = "size=128m,mode=755"
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(store)], check=True)
     primary.account.own(store)
     primary.account.make_directory(store / "archive").chmod(0o750)
     primary.configure(archive_command=f"umask 027; cp %p {store}/archive/%f")
@@ -297,7 +286,8 @@ def _make_primary(pg: Installation, new_cluster: NewCluster) -> Cluster:
 
 @pytest.fixture
 def soak(pg: Installation, new_cluster: NewCluster, tmp_path: Path) -> Iterator[Soak]:
-    Clock.library()
+    need("libfaketime")
+    need("mount")
     primary = _make_primary(pg, new_cluster)
     with contextlib.ExitStack() as stack:
         stack.callback(subprocess.run, ["umount", "-l", str(primary.home / "store")])

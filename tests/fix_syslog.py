@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fix_postgres import IN_CI
+from tests.fix_tools import need, need_program
 
 _SOCKET = Path("/dev/log")  # the C library's syslog() knows no other
 # rsyslog's own templates: RFC 3164 with either time, and RFC 5424.
@@ -51,12 +49,8 @@ class Syslog:
 
 @pytest.fixture
 def syslog(tmp_path: Path) -> Iterator[Syslog]:
-    program = shutil.which("rsyslogd") or shutil.which("rsyslogd", path="/usr/sbin")
-    if program is None:
-        assert not IN_CI, "rsyslogd (Debian package rsyslog) must be there in CI"
-        pytest.skip("rsyslogd is not installed")
-    if _SOCKET.exists() or not os.access(_SOCKET.parent, os.W_OK):
-        pytest.skip("this machine has a syslog of its own, or /dev is not ours to write")
+    program = need_program("rsyslogd")
+    need("/dev/log")
     configuration = tmp_path / "rsyslog.conf"
     actions = (
         f'action(type="omfile" file="{tmp_path / name}.log" template="{template}")'

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.monitor.watched import WatchedCluster
 from tests.fix_agent import FAST, WatchedAgent
 from tests.fix_check import WITHOUT_ROOTS_EYES
+from tests.unpack import unpack_tar
 
 ARCHIVE = Path(__file__).parent / "data" / "archives" / "good_15.tar.xz"
 
@@ -22,8 +23,7 @@ class Watched:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        with tarfile.open(ARCHIVE) as tar:
-            tar.extractall(directory, filter="data")
+        unpack_tar(ARCHIVE, directory)
         self.archive = next(p.parent for p in directory.rglob("0000000100000000????????"))
         self._segments = sorted(self.archive.glob("0000000100000000????????"))
         # Without what root may do besides, so that a mode means to it what it means to an account.
@@ -73,6 +73,12 @@ class Watched:
                 and (count == 0 or page.total("pitr_notifications_failed_total", receiver=receiver))
             )
         )
+
+
+def make_older(cluster: WatchedCluster, seconds: float) -> None:
+    """As if the last round of each of its jobs had ended that much earlier."""
+    for job in cluster.jobs.rounds._jobs.values():
+        job.ended -= seconds
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ How a guide is written:
     ```console            commands after "$ ", what they print below; "\\" at a line's end goes on
     ```yaml file=NAME     the reader saves this as NAME, and so does the test
     ```sh                 shown only: what needs root, systemd or another machine
+    ```console debian     typed where the server is a cluster of Debian's or Ubuntu's packages alone
 
 A guide begins with `$ export ARCHIVE=/backup/wal …`: the reader's own places. The test has others
 for the same variables: it types and saves those instead, and puts the guide's names into whatever
 is printed. "…" alone on a line stands for any lines.
-Instants, positions, transaction numbers, decimals and numbers of three digits and more are compared
-by their kind only: `normalised` is the whole of it.
+Instants, positions, transaction numbers, decimals, numbers of three digits and more, and how much
+WAL a transaction wrote, are compared by their kind only: `normalised` is the whole of it.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ _KINDS: Final = (
     (r"\b\d\d:\d\d:\d\d(\.\d+)? UTC", "<time>"),
     (r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b", "<lsn>"),
     (r"\b(?<=commit of )\d+|(?<=transaction )\d+|(?<=transaction: )\d+", "<xid>"),
+    # Of one statement it differs: page images, what is pruned on the way, by when others ran.
+    (r"\b\d+ records?, \d+(\.\d+)? (B|bytes|KiB|MiB)", "<written>"),
     (r"\b\d+\.\d+(e[+-]?\d+)?\b", "<n>"),
     (r"\b\d{3,}\b", "<n>"),
 )
@@ -89,10 +92,12 @@ def read_fences(path: Path) -> list[Fence]:
     ]
 
 
-def read_steps(path: Path) -> list[Step]:
+def read_steps(path: Path, *, on_debian: bool = False) -> list[Step]:
     """What a reader does with the guide, in order: the files to save are commands as well."""
     steps: list[Step] = []
     for fence in read_fences(path):
+        if "debian" in fence.info and not on_debian:
+            continue
         if fence.saved_as:
             steps.append(Step(command=_saving(fence), shown=[], line=fence.line))
         elif fence.language == "console":
@@ -174,6 +179,9 @@ def _exported(command: str, places: Mapping[str, str]) -> dict[str, str]:
     return {theirs: places[name] for name, _, theirs in pairs if name in places}
 
 
+_DEBIANS: Final = re.compile(r"(?<=\d) \(Debian [^)]*\)")  # what its servers say of their version
+
+
 def normalised(line: str) -> str:
     """A line without what differs from run to run, its columns one space apart."""
 
@@ -181,7 +189,7 @@ def normalised(line: str) -> str:
         kind = _KINDS[int(str(match.lastgroup)[1:])][1] if match.lastgroup else None
         return match[0] if kind is None else kind
 
-    return " ".join(_KIND.sub(replace, line).split())
+    return " ".join(_KIND.sub(replace, _DEBIANS.sub("", line)).split())
 
 
 def agrees(shown: Sequence[str], printed: Sequence[str]) -> bool:

@@ -17,12 +17,13 @@ from typing import Any
 import psycopg
 
 from agent.postgres.cluster import Cluster
+from parsers.files.timeline_history import parse_timeline_history
 from parsers.lsn import parse_lsn
-from parsers.timeline_history import parse_timeline_history
-from rules.target import Target
+from rules.model.target import Target
 from tests.restoring import recovery_settings
 
 Connection = psycopg.Connection[Any]
+SEGMENT_BYTES = 1 << 20
 POINT_NAMES = ("alpha", "beta", "niño «ñ»")
 SETTINGS: dict[str, str | int | bool] = {
     "max_prepared_transactions": 20,
@@ -88,11 +89,11 @@ class Life:
     def stop_backup(self, session: Connection, target: Path | None = None) -> None:
         """End it, and give the copy its label."""
         stop = "pg_stop_backup(false, false)" if self.major < 15 else "pg_backup_stop(false)"
-        row = session.execute(f"SELECT labelfile FROM {stop}").fetchone()
-        if target is not None:
-            label = target / "backup_label"
-            label.write_text(row[0])  # type: ignore[index]
-            self.cluster.account.own(label)
+        row = session.execute(f"SELECT labelfile, spcmapfile FROM {stop}").fetchone()
+        for name, text in zip(("backup_label", "tablespace_map"), row or (), strict=True):
+            if target is not None and text:
+                (target / name).write_text(text)
+                self.cluster.account.own(target / name)
 
     def archive_now(self, connection: Connection) -> None:
         """Switch, and wait until the segment is archived."""
@@ -149,7 +150,14 @@ def fork(parent: Life, cluster: Cluster, backup: Path, target: Target, seed: int
     )  # fmt: skip
 
 
-def wait_for(path: Path, seconds: float = 20) -> None:
+def forget_target(backup: Path) -> None:
+    """Take the settings out of the backup with which its own server was restored."""
+    settings = backup / "postgresql.auto.conf"
+    lines = settings.read_text().splitlines(keepends=True)
+    settings.write_text("".join(line for line in lines if not line.startswith("recovery_target")))
+
+
+def wait_for(path: Path, seconds: float = 90) -> None:
     """Wait until a file is archived."""
     deadline = time.monotonic() + seconds
     while not path.exists():
@@ -219,6 +227,29 @@ def checkpoint(life: Life, connection: Connection) -> None:
     connection.execute("CHECKPOINT")
 
 
+def fill_to(connection: Connection, gap: int) -> None:
+    """Write until `gap` bytes are left in the segment."""
+    for _ in range(100):
+        row = connection.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
+        room = SEGMENT_BYTES - parse_lsn(row[0]) % SEGMENT_BYTES - gap  # type: ignore[index]
+        if room == 0:
+            return
+        if room < 56:  # less than a message takes: on to the next segment
+            size = 20_000
+        elif room <= 280:
+            size = room - 52
+        else:
+            size = max(room - room // 8192 * 24 - 500, 100)
+        connection.execute("SELECT pg_logical_emit_message(false, 'p', repeat('x', %s))", [size])
+    raise AssertionError("the gap was not met")
+
+
+def switch_at_the_edge(life: Life, connection: Connection) -> None:
+    """A switch that ends in the next segment, or just before it."""
+    fill_to(connection, life.rng.choice((8, 16, 24, 32, 40, 64)))
+    connection.execute("SELECT pg_switch_wal()")
+
+
 def idle(life: Life, connection: Connection) -> None:
     time.sleep(0.03)
 
@@ -247,5 +278,5 @@ def commit_over_a_boundary(life: Life, connection: Connection) -> int:
 
 _WEIGHTS: dict[Callable[[Life, Connection], None], int] = {
     commit: 10, abort: 4, nest: 3, prepare: 3, end_prepared: 3, restore_point: 4, ddl: 2,
-    switch: 3, checkpoint: 1, idle: 3, message: 5,
+    switch: 3, switch_at_the_edge: 1, checkpoint: 1, idle: 3, message: 5,
 }  # fmt: skip

@@ -25,6 +25,15 @@ class Page:
         return " ".join(" ".join(self.words).split())
 
     @property
+    def whole_axis(self) -> Page:
+        """From the view of the whole axis on: a report of more than a day has zooms before it."""
+        begin = 0
+        for at, (_, attributes) in enumerate(self.elements):
+            if "view" in attributes.get("class", "").split():
+                begin = at
+        return Page(elements=self.elements[begin:])
+
+    @property
     def ids(self) -> Counter[str]:
         return Counter(each["id"] for _, each in self.elements if "id" in each)
 

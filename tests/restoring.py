@@ -16,17 +16,19 @@ import psycopg
 from agent.archive.directory import list_archive
 from agent.backups.plain import read_backup
 from agent.postgres.cluster import Cluster, ServerFailed
+from parsers.files.pg_control import parse_control_file
 from parsers.lsn import format_lsn, parse_lsn
-from parsers.pg_control import parse_control_file
 from parsers.segment import parse_segment_name
-from parsers.wal_locate import RecordPlace, find_record
-from parsers.wal_resume import begin_at
-from parsers.wal_scan import SegmentScan, scan_segment
-from rules.backups import close_backups
-from rules.facts import BackupsFacts
-from rules.outcome import Ending, Outcome
-from rules.restore import Restore, Server, Wal
-from rules.target import Target
+from parsers.wal.locate import find_record
+from parsers.wal.record import RecordPlace
+from parsers.wal.resume import begin_at
+from parsers.wal.scan import SegmentScan, scan_segment
+from rules.backup.completeness import close_backups
+from rules.model.facts import BackupsFacts
+from rules.model.outcome import Ending, Outcome
+from rules.model.restore_inputs import RestoreInputs, Server, Wal
+from rules.model.target import Target
+from rules.recovery.server_messages import unquoted
 
 # -- what the predictor is given -------------------------------------------------------------------
 
@@ -34,11 +36,11 @@ from rules.target import Target
 def read_wal(archive: Path, own: Path, segment_size: int, system_identifier: int) -> Wal:
     """The WAL of a flat archive directory and of a backup's pg_wal, read when asked for."""
 
-    def scan_bytes(data: bytes, name: str) -> SegmentScan:
+    def scan_bytes(data: bytes, name: str, newest: int | None = None) -> SegmentScan:
         timeline, number = parse_segment_name(name, segment_size)
         return scan_segment(
             data,
-            name_timeline=timeline,
+            name_timeline=newest or timeline,
             segment_number=number,
             segment_size=segment_size,
             system_identifier=system_identifier,
@@ -54,10 +56,18 @@ def read_wal(archive: Path, own: Path, segment_size: int, system_identifier: int
 
     def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
         data = find(name).read_bytes()
-        timeline, number = parse_segment_name(name, segment_size)
+        _, number = parse_segment_name(name, segment_size)
         if begin_lsn is not None:
             data = begin_at(data, begin_lsn)
-        return find_record(data, lsn, name_timeline=timeline, segment_number=number)
+        return find_record(data, lsn, segment_number=number)
+
+    def scan_from(name: str, lsn: int | None, newest: int | None) -> SegmentScan:
+        data = find(name).read_bytes()
+        return scan_bytes(data if lsn is None else begin_at(data, lsn), name, newest)
+
+    def partial(name: str) -> SegmentScan | None:
+        path = archive / f"{name}.partial"
+        return scan_bytes(path.read_bytes(), name) if path.is_file() else None
 
     names = {path.name for path in archive.iterdir() if re.fullmatch("[0-9A-F]{24}", path.name)}
     return Wal(
@@ -65,17 +75,19 @@ def read_wal(archive: Path, own: Path, segment_size: int, system_identifier: int
         names=names,
         archived=functools.partial(scan, archive),
         carried=functools.partial(scan, own),
+        partials=[path.stem for path in archive.glob("*.partial")],
+        partial=partial,
         find_record=locate,
-        scan_from=lambda name, lsn: scan_bytes(begin_at(find(name).read_bytes(), lsn), name),
+        scan_from=scan_from,
     )
 
 
-def read_restore(backup: Path, archive: Path, server: Server) -> Restore:
+def read_restore(backup: Path, archive: Path, server: Server) -> RestoreInputs:
     """All that the predictor needs of a plain backup and a flat archive."""
     facts = list_archive(str(archive))
     backups = BackupsFacts(backups=(read_backup(backup, "label"),), unreadable={}, depth="label")
     control = parse_control_file((backup / "global/pg_control").read_bytes())
-    return Restore(
+    return RestoreInputs(
         server=server,
         backup=close_backups(backups, facts.backup_labels).backups[0],
         control=control,
@@ -106,6 +118,7 @@ class Observed:
 
     ending: Ending | None = None
     fatal: str | None = None
+    severity: str | None = None  # of `fatal`
     stop: dict[str, Any] = field(default_factory=dict)
     redo_start_lsn: int | None = None
     consistent_lsn: int | None = None
@@ -118,17 +131,24 @@ class Observed:
 
 
 def restore(
-    cluster: Cluster, backup: Path, archive: Path, target: Target, **settings: str | int | bool
+    cluster: Cluster,
+    backup: Path,
+    archive: Path,
+    target: Target,
+    *,
+    signalled: bool = True,
+    **settings: str | int | bool,
 ) -> Observed:
     """Restore into a cluster that has no data directory yet. Its server is down afterwards."""
     subprocess.run(["cp", "-a", "--reflink=auto", str(backup), str(cluster.data)], check=True)
-    cluster.configure(
-        listen_addresses="", unix_socket_directories=str(cluster.sockets), archive_mode="off",
-        restore_command=f"cp {archive}/%f %p", fsync=False, timezone="UTC", log_timezone="UTC",
-        logging_collector=False, shared_buffers="8MB", autovacuum=False,
-        **recovery_settings(target), **settings,
-    )  # fmt: skip
-    cluster.signal()
+    cluster.configure(**{
+        "listen_addresses": "", "unix_socket_directories": str(cluster.sockets),
+        "archive_mode": "off", "restore_command": f"cp {archive}/%f %p", "fsync": False,
+        "timezone": "UTC", "log_timezone": "UTC", "logging_collector": False,
+        "shared_buffers": "8MB", "autovacuum": False, **recovery_settings(target), **settings,
+    })  # fmt: skip
+    if signalled:
+        cluster.signal()
     rows = None
     try:
         cluster.start()
@@ -188,6 +208,7 @@ def read_log(text: str) -> Observed:
     observed = Observed(log=text)
     for severity, message in _SEVERITY.findall(text):
         if severity in ("FATAL", "PANIC") and not message.startswith("the database system"):
+            observed.severity = observed.severity or severity
             observed.fatal = observed.fatal or message
         _note(observed, message)
     if observed.fatal:
@@ -230,7 +251,8 @@ def disagreements(outcome: Outcome, observed: Observed) -> list[str]:
         "outcome": (outcome.outcome, "fails" if observed.fatal else "opens"),
         "ending": (outcome.ending, observed.ending),
         "pause": (outcome.paused_lsn is not None, observed.paused_for_settings),
-        "fatal": (outcome.fatal, observed.fatal),
+        "fatal": (outcome.fatal, unquoted(outcome.fatal, observed.fatal)),
+        "severity": (outcome.severity if outcome.fatal else None, observed.severity),
         "stop": (_stop_said(outcome), observed.stop),
         "redo start": (_lsn(outcome.redo_start_lsn), _lsn(observed.redo_start_lsn)),
         "consistent": (_lsn(outcome.consistent_lsn), _lsn(observed.consistent_lsn)),

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.guides import DIRECTORY, read_fences
 from tests.test_links import pages
 
@@ -39,7 +40,7 @@ def unknown_options(program: str, words: list[str]) -> list[str]:
 @functools.cache
 def help_of(program: str, subcommand: str) -> frozenset[str]:
     command = [Path(sys.executable).with_name(program), *filter(None, [subcommand]), "--help"]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
     return frozenset(_OPTION.findall(result.stdout))
 
 

@@ -79,6 +79,8 @@ def test_what_is_shown_wrong_is_noticed_and_mended(guide: Path) -> None:
         ("at 0/3008510, 2026-11-22 15:05:05.597193 UTC", "at 1F/4, 2027-01-02 00:00:00 UTC"),
         ("last completed transaction: 73", "last completed transaction: 74"),
         ("  972 files   of it", "  970 files of it"),
+        ("commit of 735, 47 records, 51.0 KiB", "commit of 736, 49 records, 59.1 KiB"),
+        ("commit of 735, 47 records, 51.0 KiB", "commit of 735, 8 records, 712 bytes"),
         (
             "read between 2026-11-22 15:05:05 and 2026-11-22 15:05:06 UTC",
             "read at 2026-11-22 15:05:07 UTC",
@@ -97,6 +99,8 @@ def test_what_no_two_runs_share_is_the_same(shown: str, printed: str) -> None:
         ("5 segments", "4 segments"),
         ("OK: 1 backup", "CRITICAL: 1 backup"),
         ("000000010000000000000004", "000000010000000000000005"),
+        ("commit of 735, 47 records, 51.0 KiB", "commit of 735"),
+        ("2 commits, 47 records", "3 commits, 47 records"),
         ("at 0/3008510", "at 2026-11-22 15:05:05 UTC"),
         ("a\n…\nz", "a\nz\ny"),
         ("a", "a\nb"),

@@ -18,7 +18,9 @@ _OURS = re.compile(r"(agent|rules|parsers|tests|docs|packaging|dashboards)/[\w./
 
 def pages() -> list[Path]:
     below = (
-        path for room in ("docs", "dashboards", "packaging") for path in (ROOT / room).rglob("*.md")
+        path
+        for room in ("docs", "dashboards", "packaging", "tests")
+        for path in (ROOT / room).rglob("*.md")
     )
     return sorted((*ROOT.glob("*.md"), *below))
 

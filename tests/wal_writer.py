@@ -14,6 +14,13 @@ MIB = 1 << 20
 SYSTEM = 7_000_000_000_000_000_001
 
 
+def seal(rmgr: int, info: int, xid: int, prev: int, body: bytes) -> bytes:
+    """A whole record: the header, with the checksum that belongs to it, and the body."""
+    header = struct.pack("<IIQBB2x", 24 + len(body), xid, prev, info, rmgr)
+    crc = google_crc32c.extend(google_crc32c.value(body), header)
+    return header + struct.pack("<I", crc) + body
+
+
 class WalWriter:
     """Records from a segment's start on; `segments()` gives the files."""
 
@@ -37,12 +44,14 @@ class WalWriter:
         short = len(main) < 256
         mark = struct.pack("<BB", 255, len(main)) if short else struct.pack("<BI", 254, len(main))
         body = mark + main if main else b""
-        header = struct.pack("<IIQBB2x", 24 + len(body), xid, self.prev, info, rmgr)
-        crc = google_crc32c.extend(google_crc32c.value(body), header)
+        return self.raw_record(rmgr, info, xid, body)
+
+    def raw_record(self, rmgr: int, info: int, xid: int, body: bytes) -> int:
+        """The same with all that stands after the header, sensible or not; the checksum holds."""
         if self.lsn % PAGE == 0:
             self._page_header(0)
-        self.prev = self.lsn
-        self._write(header + struct.pack("<I", crc) + body)
+        whole, self.prev = seal(rmgr, info, xid, self.prev, body), self.lsn
+        self._write(whole)
         self._write_padding()
         return self.prev
 
@@ -66,6 +75,12 @@ class WalWriter:
             self.message(32)
         if self.left > gap:
             self.message(self.left - gap)
+
+    def fill_page_to(self, gap: int) -> None:
+        """Append a message so that `gap` bytes, a multiple of 8, are left on the page."""
+        if self.lsn % PAGE == 0:
+            self._page_header(0)
+        self.message(PAGE - self.lsn % PAGE - gap)
 
     def switch(self) -> int:
         lsn = self.record(0, 0x40, 0, b"")

@@ -22,6 +22,15 @@ from typing import Any
 import pyte
 
 from agent.postgres.cluster import Cluster
+from agent.watch.prober import Prober
+from parsers.log.stream import LogStream
+from rules.live.facts import LiveRestore, RestoreRecord, watch_restore
+from rules.live.observation import Observation
+from rules.live.summary import hold_to_sql, summarize
+from rules.model.evidence import Evidence
+from rules.model.facts import Objectives
+from rules.verdict.check import Found, load_catalogue
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.integration.restores import Story
 from tests.watch_schema import check_lines
 
@@ -47,6 +56,19 @@ def prepared(
         yield cluster
     finally:
         cluster.stop("immediate")
+
+
+def findings_of(
+    check: str, pgdata: Path | None, log: str = "", dsn: str | None = None
+) -> list[Found]:
+    """What one check of the catalogue finds of a restore, by its directory, its log and SQL."""
+    stream, record = LogStream(), RestoreRecord()
+    record.apply_all([*stream.feed(log.encode()), *stream.end()])
+    look = Prober(pgdata, dsn).look().reading
+    restore = watch_restore(record, hold_to_sql(summarize(record), look.in_recovery), None)
+    facts = {LiveRestore: restore, Observation: look}
+    evidence = Evidence(now=datetime.now(UTC), objectives=Objectives(rpo_seconds=60), facts=facts)
+    return list(load_catalogue()[check].ask(evidence))
 
 
 class Job:
@@ -78,7 +100,7 @@ class Job:
     def stop(self) -> None:
         """End it; whatever it has said so far is kept."""
         self.process.terminate()
-        self.process.wait(10)
+        self.process.wait(PATIENCE_SECONDS)
         self._reader.join()
 
     def names(self) -> list[str]:
@@ -116,8 +138,25 @@ class Screen:
             stdout=slave,
             stderr=slave,
             env={**inherited, "TERM": "xterm-256color", **size, **environment},
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )
         os.close(slave)
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def resize(self, columns: int, rows: int) -> None:
+        """As a person does who drags the window; for what runs without COLUMNS and LINES."""
+        self._screen.resize(rows, columns)
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    @property
+    def is_read_by_line(self) -> bool:
+        """Whether the terminal echoes and gives whole lines, as a shell wants it."""
+        modes = int(termios.tcgetattr(self._master)[3])
+        wanted = termios.ICANON | termios.ECHO
+        return modes & wanted == wanted
 
     @property
     def text(self) -> str:

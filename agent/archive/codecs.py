@@ -9,16 +9,22 @@ from __future__ import annotations
 
 import enum
 import importlib
-import os
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from agent.archive.ciphers import BadCipher, Cipher, cipher_for, decrypting
+from agent.store.local import stat_path
+from agent.store.reading import open_at, version_read
 from parsers.segment import ENCRYPTION_SUFFIXES
 
+if TYPE_CHECKING:
+    from agent.store.entries import Version
+
 _CHUNK_BYTES: Final = 1 << 20
-_MAGIC_BYTES: Final = 32
+HEAD_BYTES: Final = 32
 # How encrypted files begin: openssl enc, age (binary and armoured), an armoured PGP message.
 _CIPHERS: Final = {
     b"Salted__": "openssl",
@@ -77,6 +83,8 @@ class Content(NamedTuple):
     codec: str | None  # None: stored as it is
     flaw: Flaw | None  # None: `data` is all of it
     detail: str  # of the flaw: one line for a person; else empty
+    whole_bytes: int | None = None  # of LONGER: its whole length, unless it is compressed
+    version: Version | None = None  # of an object in a store: which one was read
 
 
 def codec_of(head: bytes, name: str) -> Codec | None:
@@ -98,9 +106,20 @@ def cipher_of(head: bytes, name: str) -> str | None:
 class Stream:
     """A file's bytes, decompressed on the way. `read` raises BrokenStream, OSError."""
 
-    def __init__(self, file: IO[bytes], head: bytes, name: str) -> None:
+    def __init__(
+        self,
+        file: IO[bytes],
+        head: bytes,
+        name: str,
+        version: Version | None = None,
+        cipher: Cipher | None = None,  # that `file` is decrypted of, or cannot be
+    ) -> None:
         self._file = file
-        self._cipher = cipher_of(head, name)
+        self.version = version  # None: not an object in a store
+        if cipher is None:
+            self._cipher = cipher_of(head, name)
+        else:
+            self._cipher = None if cipher.key else cipher.name
         self.codec = codec = codec_of(head, name) if head else None
         self._is_stump = bool(codec and len(head) < len(codec.magic))
         self._errors: tuple[type[Exception], ...] = ()
@@ -112,11 +131,13 @@ class Stream:
     def read(self, size: int = _CHUNK_BYTES) -> bytes:
         """At most `size` bytes; empty at the end."""
         if self._cipher:
-            raise BrokenStream(Flaw.ENCRYPTED, f"encrypted ({self._cipher}): cannot be looked at")
+            raise BrokenStream(Flaw.ENCRYPTED, f"encrypted ({self._cipher}): cannot be read")
         try:
             return self._file.read(size)
         except EOFError:
             raise self._cut() from None
+        except BadCipher as error:
+            raise BrokenStream(Flaw.CORRUPT, str(error)) from None
         except self._errors as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
@@ -131,22 +152,70 @@ class Stream:
 
 
 @contextmanager
-def open_stream(path: str) -> Iterator[Stream]:
-    """Open a file, decompressed if it is compressed. Raises OSError."""
-    with open(path, "rb") as file:  # noqa: PTH123 - paths here are strings
-        head = file.read(_MAGIC_BYTES)
-        file.seek(0)
-        yield Stream(file, head, path)
+def open_stream(
+    path: str, within: str | None = None, expected_bytes: int | None = None
+) -> Iterator[Stream]:
+    """Open a file, decompressed if it is compressed. Raises OSError, as open_file does.
+
+    Of an object in a store `expected_bytes` are asked for at once.
+    """
+    with open_at(path, within, expected_bytes) as file:
+        yield _stream_of(file, path, version_read(file))
 
 
-def read_content(path: str, limit_bytes: int) -> Content:
+def _stream_of(file: IO[bytes], path: str, version: Version | None = None) -> Stream:
+    """The stream of a file that is open, decrypted first where a cipher is known for its folder."""
+    cipher = cipher_for(path)
+    if cipher is None:
+        return Stream(file, _head(file), path, version)
+    if cipher.key is None:
+        head = _head(file)
+        if any(codec.magic and head.startswith(codec.magic) for codec in CODECS):
+            return Stream(file, head, path, version)  # older than the encryption
+        return Stream(file, b"", path, version, cipher)
+    plain = decrypting(file, cipher)
+    try:
+        head = plain.peek(HEAD_BYTES)[:HEAD_BYTES]
+    except BadCipher as error:
+        return Stream(cast(IO[bytes], _Failing(str(error))), b"", path, version)
+    return Stream(plain, head, path, version, cipher)
+
+
+class _Failing(io.RawIOBase):
+    """A file whose first bytes do not decrypt."""
+
+    def __init__(self, why: str) -> None:
+        self._why = why
+
+    def read(self, size: int = -1) -> bytes:
+        raise BadCipher(self._why)
+
+
+def _head(file: IO[bytes]) -> bytes:
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    return head
+
+
+def read_content(path: str, limit_bytes: int, within: str | None = None) -> Content:
     """Read a file of at most `limit_bytes`, decompressed. Raises OSError."""
-    with open_stream(path) as stream:
+    with open_stream(path, within, limit_bytes + 1) as stream:
         content = read_stream(stream, limit_bytes)
     if content.flaw is Flaw.LONGER and stream.codec is None:
-        size = os.stat(path).st_size  # noqa: PTH116
-        return content._replace(detail=f"{size} bytes instead of {limit_bytes}")
-    return content
+        content = longer(content.data, _size_of(path, stream))
+    return content if stream.version is None else content._replace(version=stream.version)
+
+
+def _size_of(path: str, stream: Stream) -> int:
+    if stream.version is not None:
+        return stream.version.size_bytes
+    return stat_path(path).st_size
+
+
+def longer(data: bytes, whole_bytes: int) -> Content:
+    """What a file holds that is stored as it is, of which `data` is as much as was expected."""
+    detail = f"{whole_bytes} bytes instead of {len(data)}"
+    return Content(data, None, Flaw.LONGER, detail, whole_bytes)
 
 
 _MORE: Final = "decompresses to more than {} bytes"

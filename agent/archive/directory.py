@@ -6,43 +6,74 @@ One listing is one walk. Files that appear or vanish meanwhile are normal.
 
 from __future__ import annotations
 
+import errno
+import functools
 import gc
-import heapq
 import os
 import re
-import stat
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
-from agent.archive.codecs import BrokenStream, open_stream, read_content
-from agent.archive.tree import CannotList, walk_files
-from parsers.backup_label import BackupLabel, parse_backup_label
+from agent.archive.codecs import BrokenStream, Flaw, open_stream, read_content
+from agent.archive.names import Shelves, look_at
+from agent.archive.tree import CannotList, NameBatch, walk_files
+from agent.denied import is_proof, reason
+from agent.store.local import NO_TARGET, no_file, stat_path
+from agent.store.urls import is_remote
 from parsers.errors import ParseError
-from parsers.segment import NameKind, WalName, is_segment_size, parse_wal_name
-from parsers.timeline_history import HistoryError, TimelineHistory, parse_timeline_history
-from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader, parse_segment_header
-from rules.facts import ArchivedFile, ArchiveFacts, BrokenHistory
+from parsers.files.backup_label import BackupLabel, parse_backup_label
+from parsers.files.timeline_history import HistoryError, TimelineHistory, parse_timeline_history
+from parsers.segment import (
+    NameKind,
+    WalName,
+    is_segment_name,
+    is_segment_size,
+    parse_segment_name,
+    parse_wal_name,
+)
+from parsers.wal.page import LONG_HEADER_BYTES, LongPageHeader, parse_any_header
+from rules.archive.segment_names import set_aside
+from rules.model.counted import counted
+from rules.model.facts import ArchivedFile, ArchiveFacts, BrokenHistory
+from rules.model.segment_names import SegmentFiles, SegmentNames, overlay
+
+if TYPE_CHECKING:
+    from agent.archive.remote import WatchedPrefix
 
 LAYOUT: Final = "directory"
 _SMALL_FILE_BYTES: Final = 1 << 20  # a history or label larger than this is not one
-_PLAIN_SEGMENT: Final = re.compile(r"[0-9A-F]{24}\Z").match
+_REMEMBERED_BYTES: Final = 1 << 14  # of one object
+_SEGMENT_IN: Final = re.compile(r"(?<![0-9A-Za-z])[0-9A-F]{24}(?![0-9A-Za-z])").search
 _PROBES: Final = 8  # segments whose header is asked for the segment size
+_LENGTHS: Final = 1024  # segments whose length is
 
 
 class NotAnArchive(Exception):
     """The directory cannot be listed, or holds nothing that PostgreSQL archives."""
 
 
-def list_archive(url: str) -> ArchiveFacts:
-    """List one archive. Raises NotAnArchive with a line for a person."""
+def list_archive(
+    url: str, watched: WatchedPrefix | None = None, *, by_names: bool = False
+) -> ArchiveFacts:
+    """List one archive. Raises NotAnArchive with a line for a person.
+
+    `watched` knows what a prefix held the last time. `by_names`: nothing but names is wanted, and
+    the size and times of a file are looked up when somebody asks for it.
+    """
     listed_at = datetime.now(UTC)
-    listing = Listing()
+    remote = is_remote(url)
+    listing = Listing(root=url if remote else os.path.normpath(url))
     collects = gc.isenabled()
     gc.disable()  # nothing here makes cycles, and looking for them takes longer than the listing
     try:
-        for directory, name in walk_files(os.path.normpath(url)):
-            listing.add(directory, name)
+        if remote:
+            _list_remote(url, listing, watched)
+        else:
+            for batch in walk_files(listing.root):
+                listing.add_batch(batch, by_names)
     except CannotList as error:
         raise NotAnArchive(str(error)) from None
     finally:
@@ -50,16 +81,27 @@ def list_archive(url: str) -> ArchiveFacts:
             gc.enable()
     if not listing.known_count and listing.other_count:
         raise NotAnArchive(
-            f"{url} holds {listing.other_count} file(s), none of them named as WAL is: "
+            f"{url} holds {counted(listing.other_count, 'file')} and no WAL file: "
             "is this the directory that archive_command writes to?"
         )
     return listing.facts(url, listed_at)
+
+
+def _list_remote(url: str, listing: Listing, watched: WatchedPrefix | None) -> None:
+    from agent.archive.remote import walk_objects
+
+    for found in watched.walk() if watched else walk_objects(url):
+        if isinstance(found, int):
+            listing.other_count += found
+        else:
+            listing.add(found.directory, found.name, found)
 
 
 @dataclass(slots=True)
 class Listing:
     """What one walk gathers."""
 
+    root: str  # what a link of a small file may not leave
     layout: str = LAYOUT
     segments: dict[str, ArchivedFile] = field(default_factory=dict)
     partials: dict[str, ArchivedFile] = field(default_factory=dict)
@@ -71,41 +113,67 @@ class Listing:
     known_count: int = 0
     other_count: int = 0
     recycled: list[str] = field(default_factory=list)
+    no_files: dict[str, str] = field(default_factory=dict)  # segments of which it holds no file
+    lookalikes: dict[str, str] = field(default_factory=dict)
+    shelves: Shelves = field(default_factory=Shelves)  # segments of which only the name is known
     _sizes: dict[int, int] = field(default_factory=dict)  # one object for each size, not a million
 
-    def add(self, directory: str, name: str) -> None:
-        if _PLAIN_SEGMENT(name):  # a million of them: the way that takes no name apart
+    def add_batch(self, batch: NameBatch, by_names: bool) -> None:
+        """Take note of files of one directory."""
+        files = batch.files
+        if by_names:
+            rest = self.shelves.add(batch.directory, files)
+            if len(rest) < len(files):
+                self.known_count += len(files) - len(rest)
+                self._stat(batch.directory, files[0], files[0])  # may what is listed be looked at?
+            files = rest
+        for name in (*files, *batch.others):
+            self.add(batch.directory, name)
+
+    def add(self, directory: str, name: str, file: ArchivedFile | None = None) -> None:
+        """Take note of one file; `file` where the listing told all of it."""
+        if is_segment_name(name):  # a million of them: the way that takes no name apart
             self.known_count += 1
-            file = self._stat(directory, name)
+            file = file or self._stat(directory, name, name)
             if file is not None and self.segments.setdefault(name, file) is not file:
                 self.copies.setdefault(name, []).append(file)
             return
         parsed = parse_wal_name(name)
         if parsed is None:
             self.other_count += 1
+            self._note_lookalike(name)
             return
         self.known_count += 1
         if parsed.kind is NameKind.TIMELINE_HISTORY:
-            self._read_history(f"{directory}/{name}", parsed)
+            self._read_history(f"{directory}/{name}", parsed, file)
         elif parsed.kind is NameKind.BACKUP_HISTORY:
-            self._read_label(f"{directory}/{name}", parsed)
+            self._read_label(f"{directory}/{name}", parsed, file)
         else:
-            self._stat_segment(directory, name, parsed)
+            file = file or self._stat(directory, name, parsed.plain)
+            if file is not None:
+                self.add_segment(file, parsed)
 
-    def _stat_segment(self, directory: str, stored: str, name: WalName) -> None:
-        file = self._stat(directory, stored)
-        if file is not None:
-            self.add_segment(file, name)
+    def _note_lookalike(self, name: str) -> None:
+        """A copy that was not finished: `.NAME.Xk2a9b` of rsync, NAME.tmp, NAME.part."""
+        found = _SEGMENT_IN(name)
+        if found is not None and ".backup" not in name:
+            self.lookalikes[found[0]] = name
 
-    def _stat(self, directory: str, stored: str) -> ArchivedFile | None:
-        """The file as it is now; None when it vanished or is no regular file."""
+    def _stat(self, directory: str, stored: str, name: str) -> ArchivedFile | None:
+        """The file as it is now; None when it vanished. What is no file is noted by its `name`."""
+        path = f"{directory}/{stored}"
         try:
-            status = os.stat(f"{directory}/{stored}")  # noqa: PTH116
-        except OSError:
-            return None
-        if not stat.S_ISREG(status.st_mode):
-            self.other_count += 1  # a pipe of that name would keep its reader for ever
-            return None
+            status = stat_path(path)
+        except OSError as error:
+            if is_proof(error) and os.path.islink(path):  # noqa: PTH114 - where it led may come back
+                self.no_files[name] = NO_TARGET
+                return ArchivedFile(directory, stored, 0, 0, 0)
+            if isinstance(error, FileNotFoundError):
+                return None
+            # Left out, it would be judged missing: the directory may be listed and not searched.
+            raise CannotList(f"{path}: cannot be read: {reason(error, path)}") from None
+        if kind := no_file(status.st_mode):
+            self.no_files[name] = kind
         size = self._sizes.setdefault(status.st_size, status.st_size)
         return ArchivedFile(directory, stored, size, status.st_mtime_ns, status.st_ctime_ns)
 
@@ -122,52 +190,95 @@ class Listing:
         elif name.compression:
             self.compressed.add(name.segment)
 
-    def _read_history(self, path: str, name: WalName) -> None:
+    def _read_history(self, path: str, name: WalName, file: ArchivedFile | None) -> None:
         try:
-            self.add_history(name, _read_small(path))
+            self.add_history(name, _read_small(path, self.root, file))
         except FileNotFoundError:
             return
-        except (OSError, ParseError) as error:
-            if name.timeline not in self.histories:
-                fatal = error.fatal if isinstance(error, HistoryError) else None
-                self.broken_histories[name.timeline] = BrokenHistory(str(error), fatal)
+        except ParseError as error:
+            self._cannot_use(name, error)
+        except OSError as error:
+            self._keep_broken(name, BrokenHistory(reason(error, path), None, unread=True))
+
+    def _keep_broken(self, name: WalName, broken: BrokenHistory) -> None:
+        if name.timeline not in self.histories:
+            self.broken_histories[name.timeline] = broken
 
     def add_history(self, name: WalName, data: bytes) -> None:
-        """Take note of one history file. Raises ParseError."""
-        self.histories[name.timeline] = parse_timeline_history(data, name.timeline)
-        self.broken_histories.pop(name.timeline, None)
-
-    def _read_label(self, path: str, name: WalName) -> None:
+        """Take note of one history file, or that it cannot be used."""
         try:
-            self.backup_labels[name.plain] = parse_backup_label(_read_small(path))
+            self.histories[name.timeline] = parse_timeline_history(data, name.timeline)
+        except ParseError as error:
+            self._cannot_use(name, error)
+        else:
+            self.broken_histories.pop(name.timeline, None)
+
+    def _cannot_use(self, name: WalName, error: Exception) -> None:
+        fatal = error.fatal if isinstance(error, HistoryError) else None
+        self._keep_broken(name, BrokenHistory(str(error), fatal))
+
+    def _read_label(self, path: str, name: WalName, file: ArchivedFile | None) -> None:
+        try:
+            data = _read_small(path, self.root, file)
+            self.backup_labels[name.plain] = parse_backup_label(data)
         except (OSError, ParseError):
             self.other_count += 1  # a backup's own label tells what is missing here
 
     def facts(self, url: str, listed_at: datetime) -> ArchiveFacts:
-        return ArchiveFacts(
+        segments, compressed = self._arranged()
+        size = self._segment_size(segments, compressed)
+        listed = ArchiveFacts(
             url=url,
             layout=self.layout,
             listed_at=listed_at,
-            segment_size_bytes=self._segment_size(),
-            segments=self.segments,
+            segment_size_bytes=size,
+            segments=segments,
             partials=self.partials,
-            compressed=frozenset(self.compressed),
+            compressed=compressed,
             histories=self.histories,
             broken_histories=self.broken_histories,
             backup_labels=self.backup_labels,
             copies={name: tuple(files) for name, files in self.copies.items()},
             other_count=self.other_count,
             recycled=tuple(sorted(self.recycled)),
+            no_files=self.no_files,
+            lookalikes=self.lookalikes,
         )
+        return set_aside(listed, size)
 
-    def _segment_size(self) -> int | None:
-        """Bytes, from the newest segments' own headers; from their common length if none tells."""
-        for name in heapq.nlargest(_PROBES, self.segments):
-            header = read_header(self.segments[name].path)
-            if header is not None:
+    def _arranged(self) -> tuple[Mapping[str, ArchivedFile], Set[str]]:
+        """All segments, and the compressed ones; those on shelves serve first."""
+        if not self.shelves:
+            return self.segments, frozenset(self.compressed)
+        listed = self.shelves.arrange()
+        for shelf, names in listed.further:
+            for name in names:
+                self.copies.setdefault(name, []).append(look_at(shelf, name))
+        for name in listed.names & self.segments:
+            self.copies.setdefault(name, []).append(self.segments[name])
+        files = SegmentFiles(listed.names, self.shelves.find)
+        compressed = SegmentNames.of(self.compressed) - listed.names
+        return overlay(files, self.segments), listed.compressed | compressed
+
+    def _segment_size(
+        self, segments: Mapping[str, ArchivedFile], compressed: Set[str]
+    ) -> int | None:
+        """Bytes, from the newest segments' own headers; from their common length if none tells.
+
+        A header that gives its own file's name is believed before one that does not.
+        """
+        of_others: int | None = None
+        names = SegmentNames.of(segments)
+        for name in islice(reversed(names - self.no_files), _PROBES):
+            header = read_header(segments[name].path)
+            if header is not None and holds_its_name(name, header):
                 return header.segment_size
-        plain = (file for name, file in self.segments.items() if name not in self.compressed)
-        legal = {file.size_bytes for file in plain if is_segment_size(file.size_bytes)}
+            if header is not None and of_others is None:
+                of_others = header.segment_size
+        if of_others is not None:
+            return of_others
+        plain = (names - compressed).sample(_LENGTHS)
+        legal = {size for name in plain if is_segment_size(size := segments[name].size_bytes)}
         return legal.pop() if len(legal) == 1 else None
 
 
@@ -180,16 +291,42 @@ def read_header(path: str) -> LongPageHeader | None:
         return None
 
 
-def parse_header(data: bytes) -> LongPageHeader | None:
-    """The long header that opens a segment; None when it is none."""
+def holds_its_name(name: str, header: LongPageHeader | None) -> bool:
+    """Tell whether a segment begins with the page of its name: a recycled one does not."""
+    if header is None:
+        return False
     try:
-        return parse_segment_header(data)
+        number = parse_segment_name(name[:24], header.segment_size)[1]
+    except ParseError:
+        return False
+    return header.page.lsn == number * header.segment_size
+
+
+def parse_header(data: bytes) -> LongPageHeader | None:
+    """The long header that opens a segment; None when it is not one."""
+    try:
+        return parse_any_header(data)
     except ParseError:
         return None
 
 
-def _read_small(path: str) -> bytes:
-    content = read_content(path, _SMALL_FILE_BYTES)
+def _read_small(path: str, root: str, file: ArchivedFile | None = None) -> bytes:
+    """The content of a history or label; of an object (`file`) it is asked for once."""
+    if file is not None and file.size_bytes <= _REMEMBERED_BYTES:
+        return _read_object(file, root)
+    return _read_whole(path, root)
+
+
+@functools.lru_cache(maxsize=1024)
+def _read_object(file: ArchivedFile, root: str) -> bytes:
+    """Remembered by its version: each request of a store costs time and money."""
+    return _read_whole(file.path, root)
+
+
+def _read_whole(path: str, root: str) -> bytes:
+    content = read_content(path, _SMALL_FILE_BYTES, within=root)
+    if content.flaw is Flaw.LONGER:  # nobody has read it
+        raise OSError(errno.EFBIG, f"larger than {_SMALL_FILE_BYTES >> 20} MiB", path)
     if content.flaw is not None:
         raise ParseError(content.detail)
     return content.data

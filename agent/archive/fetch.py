@@ -8,17 +8,23 @@ segment.
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import BinaryIO, Final, NamedTuple
 
 from agent.archive.codecs import READABLE_SUFFIXES, Flaw
 from agent.archive.spool import data_directory_of
-from agent.archive.stored import read_stored
+from agent.archive.stored import is_named_tar, read_stored, require_own
+from agent.archive.target import NoTarget, write_target
 from agent.archive.tree import CannotList, find_files
+from agent.archive.unreadable import why_unreadable
+from agent.printable import printable
+from agent.store.local import leaves, open_file, read_file, stat_path
+from agent.store.urls import is_remote
 from parsers.errors import ParseError
 from parsers.segment import (
     ENCRYPTION_SUFFIXES,
@@ -27,19 +33,20 @@ from parsers.segment import (
     parse_segment_name,
     parse_wal_name,
 )
-from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader, parse_segment_header
+from parsers.wal.page import LONG_HEADER_BYTES, LongPageHeader, parse_any_header
 
 _SETTLE_SECONDS: Final = 5.0  # a short file that changed more recently may still be written to
 _PAUSE_SECONDS: Final = 0.2
 _TEMPORARY: Final = ("RECOVERYXLOG", "RECOVERYHISTORY")  # what %p is in a restore
 _SMALL_FILE_BYTES: Final = 1 << 20
+_CHANGED: Final = "it changed its length while it was read"
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """A file was found and must not be used, or an archive cannot be read. One line."""
 
 
-class Wanted(NamedTuple):
+class WantedFile(NamedTuple):
     """What the server asks for, and who it is."""
 
     name: WalName
@@ -65,10 +72,14 @@ class Candidate(NamedTuple):
     data: bytes
     complaint: str | None  # why it must not be used
     is_short: bool = False
+    plain_bytes: int = 0  # of a file that is stored as it is: it is copied, and `data` empty
 
 
 def _complain(message: str) -> None:
-    print(message, file=sys.stderr)
+    try:
+        print(printable(message), file=sys.stderr, flush=True)
+    except OSError:
+        return  # a full disk under the server's log stops no restore
 
 
 def fetch(
@@ -80,6 +91,7 @@ def fetch(
     complain: Callable[[str], None] = _complain,
     durable: bool = True,
     sources: list[str] | None = None,
+    further: Sequence[StoredAt] = (),
 ) -> bool:
     """Write the archived file `name` to `target`; False when no archive has it. Raises Refused.
 
@@ -87,18 +99,19 @@ def fetch(
     `target` lies. `complain` takes a line about a copy that was passed over. What need not outlive
     a crash of the machine is written without `durable`: that is so of a server's RECOVERYXLOG too,
     which it asks for again after a crash, and syncs itself when it keeps it
-    (KeepFileRestoredFromArchive). `sources` takes the paths that were read.
+    (KeepFileRestoredFromArchive). `sources` takes the paths that were read. `further` are files of
+    the name that were found elsewhere.
     """
     parsed = parse_wal_name(name)
     if parsed is None or parsed.compression:
-        raise Refused(f"{name!r} is not the name of a WAL segment or history file (%f)")
+        raise FileRefused(f"{name!r} is not the name of a WAL segment or history file (%f)")
     wanted = _ask_server(parsed, data_directory or data_directory_of(target))
-    candidates = _read_all(wanted, roots)
+    candidates = _read_all(wanted, roots, further)
     while any(_still_growing(candidate) for candidate in candidates):
         if wanted.is_standby:
             return False
         time.sleep(_PAUSE_SECONDS)
-        candidates = _read_all(wanted, roots)
+        candidates = _read_all(wanted, roots, further)
     if not candidates:
         return False
     if sources is not None:
@@ -108,7 +121,7 @@ def fetch(
     return True
 
 
-def _ask_server(name: WalName, data_directory: str) -> Wanted:
+def _ask_server(name: WalName, data_directory: str) -> WantedFile:
     """Learn from the data directory whose WAL it takes.
 
     The system identifier is the first field of pg_control in every version, and never changes.
@@ -119,69 +132,114 @@ def _ask_server(name: WalName, data_directory: str) -> Wanted:
     except (OSError, struct.error):
         identifier = None
     standby = os.path.lexists(f"{data_directory}/standby.signal")
-    return Wanted(name, identifier, standby)
+    return WantedFile(name, identifier, standby)
 
 
 # -- finding and reading -------------------------------------------------------------------------
 
 
-def _read_all(wanted: Wanted, roots: Sequence[str]) -> list[Candidate]:
+def _read_all(
+    wanted: WantedFile, roots: Sequence[str], further: Sequence[StoredAt]
+) -> list[Candidate]:
     """Every file of the name, in the order of the archives; all of them when none is whole."""
     plain = wanted.name.plain
     suffixes = ("", *READABLE_SUFFIXES, *ENCRYPTION_SUFFIXES)
     names = [f"{plain}{suffix}" for suffix in suffixes]
     files: list[StoredAt] = []
-    for root in map(os.path.normpath, roots):
+    for root in roots:
+        if is_remote(root):
+            files += _find_remote(root, plain, names)
+            continue
+        root = os.path.normpath(root)
         if os.path.isfile(root):  # noqa: PTH113 - a pg_wal.tar
             files += [StoredAt(root, member) for member in (plain, f"pg_wal/{plain}")]
             continue
         try:
             files += [StoredAt(*os.path.split(path)) for path in find_files(root, names)]
         except CannotList as error:
-            raise Refused(str(error)) from None
-    return [candidate for file in files if (candidate := _read(file, wanted)) is not None]
+            raise FileRefused(str(error)) from None
+    files += further
+    within = [*roots, *(file.directory for file in further)]
+    return [candidate for file in files if (candidate := _read(file, wanted, within)) is not None]
 
 
-def _read(file: StoredAt, wanted: Wanted) -> Candidate | None:
+def _find_remote(root: str, plain: str, names: Sequence[str]) -> list[StoredAt]:
+    from agent.archive.remote import find_objects
+
+    if is_named_tar(root):
+        return [StoredAt(root, member) for member in (plain, f"pg_wal/{plain}")]
+    try:
+        return [StoredAt(*found[:2]) for found in find_objects(root, plain, names)]
+    except CannotList as error:
+        raise FileRefused(str(error)) from None
+
+
+def _read(file: StoredAt, wanted: WantedFile, roots: Sequence[str]) -> Candidate | None:
     """Read one file and say what is wrong with it; None when it vanished."""
     path = file.path
+    local = not is_remote(path)
+    if local and not _is_segment(wanted.name) and all(leaves(path, root) for root in roots):
+        return Candidate(path, b"", "a link that leads out of the archive")
     check = _check_segment if _is_segment(wanted.name) else _check_small
     try:
         return check(file, wanted)
     except FileNotFoundError:
-        dangling = os.path.islink(path)  # noqa: PTH114
+        dangling = local and os.path.islink(path)  # noqa: PTH114
         return Candidate(path, b"", "a symbolic link that leads nowhere") if dangling else None
-    except OSError as error:
-        return Candidate(path, b"", f"cannot be read: {error.strerror}")
     except ParseError as error:
         return Candidate(path, b"", str(error))
+    except Exception as failure:  # of one file: a copy of it may still be right
+        return Candidate(path, b"", why_unreadable(failure))
 
 
 def _is_segment(name: WalName) -> bool:
     return name.kind in (NameKind.SEGMENT, NameKind.PARTIAL)
 
 
-def _check_segment(file: StoredAt, wanted: Wanted) -> Candidate | None:
+def _check_segment(file: StoredAt, wanted: WantedFile) -> Candidate | None:
     """Read a segment of the size that it says, and hold its first page to its name."""
     path = file.path
     head = read_stored(*file, LONG_HEADER_BYTES)
+    require_own(*file, head)
     if head.flaw not in (None, Flaw.LONGER):
         return Candidate(path, b"", head.detail, head.flaw is Flaw.CUT)
     if len(head.data) < LONG_HEADER_BYTES:
         return Candidate(path, b"", f"only {len(head.data)} bytes", is_short=True)
-    header = parse_segment_header(head.data)
+    header = parse_any_header(head.data)
     if _is_recycled(file, header, wanted):
         return None
+    sha1 = _sha1_in(file.name)
+    if head.codec is None and sha1 is None and _is_plain(path, header.segment_size):
+        return Candidate(path, b"", _foreign(header, wanted), plain_bytes=header.segment_size)
     content = read_stored(*file, header.segment_size)
     if content.flaw is not None:
         return Candidate(path, b"", content.detail, content.flaw is Flaw.CUT)
     if len(content.data) < header.segment_size:
         complaint = f"{len(content.data)} bytes instead of {header.segment_size}"
         return Candidate(path, b"", complaint, is_short=True)
+    if sha1 is not None and _sha1(content.data) != sha1:
+        return Candidate(path, b"", "its content has another SHA-1 than its name")
     return Candidate(path, content.data, _foreign(header, wanted))
 
 
-def _is_recycled(file: StoredAt, header: LongPageHeader, wanted: Wanted) -> bool:
+def _sha1_in(name: str) -> str | None:
+    """The content's checksum that pgBackRest puts into a segment's name."""
+    dash = name.find("-")
+    return name[dash + 1 : dash + 41] if dash > 0 else None
+
+
+def _sha1(data: bytes) -> str:
+    from hashlib import sha1
+
+    return sha1(data).hexdigest()
+
+
+def _is_plain(path: str, size: int) -> bool:
+    """Whether a path, of which no codec was found, leads to a file of this size."""
+    return not is_remote(path) and os.path.isfile(path) and os.path.getsize(path) == size  # noqa: PTH113, PTH202
+
+
+def _is_recycled(file: StoredAt, header: LongPageHeader, wanted: WantedFile) -> bool:
     """In a server's own pg_wal a file of the future holds what it held before: that is no WAL yet.
 
     In an archive the same would be a file under a wrong name.
@@ -194,7 +252,7 @@ def _is_recycled(file: StoredAt, header: LongPageHeader, wanted: Wanted) -> bool
     )
 
 
-def _foreign(header: LongPageHeader, wanted: Wanted) -> str | None:
+def _foreign(header: LongPageHeader, wanted: WantedFile) -> str | None:
     """Why a sound first page is not the one that the name promises, to this server."""
     assert wanted.name.segment is not None
     expected = wanted.system_identifier
@@ -209,28 +267,28 @@ def _foreign(header: LongPageHeader, wanted: Wanted) -> str | None:
     return None
 
 
-def _check_small(file: StoredAt, wanted: Wanted) -> Candidate:
+def _check_small(file: StoredAt, wanted: WantedFile) -> Candidate:
     path = file.path
     content = read_stored(*file, _SMALL_FILE_BYTES)
     if content.flaw is not None:
         return Candidate(path, b"", content.detail, content.flaw is Flaw.CUT)
     if wanted.name.kind is NameKind.TIMELINE_HISTORY:
-        from parsers.timeline_history import parse_timeline_history
+        from parsers.files.timeline_history import parse_timeline_history
 
         if not parse_timeline_history(content.data, wanted.name.timeline).entries:
             return Candidate(path, b"", "names no ancestor", is_short=True)
     else:
-        from parsers.backup_label import parse_backup_label
+        from parsers.files.backup_label import parse_backup_label
 
         parse_backup_label(content.data)
     return Candidate(path, content.data, None)
 
 
 def _still_growing(candidate: Candidate) -> bool:
-    if not candidate.is_short:
+    if not candidate.is_short or is_remote(candidate.path):  # a store shows whole objects
         return False
     try:
-        changed_at = os.stat(candidate.path).st_mtime  # noqa: PTH116
+        changed_at = stat_path(candidate.path).st_mtime
     except OSError:
         return False
     return time.time() - changed_at < _SETTLE_SECONDS
@@ -240,59 +298,86 @@ def _still_growing(candidate: Candidate) -> bool:
 
 
 def _choose(
-    wanted: Wanted, candidates: Sequence[Candidate], complain: Callable[[str], None]
-) -> bytes:
-    """The content that recovery may have. Raises Refused when none is right, or several are."""
+    wanted: WantedFile, candidates: Sequence[Candidate], complain: Callable[[str], None]
+) -> Candidate:
+    """The file that recovery may have. Raises Refused when none is right, or several are."""
     usable = [candidate for candidate in candidates if candidate.complaint is None]
     for candidate in candidates:
         if candidate.complaint is not None and usable:
             complain(f"{candidate.path} was passed over: {candidate.complaint}")
     if not usable:
-        raise Refused("; ".join(f"{each.path}: {each.complaint}" for each in candidates))
+        raise FileRefused("; ".join(f"{each.path}: {each.complaint}" for each in candidates))
     if len(usable) == 1:
-        return usable[0].data
+        return usable[0]
+    usable = [_with_data(candidate) for candidate in usable]
     contents = {candidate.data for candidate in usable}
     if len(contents) > 1 and _is_segment(wanted.name):
         contents = {data for data in contents if _is_valid(data, wanted.name)} or contents
     if len(contents) > 1:
         paths = ", ".join(candidate.path for candidate in usable)
-        raise Refused(f"copies that contradict each other: {paths}")
-    return contents.pop()
+        raise FileRefused(f"copies that contradict each other: {paths}")
+    content = contents.pop()
+    return next(candidate for candidate in usable if candidate.data == content)
+
+
+def _with_data(candidate: Candidate) -> Candidate:
+    """The same, read: to be compared. Raises Refused."""
+    if not candidate.plain_bytes:
+        return candidate
+    try:
+        data = read_file(candidate.path, candidate.plain_bytes + 1)
+    except OSError as error:
+        raise FileRefused(f"{candidate.path}: {why_unreadable(error)}") from None
+    if len(data) != candidate.plain_bytes:
+        raise FileRefused(f"{candidate.path}: {_CHANGED}")
+    return candidate._replace(data=data, plain_bytes=0)
 
 
 def _is_valid(data: bytes, name: WalName) -> bool:
     """Read the records: only where copies differ, as it costs more than all the rest."""
-    from parsers.wal_scan import judge_end, scan_segment
+    from agent.engine import scan_segment
+    from parsers.wal.scan import judge_end
 
     assert name.segment is not None
     timeline, number = parse_segment_name(name.segment, len(data))
-    scan = scan_segment(data, name_timeline=timeline, segment_number=number)
+    try:
+        scan = scan_segment(data, name_timeline=timeline, segment_number=number)
+    except Exception:  # not proven: the copies are left to contradict each other
+        return False
     return judge_end(scan, may_end_early=False) is None
 
 
-def _write(data: bytes, target: str, *, durable: bool) -> None:
-    """Write beside the target and rename: the server never sees half a file.
+def _write(chosen: Candidate, target: str, *, durable: bool) -> None:
+    def write(file: BinaryIO) -> None:
+        file.write((_copy(chosen, file.fileno()) if chosen.plain_bytes else chosen).data)
 
-    The name beside it is always the same, so that an interrupted fetch leaves nothing for long.
-    """
-    beside = f"{target}.fetching"
     try:
-        with open(beside, "wb") as file:  # noqa: PTH123
-            file.write(data)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        os.chmod(beside, 0o600)  # noqa: PTH101
-        os.replace(beside, target)  # noqa: PTH105
-        if durable:
-            _sync_directory(os.path.dirname(target) or ".")  # noqa: PTH120
+        write_target(target, write, durable=durable)
+    except NoTarget as error:
+        raise FileRefused(str(error)) from None
     except OSError as error:
-        raise Refused(f"{target}: cannot be written: {error.strerror}") from None
+        raise FileRefused(f"{target}: cannot be written: {error.strerror}") from None
 
 
-def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
+def _copy(chosen: Candidate, target: int) -> Candidate:
+    """Have the kernel copy a file; give what is still to be written, where it cannot.
+
+    Through this process a copy would take twice as long.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        source = open_file(chosen.path)
+    except OSError as error:
+        raise FileRefused(f"{chosen.path}: {why_unreadable(error)}") from None
+    copied = 0
+    with source:
+        while copied < chosen.plain_bytes:
+            try:
+                count = os.sendfile(target, source.fileno(), copied, chosen.plain_bytes - copied)
+            except OSError as error:
+                if copied or error.errno not in (errno.EINVAL, errno.ENOSYS):
+                    raise
+                return _with_data(chosen)
+            if not count:
+                raise FileRefused(f"{chosen.path}: {_CHANGED}")
+            copied += count
+    return chosen

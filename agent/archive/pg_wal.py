@@ -7,46 +7,75 @@ Its newest segment was being written when the server died or the copy was taken.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from agent.archive.codecs import READABLE_SUFFIXES
-from agent.archive.directory import Listing, NotAnArchive, parse_header, read_header
+from agent.archive.directory import (
+    Listing,
+    NotAnArchive,
+    holds_its_name,
+    parse_header,
+    read_header,
+)
 from agent.archive.tar import BrokenTar, Member, read_members
-from parsers.segment import NameKind, parse_segment_name, parse_wal_name
-from parsers.wal_page import LONG_HEADER_BYTES, LongPageHeader
-from rules.facts import ArchivedFile, ArchiveFacts
+from agent.archive.tree import CannotList
+from agent.denied import reason
+from agent.store.paths import AnyPath, StorePath, any_path, entries_of, look_at
+from parsers.segment import NameKind, parse_wal_name
+from parsers.wal.page import LONG_HEADER_BYTES
+from rules.model.facts import ArchivedFile, ArchiveFacts
+from rules.model.segment_names import SegmentNames
 
 LAYOUT: Final = "pg_wal"
 
 
-def list_pg_wal(url: str) -> ArchiveFacts:
+class CannotRead(NotAnArchive):
+    """It may hold WAL, and the system does not let us look."""
+
+    def __init__(self, path: AnyPath, error: OSError) -> None:
+        self.reason = reason(error, path)
+        super().__init__(f"{path}: cannot be read: {self.reason}")
+
+
+class TimedFile(Protocol):
+    """What of a file's status is told of the WAL in it."""
+
+    @property
+    def st_mtime_ns(self) -> int: ...
+
+    @property
+    def st_ctime_ns(self) -> int: ...
+
+
+def list_pg_wal(place: str | AnyPath) -> ArchiveFacts:
     """List the WAL of a pg_wal, of a data directory or backup that has one, or of a pg_wal.tar.
 
     Raises NotAnArchive with a line for a person.
     """
     listed_at = datetime.now(UTC)
-    path = _locate(Path(url))
-    listing = Listing(layout=LAYOUT)
+    path = any_path(place) if isinstance(place, str) else place
+    listing = Listing(root=str(path), layout=LAYOUT)
     try:
+        path = _locate(path)
         if path.is_dir():
             _list_directory(path, listing)
         else:
             _list_tar(path, listing)
     except OSError as error:
-        raise NotAnArchive(f"{path}: cannot be read: {error.strerror}") from None
+        raise CannotRead(path, error) from None
+    except CannotList as error:
+        raise NotAnArchive(str(error)) from None
     except BrokenTar as error:
         raise NotAnArchive(f"{path}: {error}") from None
     if not listing.known_count:
-        raise NotAnArchive(f"{url} holds no WAL: name a pg_wal directory or a pg_wal.tar")
+        raise NotAnArchive(f"{place} holds no WAL: name a pg_wal directory or a pg_wal.tar")
     return listing.facts(str(path), listed_at)
 
 
-def _locate(path: Path) -> Path:
+def _locate(path: AnyPath) -> AnyPath:
     """pg_wal itself, or what a data directory or a backup has of it."""
     if not path.exists():
         raise NotAnArchive(f"{path}: there is no such file or directory")
@@ -57,19 +86,25 @@ def _locate(path: Path) -> Path:
     return path
 
 
-def _list_directory(path: Path, listing: Listing) -> None:
-    with os.scandir(path) as entries:
-        for entry in entries:
-            if _is_named_like_segment(entry.name):
-                if holds_its_name(entry.name, read_header(entry.path)):
-                    listing.add(str(path), entry.name)
-                else:
-                    listing.recycled.append(entry.name)
-            elif not entry.is_dir():
-                listing.add(str(path), entry.name)
+def _list_directory(path: AnyPath, listing: Listing) -> None:
+    for entry in entries_of(path):
+        file = _object(path, entry) if isinstance(entry, StorePath) else None
+        if _is_named_like_segment(entry.name):
+            if holds_its_name(entry.name, read_header(entry.path)):
+                listing.add(str(path), entry.name, file)
+            else:
+                listing.recycled.append(entry.name)
+        elif not entry.is_dir():
+            listing.add(str(path), entry.name, file)
 
 
-def _list_tar(path: Path, listing: Listing) -> None:
+def _object(directory: AnyPath, path: StorePath) -> ArchivedFile:
+    status = look_at(path)
+    times = (status.st_mtime_ns, status.st_ctime_ns)
+    return ArchivedFile(str(directory), path.name, status.st_size, *times)
+
+
+def _list_tar(path: AnyPath, listing: Listing) -> None:
     for file, member in _wal_members(path):
         name = parse_wal_name(member.name.rpartition("/")[2])
         if name is None:
@@ -92,13 +127,13 @@ def with_partials(wal: ArchiveFacts) -> ArchiveFacts:
     return replace(wal, segments={**wal.partials, **wal.segments})
 
 
-def _wal_members(path: Path) -> Iterator[tuple[ArchivedFile, Member]]:
-    status = path.stat()
+def _wal_members(path: AnyPath) -> Iterator[tuple[ArchivedFile, Member]]:
+    status = look_at(path)
     for member in read_members(str(path)):
         yield tar_member(str(path), member, status), member
 
 
-def tar_member(path: str, member: Member, status: os.stat_result) -> ArchivedFile:
+def tar_member(path: str, member: Member, status: TimedFile) -> ArchivedFile:
     """A member as a file of an archive: it changes when the tar does."""
     return ArchivedFile(
         path, member.name, member.size_bytes, status.st_mtime_ns, status.st_ctime_ns
@@ -110,17 +145,6 @@ def _is_named_like_segment(name: str) -> bool:
     return parsed is not None and parsed.kind in (NameKind.SEGMENT, NameKind.PARTIAL)
 
 
-def holds_its_name(name: str, header: LongPageHeader | None) -> bool:
-    """Tell whether a segment begins with the page of its name: a recycled one does not."""
-    if header is None:
-        return False
-    number = parse_segment_name(name[:24], header.segment_size)[1]
-    return header.page.lsn == number * header.segment_size
-
-
 def still_written(archive: ArchiveFacts) -> frozenset[str]:
     """The newest segment of each timeline: the server was writing it."""
-    newest: dict[str, str] = {}
-    for name in archive.segments:
-        newest[name[:8]] = max(name, newest.get(name[:8], name))
-    return frozenset(newest.values())
+    return frozenset(last for _, last in SegmentNames.of(archive.segments).ends.values())

@@ -1,32 +1,44 @@
 """Segments fetched ahead: while the server replays one, a process beside it fetches the next.
 
 `fetch-wal --prefetch N` hands over what lies in the spool directory, tells there what was asked
-for, and starts the process if none is there. That fetches the N segments behind the last one asked
+for, and starts the process if none is there. That fetches the N segments after the last one asked
 for, several at a time, and goes away with all that it has fetched when recovery has ended or nobody
 has asked for a while.
 
 A segment is handed over only whole (it gets its name by a rename), only to the cluster whose it is
-and only while the archive's file is the one that was read: else it is fetched again. So nothing
+and only while the archive's file is the one that was read and holds the same: else it is fetched
+again. The directory is the server's account's alone, and has a name that nobody can foresee where
+others may write beside it. So nothing
 depends on the spool: without it, or with a broken one, fetch-wal does what it does without. What
-fetch-wal itself does is in `agent.archive.spool`; here is the process.
+fetch-wal itself does is in `agent.archive.spool`; here is what the process does.
 
     <spool>/asked          the last segment asked for, and its size
     <spool>/lock           held with flock() while the process lives
-    <spool>/SEGMENT        fetched; SEGMENT.source tells from which files, SEGMENT.begun that it is
-                           being fetched
+    <spool>/SEGMENT        fetched; SEGMENT.source tells its digest and from which files it is,
+                           SEGMENT.begun that it is being fetched
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
-from agent.archive.fetch import Refused, fetch
-from agent.archive.spool import BEGUN, LOOK_SECONDS, SOURCE, describe, lock
+from agent.archive.fetch import FileRefused, StoredAt, fetch
+from agent.archive.spool import (
+    BEGUN,
+    LOOK_SECONDS,
+    SOURCE,
+    describe,
+    digest_of,
+    forget_spool,
+)
+from agent.errors import CannotCheck, UsageError
+from agent.private_file import write_private
+from agent.store.local import open_file
 from parsers.segment import parse_segment_name, segment_name
 
 _THREADS: Final = 4
@@ -36,10 +48,17 @@ _IDLE_SECONDS: Final = 60.0
 class Spool:
     """The process's own view: what was asked for, what it has fetched."""
 
-    def __init__(self, path: str, data_directory: str, roots: Sequence[str]) -> None:
+    def __init__(
+        self,
+        path: str,
+        data_directory: str,
+        roots: Sequence[str],
+        find_further: Callable[[str], Sequence[StoredAt]] = lambda name: (),
+    ) -> None:
         self._path = path
         self._data_directory = data_directory
         self._roots = roots
+        self._find_further = find_further
 
     def asked(self) -> tuple[str, int] | None:
         """The last segment asked for, and its size in bytes."""
@@ -51,7 +70,7 @@ class Spool:
             return None
 
     def keep_only(self, wanted: Sequence[str]) -> None:
-        """Remove the segments that nobody will ask for any more."""
+        """Remove the segments that will not be asked for any more."""
         for name in os.listdir(self._path):  # noqa: PTH208
             segment = name.partition(".")[0]
             if len(segment) == 24 and segment not in wanted:
@@ -66,20 +85,22 @@ class Spool:
         if os.path.exists(target):  # noqa: PTH110
             return True
         sources: list[str] = []
-        with open(target + BEGUN, "w"):  # noqa: PTH123
-            pass
+        write_private(Path(target + BEGUN)).close()
         try:
             whole = f"{target}.whole"
             found = fetch(
                 name, whole, self._roots, data_directory=self._data_directory,
                 complain=lambda _: None, durable=False, sources=sources,
+                further=self._find_further(name),
             )  # fmt: skip
             if found:
-                with open(target + SOURCE, "w", errors="surrogateescape") as file:  # noqa: PTH123
-                    file.write(describe(sources))
+                with open_file(whole) as file:
+                    digest = digest_of(file)
+                with write_private(Path(target + SOURCE)) as file:
+                    file.write(os.fsencode(f"{digest}\n{describe(sources)}"))
                 os.replace(whole, target)  # noqa: PTH105
             return found
-        except (Refused, OSError):
+        except (FileRefused, OSError, CannotCheck, UsageError):
             return False
         finally:
             self._remove(name + BEGUN)
@@ -97,6 +118,7 @@ class Spool:
             self._remove(name)
         with contextlib.suppress(OSError):
             os.rmdir(self._path)  # noqa: PTH106
+        forget_spool(self._path, self._data_directory)
 
     def _remove(self, name: str) -> None:
         with contextlib.suppress(OSError):
@@ -104,7 +126,7 @@ class Spool:
 
 
 def following(name: str, size: int, count: int) -> list[str]:
-    """The names of the segments behind one of this size.
+    """The names of the segments after one of this size.
 
     >>> following("0000000100000000000000FF", 1 << 24, 2)
     ['000000010000000100000000', '000000010000000100000001']
@@ -136,23 +158,3 @@ def serve(spool: Spool, count: int) -> None:
                     if name not in under_way:
                         under_way[name] = pool.submit(spool.fetch, name)
             time.sleep(LOOK_SECONDS)
-
-
-def main(argv: Sequence[str]) -> int:
-    """SPOOL DATA_DIRECTORY COUNT ROOT..."""
-    path, data_directory, count, *roots = argv
-    held = lock(path)
-    if held is None:
-        return 0
-    spool = Spool(path, data_directory, roots)
-    try:
-        spool.keep_only(())  # what one before left when it was killed
-        serve(spool, int(count))
-    finally:
-        spool.clear()
-        os.close(held)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,31 +1,36 @@
-"""What reading the files of segments brings: a scan for each, or why there is none.
+"""What reading the files of segments brings: a scan for each, or why it was not scanned.
 
-`read_segment` is the whole of what a worker process does; `scan_facts` judges a round of readings.
+`read_segment` is the whole of what a worker does.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from agent.archive.codecs import Content, Flaw
-from agent.archive.stored import read_stored
+from agent.archive.pieces import scan_in_pieces
+from agent.archive.stored import read_stored, require_own
+from agent.archive.unreadable import Unreadable, read_guarded
+from agent.engine import running, scan_segment
+from agent.store.local import stat_path
+from agent.store.meter import StoreUsage, counting
+from agent.store.urls import is_remote
 from parsers.segment import parse_segment_name
-from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_facts import Facts
-from parsers.wal_scan import Depth, EndKind, SegmentEnd, SegmentScan, scan_segment
-from rules.copies import CopyReading, judge_copies
-from rules.damage import damage_alone, judge_scans, left_segments, system_identifier_of
-from rules.facts import ArchivedFile, ChangedFile, DamagedSegment, ScanFacts, SegmentCopy
-from rules.scans import Joined, JoinedScans
-from rules.timelines import TimelineTree
+from parsers.wal.damage import Damage, DamageKind
+from parsers.wal.facts import Facts
+from parsers.wal.scan import Depth, EndKind, SegmentEnd, SegmentScan
+from rules.model.facts import ArchivedFile, ChangedFile
+from rules.model.scans import JoinedStretch
 
 if TYPE_CHECKING:
     from agent.ledger.encode import PackedScan
+    from agent.store.entries import Version
 
 SETTLE_SECONDS: Final = 5.0  # a file that changed more recently may still be written to
 TICK_SECONDS: Final = 2.0  # the coarsest clock that files are dated by
@@ -47,13 +52,14 @@ class ScannedSegment:
     """
 
     read_at: datetime
-    digest: bytes | None = None  # of its content; only where it is asked for
+    digest: bytes | None = None  # SHA-256 of its content; only where it is asked for
     sound: bool = False  # nothing is wrong with it by itself
     stable: bool = False  # the file did not change while it was read, nor just before
     changed: ChangedFile | None = None  # it held something else, and that was sound
     held: SegmentScan | None = None
     packed: PackedScan | None = None
     recall: Callable[[], SegmentScan] | None = None
+    usage: StoreUsage | None = None  # what it cost, of an object in a store
 
     @property
     def scan(self) -> SegmentScan:
@@ -71,7 +77,7 @@ class ScannedSegment:
 
 @dataclass(slots=True, repr=False)
 class SegmentReadings:
-    """What a round of reading brought: a scan for each segment, or why there is none.
+    """What a round of reading brought: a scan for each segment, or why it was not scanned.
 
     It has no repr of its content: asyncio.run asks for that of a task's result, when it gives the
     handler of SIGINT back, and drops it.
@@ -80,11 +86,15 @@ class SegmentReadings:
     scans: dict[str, ScannedSegment] = field(default_factory=dict)
     unread: dict[str, str] = field(default_factory=dict)
     growing: set[str] = field(default_factory=set)  # unread, because it may still be written to
-    unreadable: dict[str, str] = field(default_factory=dict)  # the file cannot be opened or read
+    unreadable: dict[str, str] = field(
+        default_factory=dict
+    )  # the file, or this program on it, failed
+    cold: set[str] = field(default_factory=set)  # unreadable, because of where their store has them
     copies: dict[str, list[tuple[ArchivedFile, ScannedSegment]]] = field(default_factory=dict)
     changed: dict[str, ChangedFile] = field(default_factory=dict)  # by path
-    joined: Mapping[str, Joined] = field(default_factory=dict)  # whole stretches, by first segment
-    serving: dict[str, ArchivedFile] = field(default_factory=dict)  # chosen among copies
+    joined: Mapping[str, JoinedStretch] = field(
+        default_factory=dict
+    )  # whole stretches, by first segment
 
     def take(self, job: Job, scanned: ScannedSegment) -> None:
         """Count a file as read."""
@@ -92,6 +102,7 @@ class SegmentReadings:
         self.unread.pop(job.name, None)  # a copy of it could be read
         self.growing.discard(job.name)
         self.unreadable.pop(job.name, None)
+        self.cold.discard(job.name)
         if job.compare:
             self.copies.setdefault(job.name, []).append((job.file, scanned))
         if scanned.changed:
@@ -112,83 +123,19 @@ class SegmentReadings:
             read.sort(key=lambda each: files[each[0]])
             self.scans[name] = read[0][1]
 
-    def as_scans(self) -> JoinedScans:
-        """The scans by segment, each unpacked when it is asked for."""
-        return JoinedScans(self.scans.keys(), lambda name: self.scans[name].scan, self.joined)
 
-    @property
-    def oldest_read_at(self) -> datetime | None:
-        return min((scanned.read_at for scanned in self.scans.values()), default=None)
+class Scan(Protocol):
+    """What makes a scan of a segment's bytes: `scan_segment`."""
 
-
-def scan_facts(
-    readings: SegmentReadings,
-    depth: Depth,
-    tree: TimelineTree,
-    segment_size: int,
-    system_identifier: int | None,
-    may_end_early: Iterable[str] = (),
-) -> ScanFacts:
-    """Judge a round of readings. Where a segment has copies, `readings` keeps the one that serves.
-
-    `may_end_early`: segments that are still being written, as a dead primary's last one was.
-    """
-    expected = system_identifier or system_identifier_of(readings.as_scans())
-    forks = left_segments(tree, segment_size) | set(may_end_early)
-    copies = _settle_copies(readings, forks, expected)
-    scans = readings.as_scans()
-    unreadable = [
-        DamagedSegment(segment=name, kind=DamageKind.UNREADABLE.value, lsn=None, detail=why)
-        for name, why in sorted(readings.unreadable.items())
-    ]
-    damaged = judge_scans(scans, forks, tree, segment_size, expected)
-    encrypted = {d.segment: d.detail for d in damaged if d.kind == DamageKind.ENCRYPTED.value}
-    return ScanFacts(
-        depth=depth,
-        read=frozenset(scans.keys() - encrypted.keys()),
-        unread=readings.unread | readings.unreadable | encrypted,
-        growing=frozenset(readings.growing),
-        damaged=(*damaged, *unreadable),
-        oldest_read_at=readings.oldest_read_at,
-        copies=copies,
-        changed=tuple(changed for _, changed in sorted(readings.changed.items())),
-        read_at={name: scanned.read_at for name, scanned in readings.scans.items()},
-    )
-
-
-def _settle_copies(
-    readings: SegmentReadings, forks: Container[str], system_identifier: int | None
-) -> tuple[SegmentCopy, ...]:
-    copies: list[SegmentCopy] = []
-    for name, files in sorted(readings.copies.items()):
-        judgement = judge_copies(
-            name, [_copy(name, *read, forks, system_identifier) for read in files]
-        )
-        file, scanned = files[judgement.serves]
-        if judgement.conflict:
-            scanned = replace(scanned, held=_contested(scanned.scan, judgement.conflict))
-        readings.scans[name], readings.serving[name] = scanned, file
-        copies += judgement.copies
-    return tuple(copies)
-
-
-def _contested(scan: SegmentScan, why: str) -> SegmentScan:
-    """Nothing of a segment can be used when nobody can tell which of its files is right."""
-    lsn = scan.start_lsn
-    damage = Damage(kind=DamageKind.CONFLICTING_COPIES, lsn=lsn, detail=why)
-    return replace(scan, damage=damage, end=SegmentEnd(kind=EndKind.DAMAGED, lsn=lsn))
-
-
-def _copy(
-    name: str,
-    file: ArchivedFile,
-    scanned: ScannedSegment,
-    forks: Container[str],
-    system_identifier: int | None,
-) -> CopyReading:
-    damage = damage_alone(name, scanned.scan, system_identifier, forks)
-    assert scanned.digest is not None
-    return CopyReading(url=file.path, digest=scanned.digest, kind=damage.kind if damage else None)
+    def __call__(
+        self,
+        buffer: bytes,
+        *,
+        name_timeline: int,
+        segment_number: int,
+        segment_size: int,
+        depth: Depth,
+    ) -> SegmentScan: ...
 
 
 def read_segment(
@@ -198,29 +145,61 @@ def read_segment(
     depth: Depth,
     compare: bool = False,
     pack: bool = False,
+    scan: Scan = scan_segment,
 ) -> ScannedSegment:
-    """Read, decompress and scan one file. Runs in a worker process. Raises OSError.
+    """Read, decompress and scan one file. Runs in a worker: a thread or a process.
 
     `compare` asks for the digest of its content; `pack` for that and the scan as the ledger
-    keeps it, which also crosses to another process sooner.
+    keeps it, which also crosses to another process sooner. Raises FileNotFoundError and
+    Unreadable, whatever goes wrong.
     """
+    read = partial(_read_segment, file, name, segment_size, depth, compare, pack, scan)
+    if not is_remote(file.directory):
+        return read_guarded(read)
+    with counting(StoreUsage()) as usage:
+        try:
+            return replace(read_guarded(read), usage=usage)
+        except Unreadable as failure:
+            failure.usage = usage
+            raise
+
+
+def _read_segment(
+    file: ArchivedFile,
+    name: str,
+    segment_size: int,
+    depth: Depth,
+    compare: bool,
+    pack: bool,
+    scan_bytes: Scan,
+) -> ScannedSegment:
     read_at = datetime.now(UTC)
     timeline, number = parse_segment_name(name, segment_size)
-    content = read_stored(file.directory, file.name, segment_size)
-    scan = scan_segment(
-        content.data,
-        name_timeline=timeline,
-        segment_number=number,
-        segment_size=segment_size,
-        depth=depth,
-    )
-    scan = _with_flaw(scan, content)
-    digest = blake2b(content.data, digest_size=16).digest() if compare or pack else None
+    wants_digest = compare or pack
+    found, version = None, None
+    in_pieces = scan_bytes is scan_segment and depth == "records" and running() == "c"
+    if in_pieces and not is_remote(file.directory):
+        found = _read_in_pieces(file, timeline, number, segment_size, wants_digest)
+    if found is None:
+        content = read_stored(file.directory, file.name, segment_size)
+        _require_whole(file, content)
+        version = content.version
+        scan = scan_bytes(
+            content.data,
+            name_timeline=timeline,
+            segment_number=number,
+            segment_size=segment_size,
+            depth=depth,
+        )
+        if scan.damage is not None or content.flaw is not None:
+            require_own(file.directory, file.name, content)
+        found = _with_flaw(scan, content), _digest(content) if wants_digest else None
+    scan, digest = found
     scanned = ScannedSegment(
         read_at=read_at,
         digest=digest,
         sound=scan.damage is None and scan.end.kind in _SOUND_ENDS,
-        stable=_is_stable(file, read_at),
+        stable=_is_stable(file, version, read_at),
     )
     if not pack:
         return replace(scanned, held=scan)
@@ -229,28 +208,72 @@ def read_segment(
     return replace(scanned, packed=pack_scan(scan))
 
 
+def _read_in_pieces(
+    file: ArchivedFile, timeline: int, number: int, segment_size: int, wants_digest: bool
+) -> tuple[SegmentScan, bytes | None] | None:
+    """Give (scan, digest) of a sound segment that is stored as it is; None: read it whole."""
+    if os.path.isfile(file.directory):  # noqa: PTH113 - a tar
+        return None
+    digest = sha256() if wants_digest else None
+    update = digest.update if digest else None
+    path = f"{file.directory}/{file.name}"
+    scan = scan_in_pieces(path, timeline, number, segment_size, update)
+    if scan is None:
+        return None
+    return scan, digest.digest() if digest else None
+
+
+def _digest(content: Content) -> bytes:
+    """SHA-256 of all that was read, as `sha256sum` gives it: signed statements hold it.
+
+    What is longer is another content than what it begins with, and has another digest.
+    """
+    digest = sha256(content.data)
+    if content.flaw is Flaw.LONGER:
+        digest.update(b"and longer: %d" % (content.whole_bytes or 0))
+    return digest.digest()
+
+
 _SOUND_ENDS: Final = (EndKind.FULL, EndKind.SWITCH, EndKind.UNREAD)
 
 
-def _is_stable(file: ArchivedFile, read_at: datetime) -> bool:
+def _require_whole(file: ArchivedFile, content: Content) -> None:
+    """Raise Unreadable for an object of another length than its own version was listed with."""
+    version = content.version
+    if version is None or version.size_bytes == file.size_bytes or not _is_version(file, version):
+        return
+    raise Unreadable(f"the store gave {version.size_bytes} bytes of {file.size_bytes}")
+
+
+def _is_version(file: ArchivedFile, version: Version | None) -> bool:
+    from agent.store.objects import tag_in
+
+    tag = tag_in(file.mtime_ns, file.ctime_ns)
+    return version is not None and version.tag == tag
+
+
+def _is_stable(file: ArchivedFile, version: Version | None, read_at: datetime) -> bool:
     """Tell whether what was read belongs to the size and times that the listing saw.
 
     A file written twice within one tick of its clock keeps its times: one that changed a moment
-    before it was read is not relied on again.
+    before it was read is not relied on again. A store tells its versions apart.
     """
+    settled = max(file.mtime_ns, file.ctime_ns) / 1e9 < read_at.timestamp() - TICK_SECONDS
+    if is_remote(file.directory):  # a host tells seconds alone
+        return _is_version(file, version) and (settled or not file.directory.startswith("sftp://"))
     in_tar = os.path.isfile(file.directory)  # noqa: PTH113 - pathlib costs start-up time
     try:
-        status = os.stat(file.directory if in_tar else file.path)  # noqa: PTH116
+        status = stat_path(file.directory if in_tar else file.path)
     except OSError:
         return False
     size = file.size_bytes if in_tar else status.st_size
     seen = (size, status.st_mtime_ns, status.st_ctime_ns)
     if seen != (file.size_bytes, file.mtime_ns, file.ctime_ns):
         return False
-    return max(file.mtime_ns, file.ctime_ns) / 1e9 < read_at.timestamp() - TICK_SECONDS
+    return settled
 
 
-_FLAW_KINDS: Final = {
+FLAW_KINDS: Final = {
     Flaw.CUT: DamageKind.TRUNCATED,
     Flaw.CORRUPT: DamageKind.BAD_CRC,
     Flaw.LONGER: DamageKind.OVERSIZED,
@@ -262,16 +285,18 @@ def _with_flaw(scan: SegmentScan, content: Content) -> SegmentScan:
     """A file that does not decompress to exactly a segment gives the server nothing of it."""
     if content.flaw is None:
         return scan
-    kind, lsn = _FLAW_KINDS[content.flaw], scan.start_lsn + len(content.data)
+    kind, lsn = FLAW_KINDS[content.flaw], scan.start_lsn + len(content.data)
     detail = content.detail
     if content.flaw is Flaw.CUT:
         detail = f"{detail}: it gave {len(content.data)} bytes"
     end = SegmentEnd(kind=EndKind.DAMAGED, lsn=scan.end.lsn)
-    return replace(scan, damage=Damage(kind=kind, lsn=lsn, detail=detail), end=end)
+    size = scan.size_bytes if content.flaw is Flaw.CORRUPT else content.whole_bytes
+    damage = Damage(kind=kind, lsn=lsn, detail=detail)
+    return replace(scan, size_bytes=size, damage=damage, end=end)
 
 
 def unread_scan(file: ArchivedFile, name: str, segment_size: int, why: str) -> SegmentScan:
-    """A scan that says that nobody looked: what lies there is unknown, not absent."""
+    """A scan that says that nothing was read: what lies there is unknown, not absent."""
     start_lsn = parse_segment_name(name, segment_size)[1] * segment_size
     return SegmentScan(
         depth="records",

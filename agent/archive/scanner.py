@@ -1,4 +1,4 @@
-"""Reading archived segments: scans in worker processes, remembered while a file stays the same.
+"""Reading archived segments: scans by workers, remembered while a file stays the same.
 
 A scan is local to its segment, so the order is free: newest first, because the newest segments
 decide how far a restore gets. What a budget left unread is said, and read the next time; what was
@@ -8,46 +8,51 @@ read long ago is read again when there is time left, and counts as it was until 
 from __future__ import annotations
 
 import asyncio
-import multiprocessing
+import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from threading import Thread
-from typing import Final
+from time import monotonic
+from typing import TYPE_CHECKING, Final
 
 from agent.archive.codecs import READABLE_SUFFIXES
 from agent.archive.limits import NO_LIMITS, Limits
-from agent.archive.memory import LedgerMemory, Memory
+from agent.archive.memory import Memory
 from agent.archive.readings import (
     SETTLE_SECONDS,
     Job,
     ScannedSegment,
     SegmentReadings,
     read_segment,
-    scan_facts,
 )
 from agent.archive.round import Round
+from agent.archive.unreadable import why_unreadable
+from agent.archive.workers import BrokenExecutor, StillHangs, new_workers
 from agent.deadline import DeadlinePassed, Worker
-from agent.ledger.store import Ledger
+from agent.store.meter import StoreUsage
 from parsers.segment import ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX
-from parsers.wal_damage import DamageKind
-from parsers.wal_scan import Depth
-from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
+from parsers.wal.damage import DamageKind
+from parsers.wal.scan import Depth
+from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts
+
+if TYPE_CHECKING:
+    from agent.ledger.store import Ledger
 
 __all__ = [
     "SegmentReader",
     "SegmentReadings",
     "files_of",
     "read_segment",
-    "scan_facts",
     "segments_to_read",
 ]
 
+log: Final = logging.getLogger("pitr.archive")
+
 _LEDGER_SECONDS: Final = 30.0  # how long to wait for the ledger, which is a file
-_FAREWELL_SECONDS: Final = 2.0  # how long the thread that minds ended workers gets to end itself
+READER_SPARE_SECONDS: Final = 4 * _LEDGER_SECONDS  # what a round may take over its budget
+_COLD_SECONDS: Final = 3600.0  # how long what is in cold storage is not asked for again
+_LATE: Final = "reading it takes too long"
 
 
 def segments_to_read(
@@ -59,20 +64,29 @@ def segments_to_read(
 
 
 class SegmentReader:
-    """Worker processes, there while they are needed, and a memory of what they read.
+    """Workers, there while they are needed, and a memory of what they read.
 
-    The processes are started with forkserver: the parent has threads and libpq connections. With a
-    ledger the memory outlives this process.
+    With a ledger the memory outlives this process.
     """
 
     def __init__(
-        self, workers: int = 1, *, ledger: Ledger | None = None, limits: Limits = NO_LIMITS
+        self,
+        workers: int = 1,
+        *,
+        ledger: Ledger | None = None,
+        limits: Limits = NO_LIMITS,
+        digests: bool = False,
+        read: Callable[..., ScannedSegment] = read_segment,
     ) -> None:
-        self._workers = workers
-        self._pool: ProcessPoolExecutor | None = None
+        self._count = workers
+        self._workers = new_workers(workers)
+        self.read_one = read
         self._limits = limits
         self._packs = ledger is not None
-        self._memory = LedgerMemory(ledger) if ledger else Memory()
+        self._digests = digests  # of every content, whether or not it has copies
+        self._memory = _memory_in(ledger) if ledger else Memory()
+        self.usage = StoreUsage()  # what was asked of stores
+        self._cold: dict[ArchivedFile, float] = {}  # in cold storage, when it was last asked for
         self._thread = Worker("ledger")
 
     async def read(
@@ -85,7 +99,10 @@ class SegmentReader:
         budget_seconds: float | None = None,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> SegmentReadings:
-        """Read what is not known yet, newest first, until the budget (None: unlimited) is over."""
+        """Read what is not known yet, newest first, until the budget (None: unlimited) is over.
+
+        Raises NoProcess.
+        """
         readings = SegmentReadings()
         wanted = list(_jobs(archive, files))
         begin = partial(self._memory.begin, [job.file for job in wanted], segment_size, depth)
@@ -113,14 +130,14 @@ class SegmentReader:
         """First what is not known, then what was read too long ago."""
         total, done = len(jobs) + len(old), 0
         while jobs and not task.is_over:
-            batch, jobs = jobs[: 4 * self._workers], jobs[4 * self._workers :]
+            batch, jobs = jobs[: 4 * self._count], jobs[4 * self._count :]
             await self._read_batch(batch, task)
             await self._flush_when_due()
             done += len(batch)
             on_progress(done, total)
         task.leave(jobs)
         while old and not task.is_over:
-            batch, old = old[: 4 * self._workers], old[4 * self._workers :]
+            batch, old = old[: 4 * self._count], old[4 * self._count :]
             await self._read_again(batch, task)
             await self._flush_when_due()
             done += len(batch)
@@ -131,20 +148,8 @@ class SegmentReader:
         await self._ask_ledger(partial(self._memory.forget_all_but, list(files)))
 
     def close(self) -> None:
-        """End the workers, busy or not, and wait a moment for the thread that minds them.
-
-        An interpreter that ends while that thread closes its pipe would write to the pipe.
-        """
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        processes = list((pool._processes or {}).values())
-        minder: Thread | None = pool._executor_manager_thread  # type: ignore[assignment]
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
-        if minder is not None:
-            minder.join(_FAREWELL_SECONDS)
+        """Give up what is being read."""
+        self._workers.close()
 
     # -- how -------------------------------------------------------------------------------------
 
@@ -166,9 +171,13 @@ class SegmentReader:
             known = self._memory.find(job)
             if known is not None:
                 readings.take(job, known)
+            elif monotonic() - self._cold.get(job.file, -_COLD_SECONDS) < _COLD_SECONDS:
+                if job.name not in readings.scans:
+                    readings.unreadable[job.name] = "it is in cold storage"
+                    readings.cold.add(job.name)
             elif _is_foreign_codec(job.file.name):
                 suffix = job.file.name[len(job.name) :]
-                readings.unread[job.name] = f"stored as {suffix}: only its name was looked at"
+                readings.unread[job.name] = f"stored as {suffix}: only its name was checked"
             else:
                 yield job
 
@@ -182,7 +191,7 @@ class SegmentReader:
         return [job for job, scanned in known if scanned and scanned.read_at < before]
 
     async def _read_again(self, batch: list[Job], task: Round) -> None:
-        """Read known files anew; what could not even be begun stays as it was."""
+        """Read known files again; what could not even be begun stays as it was."""
         readings, before = task.readings, {job: self._memory.find(job) for job in batch}
         for job in batch:
             readings.drop(job)
@@ -208,16 +217,26 @@ class SegmentReader:
             if task.is_over and waiting:
                 task.leave([job for job in batch if job not in waiting])
                 break
-            future = self._executor().submit(
-                read_segment,
-                job.file, job.name, task.segment_size, task.depth, job.compare, self._packs,
-            )  # fmt: skip
+            try:
+                future = self._workers.submit(
+                    job.file.path, self.read_one,
+                    job.file, job.name, task.segment_size, task.depth,
+                    job.compare or self._digests, self._packs,
+                )  # fmt: skip
+            except StillHangs:
+                task.readings.unread[job.name] = f"{_LATE}: an earlier look at it still hangs"
+                continue
+            except BrokenExecutor as error:
+                self._lose_worker(job, error, task)
+                continue
             waiting[job] = asyncio.wrap_future(future)
+        if not waiting:
+            return
         _, late = await asyncio.wait(waiting.values(), timeout=task.patience_seconds)
         for job, answer in waiting.items():
             if answer in late:
                 answer.cancel()
-                task.readings.unread[job.name] = "reading it takes too long"
+                task.readings.unread[job.name] = _LATE
             else:
                 self._receive(job, answer, task)
         if late:
@@ -227,30 +246,42 @@ class SegmentReader:
         readings = task.readings
         try:
             scanned = future.result()
+            growing = _still_growing(job.file, scanned, task.settled_before)
         except FileNotFoundError:
             task.answered.add(job)  # it vanished since the listing
-        except OSError as error:
+        except BrokenExecutor as error:
+            self._lose_worker(job, error, task)
+        except Exception as failure:  # of one file, and no reason to lose the others
             task.answered.add(job)
+            self.usage.add(getattr(failure, "usage", None))
+            log.debug("%s is unreadable", job.file.path, exc_info=failure)
             if job.name not in readings.scans:  # else another file of it could be read
-                readings.unreadable[job.name] = f"cannot be read: {error.strerror}"
-        except BrokenProcessPool:
-            readings.unread[job.name] = "the process that read it was ended"
-            self.close()
+                readings.unreadable[job.name] = why_unreadable(failure)
+                if getattr(failure, "is_cold", False):
+                    self._cold[job.file] = monotonic()
+                    readings.cold.add(job.name)
         else:
             task.answered.add(job)
-            growing = _still_growing(job.file, scanned, task.settled_before)
+            self.usage.add(scanned.usage)
             if growing is None:
                 readings.take(job, self._memory.keep(job, scanned))
             elif job.name not in readings.scans:
                 readings.unread[job.name] = growing
                 readings.growing.add(job.name)
 
-    def _executor(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            context = multiprocessing.get_context("forkserver")
-            context.set_forkserver_preload([__name__])  # imported once, not in every worker
-            self._pool = ProcessPoolExecutor(self._workers, mp_context=context)
-        return self._pool
+    def _lose_worker(self, job: Job, error: Exception, task: Round) -> None:
+        if isinstance(error, OSError):
+            why = f"no process could be started to read it: {error.strerror}"
+        else:
+            why = "the process that read it was ended"
+            self.close()
+        task.readings.unread[job.name] = why
+
+
+def _memory_in(ledger: Ledger) -> Memory:
+    from agent.archive.ledger_memory import LedgerMemory  # its imports cost start-up time
+
+    return LedgerMemory(ledger)
 
 
 def files_of(archive: ArchiveFacts) -> Iterator[ArchivedFile]:

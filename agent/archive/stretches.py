@@ -13,10 +13,10 @@ from agent.ledger.encode import pack_joined, unpack_joined
 from agent.ledger.store import FileRow, Ledger, RunRow
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
-from parsers.wal_facts import Transactions
-from parsers.wal_join import join_scans
-from parsers.wal_scan import SegmentScan
-from rules.scans import Joined
+from parsers.wal.facts import Transactions
+from parsers.wal.join import join_scans
+from parsers.wal.scan import SegmentScan
+from rules.model.scans import JoinedStretch
 
 _SEGMENTS: Final = 64  # of a stretch, from a multiple on: which ones it has depends on no neighbour
 
@@ -31,11 +31,11 @@ class Known(NamedTuple):
 
 def find_stretches(
     ledger: Ledger, known: Sequence[Known], segment_size: int
-) -> Mapping[str, Joined]:
+) -> Mapping[str, JoinedStretch]:
     """The stretches that can be joined, by the name of their first segment; new ones are kept."""
     blocks = list(_blocks(known, segment_size))
     kept = ledger.runs({block[0].job.file.directory for block in blocks})
-    found: dict[str, Joined] = {}
+    found: dict[str, JoinedStretch] = {}
     fresh: list[RunRow] = []
     for block in blocks:
         file = block[0].job.file
@@ -64,7 +64,7 @@ def _blocks(known: Sequence[Known], segment_size: int) -> Iterator[list[Known]]:
 
 
 def _members(block: Sequence[Known]) -> bytes:
-    """Names the rows of a block. A row that is written anew has another number."""
+    """Names the rows of a block. A row that is rewritten has another number."""
     numbers = (each.row.id for each in block)
     return blake2b(struct.pack(f"<{len(block)}q", *numbers), digest_size=16).digest()
 
@@ -75,7 +75,7 @@ def _make(block: Sequence[Known], first: tuple[str, str], members: bytes) -> Run
     return RunRow(first, members, *packed)
 
 
-def _load(block: Sequence[Known], run: RunRow) -> Joined | None:
+def _load(block: Sequence[Known], run: RunRow) -> JoinedStretch | None:
     if not run.scan:
         return None
     try:
@@ -84,7 +84,7 @@ def _load(block: Sequence[Known], run: RunRow) -> Joined | None:
         return None
     if whole.segments != len(block):
         return None
-    return Joined(names=tuple(each.job.name for each in block), whole=whole)
+    return JoinedStretch(names=tuple(each.job.name for each in block), whole=whole)
 
 
 def _fetch_transactions(block: Sequence[Known]) -> Transactions:

@@ -8,9 +8,21 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator
-from typing import IO, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
-from agent.archive.codecs import BrokenStream, Content, Flaw, open_stream
+from agent.archive.codecs import BrokenStream, Content, Flaw, longer, open_stream
+
+if TYPE_CHECKING:
+    from agent.store.entries import Version
+
+
+_KINDS: Final = {
+    tarfile.LNKTYPE: "a hard link",
+    tarfile.SYMTYPE: "a symbolic link",
+    tarfile.FIFOTYPE: "a named pipe",
+    tarfile.CHRTYPE: "a device",
+    tarfile.BLKTYPE: "a device",
+}
 
 
 class BrokenTar(Exception):
@@ -23,6 +35,7 @@ class Member(NamedTuple):
     name: str  # without a leading ./
     size_bytes: int
     content: IO[bytes]
+    version: Version | None = None  # of the tar, where it is an object in a store
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes more; empty at the end. Raises BrokenTar."""
@@ -38,16 +51,20 @@ class Directory(NamedTuple):
     name: str  # without a leading ./
 
 
+class NoFile(NamedTuple):
+    """A link, a pipe or a device of a tar."""
+
+    name: str  # without a leading ./
+    kind: str
+
+
 def read_members(path: str) -> Iterator[Member]:
     """Yield the regular files of a tar in its order. Raises OSError, BrokenTar."""
     return (entry for entry in read_entries(path) if isinstance(entry, Member))
 
 
-def read_entries(path: str) -> Iterator[Member | Directory]:
-    """Yield the regular files and directories of a tar in its order. Raises OSError, BrokenTar.
-
-    Links, devices and the like are left out, as pg_basebackup leaves them out.
-    """
+def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
+    """Yield all that a tar holds, in its order. Raises OSError, BrokenTar."""
     last = "its start"
     try:
         with (
@@ -59,12 +76,16 @@ def read_entries(path: str) -> Iterator[Member | Directory]:
                 if info.isreg():
                     content = tar.extractfile(info)
                     assert content is not None
-                    yield Member(name, info.size, content)
+                    yield Member(name, info.size, content, stream.version)
                 elif info.isdir():
                     yield Directory(name)
+                else:
+                    yield NoFile(name, f"{_KINDS.get(info.type, 'something else')}, not a file")
                 last = name
     except (tarfile.TarError, BrokenStream) as error:
-        raise BrokenTar(f"{error}, behind {last}") from None
+        raise BrokenTar(f"{error}, after {last}") from None
+    except ValueError:  # tarfile's own: its words quote the header
+        raise BrokenTar(f"a header that no tar has, after {last}") from None
 
 
 def read_member(path: str, name: str, limit_bytes: int) -> Content:
@@ -73,9 +94,13 @@ def read_member(path: str, name: str, limit_bytes: int) -> Content:
         for member in read_members(path):
             if member.name == name:
                 data = member.read(limit_bytes + 1)
-                flaw = Flaw.LONGER if len(data) > limit_bytes else None
-                detail = f"{member.size_bytes} bytes instead of {limit_bytes}" if flaw else ""
-                return Content(data[:limit_bytes], None, flaw, detail)
+                content = Content(data, None, None, "")
+                if len(data) > limit_bytes:
+                    content = longer(data[:limit_bytes], member.size_bytes)
+                if member.version is None:
+                    return content
+                version = member.version._replace(size_bytes=member.size_bytes)
+                return content._replace(version=version)
     except BrokenTar as error:
         return Content(b"", None, Flaw.CUT, str(error))
     raise FileNotFoundError(f"{path} has no member {name}")

@@ -2,37 +2,60 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final, Literal
 
+from agent.archive.directory import parse_header
+from agent.archive.stored import read_stored
+from agent.backups.settings import ConfigurationRead
 from agent.backups.tablespaces import TABLESPACE_MAP, read_map, with_map
-from parsers.backup_label import BackupLabel, parse_backup_label
-from parsers.backup_manifest import BackupManifest, parse_backup_manifest
+from agent.denied import is_proof, reason
+from agent.store.paths import AnyPath, look_at, read_path
 from parsers.errors import ParseError
+from parsers.files.backup_label import BackupLabel, parse_backup_label
+from parsers.files.backup_manifest import BackupManifest, parse_backup_manifest
+from parsers.files.pg_control import ControlFile, OtherRelease, parse_control_file
+from parsers.files.server_conf import FileSetting
+from parsers.files.tablespace_map import Tablespace
 from parsers.lsn import format_lsn
-from parsers.pg_control import ControlFile, parse_control_file
 from parsers.segment import segment_name
-from parsers.server_conf import Setting
-from parsers.tablespace_map import Tablespace
-from rules.backups import label_time
-from rules.configuration import settings_of_files
-from rules.facts import ArchivedFile, BackupFacts, BackupTablespace, WalNeed
+from parsers.wal.page import LONG_HEADER_BYTES, NEWEST_MAJOR
+from rules.backup.completeness import label_time
+from rules.backup.configuration import settings_of_files
+from rules.model.facts import (
+    ArchivedFile,
+    BackupFacts,
+    BackupTablespace,
+    PagesFacts,
+    UnreadSettings,
+    WalNeed,
+)
 
 LABEL: Final = "backup_label"
 MANIFEST: Final = "backup_manifest"
 CONTROL: Final = "global/pg_control"
 VERSION: Final = "PG_VERSION"
+SIGNALS: Final = ("recovery.signal", "standby.signal")
 # An unlogged relation is its init fork alone: reinit.c.
 _INIT_FORK: Final = re.compile(r"(base/\d+|pg_tblspc/\d+/[^/]+/\d+)/\d+_init\Z")
 
-BackupDepth = Literal["label", "files", "checksums"]
+BackupDepth = Literal["label", "files", "checksums", "pages"]
+
+# What is larger is not what its name says, or more than can be held in memory.
+_LIMIT_BYTES: Final = 1 << 20
+_MANIFEST_BYTES: Final = 1 << 30  # some 150 bytes a file
 
 
 class NotABackup(Exception):
     """The path holds no base backup that can be read. One line, with what is missing."""
+
+
+class NoBackupInTar(NotABackup):
+    """A tar that was read to its end has nothing in it by which a backup is known."""
 
 
 @dataclass(slots=True)
@@ -43,24 +66,65 @@ class Pieces:
     manifest: bytes | None = None
     manifest_error: str | None = None  # why it could not be read
     control: bytes | None = None
-    control_error: str = "absent"  # used when `control` is None
+    control_error: str | None = "absent"  # used when `control` is None; None: not known
     version: bytes | None = None
     wal_files: Mapping[str, ArchivedFile] = field(default_factory=dict)
     wal_segment_size: int | None = None
     tablespace_map: bytes | None = None
     links: Sequence[BackupTablespace] = ()  # what pg_tblspc holds
-    settings: Mapping[str, Setting] | None = None  # of its configuration files
+    settings: Mapping[str, FileSetting] | None = None  # of its configuration files
+    unread_settings: Sequence[UnreadSettings] = ()
+    has_configuration: bool = True  # False: it was looked for, and there is no postgresql.conf
+    signal_files: Iterable[str] = ()
     paths: Iterable[str] = ()  # of its files, where no manifest lists them
+    unread: list[str] = field(default_factory=list)  # could not be looked at, each with the reason
+    parsed_manifest: BackupManifest | None = None  # by `read_manifest`, once
+
+    def take_settings(self, found: ConfigurationRead, *, complete: bool = True) -> None:
+        """Where the files were not listed to the end, one that was not found may be there."""
+        self.settings, self.unread_settings = found.settings, found.unread
+        self.has_configuration = found.has_main or not complete
+
+    def read(self, backup: AnyPath, name: str) -> bytes | None:
+        """One small file; None for one that is not there, or that cannot be read."""
+        try:
+            return read_path(backup / name, _LIMIT_BYTES, within=backup)
+        except OSError as error:
+            if not is_proof(error):
+                self.unread.append(f"{name} ({reason(error, backup / name)})")
+            return None
 
 
-def read_file(path: Path) -> tuple[bytes | None, str | None]:
+def read_file(backup: AnyPath, name: str) -> tuple[bytes | None, str | None]:
     """A small file's content, or why it cannot be read; neither for one that is not there."""
+    path, limit_bytes = backup / name, _MANIFEST_BYTES if name == MANIFEST else _LIMIT_BYTES
     try:
-        return path.read_bytes(), None
-    except FileNotFoundError:
-        return None, None
+        return read_path(path, limit_bytes, within=backup), None
     except OSError as error:
-        return None, f"cannot be read: {error.strerror}"
+        return None, None if is_proof(error) else f"cannot be read: {reason(error, path)}"
+
+
+def is_there(path: AnyPath) -> bool:
+    """Tell whether there is a regular file. Lets the OSErrors through that leave it unknown."""
+    mode = _mode(path)
+    return mode is not None and stat.S_ISREG(mode)
+
+
+def has_signal(path: AnyPath, name: str) -> bool:
+    """Tell whether a server would find a signal file: it takes what is there, a pipe as well.
+
+    Follows readRecoverySignalFile in xlogrecovery.c.
+    """
+    return _mode(path / name) is not None
+
+
+def _mode(path: AnyPath) -> int | None:
+    try:
+        return look_at(path).st_mode
+    except OSError as error:
+        if is_proof(error):
+            return None
+        raise
 
 
 def read_label(data: bytes, url: str) -> BackupLabel:
@@ -78,17 +142,22 @@ def read_manifest(pieces: Pieces) -> tuple[BackupManifest | None, str | None]:
     if pieces.manifest is None:
         return None, pieces.manifest_error or ""
     try:
-        return parse_backup_manifest(pieces.manifest), None
+        if pieces.parsed_manifest is None:
+            pieces.parsed_manifest = parse_backup_manifest(pieces.manifest)
     except ParseError as error:
         return None, str(error)
+    return pieces.parsed_manifest, None
 
 
 def read_control(pieces: Pieces) -> tuple[ControlFile | None, str | None]:
-    """The control file, or why it cannot be used."""
+    """The control file, or what is wrong with it; neither where that is not known."""
     if pieces.control is None:
         return None, pieces.control_error
     try:
         return parse_control_file(pieces.control), None
+    except OtherRelease as error:
+        pieces.unread.append(f"{CONTROL} ({error.message})")
+        return None, None
     except ParseError as error:
         return None, str(error)
 
@@ -106,6 +175,7 @@ def describe(
     pieces: Pieces,
     bad_files: Sequence[str] | None,
     depth: BackupDepth,
+    pages: PagesFacts | None = None,
 ) -> BackupFacts:
     """Put together what a backup says. `bad_files` is None when its files were not looked at.
 
@@ -117,7 +187,10 @@ def describe(
     mapped, map_error = read_mapped(pieces)
     bad = [f"{CONTROL} ({control_error})"] if control_error else []
     bad += [f"{TABLESPACE_MAP} ({map_error})"] if map_error else []
-    needs = _needs(manifest)
+    needs, major = _needs(manifest), _major(pieces.version)
+    if major is not None and major > NEWEST_MAJOR:
+        said = f"PostgreSQL {major}: newer than {NEWEST_MAJOR}, the newest that this program knows"
+        pieces.unread.append(f"{VERSION} ({said})")
     counted = manifest is not None and bad_files is not None
     return BackupFacts(
         url=url,
@@ -127,20 +200,38 @@ def describe(
         needs=needs,
         started_at=label_time(label.started_at_text),
         finished_at=None,
-        system_identifier=_system_identifier(manifest, control),
-        major=_major(pieces.version),
+        system_identifier=_system_identifier(manifest, control, pieces.wal_files),
+        major=major,
         segment_size_bytes=control.wal_segment_size if control else pieces.wal_segment_size,
         control=control,
         wal=frozenset(pieces.wal_files),
         wal_files=pieces.wal_files,
         bad_files=tuple(dict.fromkeys((*(bad_files or ()), *bad))),
+        unread_files=tuple(dict.fromkeys(pieces.unread)),
         files_checked=len(manifest.files) if manifest is not None and counted else None,
         manifest_error=manifest_error,
-        depth=depth if counted else "label",
+        depth=_reached(depth, pages) if counted else "label",
+        pages=pages,
         tablespaces=with_map(pieces.links, mapped),
         settings=None if pieces.settings is None else settings_of_files(pieces.settings, url),
+        unread_settings=tuple(pieces.unread_settings),
+        has_configuration=pieces.has_configuration,
+        signal_files=frozenset(pieces.signal_files),
         unlogged_count=_count_unlogged(manifest, pieces),
+        identified_by=_identified_by(pieces),
     )
+
+
+def _identified_by(pieces: Pieces) -> tuple[str, str] | None:
+    for file, data in ((MANIFEST, pieces.manifest), (LABEL, pieces.label)):
+        if data:
+            return file, hashlib.sha256(data).hexdigest()
+    return None
+
+
+def _reached(depth: BackupDepth, pages: PagesFacts | None) -> BackupDepth:
+    """How far the backup was looked at: pages that could not be judged were not."""
+    return "checksums" if pages is not None and pages.unchecked else depth
 
 
 def _count_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> int | None:
@@ -158,10 +249,28 @@ def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:
     )
 
 
-def _system_identifier(manifest: BackupManifest | None, control: ControlFile | None) -> int | None:
+def _system_identifier(
+    manifest: BackupManifest | None,
+    control: ControlFile | None,
+    wal: Mapping[str, ArchivedFile],
+) -> int | None:
     if control is not None:
         return control.system_identifier
-    return manifest.system_identifier if manifest else None
+    said = manifest.system_identifier if manifest else None  # of 17 and later
+    return said if said is not None else _system_of_wal(wal)
+
+
+def _system_of_wal(wal: Mapping[str, ArchivedFile]) -> int | None:
+    """Whose the WAL in the backup is, by the newest segment that can be read."""
+    for name in sorted(wal, reverse=True):
+        file = wal[name]
+        try:
+            header = parse_header(read_stored(file.directory, file.name, LONG_HEADER_BYTES).data)
+        except OSError:
+            continue
+        if header is not None:
+            return header.system_identifier
+    return None
 
 
 def _major(version: bytes | None) -> int | None:

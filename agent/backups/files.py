@@ -1,44 +1,125 @@
 """A backup's files against its manifest: there, of the right size, with the right checksum.
 
-Follows pg_verifybackup (src/bin/pg_verifybackup). pg_wal and the manifest itself are not listed in
-a manifest; files that it does not list are no concern of this check.
+Follows pg_verifybackup (src/bin/pg_verifybackup), and ignores what that ignores; files that a
+manifest does not list are no concern of this check.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
 
 import google_crc32c
 
-from parsers.backup_manifest import BackupManifest, ManifestFile
+from agent.denied import is_proof, reason
+from agent.store.meter import shared
+from agent.store.paths import AnyPath, StorePath, open_path, require_inside, status_of
+from parsers.files.backup_manifest import BackupManifest, ManifestFile
 
-_CHUNK_BYTES: Final = 1 << 20
+if TYPE_CHECKING:
+    from agent.backups.pages import PageCheck
+
+_AT_ONCE: Final = 8  # files of a store, each with 8 MiB at most in memory
+_CHUNK_BYTES: Final = 512 << 10  # stays in the processor's cache, and is never given back
+# Ignored, with what is below them, by pg_verifybackup of every major since 13: they may change
+# after the backup was made. pg_basebackup -R itself writes the last three.
+_IGNORED: Final = (
+    "backup_manifest", "pg_wal", "postgresql.auto.conf", "recovery.signal", "standby.signal",
+)  # fmt: skip
 
 
-def find_bad_files(backup: Path, manifest: BackupManifest, *, checksums: bool) -> list[str]:
-    """Name each file of a plain backup that is not as the manifest says, with the reason."""
-    bad: list[str] = []
+@dataclass(slots=True)
+class Comparison:
+    """The files of a backup that are not good, each with the reason."""
+
+    bad: list[str] = field(default_factory=list)  # proven not to be as the manifest says
+    unread: list[str] = field(default_factory=list)  # that could not be looked at
+
+
+def files_to_compare(manifest: BackupManifest) -> Iterator[ManifestFile]:
+    """Those files of the manifest that must be as it says."""
     for file in manifest.files:
-        reason = _look(backup / file.path, file, checksums)
-        if reason:
-            bad.append(f"{file.path} ({reason})")
-    return bad
+        if file.path.partition("/")[0] not in _IGNORED:
+            yield file
 
 
-def _look(path: Path, file: ManifestFile, checksums: bool) -> str | None:
-    try:
-        wrong = wrong_size(path.stat().st_size, file)
-        if wrong or not (checksums and file.checksum_algorithm):
-            return wrong
-        with path.open("rb") as stream:
-            return wrong_checksum(checksum(chunks(stream.read), file), file)
-    except (FileNotFoundError, NotADirectoryError):
-        return "absent"
-    except OSError as error:
-        return f"cannot be read: {error.strerror}"
+def compare_files(
+    backup: AnyPath, manifest: BackupManifest, *, checksums: bool, pages: PageCheck | None = None
+) -> Comparison:
+    """Hold each file of a plain backup against the manifest, and its pages against `pages`."""
+    found = Comparison()
+    for file, wrong in _looked_at(backup, manifest, checksums, pages):
+        if isinstance(wrong, OSError):
+            if not is_proof(wrong):
+                found.unread.append(f"{file.path} ({reason(wrong, backup / file.path)})")
+                continue
+            absent = isinstance(wrong, FileNotFoundError | NotADirectoryError)
+            wrong = "absent" if absent else wrong.strerror
+        if wrong:
+            found.bad.append(f"{file.path} ({wrong})")
+    return found
+
+
+def _looked_at(
+    backup: AnyPath, manifest: BackupManifest, checksums: bool, pages: PageCheck | None
+) -> Iterator[tuple[ManifestFile, str | OSError | None]]:
+    """What is wrong with each file, or what kept it from being looked at."""
+
+    def look(file: ManifestFile) -> str | OSError | None:
+        path = backup / file.path
+        try:
+            wrong = _look(path, file, checksums, pages)
+            if wrong:
+                require_inside(path, backup)
+        except OSError as error:
+            return error
+        return wrong
+
+    files = files_to_compare(manifest)
+    if pages is not None or not checksums or not isinstance(backup, StorePath):
+        yield from ((file, look(file)) for file in files)
+        return
+    with ThreadPoolExecutor(_AT_ONCE) as crew:  # one after the other they would wait for answers
+        listed = list(files)
+        yield from zip(listed, crew.map(shared(look), listed), strict=True)
+
+
+def _look(
+    path: AnyPath, file: ManifestFile, checksums: bool, pages: PageCheck | None
+) -> str | None:
+    """What is wrong with one file. Lets OSError through."""
+    wrong = wrong_size(status_of(path).st_size, file)
+    hashed = checksums and file.checksum_algorithm is not None and not wrong
+    if not hashed and not (pages and file.path in pages.files):
+        return wrong
+    with open_path(path) as stream:
+        content = chunks(stream.read)
+        if pages is not None:
+            content = pages.through(file.path, content)
+        return look_through(content, file if hashed else None) or wrong
+
+
+def look_through(content: Iterable[bytes], hashed: ManifestFile | None) -> str | None:
+    """Read a file to its end, and say why its checksum, if that is asked for, is not good."""
+    if hashed is not None:
+        return wrong_checksum(checksum(content, hashed), hashed)
+    deque(content, maxlen=0)
+    return None
+
+
+def read_pages(backup: AnyPath, pages: PageCheck) -> None:
+    """Read the pages of a plain backup that has no manifest to compare its files with."""
+    for name in pages.files:
+        path = backup / name
+        try:
+            with open_path(path) as stream:
+                look_through(pages.through(name, chunks(stream.read)), None)
+        except OSError as error:
+            pages.unread.append(f"{name} ({reason(error, path)})")
 
 
 def wrong_size(size_bytes: int, file: ManifestFile) -> str | None:

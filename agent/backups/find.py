@@ -1,103 +1,205 @@
 """Find the base backups at or below a directory.
 
 A directory with a `backup_label` is a plain backup. Anything else is searched, level by level, so
-that a tree by date is found too. What a drill restores is no backup.
+that a tree by date is found too, and so are data directories that were packed into a tar each. What
+a drill restores is no backup.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from pathlib import Path
-from typing import Final
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final, NamedTuple
 
-from agent.backups.describe import LABEL, BackupDepth, NotABackup
+from agent.archive.scratch_names import is_scratch
+from agent.backups.describe import (
+    LABEL,
+    MANIFEST,
+    BackupDepth,
+    NoBackupInTar,
+    NotABackup,
+    is_there,
+)
 from agent.backups.plain import read_backup
 from agent.backups.tar import BASE_NAMES, is_tar_backup, read_tar_backup
-from agent.drill.names import is_scratch
-from rules.facts import BackupFacts, BackupsFacts
+from agent.backups.tar_contents import is_packed
+from agent.denied import is_proof, reason
+from agent.store.local import lstat_path, stat_path, walk_tree
+from agent.store.paths import AnyPath, StorePath, any_path, entries_of, look_at
+from parsers.segment import parse_wal_name
+from rules.model.facts import BackupFacts, BackupsFacts
 
 _MAX_LEVELS: Final = 6  # …/2025/07/01/base and a little more
+# How long what has neither manifest nor control file may be one that is being written or deleted:
+# pg_basebackup brings these two last.
+_QUIET_SECONDS: Final = 300.0
 # Files by which a person would recognise a backup that has lost its label.
 _MARKS: Final = frozenset({"PG_VERSION", "backup_manifest", *BASE_NAMES})
 
+ReadBackup = Callable[[AnyPath, BackupDepth], BackupFacts]  # raises NotABackup
 
-def read_backups(url: str, depth: BackupDepth = "files") -> BackupsFacts:
-    """Read every backup at or below `url`.
+
+def read_backups(
+    url: str, depth: BackupDepth = "files", read: ReadBackup | None = None
+) -> BackupsFacts:
+    """Read every backup at or below `url`, with `read` if it is given.
 
     Raises NotABackup when the directory cannot be listed or holds none at all.
     """
     backups: list[BackupFacts] = []
     unreadable: dict[str, str] = {}
-    for path in find_backups(Path(url)):
+    changing: dict[str, datetime] = {}
+    for path in find_backups(any_path(url, _is_archived_wal), unreadable):
         try:
-            backups.append(read_any_backup(path, depth))
+            backup, why = (read or read_any_backup)(path, depth), ""
+        except NoBackupInTar:
+            continue
         except NotABackup as error:
-            unreadable[str(path)] = str(error)
-    if not backups and not unreadable:
+            backup, why = None, str(error)
+        if (at := _changing_since(path, backup)) is not None:
+            changing[str(path)] = at
+        elif backup is not None:
+            backups.append(backup)
+        else:
+            unreadable[str(path)] = why
+    if not (backups or unreadable or changing):
         raise NotABackup(f"{url}: no base backup here (no {LABEL} in it or below it)")
     backups.sort(key=lambda backup: (backup.label.start_lsn, backup.url))
-    return BackupsFacts(backups=tuple(backups), unreadable=unreadable, depth=depth)
+    return BackupsFacts(
+        backups=tuple(backups), unreadable=unreadable, depth=depth, changing=changing
+    )
 
 
-def read_any_backup(path: Path, depth: BackupDepth) -> BackupFacts:
+def _changing_since(path: AnyPath, backup: BackupFacts | None) -> datetime | None:
+    """When the last change was, of what is not whole and was changed a moment ago."""
+    if (backup is not None and backup.control is not None) or _is_there(path / MANIFEST):
+        return None
+    newest = max(_changes(path), default=0.0)
+    at = datetime.fromtimestamp(newest, UTC)
+    return at if 0 <= (datetime.now(UTC) - at).total_seconds() < _QUIET_SECONDS else None
+
+
+def _is_there(path: AnyPath) -> bool:
+    with suppress(OSError):
+        return path.exists()
+    return False
+
+
+def _changes(path: AnyPath) -> Iterator[float]:
+    """When each file and directory of a tree was changed, by a clock that nobody sets back."""
+    if isinstance(path, StorePath):
+        with suppress(OSError):
+            yield from (look_at(each).st_ctime for each in path.walk())
+        return
+    if path.is_file():
+        yield look_at(path).st_ctime
+    for directory, _, names in walk_tree(path):
+        for name in (".", *names):
+            with suppress(OSError):
+                yield lstat_path(f"{directory}/{name}").st_ctime
+
+
+def read_any_backup(path: AnyPath, depth: BackupDepth) -> BackupFacts:
     """Read one backup, plain or tar. Raises NotABackup, also where it cannot be read."""
     try:
-        return _read_either(path, depth)
+        facts = _read_either(path, depth)
+        changed_at = datetime.fromtimestamp(_changed(path), UTC)
+        return replace(facts, known_at=min(changed_at, datetime.now(UTC)))
     except OSError as error:
-        raise NotABackup(f"{error.filename or path}: cannot be read: {error.strerror}") from None
+        where = error.filename or path
+        raise NotABackup(f"{where}: cannot be read: {reason(error, where)}") from None
 
 
-def _read_either(path: Path, depth: BackupDepth) -> BackupFacts:
-    if path.is_file() and not is_tar_backup(path):
+def _changed(path: AnyPath) -> float:
+    """When a backup's directory or tar was changed; of a prefix, when anything below it was."""
+    return max(_changes(path)) if isinstance(path, StorePath) else look_at(path).st_ctime
+
+
+def _read_either(path: AnyPath, depth: BackupDepth) -> BackupFacts:
+    if is_there(path) and not is_tar_backup(path):
         raise NotABackup(f"{path}: neither a directory nor a tar (base.tar, base.tar.gz, ...)")
-    if not (path / LABEL).is_file() and is_tar_backup(path):
+    if not is_there(path / LABEL) and is_tar_backup(path):
         return read_tar_backup(path, depth)
     return read_backup(path, depth)
 
 
-def find_backups(root: Path) -> Iterator[Path]:
+def find_backups(root: AnyPath, unreadable: dict[str, str] | None = None) -> Iterator[AnyPath]:
     """Paths of backups, level by level. What is a backup is not searched for others.
 
-    Raises NotABackup for a root that cannot be listed.
+    `unreadable` takes the directories below that cannot be looked into, each with the reason: a
+    backup may lie in them. Raises NotABackup for a root that cannot be listed.
     """
-    level, seen = [str(root)], set[tuple[int, int]]()
+    closed = {} if unreadable is None else unreadable
+    level, seen = [root], set[object]()
     for _ in range(_MAX_LEVELS + 1):
-        below: list[str] = []
+        below: list[AnyPath] = []
         for directory in level:
             try:
-                status = os.stat(directory)  # noqa: PTH116
-                if (status.st_dev, status.st_ino) in seen:
+                identity = _identity(directory)
+                if identity in seen:
                     continue
-                seen.add((status.st_dev, status.st_ino))
-                subdirectories, is_backup = _look_into(directory)
+                seen.add(identity)
+                found = _look_into(directory, closed)
             except OSError as error:
-                _explain(directory, root, error)
+                _explain(directory, root, error, closed)
                 continue
-            if is_backup:
-                yield Path(directory)
+            if found.is_backup:
+                yield directory
             else:
-                below += sorted(subdirectories)
+                yield from sorted(found.packed, key=str)
+                below += sorted(found.subdirectories, key=str)
         level = below
 
 
-def _look_into(directory: str) -> tuple[list[str], bool]:
-    """(subdirectories, whether it is a backup). WAL may lie here too: a million names."""
-    subdirectories: list[str] = []
+def _identity(directory: AnyPath) -> object:
+    """The same for each way that links make to a directory."""
+    if isinstance(directory, StorePath):
+        return directory.url
+    status = stat_path(directory)
+    return status.st_dev, status.st_ino
+
+
+class _Inside(NamedTuple):
+    subdirectories: list[AnyPath]
+    packed: list[AnyPath]  # tars that may hold a whole data directory each
+    is_backup: bool
+
+
+def _look_into(directory: AnyPath, closed: dict[str, str]) -> _Inside:
+    """WAL may lie here too: a million names."""
+    subdirectories: list[AnyPath] = []
+    packed: list[AnyPath] = []
     is_backup = False
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            is_backup = is_backup or entry.name == LABEL or entry.name in _MARKS
-            with suppress(OSError):
-                if entry.is_dir() and not is_scratch(entry.name):
-                    subdirectories.append(entry.path)
-    return subdirectories, is_backup
+    for entry in entries_of(directory):
+        is_backup = is_backup or entry.name == LABEL or entry.name in _MARKS
+        try:
+            if entry.is_dir():
+                if not _is_left_out(entry.name):
+                    subdirectories.append(directory / entry.name)
+            elif is_packed(entry.name):
+                packed.append(directory / entry.name)
+        except OSError as error:  # of a link
+            if not is_proof(error):
+                closed[entry.path] = f"{entry.path}: cannot be read: {reason(error)}"
+    return _Inside(subdirectories, packed, is_backup)
 
 
-def _explain(directory: str, root: Path, error: OSError) -> None:
-    if directory != str(root):
-        return
-    if isinstance(error, FileNotFoundError):
-        raise NotABackup(f"{root}: there is no such directory") from None
-    raise NotABackup(f"{root}: cannot be listed: {error.strerror}") from None
+def _is_archived_wal(directory: str, name: str) -> bool:
+    """Whether an object is WAL that no backup brings along."""
+    return parse_wal_name(name) is not None and not directory.endswith("pg_wal")
+
+
+def _is_left_out(name: str) -> bool:
+    return name == "lost+found" or is_scratch(name)
+
+
+def _explain(directory: AnyPath, root: AnyPath, error: OSError, closed: dict[str, str]) -> None:
+    """Say why a directory cannot be listed; one below the root that vanished is no matter."""
+    if directory == root:
+        if isinstance(error, FileNotFoundError):
+            raise NotABackup(f"{root}: there is no such directory") from None
+        raise NotABackup(f"{root}: cannot be listed: {reason(error, directory)}") from None
+    if not is_proof(error):
+        closed[str(directory)] = f"{directory}: cannot be listed: {reason(error, directory)}"

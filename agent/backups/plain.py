@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.archive.directory import NotAnArchive
-from agent.archive.pg_wal import list_pg_wal
+from agent.archive.pg_wal import CannotRead, list_pg_wal
 from agent.backups.describe import (
     CONTROL,
     LABEL,
     MANIFEST,
+    SIGNALS,
     VERSION,
     BackupDepth,
     NotABackup,
     Pieces,
     describe,
+    has_signal,
     label_from,
     read_file,
+    read_label,
     read_manifest,
 )
-from agent.backups.files import find_bad_files
-from agent.backups.settings import read_settings
+from agent.backups.files import compare_files, read_pages
+from agent.backups.settings import PlainConfiguration, read_configuration
 from agent.backups.tablespaces import TABLESPACE_MAP, find_dangling, list_links
+from agent.denied import is_proof, reason
+from agent.store.paths import AnyPath, entries_of
 from parsers.errors import ParseError
-from parsers.pg_control import ClusterState, ControlFile, parse_control_file
-from rules.facts import BackupFacts, Unlabelled
+from parsers.files.backup_manifest import BackupManifest
+from parsers.files.pg_control import ClusterState, ControlFile, parse_control_file
+from rules.model.facts import BackupFacts, Unlabelled
+
+if TYPE_CHECKING:
+    from agent.backups.pages import PageCheck
 
 
-def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
+def read_backup(path: AnyPath, depth: BackupDepth) -> BackupFacts:
     """Read one plain backup. Raises NotABackup with the reason.
 
     Without a backup_label, pg_control says what the server would make of it.
@@ -47,15 +57,22 @@ def read_backup(path: Path, depth: BackupDepth) -> BackupFacts:
         )
     pieces = _read_pieces(path, label)
     manifest, _ = read_manifest(pieces)
-    bad = None
+    bad, pages = None, None
+    if depth == "pages":
+        pages = _page_check(path, manifest, pieces, cold=unlabelled is not None and unlabelled.cold)
     if depth != "label":
-        bad = find_bad_files(path, manifest, checksums=depth == "checksums") if manifest else []
+        bad = _compare(path, manifest, pieces, depth, pages) if manifest else []
         bad += find_dangling(path, pieces.links)
         bad = [each for each in bad if unlabelled is None or each != f"{LABEL} (absent)"]
-    return replace(describe(str(path), pieces, bad, depth), unlabelled=unlabelled)
+    if pages is not None:
+        if manifest is None:
+            read_pages(path, pages)
+        pieces.unread += pages.unread
+    seen = pages.facts() if pages else None
+    return replace(describe(str(path), pieces, bad, depth, seen), unlabelled=unlabelled)
 
 
-def read_data_directory(path: Path, label: bytes) -> BackupFacts:
+def read_data_directory(path: AnyPath, label: bytes) -> BackupFacts:
     """Read a data directory under restore as the backup that it came from.
 
     `label` is its backup_label, which the server renames at its start, or what stands in for it.
@@ -64,29 +81,84 @@ def read_data_directory(path: Path, label: bytes) -> BackupFacts:
     return describe(str(path), _read_pieces(path, label), None, "label")
 
 
-def _read_pieces(path: Path, label: bytes) -> Pieces:
+def _page_check(
+    path: AnyPath, manifest: BackupManifest | None, pieces: Pieces, *, cold: bool
+) -> PageCheck:
+    """Of what the manifest lists; else of what lies there."""
+    from agent.backups.pages import list_relations, page_check
+
+    paths = (
+        [file.path for file in manifest.files] if manifest else list_relations(path, pieces.unread)
+    )
+    return page_check(pieces, manifest, read_label(pieces.label, str(path)), paths, cold=cold)
+
+
+def _compare(
+    path: AnyPath,
+    manifest: BackupManifest,
+    pieces: Pieces,
+    depth: BackupDepth,
+    pages: PageCheck | None,
+) -> list[str]:
+    """Name the bad files; those that cannot be read are added to the pieces'."""
+    found = compare_files(path, manifest, checksums=depth in ("checksums", "pages"), pages=pages)
+    pieces.unread += found.unread
+    return found.bad
+
+
+def _read_pieces(path: AnyPath, label: bytes) -> Pieces:
     pieces = Pieces(label=label)
-    pieces.manifest, pieces.manifest_error = read_file(path / MANIFEST)
-    pieces.control, error = read_file(path / CONTROL)
-    pieces.control_error = error or pieces.control_error
-    pieces.version, _ = read_file(path / VERSION)
-    pieces.tablespace_map, _ = read_file(path / TABLESPACE_MAP)
-    with suppress(OSError):
+    pieces.manifest, pieces.manifest_error = read_file(path, MANIFEST)
+    pieces.control = pieces.read(path, CONTROL)
+    if pieces.unread:
+        pieces.control_error = None
+    pieces.version = pieces.read(path, VERSION)
+    pieces.tablespace_map = pieces.read(path, TABLESPACE_MAP)
+    with _unread(pieces, path, "pg_tblspc"):
         pieces.links = list_links(path)
-    with suppress(ParseError):
-        pieces.settings = read_settings(path) or None
+    with _unread(pieces, path, "its signal files"):
+        pieces.signal_files = [name for name in SIGNALS if has_signal(path, name)]
+    with _unread(pieces, path, "its configuration"):
+        pieces.take_settings(read_configuration(PlainConfiguration(path)))
     if pieces.manifest is None:
-        pieces.paths = [str(file.relative_to(path)) for file in path.glob("base/*/*")]
+        with suppress(OSError):
+            pieces.paths = list(_paths_of_relations(path))
     try:
-        wal = list_pg_wal(str(path / "pg_wal"))
+        wal = list_pg_wal(path / "pg_wal")
+    except CannotRead as error:
+        pieces.unread.append(f"pg_wal ({error.reason})")
+        return pieces
     except NotAnArchive:
         return pieces
     pieces.wal_files, pieces.wal_segment_size = wal.segments, wal.segment_size_bytes
     return pieces
 
 
-def _read_label(path: Path) -> bytes | None:
-    label, error = read_file(path / LABEL)
+def _paths_of_relations(path: AnyPath) -> Iterator[str]:
+    """Those in the default tablespace. Lets OSError through."""
+    for database in entries_of(path / "base"):
+        if database.is_dir():
+            for file in entries_of(path / "base" / database.name):
+                yield f"base/{database.name}/{file.name}"
+
+
+@contextmanager
+def _unread(pieces: Pieces, path: AnyPath, what: str) -> Iterator[None]:
+    """Note a part of the backup that cannot be looked into, by its file where the error has one.
+
+    One that is not there is no matter.
+    """
+    try:
+        yield
+    except OSError as error:
+        if not is_proof(error):
+            file = str(error.filename or path)
+            inside = file[len(str(path)) + 1 :] if file.startswith(f"{path}/") else what
+            pieces.unread.append(f"{inside} ({reason(error)})")
+
+
+def _read_label(path: AnyPath) -> bytes | None:
+    label, error = read_file(path, LABEL)
     if error:
         raise NotABackup(f"{path}/{LABEL}: {error}")
     if label is None and not path.exists():
@@ -94,12 +166,12 @@ def _read_label(path: Path) -> bytes | None:
     return label
 
 
-def _control_without_label(path: Path) -> ControlFile:
+def _control_without_label(path: AnyPath) -> ControlFile:
     """The control file of a data directory that has no label. Raises NotABackup."""
     what = f"{path}: no {LABEL}"
     if (path / "postmaster.pid").exists():
         raise NotABackup(f"{what}, and a postmaster.pid: it is a server's own data directory")
-    data, error = read_file(path / CONTROL)
+    data, error = read_file(path, CONTROL)
     if data is None:
         raise NotABackup(f"{what}, and {CONTROL} {error or 'is absent'}: it is no base backup")
     try:

@@ -1,74 +1,179 @@
-"""The settings that a restored server would start with: the backup's own configuration files."""
+"""The settings that a restored server would start with: the backup's own configuration files.
+
+What they include is followed inside of the backup alone, whether it is plain or a tar. A file
+outside of it is one of the machine that restores, not of the one that checks.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import errno
+import posixpath
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
-from zoneinfo import ZoneInfo
+from typing import Final, NamedTuple, Protocol
 
-from parsers.server_conf import (
+from agent.denied import is_proof
+from agent.store.local import NotAFile
+from agent.store.paths import AnyPath, entries_of, read_path
+from parsers.errors import ParseError
+from parsers.files.server_conf import (
+    FileSetting,
     Include,
-    Setting,
+    Statement,
     effective_settings,
     parse_server_conf,
     resolve_includes,
 )
+from rules.model.facts import UnreadSettings
 
 CONFIGURATION: Final = ("postgresql.conf", "postgresql.auto.conf")  # in the order of reading
+_LIMIT_BYTES: Final = 16 << 20
+_MAX_FILES: Final = 1000  # files that include each other can grow without a bound
 
 
-def settings_of_texts(texts: Mapping[str, bytes], directory: str) -> dict[str, Setting]:
-    """The same from files already read, by name; what they include is not followed.
+class ConfigurationSource(Protocol):
+    """The files of a backup, by their path in the data directory."""
 
-    Raises ParseError as `read_settings` does.
-    """
-    return effective_settings(
-        statement
-        for name in CONFIGURATION
-        for statement in parse_server_conf(
-            texts.get(name, b"").decode("utf-8", "surrogateescape"), f"{directory}/{name}"
-        )
-        if isinstance(statement, Setting)
-    )
+    @property
+    def directory(self) -> str:
+        """What their paths are relative to."""
 
+    def read(self, name: str) -> bytes | None:
+        """Give a file's content; None for one that is not there."""
 
-def read_settings(backup: Path) -> dict[str, Setting]:
-    """postgresql.conf, what it includes, then postgresql.auto.conf; files that are absent are not.
-
-    Lets ParseError through: the server would refuse to start.
-    """
-    files = (
-        parse_server_conf(text, name)
-        for file in CONFIGURATION
-        for name, text in _read(backup / file)
-    )
-    return effective_settings(
-        setting for statements in files for setting in resolve_includes(statements, _load)
-    )
+    def list_configuration(self, folder: str) -> Collection[str] | None:
+        """Name the files in a folder that include_dir takes; None where there is no folder."""
 
 
-def _read(path: Path) -> Iterator[tuple[str, str]]:
-    """The name and text of a file; nothing for one that is absent, or that is none."""
-    if not path.is_file():  # a pipe or a device would be read for ever
-        return
+class ConfigurationRead(NamedTuple):
+    """What the files say together, and what of them could not be read."""
+
+    settings: Mapping[str, FileSetting] | None  # None: none are known
+    unread: tuple[UnreadSettings, ...]
+    has_main: bool = True  # False: there is no postgresql.conf
+
+
+def read_configuration(files: ConfigurationSource) -> ConfigurationRead:
+    """Read postgresql.conf, what it includes, then postgresql.auto.conf. Lets OSError through."""
+    reading = _Reading(files)
     try:
-        yield str(path), path.read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return
+        settings = reading.settings()
+    except ParseError as error:
+        refused = UnreadSettings(reading.current, f"PostgreSQL refuses it: {error}")
+        return ConfigurationRead(None, (*reading.unread, refused), reading.has_main)
+    return ConfigurationRead(settings or None, tuple(reading.unread), reading.has_main)
 
 
-def _load(include: Include) -> Iterator[tuple[str, str]]:
-    """Follow an include. One that is absent is left out: only the server has to mind."""
-    path = Path(include.file).parent / include.path
-    files = sorted(path.glob("*.conf")) if include.directive == "include_dir" else [path]
-    for file in files:
-        yield from _read(file)
+def read_settings(backup: AnyPath) -> dict[str, FileSetting]:
+    """The settings of a plain backup or a data directory, as far as its own files tell them.
+
+    Lets ParseError through: the server would refuse to start; and OSError where one cannot be read.
+    """
+    return _Reading(PlainConfiguration(backup)).settings()
 
 
-def find_zone(name: str) -> ZoneInfo | None:
-    """A time zone by name, None for one that this machine does not know."""
-    try:
-        return ZoneInfo(name)
-    except (OSError, ValueError):
-        return None
+@dataclass(slots=True)
+class _Reading:
+    """One way through the files."""
+
+    files: ConfigurationSource
+    unread: list[UnreadSettings] = field(default_factory=list)
+    current: str = CONFIGURATION[0]  # the file that is being read
+    has_main: bool = True
+    _count: int = 0
+
+    def settings(self) -> dict[str, FileSetting]:
+        statements = (each for name in CONFIGURATION for each in self._statements(name))
+        return effective_settings(resolve_includes(statements, self._load))
+
+    def _statements(self, name: str) -> Iterator[Statement]:
+        for path, text in self._read(name):
+            self.current = name
+            yield from parse_server_conf(text, path)
+
+    def _load(self, include: Include) -> Iterator[tuple[str, str]]:
+        """Follow an include: its files, in the server's order."""
+        name, where = self._inside(include), self._where(include)
+        if name is None:
+            self._note(include.path, f"{where} includes it, and it is not in the backup", True)
+            return
+        names: Collection[str] | None = [name]
+        if include.directive == "include_dir":
+            names = self.files.list_configuration(name)
+        noted = len(self.unread)
+        found = [file for each in sorted(names or ()) for file in self._read(each)]
+        nothing = not found and len(self.unread) == noted
+        if names is None or (include.directive == "include" and nothing):
+            self._note(name, f"absent: PostgreSQL does not start without it, {where} includes it")
+        self._count += len(found)
+        if self._count > _MAX_FILES:
+            raise ParseError(f"could not include {include.path!r}: too many files")
+        for path, text in found:
+            self.current = self._relative(path)
+            yield path, text
+
+    def _read(self, name: str) -> Iterator[tuple[str, str]]:
+        data = self._read_one(name)
+        if data is None and name == CONFIGURATION[0]:
+            self.has_main = any(each.file == name for each in self.unread)
+        if data is not None:
+            yield f"{self.files.directory}/{name}", data.decode("utf-8", "surrogateescape")
+
+    def _read_one(self, name: str) -> bytes | None:
+        """None also for what cannot be used, which is noted."""
+        try:
+            return self.files.read(name)
+        except OSError as error:
+            if not isinstance(error, NotAFile) and error.errno != errno.EFBIG:
+                raise
+            self._note(name, error.strerror or "it cannot be read")
+            return None
+
+    def _inside(self, include: Include) -> str | None:
+        """The path of what is included in the data directory; None for one outside of it."""
+        written = include.path.partition("\0")[0]  # where a string ends for the server
+        path = posixpath.normpath(posixpath.join(posixpath.dirname(include.file), written))
+        inside = self._relative(path)
+        return None if inside == ".." or inside.startswith("../") else inside
+
+    def _relative(self, path: str) -> str:
+        return posixpath.relpath(path, self.files.directory)
+
+    def _where(self, include: Include) -> str:
+        return f"{self._relative(posixpath.normpath(include.file))}:{include.line}"
+
+    def _note(self, name: str, reason: str, outside: bool = False) -> None:
+        self.unread.append(UnreadSettings(name, reason, outside))
+
+
+class PlainConfiguration:
+    """The files of a plain backup, or of a data directory."""
+
+    def __init__(self, backup: AnyPath) -> None:
+        self._backup = backup
+        self.directory = posixpath.normpath(backup) if isinstance(backup, Path) else str(backup)
+
+    def read(self, name: str) -> bytes | None:
+        """Nothing for a file that is absent. Lets OSError through."""
+        try:
+            return read_path(self._backup / name, _LIMIT_BYTES, within=self._backup)
+        except OSError as error:
+            if not is_proof(error):
+                raise
+            return None
+
+    def list_configuration(self, folder: str) -> list[str] | None:
+        """By their names, as the server sorts them. Lets OSError through."""
+        try:
+            names = [path.name for path in entries_of(self._backup / folder)]
+        except OSError as error:
+            if not is_proof(error):
+                raise
+            return None
+        return [f"{folder}/{name}" for name in names if is_configuration(name)]
+
+
+def is_configuration(name: str) -> bool:
+    """Tell whether include_dir takes a file of this name (GetConfFilesInDir)."""
+    return name.endswith(".conf") and not name.startswith(".")

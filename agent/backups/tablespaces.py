@@ -8,10 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
+from agent.denied import is_proof
+from agent.store.local import stat_path
+from agent.store.paths import AnyPath, StorePath, entries_of, look_at
 from parsers.errors import ParseError
-from parsers.tablespace_map import Tablespace, parse_tablespace_map
-from rules.facts import BackupTablespace
-from rules.restore import Location
+from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
+from rules.model.facts import BackupTablespace
+from rules.model.restore_inputs import Location
 
 TABLESPACE_MAP: Final = "tablespace_map"
 _ROOT: Final = 0
@@ -25,27 +28,35 @@ def read_map(data: bytes, version: bytes | None) -> tuple[Tablespace, ...]:
         raise ParseError("PG_VERSION is not a number") from None
 
 
-def list_links(backup: Path) -> tuple[BackupTablespace, ...]:
+def list_links(backup: AnyPath) -> tuple[BackupTablespace, ...]:
     """What pg_tblspc of a plain backup holds. Lets OSError through."""
-    with os.scandir(backup / "pg_tblspc") as entries:
-        return tuple(_link(entry) for entry in sorted(entries, key=lambda entry: entry.name)
-                     if entry.name.isdecimal())  # fmt: skip
+    entries = sorted(entries_of(backup / "pg_tblspc"), key=lambda entry: entry.name)
+    return tuple(_link(entry) for entry in entries if entry.name.isdecimal())
 
 
-def _link(entry: os.DirEntry[str]) -> BackupTablespace:
+def _link(entry: os.DirEntry[str] | StorePath) -> BackupTablespace:
     if entry.is_symlink():
         return BackupTablespace(int(entry.name), str(Path(entry.path).readlink()))
-    filled = entry.is_dir() and any(os.scandir(entry.path))
+    inside = entry if isinstance(entry, StorePath) else Path(entry.path)
+    filled = entry.is_dir() and any(entries_of(inside))
     return BackupTablespace(int(entry.name), None, filled=filled)
 
 
-def find_dangling(backup: Path, links: Collection[BackupTablespace]) -> list[str]:
+def find_dangling(backup: AnyPath, links: Collection[BackupTablespace]) -> list[str]:
     """Name each link of a plain backup that leads nowhere: the tablespace's files are lost."""
     return [
         f"pg_tblspc/{link.oid} (points to {link.location}, where there is no directory)"
         for link in links
-        if link.location is not None and not (backup / "pg_tblspc" / str(link.oid)).is_dir()
+        if link.location is not None and _is_dangling(backup / "pg_tblspc" / str(link.oid))
     ]
+
+
+def _is_dangling(link: AnyPath) -> bool:
+    """Tell whether a link leads to no directory, where we may look."""
+    try:
+        return not stat.S_ISDIR(look_at(link).st_mode)
+    except OSError as error:
+        return is_proof(error)
 
 
 def with_map(
@@ -69,7 +80,7 @@ def find_location(path: str, *, major: int) -> Location | None:
     `major` is the server's: what another major has in the same directory is apart from it.
     """
     try:
-        status = Path(path).stat()
+        status = stat_path(path)
     except (FileNotFoundError, NotADirectoryError):
         return Location.ABSENT
     except (OSError, ValueError):

@@ -16,27 +16,27 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from agent.check.render_drill import drill_document
+from agent.archive.restore_command import block_to_paste
 from agent.check.render_text import TOLD, answer, asked_for, looked_at, reading_time
-from agent.check.restore_command import block_to_paste
-from agent.page.axis import view_of, zooms_for
-from agent.page.environment import SIGNS, render
-from agent.page.files import static_files
-from agent.page.svg import Drawn, draw
-from parsers.wal_facts import instant
-from rules.close_up import CloseUp, close_up
-from rules.depict_report import picture_of
-from rules.findings import Severity
-from rules.picture import Mark, MarkKind, Picture
-from rules.report import Report
-from rules.sequence import Gap
+from agent.documents.drill import drill_document
+from agent.html.axis import view_of, zooms_for
+from agent.html.environment import SIGNS, render
+from agent.html.static_files import static_files
+from agent.html.svg import Drawn, draw
+from parsers.wal.facts import instant
+from rules.chart.downsample import CloseUp, close_up
+from rules.chart.from_report import picture_of
+from rules.chart.model import Mark, MarkKind, Picture
+from rules.model.findings import Severity
+from rules.model.sequence import Gap
+from rules.verdict.report import Report
 
 ROWS_MAX: Final = 500  # of one table; the JSON document has all
 _SHEETS: Final = ("page.css", "drawing.css", "report.css")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ZoomView:
     """One zoom of the drawing."""
 
     zoom: str
@@ -102,7 +102,7 @@ def _worst(report: Report) -> str | None:
 
 
 def _drawing(report: Report) -> dict[str, Any]:
-    picture = picture_of(report)
+    picture = picture_of(report.case, report.now)
     views = list(_views(picture, report)) if picture else []
     return {
         "views": views,
@@ -111,14 +111,14 @@ def _drawing(report: Report) -> dict[str, Any]:
     }
 
 
-def _views(picture: Picture, report: Report) -> Iterator[View]:
+def _views(picture: Picture, report: Report) -> Iterator[ZoomView]:
     """All there is comes last, and is what is shown at first."""
     begin, end = picture.begin, picture.end
     title = f"Restorable windows of {report.system_identifier or 'the archive'}"
     for zoom in zooms_for(begin, end):
         view = view_of(begin, end, zoom, until=None, around=None)
         seen = close_up(picture, view.begin, view.end)
-        yield View(zoom=zoom, seen=seen, drawn=draw(seen, _Anchors(report), title))
+        yield ZoomView(zoom=zoom, seen=seen, drawn=draw(seen, _Anchors(report), title))
 
 
 def _gaps(report: Report) -> Iterator[tuple[str, Gap]]:

@@ -5,8 +5,13 @@ Follows the Monitoring Plugins development guidelines.
 
 from __future__ import annotations
 
+from typing import Final
+
 from agent.printable import printable
-from rules.report import Report
+from rules.model.counted import counted
+from rules.verdict.report import Report
+
+_UNKNOWN: Final = "U"  # what a plugin says for a value that it could not determine
 
 
 def render_nagios(report: Report) -> str:
@@ -19,24 +24,39 @@ def render_nagios(report: Report) -> str:
 
 def _all_well(report: Report) -> str:
     count = sum(len(backup.windows) > 0 for backup in report.backups)
-    return f"{count} backup(s) restorable, looked at to depth {report.question.depth}"
+    return f"{counted(count, 'backup')} restorable, checked to depth {report.depth}"
 
 
 def _performance(report: Report) -> str:
-    segments = sum(len(archive.facts.segments) for archive in report.archives)
-    missing = sum(
-        gap.segments_count
-        for archive in report.archives
-        if archive.sequence
-        for gap in archive.sequence.gaps
-        if not gap.harmless
-    )
-    damaged = len(report.scan.damaged) if report.scan else 0
-    restorable = sum(1 for backup in report.backups if backup.windows)
+    counts = (_segments(report), _missing(report), _damaged(report), _restorable(report))
+    segments, missing, damaged, restorable = (_UNKNOWN if n is None else str(n) for n in counts)
     return (
         f"segments={segments};;;0 missing_segments={missing};;0;0 "
         f"damaged_segments={damaged};;0;0 restorable_backups={restorable};;1:;0"
     )
+
+
+def _segments(report: Report) -> int | None:
+    listed = [len(archive.facts.segments) for archive in report.archives]
+    return sum(listed) if listed else None
+
+
+def _missing(report: Report) -> int | None:
+    sequences = [archive.sequence for archive in report.archives]
+    if not sequences or any(each is None for each in sequences):
+        return None
+    gaps = (gap for each in sequences if each is not None for gap in each.gaps)
+    return sum(gap.segments_count for gap in gaps if not gap.harmless)
+
+
+def _damaged(report: Report) -> int | None:
+    return len(report.scan.damaged) if report.scan else None
+
+
+def _restorable(report: Report) -> int | None:
+    """A backup that is known to be restorable counts, whatever is not known of others."""
+    count = sum(1 for backup in report.backups if backup.windows)
+    return count if count or report.restorable is not None else None
 
 
 def _clean(text: str) -> str:

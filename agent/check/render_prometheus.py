@@ -1,6 +1,8 @@
 """The verdict for node_exporter's textfile collector: the agent's own metric names.
 
-Write it beside the collector's directory and rename it into place, as that collector wants it.
+Write it beside the collector's directory and rename it into place, as that collector wants it. What
+is not known is absent: of a run that could look at nothing there is cannot_check alone, and no
+instant of a verdict.
 """
 
 from __future__ import annotations
@@ -12,11 +14,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from agent.exporter import HELP, Sample
-from parsers.wal_damage import DamageKind
-from rules.backups import BackupState
-from rules.evidence import WindowsFacts
-from rules.report import Report
+from agent.monitor.exporter import HELP, Sample
+from parsers.wal.damage import DamageKind
+from rules.backup.completeness import BackupState
+from rules.model.evidence import WindowsFacts
+from rules.model.facts import BackupsFacts
+from rules.model.findings import CANNOT_CHECK
+from rules.verdict.report import Report
 
 
 def render_prometheus(report: Report, cluster: str) -> str:
@@ -33,21 +37,26 @@ class _ReportCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         report = self._report
-        yield self._family("pitr_verdict_timestamp_seconds", (), [((), _now(report))])
-        states = Counter(backup.state.value for backup in report.backups)
+        if not any(finding.id == CANNOT_CHECK for finding in report.findings):
+            yield from self._verdict()
+        found = Counter((f.id, f.severity.value) for f in report.findings if not f.note)
         yield self._family(
-            "pitr_backups", ("state",), [((s.value,), float(states[s.value])) for s in BackupState]
+            "pitr_finding", ("id", "severity"), [(key, float(n)) for key, n in found.items()]
         )
+
+    def _verdict(self) -> Iterable[Metric]:
+        report = self._report
+        yield self._family("pitr_verdict_timestamp_seconds", (), [((), _now(report))])
+        if report.case.get(BackupsFacts) is not None:
+            states = Counter(backup.state.value for backup in report.backups)
+            counts = [((state.value,), float(states[state.value])) for state in BackupState]
+            yield self._family("pitr_backups", ("state",), counts)
         yield self._family("pitr_archive_missing_segments", ("timeline", "class"), _missing(report))
         if report.scan is not None:
             kinds = Counter(damage.kind for damage in report.scan.damaged)
             counts = [((kind.value,), float(kinds[kind.value])) for kind in DamageKind]
             yield self._family("pitr_archive_damaged_segments", ("kind",), counts)
         yield from self._windows()
-        found = Counter((f.id, f.severity.value) for f in report.findings)
-        yield self._family(
-            "pitr_finding", ("id", "severity"), [(key, float(n)) for key, n in found.items()]
-        )
 
     def _windows(self) -> Iterable[Metric]:
         by_backup = {backup.facts.url: backup.windows for backup in self._report.backups}
@@ -73,7 +82,7 @@ class _ReportCollector(Collector):
 
 
 def _now(report: Report) -> float:
-    return report.question.now.timestamp()
+    return report.now.timestamp()
 
 
 def _missing(report: Report) -> list[Sample]:

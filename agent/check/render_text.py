@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
+from agent.archive.restore_command import block_to_paste
+from agent.check.render_backups import backup_lines
 from agent.check.render_drill import drill_lines
-from agent.check.restore_command import block_to_paste
+from agent.documents.values import point, printed_time
 from parsers.lsn import format_lsn
-from parsers.wal_facts import instant
-from rules.findings import Finding, Severity, Verdict
-from rules.outcome import Outcome
-from rules.report import ArchiveReport, BackupReport, Report
-from rules.sequence import Gap
-from rules.target import Target
+from parsers.wal.facts import instant
+from rules.model.counted import counted
+from rules.model.findings import Finding, Severity, Verdict
+from rules.model.outcome import Outcome
+from rules.model.segment_names import SegmentNames
+from rules.model.sequence import Gap
+from rules.model.target import Target, TargetFacts
+from rules.verdict.report import ArchiveReport, Report
 
 _WORDS = {
     Verdict.OK: "OK",
@@ -22,30 +25,24 @@ _WORDS = {
     Verdict.UNKNOWN: "UNKNOWN",
 }
 _LOOKED = {
-    "names": "file names only: nothing inside the segments was looked at",
+    "names": "file names only: segment contents were not read",
     "headers": "names, sizes and page headers: no record was read",
     "records": "every record, its checksum and its link to the one before",
 }
 
 
-def render_text(report: Report) -> str:
-    """Several lines, the verdict first."""
-    return "\n".join(_lines(report))
-
-
-def _lines(report: Report) -> Iterator[str]:
+def verdict_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
+    """`verbose`: every backup in detail, however many there are."""
     yield f"{_WORDS[report.verdict]}: {answer(report)}"
-    yield f"looked at: {looked_at(report)}"
+    yield f"checked: {looked_at(report)}"
     yield from (f"  {line}" for line in reading_time(report))
     for finding in report.findings:
         if finding.severity is not Severity.INFO:
-            yield from _finding(finding)
+            yield from _effect(finding) if finding.because else _finding(finding)
     for archive in report.archives:
         yield ""
         yield from _archive(report, archive)
-    for backup in report.backups:
-        yield ""
-        yield from _backup(backup)
+    yield from backup_lines(report.backups, verbose=verbose)
     if report.restore_points:
         yield ""
         yield from _restore_points(report)
@@ -63,7 +60,9 @@ def _lines(report: Report) -> Iterator[str]:
 
 def looked_at(report: Report) -> str:
     """How far, and in how much of what there is."""
-    return f"{_LOOKED[report.question.depth]}{_not_all(report)}"
+    if report.backups and not report.archives and not report.elsewhere:
+        return "the backup's own files; no WAL: no archive was given"
+    return f"{_LOOKED[report.depth]}{_not_all(report)}"
 
 
 def _not_all(report: Report) -> str:
@@ -84,27 +83,40 @@ def reading_time(report: Report) -> Iterator[str]:
 
 
 def answer(report: Report) -> str:
-    """One line. What was asked comes first: a target out of reach is no news about the windows."""
+    """One line: the worst finding, the target if it is out of reach, what can be restored."""
     asked, reachable = report.target.target, report.target.reachable
-    if asked.type == "none" or reachable or not report.restorable:
-        return _restorable(report)
-    return f"{asked_for(asked)} {TOLD[reachable]}; {_restorable(report)}"
+    why = _first_of_the_verdict(report)
+    missed = (
+        f"{asked_for(asked)} {TOLD[reachable]}" if asked.type != "none" and not reachable else ""
+    )
+    parts = [why.summary] if why else []
+    if missed and why and why.summary.startswith(report.target.reason):
+        parts = [f"{missed}: {why.summary}"]
+    elif missed:
+        parts.append(missed)
+    if why is None or why.id != "no_restorable_backup":
+        parts.append(_restorable(report))
+    return "; ".join(parts)
+
+
+def _first_of_the_verdict(report: Report) -> Finding | None:
+    """The first finding as bad as the verdict; None for OK."""
+    if report.verdict is Verdict.OK:
+        return None
+    verdict = report.verdict.value
+    return next((each for each in report.findings if each.severity.value == verdict), None)
 
 
 def _restorable(report: Report) -> str:
     if report.restorable is None:
-        return "whether a backup can be restored is not known"
+        return "it is not known whether a backup can be restored"
     if not report.restorable:
-        return "no backup can be restored with what is there"
+        return "no backup can be restored"
     windows = [window for backup in report.backups for window in backup.windows]
     newest = max(windows, key=lambda window: window.to_lsn)
     restorable = sum(1 for backup in report.backups if backup.windows)
     many = "1 backup is" if restorable == 1 else f"{restorable} backups are"
-    return f"{many} restorable, up to {_point(newest.to_lsn, newest.to_time)}"
-
-
-def _point(lsn: int, at: datetime | None) -> str:
-    return f"{format_lsn(lsn)} ({at:%Y-%m-%d %H:%M:%S.%f %Z})" if at else format_lsn(lsn)
+    return f"{many} restorable, up to {point(newest.to_lsn, newest.to_time)}"
 
 
 def _finding(finding: Finding) -> Iterator[str]:
@@ -113,13 +125,18 @@ def _finding(finding: Finding) -> Iterator[str]:
     yield f"  what to do: {finding.remedy}"
 
 
+def _effect(finding: Finding) -> Iterator[str]:
+    """What follows from the finding before it is repaired with that."""
+    yield f"  so also: {finding.severity.value.upper()} {finding.id}: {finding.summary}"
+
+
 def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
     facts = archive.facts
-    names = sorted(facts.segments, key=lambda name: (name[8:], name[:8]))
+    ends = SegmentNames.of(facts.segments).extent
     size = f"{report.segment_size_bytes >> 20} MiB" if report.segment_size_bytes else "unknown size"
     yield f"archive {facts.url}"
-    if names:
-        yield f"  {_segments(len(names))} of {size}, {names[0]} to {names[-1]}"
+    if ends:
+        yield f"  {_segments(len(facts.segments))} of {size}, {ends[0]} to {ends[1]}"
     else:
         yield "  no segment"
     for node in report.tree.timelines.values():
@@ -129,10 +146,12 @@ def _archive(report: Report, archive: ArchiveReport) -> Iterator[str]:
             yield f"  timeline {node.id}"
     for gap in archive.sequence.gaps if archive.sequence else ():
         yield f"  gap: {_gap(gap)}"
+    if archive.alone is not None:
+        yield f"  {archive.alone.in_words}"
 
 
 def _segments(count: int) -> str:
-    return "1 segment" if count == 1 else f"{count} segments"
+    return counted(count, "segment")
 
 
 def _gap(gap: Gap) -> str:
@@ -141,44 +160,29 @@ def _gap(gap: Gap) -> str:
     return f"{span} ({gap.segments_count} {gap.cause}{note})"
 
 
-def _backup(backup: BackupReport) -> Iterator[str]:
-    facts, label = backup.facts, backup.facts.label
-    stop = format_lsn(facts.stop_lsn) if facts.stop_lsn is not None else "unknown"
-    yield f"backup {facts.url}"
-    yield f"  {label.label!r}, timeline {label.timeline}, {format_lsn(label.start_lsn)} to {stop}"
-    if facts.files_checked is not None:
-        yield f"  {facts.files_checked} files of its manifest looked at ({facts.depth})"
-    yield f"  {backup.state.value.replace('_', ' ')}"
-    for window in backup.windows:
-        yield f"  window on timeline {window.timeline}"
-        yield f"    from {_point(window.from_lsn, window.from_time)}"
-        yield f"    to   {_point(window.to_lsn, window.to_time)}"
-        if window.commits is not None:
-            yield f"    {window.commits} commits, {window.aborts} aborts in it"
-        if window.obstacle:
-            yield f"    ended by {window.obstacle}, which is missing or cannot be used"
-
-
 def _restore_points(report: Report) -> Iterator[str]:
     yield "restore points"
-    for timeline, point in report.restore_points:
-        at = f"{instant(point.time_us):%Y-%m-%d %H:%M:%S.%f %Z}"
-        yield f"  {point.name!r} at {format_lsn(point.end_lsn)}, timeline {timeline}, {at}"
+    for timeline, named in report.restore_points:
+        at = printed_time(instant(named.time_us))
+        yield f"  {named.name!r} at {format_lsn(named.end_lsn)}, timeline {timeline}, {at}"
 
 
 def _target(report: Report) -> Iterator[str]:
     facts = report.target
     yield f"recovery to {asked_for(facts.target)}: {TOLD[facts.reachable]}"
     yield f"  {facts.reason}"
+    yield from _ways(facts)
     outcome = facts.prediction
-    if outcome is None:
+    if outcome is None and facts.best is None:
         return
+    outcome = outcome or facts.best.prediction if facts.best else outcome
+    assert outcome is not None, "what is reached was predicted"
     if outcome.fatal:
-        yield f"  PostgreSQL will say: FATAL:  {outcome.fatal}"
+        yield f"  PostgreSQL will say: {outcome.severity}:  {outcome.fatal}"
     yield from _directories(outcome)
     if outcome.last_transaction:
         last = outcome.last_transaction
-        yield f"  last completed transaction: {last.xid}, {last.time:%Y-%m-%d %H:%M:%S.%f %Z}"
+        yield f"  last completed transaction: {last.xid}, {printed_time(last.time)}"
     if outcome.new_timeline:
         yield f"  then timeline {outcome.new_timeline} begins"
     block = block_to_paste(report)
@@ -186,6 +190,19 @@ def _target(report: Report) -> Iterator[str]:
         needed = f"{_segments(len(outcome.segments_needed))} ({outcome.bytes_needed >> 20} MiB)"
         yield f"  it needs {needed}; to paste:"
         yield from (f"    {line}" for line in block.splitlines())
+
+
+def _ways(facts: TargetFacts) -> Iterator[str]:
+    """Which restore is meant, and what another would do."""
+    if facts.via is None:
+        return
+    said = {"tool": "the tool's own restore", "restore_command": "a restore_command alone"}
+    yield f"  by {said[facts.via]}" + (f", from {facts.backup.name}" if facts.backup else "")
+    best = facts.best
+    if best and best.backup and best.backup != facts.backup:
+        yield f"  {best.backup.name} reaches it: name that backup"
+    if facts.other and facts.other.via:
+        yield f"  by {said[facts.other.via]}: {facts.other.reason}"
 
 
 def asked_for(target: Target) -> str:
@@ -197,7 +214,7 @@ def asked_for(target: Target) -> str:
 def _directories(outcome: Outcome) -> Iterator[str]:
     """The tablespaces on the way, and whether their directories are there."""
     for needed in outcome.directories:
-        state = needed.found.value if needed.found else "not looked at"
+        state = needed.found.value if needed.found else "not checked"
         yield f"  tablespace {needed.tablespace} in {needed.location} ({state})"
 
 

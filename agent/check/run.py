@@ -3,58 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
 
-from agent.backups.describe import BackupDepth
-from agent.check.gather import Progress, Reading, gather
 from agent.check.try_restore import try_restore_command
-from parsers.wal_scan import Depth
-from rules.backups import missing_segments
-from rules.check import load_catalogue
-from rules.drill import DrillFacts
-from rules.report import Gathered, Question, Report, build_report, with_drill, with_failure
+from agent.inputs.gather import EmptyArchive, OnProgress
+from agent.inputs.sources import Sources
+from rules.backup.completeness import BackupState, missing_segments
+from rules.case.case import Case
+from rules.case.context import Context
+from rules.case.derived.listing import Identity
+from rules.drill.comparison import DrillFacts
+from rules.drill.records import DrillsFacts, remember
+from rules.model.evidence import Evidence, FailedRunFacts, SequenceFacts
+from rules.model.facts import ArchiveFacts, BackupsFacts
+from rules.model.findings import verdict_of
+from rules.model.restore_inputs import newest_by_timeline
+from rules.verdict.check import judge, load_catalogue
+from rules.verdict.report import BackupReport, Report, give_verdict, report_of
 
 _POLL_SECONDS: Final = 0.5
-Drill = Callable[[Report, Gathered], DrillFacts]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
-    """What to look at, and how closely."""
-
-    archives: Sequence[str]
-    elsewhere: Sequence[str]
-    backups: Sequence[str]
-    backups_below: str | None
-    depth: Depth | Literal["names"]
-    backup_depth: BackupDepth
-    reading: Reading
-    on_this_machine: bool = True  # the restore would run here
-
-    def gather(
-        self, *, listing_only: bool = False, on_progress: Progress | None = None
-    ) -> Gathered:
-        return gather(
-            self.archives,
-            self.backups,
-            self.backups_below,
-            self.elsewhere,
-            depth="names" if listing_only else self.depth,
-            backup_depth="label" if listing_only else self.backup_depth,
-            reading=self.reading,
-            on_this_machine=self.on_this_machine,
-            on_progress=on_progress or (lambda done, total: None),
-        )
+Drill = Callable[[Report, Case], DrillFacts]
 
 
 def check(
-    question: Question,
+    context: Context,
     sources: Sources,
+    now: datetime,
     *,
     wait_seconds: float,
-    on_progress: Progress | None,
+    on_progress: OnProgress | None,
     try_seconds: float | None = None,
     drill: Drill | None = None,
 ) -> Report:
@@ -65,28 +45,83 @@ def check(
     asked once the verdict is known, and adds to it.
     """
     deadline = time.monotonic() + wait_seconds
-    while time.monotonic() < deadline and _lacks_wal(sources.gather(listing_only=True)):
+    listing, by_names = replace(sources, backup_depth="label"), replace(context, depth="names")
+    while time.monotonic() < deadline and _must_wait(listing, by_names):
         time.sleep(_POLL_SECONDS)
-    checks, gathered = load_catalogue(), sources.gather(on_progress=on_progress)
-    report = build_report(question, gathered, checks)
+    checks, case = load_catalogue(), sources.gather(context, on_progress=on_progress)
+    report = give_verdict(case, checks, now)
     if try_seconds is not None:
-        trial = try_restore_command(report, gathered, try_seconds)
-        report = build_report(question, replace(gathered, trial=trial), checks)
-    return with_drill(report, drill(report, gathered), checks) if drill else report
+        trial = try_restore_command(report, case, try_seconds)
+        case = case.having(trial) if trial else case
+        report = give_verdict(case, checks, now)
+    if drill is None:
+        return report
+    drilled = drill(report, case)
+    made = remember(drilled, now, sum(drilled.phases.values()))
+    return give_verdict(case.having(DrillsFacts(records=(made,))), checks, now, drilled)
 
 
-def _lacks_wal(gathered: Gathered) -> bool:
+def _must_wait(sources: Sources, context: Context) -> bool:
+    """Whether WAL has still to come: the first of it, too, if an archive is empty."""
+    try:
+        return _lacks_wal(sources.gather(context))
+    except EmptyArchive:
+        return True
+
+
+def _lacks_wal(case: Case) -> bool:
     """Whether some backup's own WAL is not all there, or nothing tells where it ended."""
-    backups = gathered.backups.backups if gathered.backups else ()
-    archive = gathered.archives[0] if gathered.archives else None
-    for backup in backups:
-        size = backup.segment_size_bytes or (archive.segment_size_bytes if archive else None)
-        if size is None or missing_segments(backup, archive, size) != []:
+    found, archive, identity = case.get(BackupsFacts), case.get(ArchiveFacts), case.get(Identity)
+    if archive is None or identity is None:
+        return False  # nothing to wait for
+    for backup in found.backups if found else ():
+        size = backup.segment_size_bytes or identity.segment_size_bytes
+        missing = missing_segments(backup, archive, size) if size is not None else None
+        if missing is None or missing.count:
             return True
-    return False
+    return _ends_short(case)
 
 
-def report_failure(question: Question, message: str) -> Report:
-    """The report of a check that could not be made: unknown, and why."""
-    nothing = Gathered(archives=(), backups=None, system_identifier=None, server_major=None)
-    return with_failure(build_report(question, nothing, {}), message, load_catalogue())
+def _ends_short(case: Case) -> bool:
+    """Whether a backup ended after the archive's newest segment, and another needs that WAL.
+
+    One that brings its own WAL along lacks nothing; the windows of those before it run on there.
+    """
+    archive, sequence = case.get(ArchiveFacts), case.get(SequenceFacts)
+    if archive is None or sequence is None:
+        return False
+    newest = newest_by_timeline(archive.segments, sequence.segment_size_bytes)
+    return any(
+        not gap.harmless and gap.last_name > newest.get(gap.timeline, "") for gap in sequence.gaps
+    )
+
+
+def report_failure(
+    context: Context, message: str, now: datetime, case: Case | None = None
+) -> Report:
+    """The report of a check that could not be made: unknown, and why.
+
+    What is known all the same is told from its `case`: nothing bad is proven by it.
+    """
+    failed: dict[type, object] = {FailedRunFacts: FailedRunFacts(message=message)}
+    evidence = Evidence(now=now, objectives=context.objectives, facts=failed)
+    findings = judge(evidence, load_catalogue()).findings
+    report = report_of(case or Case(context=context), findings, verdict_of(findings), now)
+    target = report.target
+    if not target.reachable:
+        target = replace(
+            target, outcome="unknown", reachable=None, cause=None, prediction=None, reason=message
+        )
+    return replace(
+        report,
+        restorable=report.restorable or None,
+        target=target,
+        backups=tuple(
+            each if each.state is BackupState.RESTORABLE else _doubted(each)
+            for each in report.backups
+        ),
+    )
+
+
+def _doubted(backup: BackupReport) -> BackupReport:
+    return replace(backup, state=BackupState.UNKNOWN)

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from agent.archive.restore_command import restore_command
 from agent.archive.stored import read_stored
-from agent.check.restore_command import restore_command
-from rules.archive import merge_archives
-from rules.facts import ArchivedFile, ArchiveFacts, BackupFacts
-from rules.report import Gathered, Report
-from rules.restore_trial import BadPlaceholder, Trial, TrialFacts, expand_command
+from agent.archive.unreadable import Unreadable, read_guarded, why_unreadable
+from agent.errors import CannotCheck
+from rules.backup.restore_trial import BadPlaceholder, Trial, TrialFacts, expand_command
+from rules.case.case import Case
+from rules.case.derived.listing import Listings
+from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts
+from rules.verdict.report import Report
 
-_BEYOND: Final = 1000  # how far behind the newest timeline the names lie that nobody has
+_BEYOND: Final = 1000  # how far above the newest timeline the names lie that no archive has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +39,18 @@ class _Order:
     timeout_seconds: float
 
 
-def try_restore_command(
-    report: Report, gathered: Gathered, timeout_seconds: float
-) -> TrialFacts | None:
+def try_restore_command(report: Report, case: Case, timeout_seconds: float) -> TrialFacts | None:
     """Try the command of the backup chosen, else the one that the verdict proposes.
 
     None without a backup or without an archived segment to ask for.
     """
-    sources = (*gathered.archives, *gathered.elsewhere)
+    archive, listings = case.get(ArchiveFacts), case.get(Listings)
+    sources = listings.sources if listings else ()
     backup = report.target.backup or (report.backups[-1].facts if report.backups else None)
     size = report.segment_size_bytes
-    if not sources or backup is None or size is None:
+    if archive is None or backup is None or size is None:
         return None
-    wanted = _choose(report, merge_archives(sources), backup)
+    wanted = _choose(report, archive, backup)
     if wanted is None:
         return None
     command, read_from = _command(backup, sources)
@@ -60,8 +62,12 @@ def try_restore_command(
         timeout_seconds=timeout_seconds,
     )
     nowhere = f"{max(report.tree.timelines, default=1) + _BEYOND:08X}"
+    try:
+        content = read_guarded(lambda: read_stored(file.directory, file.name, size)).data
+    except (FileNotFoundError, Unreadable) as error:
+        raise CannotCheck(f"{file.path}: {why_unreadable(error)}") from None
     asked = {
-        name: read_stored(file.directory, file.name, size).data,
+        name: content,
         f"{nowhere}.history": None,
         f"{nowhere}{name[8:]}": None,
     }

@@ -1,0 +1,1 @@
+"""The command lines: one file a program; `entry` turns every end into an exit status."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from agent import __version__
 from agent.cli import agent_help, entry
 from agent.cli.completion import PROGRAMS, SHELLS, render_completion
+from agent.errors import OK, CannotCheck, UsageError
 from agent.logs import FORMATS, LEVELS, configure_logging
+from rules.model.counted import counted
+
+if TYPE_CHECKING:
+    from agent.config.model import Config
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -46,7 +49,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(
         prog="pitr-agent", description=agent_help.DESCRIPTION, epilog=agent_help.EPILOG
     )
-    parser.add_argument("--version", action="version", version=f"pitr-agent {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(
         commands.add_parser(
@@ -54,30 +56,46 @@ def _parser() -> argparse.ArgumentParser:
             help="poll and serve until SIGTERM",
             description=agent_help.RUN,
             epilog=agent_help.RUN_EXAMPLES,
+            statuses=agent_help.SERVED,
         )
     )
     _add_check_config(commands)
     _add_rules(commands)
     _add_docs(commands)
     _add_completion(commands)
+    _add_new_evidence_key(commands)
     fetch = commands.add_parser(
         "fetch-wal", add_help=False, help="a restore_command for archives that cp cannot read"
     )
     fetch.add_argument("rest", nargs=argparse.REMAINDER)
     fetch.set_defaults(command=_fetch_wal)
+    unit = commands.add_parser(
+        "drill-unit",
+        help="make the drill that an agent orders (pitr-drill@.service runs it)",
+        description=agent_help.DRILL_UNIT,
+        epilog=agent_help.DRILL_UNIT_EXAMPLES,
+    )
+    unit.set_defaults(command=_drill_unit)
     return parser
 
 
 def _add_check_config(commands: Commands) -> None:
     check = commands.add_parser(
         "check-config",
-        help="say what is wrong with a configuration",
+        help="check a configuration file",
         description=agent_help.CHECK_CONFIG,
         epilog=agent_help.CHECK_CONFIG_EXAMPLES,
+        statuses=agent_help.CHECKED,
     )
     check.set_defaults(command=_check_config)
     check.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="the configuration to read"
+        "--config", type=Path, required=True, metavar="FILE", help="configuration file"
+    )
+    check.add_argument(
+        "--try",
+        dest="tries",
+        action="store_true",
+        help="connect to each server, list and read each source once, and say what to type",
     )
 
 
@@ -87,13 +105,14 @@ def _add_rules(commands: Commands) -> None:
         help="print the alerting rules for Prometheus",
         description=agent_help.RULES,
         epilog=agent_help.RULES_EXAMPLES,
+        statuses=agent_help.PRINTED,
     )
     rules.set_defaults(command=_rules)
     rules.add_argument(
         "--runbooks-url",
         default="docs/runbooks",
         metavar="URL",
-        help="what the alerts' runbook_url begins with (default: %(default)s)",
+        help="prefix of the alerts' runbook_url (default: %(default)s)",
     )
     rules.add_argument(
         "--grafana-url",
@@ -105,7 +124,22 @@ def _add_rules(commands: Commands) -> None:
         "--hold",
         type=entry.duration,
         metavar="DURATION",
-        help="how long a finding must hold, as 1m (default: as long as each check wants)",
+        help="how long a finding must last before it alerts, as 1m (default: set by each check)",
+    )
+
+    rules.add_argument(
+        "--for",
+        dest="source",
+        choices=("agent", "textfile"),
+        default="agent",
+        help="where the metrics come from: the agent, or pitr-check --format prometheus by way of "
+        "node_exporter's textfiles (default: %(default)s)",
+    )
+    rules.add_argument(
+        "--stale-after",
+        type=entry.duration,
+        metavar="DURATION",
+        help="with --for textfile: the age at which a verdict alerts (default: 26h)",
     )
 
 
@@ -115,9 +149,12 @@ def _add_docs(commands: Commands) -> None:
         help="write the pages on findings, alerts and metrics",
         description=agent_help.DOCS,
         epilog=agent_help.DOCS_EXAMPLES,
+        statuses=agent_help.PRINTED,
     )
     docs.set_defaults(command=_docs)
-    docs.add_argument("directory", type=Path, metavar="DIR", help="where to: DIR/runbooks, ...")
+    docs.add_argument(
+        "directory", type=Path, metavar="DIR", help="where to write: DIR/runbooks, ..."
+    )
 
 
 def _add_completion(commands: Commands) -> None:
@@ -126,36 +163,48 @@ def _add_completion(commands: Commands) -> None:
         help="print a shell's completion of a program",
         description=agent_help.COMPLETION,
         epilog=agent_help.COMPLETION_EXAMPLES,
+        statuses=agent_help.PRINTED,
     )
     completion.set_defaults(command=_completion)
-    completion.add_argument("shell", choices=SHELLS, help="whose completion")
+    completion.add_argument("shell", choices=SHELLS, help="shell to complete for")
     completion.add_argument(
         "program",
         choices=tuple(PROGRAMS),
         nargs="?",
         default="pitr-agent",
-        help="of which program (default: %(default)s)",
+        help="program to complete (default: %(default)s)",
     )
+
+
+def _add_new_evidence_key(commands: Commands) -> None:
+    key = commands.add_parser(
+        "new-evidence-key",
+        help="make a key that signs evidence",
+        description=agent_help.NEW_EVIDENCE_KEY,
+        epilog=agent_help.NEW_EVIDENCE_KEY_EXAMPLES,
+    )
+    key.set_defaults(command=_new_evidence_key)
+    key.add_argument("file", type=Path, metavar="FILE", help="where the private key goes")
 
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.set_defaults(command=_run)
     run.add_argument(
-        "--config", type=Path, required=True, metavar="FILE", help="what to watch; YAML"
+        "--config", type=Path, required=True, metavar="FILE", help="configuration file (YAML)"
     )
     run.add_argument(
         "--web.listen-address",
         dest="listen_address",
         default="127.0.0.1:9870",
         metavar="HOST:PORT",
-        help="where to serve; loopback unless told (default: %(default)s)",
+        help="address to listen on (default: %(default)s)",
     )
     run.add_argument(
         "--web.telemetry-path",
         dest="telemetry_path",
         default="/metrics",
         metavar="PATH",
-        help="where the metrics are (default: %(default)s)",
+        help="path of the metrics (default: %(default)s)",
     )
     run.add_argument(
         "--web.config.file",
@@ -169,20 +218,26 @@ def _add_run(run: argparse.ArgumentParser) -> None:
         dest="log_level",
         default="info",
         choices=LEVELS,
-        help="the least that is logged (default: %(default)s)",
+        help="minimum level to log (default: %(default)s)",
     )
     run.add_argument(
         "--log.format",
         dest="log_format",
         default="logfmt",
         choices=FORMATS,
-        help="how (default: %(default)s)",
+        help="format of the log (default: %(default)s)",
     )
 
 
 def _completion(arguments: argparse.Namespace) -> int:
     print(render_completion(arguments.program, arguments.shell))
-    return entry.OK
+    return OK
+
+
+def _drill_unit(arguments: argparse.Namespace) -> int:
+    from agent.cli.drill_unit import run
+
+    return run()
 
 
 def _fetch_wal(arguments: argparse.Namespace) -> int:
@@ -193,8 +248,11 @@ def _fetch_wal(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from agent.config_file import load_config
-    from agent.service import Service
+    import asyncio
+
+    from agent.config.file import load_config
+    from agent.config.fleet import with_fleets
+    from agent.daemon.service import Service
     from agent.web.config import load_web_config
 
     config = _load(load_config, arguments.config)
@@ -202,8 +260,8 @@ def _run(arguments: argparse.Namespace) -> int:
     _check_web_options(arguments)
     configure_logging(arguments.log_level, arguments.log_format)
     service = Service(
-        config,
-        lambda: (load_config(arguments.config), load_web_config(arguments.web_config)),
+        with_fleets(config),
+        lambda: (with_fleets(load_config(arguments.config)), load_web_config(arguments.web_config)),
         web,
         listen_address=arguments.listen_address,
         telemetry_path=arguments.telemetry_path,
@@ -211,22 +269,20 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         asyncio.run(service.run(_say_where(arguments.telemetry_path)))
     except OSError as error:
-        raise entry.CannotCheck(
+        raise CannotCheck(
             f"cannot listen on {arguments.listen_address}: {error.strerror or error}: "
             "choose another --web.listen-address"
         ) from None
-    return entry.OK
+    return OK
 
 
 def _check_web_options(arguments: argparse.Namespace) -> None:
     address, path = arguments.listen_address, arguments.telemetry_path
     port = address.rpartition(":")[2]
     if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}", address) or int(port) > 65535:
-        raise entry.UsageError(
-            f"--web.listen-address {address!r}: write HOST:PORT, as 127.0.0.1:9870"
-        )
+        raise UsageError(f"--web.listen-address {address!r}: write HOST:PORT, as 127.0.0.1:9870")
     if not re.fullmatch(r"(/[\w.~-]+)+", path) or path.startswith(_TAKEN_PATHS):
-        raise entry.UsageError(
+        raise UsageError(
             f"--web.telemetry-path {path!r}: write a path of its own, as /metrics "
             f"({', '.join(_TAKEN_PATHS)} are taken)"
         )
@@ -245,40 +301,93 @@ def _docs(arguments: argparse.Namespace) -> int:
     try:
         write_reference(arguments.directory)
     except OSError as error:
-        raise entry.CannotCheck(f"{error.filename}: {error.strerror}") from None
-    return entry.OK
+        raise CannotCheck(f"{error.filename}: {error.strerror}") from None
+    return OK
+
+
+def _new_evidence_key(arguments: argparse.Namespace) -> int:
+    from agent.evidence.keys import make_key, public_of
+
+    try:
+        key = make_key(arguments.file)
+    except OSError as error:
+        raise UsageError(f"{error.filename or arguments.file}: {error.strerror}") from None
+    print(f"private key: {arguments.file} (who has it can sign: keep it where statements are made)")
+    print(f"public key:  {public_of(arguments.file)} (give it to whoever verifies)")
+    print(f"key id:      {key}")
+    return OK
 
 
 def _check_config(arguments: argparse.Namespace) -> int:
-    from agent.config_file import load_config
+    """0 for a file that is right, whatever there is of what it names: it may be mounted later."""
+    from agent.config.file import load_config
+    from agent.try_config.run import absent_places
 
     config = _load(load_config, arguments.config)
     names = ", ".join(cluster.name for cluster in config.clusters)
-    print(f"{arguments.config}: valid: {len(config.clusters)} cluster(s): {names}")
-    return entry.OK
+    which = f"{counted(len(config.clusters), 'cluster')}: {names}"
+    if arguments.tries:
+        print(f"{arguments.config}: {which}")
+        return _try_config(config)
+    absent = list(absent_places(config))
+    if not absent:
+        print(f"{arguments.config}: valid: {which}")
+        return OK
+    print(f"{arguments.config}: well written, but not all of it is there: {which}")
+    for line in absent:
+        print(f"  {line}")
+    print("type  pitr-agent check-config --try  as the agent's account to read each source once")
+    return OK
+
+
+def _try_config(config: Config) -> int:
+    from agent.errors import UNKNOWN
+    from agent.try_config.run import tried_lines, try_config
+
+    before, works = None, True
+    for cluster, tried in try_config(config):
+        if cluster != before:
+            print(cluster or "the agent")
+        before, works = cluster, works and tried.works
+        print(*tried_lines(tried), sep="\n", flush=True)
+    return OK if works else UNKNOWN
 
 
 def _rules(arguments: argparse.Namespace) -> int:
     import yaml
 
-    from rules.alert_links import AlertLinks
-    from rules.check import load_catalogue
-    from rules.prometheus_rules import render_rules
+    from rules.alerting import prometheus_rules
+    from rules.alerting.links import AlertLinks
+    from rules.verdict.check import load_catalogue
 
     links = AlertLinks(
         runbooks_url=arguments.runbooks_url.rstrip("/"),
         grafana_url=arguments.grafana_url.rstrip("/"),
     )
-    document = render_rules(load_catalogue().values(), links, hold_seconds=arguments.hold)
-    print("# Made from rules/catalogue/ by: pitr-agent rules")
+    checks, hold, stale = load_catalogue().values(), arguments.hold, arguments.stale_after
+    if arguments.source == "textfile":
+        document = prometheus_rules.render_textfile_rules(
+            checks,
+            links,
+            hold_seconds=hold,
+            stale_seconds=prometheus_rules.STALE_SECONDS if stale is None else stale,
+        )
+    elif stale is not None:
+        raise UsageError(
+            "--stale-after is for --for textfile: an agent says itself when it is late"
+        )
+    else:
+        document = prometheus_rules.render_rules(checks, links, hold_seconds=hold)
+    made_by = "pitr-agent rules" + " --for textfile" * (arguments.source == "textfile")
+    print(f"# Made from rules/catalogue/ by: {made_by}")
     print(yaml.safe_dump(document, sort_keys=False, width=120), end="")
-    return entry.OK
+    return OK
 
 
 def _load(load: Callable[[P], T], path: P) -> T:
-    from agent.config_file import ConfigError
+    from agent.config.file import ConfigError
 
     try:
         return load(path)
     except ConfigError as error:
-        raise entry.UsageError(f"the configuration is wrong:\n{error}") from None
+        raise UsageError(f"the configuration is wrong:\n{error}") from None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.cli import entry
+from agent.errors import OK, UNKNOWN, CannotCheck, UsageError
 
 _DESCRIPTION = """\
 Ends the servers and removes the scratch areas of restore drills that are dead. One that is alive is
@@ -13,11 +14,28 @@ left alone. Looked into are the directories named, TMPDIR, /var/tmp, and whateve
 account made known there.
 """
 
+_EPILOG = """\
+examples:
+  pitr-check clean-drills
+  pitr-check clean-drills /srv/scratch
+"""
+_STATUSES = """\
+exit status:
+  0  nothing is left
+  3  something could not be removed
+  64 the command line is wrong
+"""
+
 
 def _parser() -> entry.Parser:
-    parser = entry.Parser(prog="pitr-check clean-drills", description=_DESCRIPTION)
+    parser = entry.Parser(
+        prog="pitr-check clean-drills",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        statuses=_STATUSES,
+    )
     parser.add_argument(
-        "directories", nargs="*", type=Path, metavar="DIR", help="a --drill-directory of before"
+        "directories", nargs="*", type=Path, metavar="DIR", help="a --drill-directory used before"
     )
     return parser
 
@@ -27,18 +45,19 @@ def body(argv: Sequence[str]) -> int:
     directories: list[Path] = _parser().parse_args(argv).directories
     for directory in directories:
         if not directory.is_dir():
-            raise entry.UsageError(f"{directory}: there is no such directory")
+            raise UsageError(f"{directory}: there is no such directory")
+    from agent.drill.account import drill_account
     from agent.drill.area import default_base, sweep
-    from agent.postgres.account import server_account
+    from agent.drill.errors import CannotDrill
 
     try:
-        account = server_account()
-    except LookupError as error:
-        raise entry.CannotCheck(str(error)) from None
+        account = drill_account()
+    except CannotDrill as error:
+        raise CannotCheck(str(error)) from None
     removed = [path for base in directories or [default_base()] for path in sweep(base, account)]
     left = [path for path in removed if path.exists()]
     for path in removed:
         print(f"{path}: {'could not be removed' if path in left else 'removed'}")
     if not removed:
         print("no drill left anything")
-    return entry.UNKNOWN if left else entry.OK
+    return UNKNOWN if left else OK

@@ -17,14 +17,20 @@ PROGRAMS: Final[dict[str, tuple[str, dict[str, str]]]] = {
         "agent.cli.check",
         {
             "clean-drills": "agent.cli.clean_drills",
+            "explain": "agent.cli.explain",
             "find": "agent.cli.find",
+            "plan": "agent.cli.plan",
+            "report": "agent.cli.report",
             "retention": "agent.cli.retention",
+            "verify-evidence": "agent.cli.verify_evidence",
+            "windows": "agent.cli.windows",
         },
     ),
     "pitr-watch": ("agent.cli.watch", {}),
     "pitr-lab": ("agent.cli.lab", {}),
 }
 SHELLS: Final = ("bash", "zsh", "tcsh")
+_PATHS: Final = ("FILE", "DIR", "URL", "PATH", "PUB")
 
 
 def render_completion(program: str, shell: str) -> str:
@@ -42,6 +48,8 @@ def render_completion(program: str, shell: str) -> str:
         parser = whole
     if program == "pitr-agent":
         _add_fetch_wal(parser)
+    if program == "pitr-check":
+        _name_findings(parser)
     _mark_paths(parser, shtab.FILE)
     return str(shtab.complete(parser, shell))
 
@@ -60,13 +68,23 @@ def _add_fetch_wal(parser: argparse.ArgumentParser) -> None:
         commands.choices["fetch-wal"].add_argument(option, metavar=what)
 
 
+def _name_findings(parser: argparse.ArgumentParser) -> None:
+    """What can be explained: the findings, and the alerts by whose names people know them."""
+    from agent.cli.explain import names
+
+    (commands,) = (a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    for action in commands.choices["explain"]._actions:
+        if action.dest == "finding":
+            action.choices = names()
+
+
 def _mark_paths(parser: argparse.ArgumentParser, how: object) -> None:
     """Options that want a file or a directory complete one."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for child in action.choices.values():
                 _mark_paths(child, how)
-        elif action.metavar in ("FILE", "DIR", "URL", "PATH") or "DIR" in str(action.metavar):
+        elif action.metavar in _PATHS or "DIR" in str(action.metavar):
             _set(action, how)
 
 

@@ -1,6 +1,6 @@
 """The one place where a program's end becomes an exit status.
 
-    0 ok, 1 warning, 2 critical, 3 unknown (and every error nobody foresaw), 64 usage
+    0 ok, 1 warning, 2 critical, 3 unknown (and every unforeseen error), 64 usage
 
 argparse exits 2 and an uncaught exception 1; both mean something else here.
 """
@@ -12,47 +12,20 @@ import contextlib
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NoReturn, TextIO
+from typing import Final, TextIO
 
-OK, WARNING, CRITICAL, UNKNOWN, USAGE = 0, 1, 2, 3, 64
+from agent.cli.parser import Parser, words_of
+from agent.cli.streams import open_closed_streams
+from agent.errors import UNKNOWN, USAGE, CannotCheck, UsageError
+from agent.printable import printable
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+__all__ = ["Parser", "duration", "instant", "now", "run", "words_of"]
 
-EXIT_STATUSES = """\
-exit status:
-  0  ok
-  1  warning
-  2  critical: proven not restorable, or the restore failed
-  3  unknown: it could not be checked
-  64 the command line or the configuration is wrong
-"""
-
-
-class UsageError(Exception):
-    """The person typed something that cannot be right: what, where, what to type next."""
-
-
-class CannotCheck(Exception):
-    """Something needed could not be read. Ends in 3, with one line."""
-
-
-class Parser(argparse.ArgumentParser):
-    """argparse with this product's usage status, and the statuses in every `--help`."""
-
-    def __init__(self, **options: Any) -> None:
-        epilog = options.pop("epilog", None)
-        super().__init__(
-            epilog=f"{epilog}\n{EXIT_STATUSES}" if epilog else EXIT_STATUSES,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            allow_abbrev=False,
-            **options,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message} (type  {self.prog} --help)")
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 def duration(text: str) -> float:
@@ -76,30 +49,48 @@ def instant(option: str, text: str) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
+def now(text: str | None) -> datetime:
+    """What --now says, or the clock. Raises UsageError."""
+    return datetime.now(UTC) if text is None else instant("--now", text)
+
+
 def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
-    """Run a program's body and give the exit status; nobody sees a traceback.
+    """Run a program's body and give the exit status; no traceback is shown.
 
     PITR_DEBUG=1 in the environment shows it, for whoever reports the error.
     """
+    words = sys.argv[1:] if argv is None else argv
+    open_closed_streams()
     _print_anything()
+    if os.environ.get("PITR_DEBUG"):
+        _show_debug_log()
     try:
         try:
-            return body(sys.argv[1:] if argv is None else argv)
+            words = words_of(argv)
+            if os.environ.get("PITR_ENGINE") and "--version" not in words:
+                from agent.engine import check_choice
+
+                check_choice()
+            return body(words)
         finally:
             _flush()  # while its failure can still become a status
     except UsageError as error:
-        return _end(program, str(error), USAGE)
+        return _end(program, str(error), USAGE, words)
     except CannotCheck as error:
-        return _end(program, str(error), UNKNOWN)
+        return _end(program, str(error), UNKNOWN, words)
     except KeyboardInterrupt:
-        return _end(program, "interrupted", UNKNOWN)
-    except BrokenPipeError:
-        _discard(sys.stdout)
-        return UNKNOWN
+        return _end(program, "interrupted", UNKNOWN, words)
+    except ImportError as error:
+        if os.environ.get("PITR_DEBUG"):
+            raise
+        return _end(program, f"the installation is not complete: {error}", UNKNOWN, words)
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
+            _discard(sys.stdout)
+            return UNKNOWN
         if isinstance(error, OSError) and error.errno in _NO_ROOM:
             _discard(sys.stdout)
-            return _end(program, str(error), UNKNOWN)
+            return _end(program, str(error), UNKNOWN, words)
         if os.environ.get("PITR_DEBUG"):
             raise
         return _end(
@@ -107,7 +98,17 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
             f"unexpected {type(error).__name__}: {error} "
             "(this is a bug; PITR_DEBUG=1 shows where: please report it)",
             UNKNOWN,
+            words,
         )
+
+
+def _shown(message: str, words: Sequence[str] = ()) -> str:
+    """With all that a terminal would obey escaped: names are anybody's, also those typed."""
+    for word in words:
+        for typed in (word, word.partition("=")[2]):
+            if not typed.isprintable():
+                message = message.replace(typed, printable(typed))
+    return "\n".join(map(printable, message.split("\n")))
 
 
 def _print_anything() -> None:
@@ -116,9 +117,32 @@ def _print_anything() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def _show_debug_log() -> None:
+    """Also what is the matter with a single file, which ends nothing."""
+    import logging
+
+    logging.basicConfig()
+    logging.getLogger("pitr").setLevel(logging.DEBUG)
+
+
 def _flush() -> None:
-    if sys.stdout is not None:  # None: it was closed before the program began
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard(sys.stdout)
+        raise CannotCheck(f"cannot write to stdout: {error.strerror}") from None
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Whether a stream is a pipe or socket whose other end is closed: another's may be as well."""
+    try:
+        poll = select.poll()
+        poll.register(stream.fileno(), select.POLLOUT)
+        return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
+    except (OSError, ValueError):
+        return False
 
 
 def _discard(stream: TextIO) -> None:
@@ -127,9 +151,9 @@ def _discard(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _end(program: str, message: str, status: int) -> int:
+def _end(program: str, message: str, status: int, words: Sequence[str] = ()) -> int:
     try:
-        print(f"{program}: {message}", file=sys.stderr, flush=True)
+        print(f"{program}: {_shown(message, words)}", file=sys.stderr, flush=True)
     except OSError:
         _discard(sys.stderr)
     return status

@@ -14,21 +14,34 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 PROGRAM = "pitr-agent fetch-wal"
-# What each wants behind it.
+# The arguments of each.
 OPTIONS = {
     "--archive": "URL",
+    "--repository": "URL",
+    "--pgbackrest": "CONFIG",
+    "--barman": "CONFIG",
+    "--walg": "CONFIG",
+    "--stanza": "NAME",
+    "--server": "NAME",
+    "--repo": "N",
     "--config": "FILE",
     "--cluster": "NAME",
     "--prefetch": "N",
     "--prefetch-directory": "DIR",
 }
+_REMOTE = ("s3://", "gs://", "az://", "sftp://")
+_TOOLS = ("--pgbackrest", "--barman", "--walg")
+_OF_REPOSITORIES = ("--repository", *_TOOLS, "--stanza", "--server", "--repo")
 FETCHED, ABSENT, ABORT = 0, 1, 200  # 126 and 127 are the shell's own
 
 _USAGE = """\
 usage: pitr-agent fetch-wal [--archive URL]... [--config FILE [--cluster NAME]]
+                            [--repository URL]... [--stanza NAME | --server NAME] [--repo N]
+                            [--pgbackrest CONFIG | --barman CONFIG | --walg CONFIG]
                             [--prefetch N [--prefetch-directory DIR]] %f %p
 
 Puts a WAL segment or history file from an archive where PostgreSQL wants it: the restore_command
@@ -36,9 +49,15 @@ for archives in dated folders, compressed, or with several copies. It decompress
 file is what its name says (size, system, timeline, address) and writes it atomically.
 
 options:
-  --archive URL   a directory with WAL in it, at any depth; may be repeated
-  --config FILE   take the archives from the agent's configuration
-  --cluster NAME  which cluster of it
+  --archive URL   a directory with WAL in it, at any depth, or its place in an object store
+                  (s3://bucket/prefix, gs://, az://) or on a host
+                  (sftp://user@host/path); may be repeated
+  --repository URL, --pgbackrest CONFIG, --barman CONFIG, --walg CONFIG
+                  a repository of another tool, or all that its configuration names, decrypted and
+                  held to the checksums that it has; with --stanza NAME or --server NAME.
+                  --repo N takes one repository alone
+  --config FILE   take the archives and repositories from the agent's configuration
+  --cluster NAME  cluster name in FILE
   --prefetch N    fetch the next N segments while the server replays this one (1 to 64)
   --prefetch-directory DIR
                   where they wait, on the file system of pg_wal (default: in pg_wal)
@@ -66,11 +85,17 @@ def main(argv: Sequence[str]) -> int:
     if any(argument in ("-h", "--help") for argument in argv):
         print(_USAGE, end="")
         return FETCHED
+    if "--version" in argv:
+        from agent import __version__
+
+        print(f"pitr-agent {__version__}")
+        return FETCHED
     try:
-        name, target, roots, (count, directory) = _arguments(argv)
+        name, target, roots, options, words = _arguments(argv)
+        count, directory = _ahead(options)
         if not count:
-            return _fetch(name, target, roots)
-        return _fetch_ahead(name, target, roots, count, directory)
+            return _fetch(name, target, roots, words)
+        return _fetch_ahead(name, target, roots, words, count, directory)
     except Abort as error:
         return _abort(str(error))
     except BaseException as error:  # 1 to 125 would be taken for the end of the WAL
@@ -79,41 +104,74 @@ def main(argv: Sequence[str]) -> int:
         return _abort(f"unexpected {type(error).__name__}: {error}")
 
 
-def _fetch(name: str, target: str, roots: list[str]) -> int:
-    from agent.archive.fetch import Refused, fetch
+def _fetch(name: str, target: str, roots: list[str], words: list[str]) -> int:
+    """From the archives, and whatever other tools store under the name."""
+    from agent.archive.fetch import FileRefused, fetch
+
+    if not words:
+        try:
+            return FETCHED if fetch(name, target, roots) else ABSENT
+        except FileRefused as error:
+            raise Abort(str(error)) from None
+    from agent.cli.named_repositories import Repositories
+    from agent.errors import CannotCheck, UsageError
 
     try:
-        return FETCHED if fetch(name, target, roots) else ABSENT
-    except Refused as error:
+        further = Repositories(words).find_wal(name)
+        return FETCHED if fetch(name, target, roots, further=further) else ABSENT
+    except (CannotCheck, FileRefused, UsageError) as error:
         raise Abort(str(error)) from None
 
 
 def _fetch_ahead(
-    name: str, target: str, roots: list[str], count: int, directory: str | None
+    name: str, target: str, roots: list[str], words: list[str], count: int, directory: str | None
 ) -> int:
     """From the spool if it is there; and see to what follows."""
-    from agent.archive.spool import ask_for_more, is_segment, spool_of, take
+    from agent.archive.spool import NotOurs, ask_for_more, is_segment, make_spool, spool_of, take
 
     if not is_segment(name):
-        return _fetch(name, target, roots)
-    spool = spool_of(target, directory)
-    status = FETCHED if take(spool, name, target) else _fetch(name, target, roots)
+        return _fetch(name, target, roots, words)
+    try:
+        spool = spool_of(target, directory)
+    except (NotOurs, OSError) as error:
+        _say(str(error))
+        return _fetch(name, target, roots, words)
+    taken = spool is not None and take(spool, name, target, roots, words)
+    status = FETCHED if taken else _fetch(name, target, roots, words)
     if status == FETCHED:
-        ask_for_more(spool, name, target, roots, count)
+        if words:
+            from agent.cli.named_repositories import anywhere
+
+            words = anywhere(words)
+        try:
+            spool = spool or make_spool(target, directory)
+        except OSError:  # fetching ahead is no condition for a restore
+            return status
+        ask_for_more(spool, name, target, roots, words, count)
     return status
 
 
 def _abort(message: str) -> int:
-    print(f"{PROGRAM}: {message}", file=sys.stderr)
+    _say(message)
     return ABORT
 
 
-def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], tuple[int, str | None]]:
-    """(file wanted, path to write, archives, (segments to fetch ahead, where they wait)).
+def _say(message: str) -> None:
+    from agent.printable import printable
+
+    try:
+        print(f"{PROGRAM}: {printable(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        return  # a full disk under the server's log changes no status
+
+
+def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], dict[str, str], list[str]]:
+    """(file wanted, path to write, archives, other options, the words that name repositories).
 
     argparse alone would cost as much as the fetch.
     """
     archives: list[str] = []
+    repositories: list[str] = []  # options and their values
     options: dict[str, str] = {}
     plain: list[str] = []
     words = iter(argv)
@@ -123,18 +181,37 @@ def _arguments(argv: Sequence[str]) -> tuple[str, str, list[str], tuple[int, str
             plain.append(word)
             continue
         if option not in OPTIONS:
-            raise Abort(f"unrecognized option {option} (type  {PROGRAM} --help)")
+            from agent.near import did_you_mean
+
+            meant = did_you_mean(option, OPTIONS)
+            raise Abort(f"unrecognized option {option}{meant} (type  {PROGRAM} --help)")
         value = value if equals else next(words, "")
         if not value:
             raise Abort(f"{option} needs a value (type  {PROGRAM} --help)")
         if option == "--archive":
             archives.append(value)
+        elif option in _OF_REPOSITORIES:
+            repositories += [option, value]
         else:
             options[option] = value
     if len(plain) != 2:
         raise Abort(f"expected %f and %p, found {len(plain)} words (type  {PROGRAM} --help)")
-    archives = archives or _configured(options)
-    return plain[0], plain[1], archives, _ahead(options)
+    if not archives and not {"--repository", *_TOOLS}.intersection(repositories[::2]):
+        archives, configured = _configured(options)
+        repositories = [*configured, *repositories] if configured else []
+    return plain[0], plain[1], [_place(url) for url in archives], options, repositories
+
+
+def _place(url: str) -> str:
+    """An archive as it is listed: an address in a store is held to its form."""
+    if not url.startswith(_REMOTE):
+        return url
+    from agent.store.urls import take
+
+    try:
+        return take(url)
+    except ValueError as error:
+        raise Abort(f"--archive {error}") from None
 
 
 def _ahead(options: dict[str, str]) -> tuple[int, str | None]:
@@ -148,8 +225,11 @@ def _ahead(options: dict[str, str]) -> tuple[int, str | None]:
     return count, directory
 
 
-def _configured(options: dict[str, str]) -> list[str]:
-    """The archives of a cluster of the configuration, which other commands hold to its schema."""
+def _configured(options: dict[str, str]) -> tuple[list[str], list[str]]:
+    """The archives of a cluster of the configuration, which other commands hold to its schema.
+
+    And, where it has repositories, the words that name it: what they say is then read in full.
+    """
     path = options.get("--config")
     if path is None:
         raise Abort(f"which archive? --archive URL, or --config FILE (type  {PROGRAM} --help)")
@@ -161,13 +241,53 @@ def _configured(options: dict[str, str]) -> list[str]:
             document = yaml.load(file, loader)
         clusters = {cluster["name"]: cluster for cluster in document["clusters"]}
         wanted = options.get("--cluster") or (next(iter(clusters)) if len(clusters) == 1 else "")
+        named = ["--config", path, "--cluster", wanted]
+        fleets = [each for each in clusters.values() if _is_fleet(each)]
+        if fleets and (wanted not in clusters or clusters[wanted] in fleets):
+            return [], named
         if wanted not in clusters:
             raise Abort(f"{path}: which cluster? --cluster NAME, one of {', '.join(clusters)}")
-        urls = [str(archive["url"]) for archive in clusters[wanted].get("archives") or ()]
+        urls = [_configured_place(each) for each in clusters[wanted].get("archives") or ()]
+        words = named if clusters[wanted].get("repositories") else []
     except OSError as error:
         raise Abort(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
         raise Abort(f"{path} is wrong (type  pitr-agent check-config --config {path})") from None
-    if not urls:
+    if not urls and not words:
         raise Abort(f"{path}: cluster {wanted} has no archives")
-    return urls
+    return urls, words
+
+
+def _is_fleet(cluster: Mapping[str, Any]) -> bool:
+    """Whether it stands for a cluster for each stanza or server."""
+    return any(
+        "*" in (each.get("stanza"), each.get("server"))
+        for each in cluster.get("repositories") or ()
+    )
+
+
+def _configured_place(archive: Mapping[str, Any]) -> str:
+    """Where a configured archive lies; how a store is reached is remembered for its address."""
+    if "url_file" in archive:
+        with open(archive["url_file"], encoding="utf-8") as file:  # noqa: PTH123 - as above
+            url = file.read(4096).strip()
+    else:
+        url = str(archive["url"])
+    try:
+        if not url.startswith(_REMOTE):
+            return _directory(url)
+        from agent.store.urls import WRITTEN, StoreSettings, address_of, remember
+
+        place = address_of(url)
+        remember(place, StoreSettings(**{key: archive.get(key) for key in WRITTEN}))
+    except ValueError as error:  # it quotes what the file holds
+        wrong = f"url_file: {archive.get('url_file')}: it holds no address and no absolute path"
+        raise Abort(f"--config: {wrong if 'url_file' in archive else error}") from None
+    return place
+
+
+def _directory(url: str) -> str:
+    path = url.removeprefix("file://")
+    if not path.startswith("/"):
+        raise ValueError(f"{url!r} is not an absolute path")
+    return path

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
-from agent.cli import cost, entry
-from agent.cli.check import add_sources, complete_sources
+from agent.cli import entry, screen
+from agent.cli.options import cost, repository_options
+from agent.cli.options.sources import add_sources, complete_sources
+from agent.cli.options.without_effect import Rule, refuse
+from agent.cli.parser import SHARED
+from agent.errors import CannotCheck, UsageError
 
 if TYPE_CHECKING:
-    from agent.find.answer import Answer, Asked
-    from rules.catalog_rows import CatalogRows
+    from agent.find.answer import Answer, FindRequest
+    from rules.events.catalog_rows import CatalogRows
+    from rules.model.goal import WrittenTime
 
 _DESCRIPTION = """\
 Lists what happened, oldest first: commits, aborts, restore points, relations dropped or truncated.
@@ -25,6 +30,15 @@ examples:
   pitr-check find --archive /backup/wal --backups /backup --dropped accounts
   pitr-check find --archive /backup/wal --covers '2025-07-10 12:36-07'
 """
+_STATUSES = """\
+exit status:
+  0  something was found, and the target before it is proven where one was asked for
+  1  nothing was found
+  2  the target cannot be reached, or WAL that was asked about is missing
+  3  unknown: some of the WAL could not be read
+  64 the command line or the configuration is wrong
+"""
+_LIMIT: Final = 50
 _WHATEVER = "\0"  # --dropped alone; nobody can type it
 
 
@@ -32,169 +46,177 @@ def body(argv: Sequence[str]) -> int:
     """Find, print, and give the verdict's status."""
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
-    if not (arguments.archives or arguments.elsewhere):
-        raise entry.UsageError("name the --archive to look in (type  pitr-check find --help)")
+    if not (arguments.archives or arguments.elsewhere or arguments.repositories):
+        raise UsageError("name the --archive to search (type  pitr-check find --help)")
+    refuse(_without_effect(arguments))
     asked = _read_question(arguments)
     try:
         found = _answer(arguments, asked)
-    except entry.UsageError:
+    except UsageError:
         raise
     except (Exception, KeyboardInterrupt) as error:
         if arguments.format == "json":  # programs get their document whatever happens
-            from agent.find.render_json import render_failure
+            from agent.documents.render import render_json
+            from agent.find.document import failure_document
 
-            print(render_failure(str(error) or "interrupted"))
+            print(render_json(failure_document(str(error) or "interrupted")))
         raise
-    if arguments.format == "json":
-        from agent.find.render_json import render_json
+    if arguments.format == "text":
+        from agent.find.render_text import find_lines
 
-        print(render_json(found))
+        screen.show(find_lines(found), arguments.color)
     else:
-        from agent.find.render_text import render_text
+        from agent.documents.render import render_json
+        from agent.find.document import find_document
 
-        print(render_text(found))
+        print(render_json(find_document(found)))
     return found.verdict.status
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = entry.Parser(prog="pitr-check find", description=_DESCRIPTION, epilog=_EPILOG)
-    add_sources(parser.add_argument_group("what to look at"))
+    parser = entry.Parser(
+        prog="pitr-check find",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        statuses=_STATUSES,
+        in_brief=(*SHARED, "what to search"),
+    )
+    add_sources(parser.add_argument_group("what to search"))
+    repository_options.add_sources(parser.add_argument_group("repositories of other tools"))
     _add_question(parser.add_argument_group("what to find"))
     how = parser.add_argument_group("how")
     how.add_argument("--timeline", default="latest", help="latest (default), current or a number")
-    how.add_argument("--log", metavar="FILE|DIR", help="the server's log: who did it")
+    how.add_argument("--log", metavar="FILE|DIR", help="the server's log, to show who did it")
     how.add_argument("--log-line-prefix", metavar="P", help="of that log (default: the backup's)")
-    how.add_argument("--dsn", help="a running server, to name what its catalogs still hold")
+    how.add_argument("--dsn", help="a running server, to look up names in its catalogs")
     how.add_argument("--format", default="text", choices=("text", "json"), help="(default: text)")
+    screen.add_color(how)
     cost.add_options(parser.add_argument_group("at what cost"))
     return parser
 
 
 def _add_question(what: argparse._ArgumentGroup) -> None:
-    what.add_argument("--around", metavar="T", help="what is nearest to this time")
+    what.add_argument("--around", metavar="T", help="events nearest to this time")
     what.add_argument("--from", metavar="T", dest="from_time", help="not before this time")
     what.add_argument("--to", metavar="T", dest="to_time", help="not after this time")
     what.add_argument(
         "--dropped", nargs="?", const=_WHATEVER, metavar="NAME|OID",
-        help="what dropped or truncated this table (SCHEMA.NAME, an OID, a database); alone: any",
+        help="drops and truncates of this table (SCHEMA.NAME, an OID, a database); alone: of any",
     )  # fmt: skip
     what.add_argument("--xid", metavar="X", help="this transaction, or the one it is part of")
     what.add_argument("--covers", metavar="T", help="which segments hold the WAL of this time")
-    what.add_argument(
-        "--limit", type=int, default=50, metavar="N", help="show so many (default: %(default)s)"
+    what.add_argument("--limit", type=int, metavar="N", help=f"show at most N (default: {_LIMIT})")
+
+
+def _without_effect(arguments: argparse.Namespace) -> Iterator[Rule]:
+    about_events = (
+        arguments.around, arguments.from_time, arguments.to_time, arguments.dropped, arguments.xid,
+    )  # fmt: skip
+    if arguments.covers and all(each is None for each in about_events):
+        for option, given in (
+            ("--limit", arguments.limit), ("--log", arguments.log), ("--dsn", arguments.dsn),
+        ):  # fmt: skip
+            yield option, given is not None, "is for events, and --covers alone lists none"
+    yield "--color", arguments.color and arguments.format != "text", "is for --format text"
+    yield (
+        "--log-line-prefix",
+        arguments.log_line_prefix is not None and arguments.log is None,
+        "is for --log FILE: add it",
     )
 
 
-def _read_question(arguments: argparse.Namespace) -> Asked:
+def _read_question(arguments: argparse.Namespace) -> FindRequest:
     """Read what was typed. Raises UsageError."""
-    from agent.find.answer import Asked
-    from rules.happenings import Wanted
+    from agent.find.answer import FindRequest
+    from agent.find.times import FindTimes
+    from rules.events.events import WantedEvents
 
-    if arguments.limit < 1:
-        raise entry.UsageError(f"--limit {arguments.limit}: at least 1 is needed")
+    limit = _LIMIT if arguments.limit is None else arguments.limit
+    if limit < 1:
+        raise UsageError(f"--limit {limit}: at least 1 is needed")
     if arguments.dropped == "":  # an unset variable in a script
-        raise entry.UsageError("--dropped is empty: name a table, or leave the name away for any")
+        raise UsageError("--dropped is empty: name a table, or leave the name away for any")
     if arguments.around and (arguments.from_time or arguments.to_time):
-        raise entry.UsageError("--around goes without --from and --to")
-    read = TimeReader(arguments)
-    from_us, to_us = read("--from", arguments.from_time), read("--to", arguments.to_time)
-    if from_us is not None and to_us is not None and from_us > to_us:
-        raise entry.UsageError("--from is later than --to")
-    wanted = Wanted(
-        from_us=from_us,
-        to_us=to_us,
-        around_us=read("--around", arguments.around),
-        xid=_read_xid(arguments.xid),
-        limit=arguments.limit,
+        raise UsageError("--around goes without --from and --to")
+    times = FindTimes(
+        since=_read_time("--from", arguments.from_time),
+        until=_read_time("--to", arguments.to_time),
+        around=_read_time("--around", arguments.around),
+        covers=_read_time("--covers", arguments.covers),
     )
-    covers = read("--covers", arguments.covers)
-    notes = tuple(dict.fromkeys(read.notes))
-    return Asked(
-        wanted=wanted,
+    times.refuse_reversed()
+    return FindRequest(
+        wanted=WantedEvents(xid=_read_xid(arguments.xid), limit=limit),
         dropped="" if arguments.dropped == _WHATEVER else arguments.dropped,
-        covers_us=covers,
+        times=times,
         log=arguments.log,
         log_line_prefix=arguments.log_line_prefix,
-        notes=notes,
     )
 
 
-class TimeReader:
-    """Reads times as the restored server would: one without a zone is in its TimeZone."""
+def _read_time(option: str, text: str | None) -> WrittenTime | None:
+    """A time as it was typed: one without a zone waits for the backups'."""
+    if text is None:
+        return None
+    from agent.zones import find_zone
+    from parsers.errors import ParseError
+    from rules.model.goal import parse_time
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self._backups = (arguments.backups, arguments.backups_below)
-        self.notes: list[str] = []
-
-    def __call__(self, option: str, text: str | None) -> int | None:
-        if text is None:
-            return None
-        from agent.backups.settings import find_zone
-        from parsers.errors import ParseError
-        from rules.goal import has_zone, read_time
-
-        try:
-            if has_zone(text):
-                from datetime import UTC
-
-                return read_time(text, UTC, find_zone)
-            from agent.backups.zone import server_zone
-
-            zone, source = server_zone(*self._backups)
-            self.notes.append(f"times without a zone were read as {zone.key} ({source})")
-            return read_time(text, zone, find_zone)
-        except ParseError as error:
-            raise entry.UsageError(f"{option}: {error.message}") from None
+    try:
+        return parse_time(text, find_zone)
+    except ParseError as error:
+        raise UsageError(f"{option}: {error.message}") from None
 
 
 def _read_xid(text: str | None) -> int | None:
     from parsers.errors import ParseError
-    from rules.goal import read_goal
-    from rules.target import Target
+    from rules.model.goal import read_goal
+    from rules.model.target import Target
 
     if text is None:
         return None
     try:
         return read_goal(Target(type="xid", value=text)).xid
     except ParseError as error:
-        raise entry.UsageError(f"--xid: {error.message}") from None
+        raise UsageError(f"--xid: {error.message}") from None
 
 
-def _answer(arguments: argparse.Namespace, asked: Asked) -> Answer:
-    from agent.check.progress import progress_bar
-    from agent.check.run import Sources
+def _answer(arguments: argparse.Namespace, asked: FindRequest) -> Answer:
     from agent.find.answer import answer
     from agent.find.look import look
+    from agent.inputs.progress import progress_bar
+    from agent.inputs.sources import Sources
 
     sources = Sources(
         archives=arguments.archives,
         elsewhere=arguments.elsewhere,
         backups=arguments.backups,
         backups_below=arguments.backups_below,
-        depth="records",
         backup_depth="label",
         reading=cost.reading(arguments),
+        repositories=repository_options.open_repositories(arguments),
+        needs_zone=asked.times.needs_zone,
     )
     with progress_bar(shown=arguments.format == "text") as on_progress:
         looked = look(
             sources,
             _read_timeline(arguments.timeline),
-            last_us=asked.wanted.to_us,
+            times=asked.times,
             on_progress=on_progress or (lambda done, total: None),
             add_names=_asker(arguments.dsn),
         )
-    return answer(asked, looked)
+    return answer(asked.at(looked.times), looked)
 
 
 def _read_timeline(text: str) -> str | int:
     from parsers.errors import ParseError
-    from rules.goal import read_goal
-    from rules.target import Target
+    from rules.model.goal import read_goal
+    from rules.model.target import Target
 
     try:
         return read_goal(Target(timeline=text)).timeline
     except ParseError as error:
-        raise entry.UsageError(error.message) from None
+        raise UsageError(error.message) from None
 
 
 def _asker(dsn: str | None) -> Callable[[CatalogRows], None]:
@@ -209,6 +231,6 @@ def _asker(dsn: str | None) -> Callable[[CatalogRows], None]:
             add_from_server(rows, dsn)
         except psycopg.Error as error:
             line = str(error).strip().splitlines()[0]
-            raise entry.CannotCheck(f"--dsn: the server cannot be asked: {line}") from None
+            raise CannotCheck(f"--dsn: the server cannot be asked: {line}") from None
 
     return ask

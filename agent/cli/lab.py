@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from agent.cli.entry import CannotCheck, Parser, UsageError, run
+from agent.cli.entry import Parser, run
+from agent.cli.options.without_effect import refuse
+from agent.errors import CannotCheck, UsageError
 from agent.postgres.account import server_account
 from agent.postgres.installation import (
     Installation,
@@ -18,10 +21,21 @@ from agent.postgres.installation import (
 )
 
 _EMBEDDED_MAJORS = (16, 18)
+_DIRECTORY = Path("/tmp")
+_STATUSES = """\
+exit status:
+  0  every restore stopped as recorded
+  1  the agent missed something
+  2  a restore differs from what was recorded
+  3  the laboratory itself could not run
+  64 the command line is wrong
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run pitr-lab and give its exit status."""
+    # What a connection says when Ctrl-C cuts it short is no line of the laboratory's.
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())
     return run("pitr-lab", _main, argv)
 
 
@@ -34,22 +48,20 @@ def _parser() -> Parser:
         description="""\
 The PITR laboratory, start to end, on a PostgreSQL of its own: an archive, a base backup, a
 history, the disaster, and a restore to each kind of target. It compares what it recorded
-(transaction, LSN, time, name) with the line on which PostgreSQL says that it stopped.
+(transaction, LSN, time, name) with the line in which PostgreSQL says where it stopped.
 
-It needs no PostgreSQL on the machine and touches none that is there.""",
+PostgreSQL need not be installed; an installed one is not touched.""",
         epilog=f"""\
 faults, for --serve --fault NAME:
 {listing}
 
 examples:
   pitr-lab                          the whole laboratory
-  pitr-lab --keep /tmp/lab          the same, and its files stay
+  pitr-lab --keep /tmp/lab          the same, and keeps its files
   pitr-lab --serve                  a primary under light traffic, watched, until Ctrl-C
-  pitr-lab --serve --fault gap      the same, broken on purpose after a healthy moment
-
-here, 0 means that every restore stopped as recorded, 1 that the agent missed something of it,
-2 that a restore differs, 3 that the laboratory itself could not run.
+  pitr-lab --serve --fault gap      the same, broken on purpose after a healthy start
 """,
+        statuses=_STATUSES,
     )
     _add_options(parser, tuple(FAULTS))
     return parser
@@ -58,8 +70,8 @@ here, 0 means that every restore stopped as recorded, 1 that the agent missed so
 def _add_options(parser: argparse.ArgumentParser, faults: tuple[str, ...]) -> None:
     where = parser.add_argument_group("the PostgreSQL to use")
     where.add_argument(
-        "--major", type=int, choices=_EMBEDDED_MAJORS, default=_EMBEDDED_MAJORS[0],
-        help="embedded version (default: %(default)s)",
+        "--major", type=int, choices=_EMBEDDED_MAJORS,
+        help=f"embedded version (default: {_EMBEDDED_MAJORS[0]})",
     )  # fmt: skip
     where.add_argument(
         "--pg-bindir", type=Path, metavar="DIR", help="another installation's programs, 13 or newer"
@@ -72,12 +84,12 @@ def _add_options(parser: argparse.ArgumentParser, faults: tuple[str, ...]) -> No
     )
     serving.add_argument(
         "--fault", metavar="NAME", choices=faults,
-        help="with --serve: break it on purpose after a healthy moment (see below)",
+        help="with --serve: break it on purpose after a healthy start (see below)",
     )  # fmt: skip
     files = parser.add_argument_group("files")
     files.add_argument(
-        "--dir", type=Path, metavar="DIR", default=Path("/tmp"),
-        help="where to make the temporary directory (default: %(default)s)",
+        "--dir", type=Path, metavar="DIR",
+        help=f"where to make the temporary directory (default: {_DIRECTORY})",
     )  # fmt: skip
     files.add_argument(
         "--keep", type=Path, metavar="DIR", help="work in DIR (new or empty), and leave it there"
@@ -90,6 +102,14 @@ def _main(argv: Sequence[str]) -> int:
         raise UsageError(
             f"--fault breaks what --serve keeps up (type  pitr-lab --serve --fault {options.fault})"
         )
+    refuse(
+        [
+            ("--major", options.major and options.pg_bindir, "is for the embedded PostgreSQL,"
+             " and --pg-bindir names another"),
+            ("--dir", options.dir and options.keep, "is for a temporary directory,"
+             " and --keep names one that stays"),
+        ]
+    )  # fmt: skip
     from agent.lab.errors import BadPlace, LabFailed
 
     try:
@@ -106,16 +126,18 @@ def _run(options: argparse.Namespace) -> int:
     from agent.lab.exhibition import Exhibition
     from agent.lab.faults import FAULTS
     from agent.lab.laboratory import open_laboratory
-    from agent.lab.story import Story, make_console
+    from agent.lab.story import TerminalStory, make_console
 
     try:
         account = server_account()
     except LookupError as error:
         raise CannotCheck(str(error)) from error
-    story = Story(make_console())
+    story = TerminalStory(make_console())
     with (
         InstallationFor(_choose_installation(options), account) as installation,
-        open_laboratory(installation, account, keep=options.keep, under=options.dir) as lab,
+        open_laboratory(
+            installation, account, keep=options.keep, under=options.dir or _DIRECTORY
+        ) as lab,
     ):
         story.title(
             f"pitr-lab: point-in-time recovery, on PostgreSQL {installation.version}",
@@ -130,7 +152,7 @@ def _run(options: argparse.Namespace) -> int:
 def _choose_installation(options: argparse.Namespace) -> Installation:
     if options.pg_bindir is None:
         try:
-            return find_installation(options.major)
+            return find_installation(options.major or _EMBEDDED_MAJORS[0])
         except NoInstallation as error:
             raise CannotCheck(str(error)) from error
     try:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 
+from agent.cli.streams import open_closed_streams
+
 
 def main() -> int:
     """Entry point of the command."""
+    open_closed_streams()
     if sys.argv[1:2] == ["fetch-wal"]:
         from agent.cli import fetch_wal
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from agent.cli.entry import Parser, UsageError, run
+from agent.cli.entry import Parser, run
+from agent.cli.options.without_effect import refuse
 from agent.durations import parse_duration
+from agent.errors import UsageError
+from agent.store.urls import is_remote, take
+from agent.watch.options import Options
+from agent.zones import find_zone
 
 PROGRAM = "pitr-watch"
 _EPILOG = """\
@@ -19,26 +22,15 @@ examples:
   pitr-watch --pgdata /var/lib/pgsql/16/data           follow the restore that runs there
   pitr-watch --log server.log --once                   judge a finished restore from its log
   pitr-watch --log server.log --once --format json     the same for a program
-
-here, 0 means that the restore is where it should be (open, paused or shut down at its target), 1
-that it is still in progress, 2 that it failed or ended short of the target.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """The command line."""
-
-    pgdata: Path | None
-    log: Path | None
-    dsn: str | None
-    archive: str | None
-    once: bool
-    format: str
-    timeout_seconds: float | None
-    prefix: str | None
-    zone: tzinfo | None
-    localedir: Path | None
+_STATUSES = """\
+exit status:
+  0  the restore is where it should be: open, paused or shut down at its target; or there is none
+  1  it is still in progress
+  2  it failed, or ended short of its target
+  3  unknown: the log could not be read
+  64 the command line is wrong
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,12 +52,21 @@ def parse_options(argv: Sequence[str]) -> Options:
         raise UsageError(
             f"nothing to watch: give --pgdata DIR or --log FILE (type  {PROGRAM} --help)"
         )
+    refuse(
+        [
+            (
+                "--timeout",
+                values.once and values.timeout,
+                "is for waiting, and --once does not wait",
+            ),
+        ]
+    )
     default = "tui" if sys.stdout.isatty() and not values.once else "text"
     return Options(
         pgdata=values.pgdata,
         log=values.log,
         dsn=values.dsn,
-        archive=values.archive,
+        archive=_place(values.archive),
         once=values.once,
         format=values.format or default,
         timeout_seconds=values.timeout,
@@ -75,29 +76,43 @@ def parse_options(argv: Sequence[str]) -> Options:
     )
 
 
+def _place(url: str | None) -> str | None:
+    """The archive, its settings taken off its address. Raises UsageError."""
+    try:
+        return take(url) if url and is_remote(url) else url
+    except ValueError as error:
+        raise UsageError(f"--archive {error}") from None
+
+
 def _parser() -> Parser:
     parser = Parser(
         prog=PROGRAM,
         description="Follow a PostgreSQL restore and judge it: phase, progress, verdict.",
         epilog=_EPILOG,
+        statuses=_STATUSES,
     )
     add = parser.add_argument
     add("--pgdata", metavar="DIR", type=Path, help="data directory of the restore; finds the rest")
-    add("--log", metavar="FILE|DIR", type=Path, help="the server's log, or the directory of them")
-    add("--dsn", metavar="DSN", help="how to ask the server once it answers (libpq)")
+    add("--log", metavar="FILE|DIR", type=Path, help="the server's log, or its directory")
+    add("--dsn", metavar="DSN", help="how to connect once the server accepts connections (libpq)")
     add(
         "--archive",
         metavar="URL",
         help="the WAL archive: predicts the stop, tells a gap from the end",
     )
-    add("--once", action="store_true", help="judge what the log holds now, and end")
+    add("--once", action="store_true", help="judge the log as it is now, and exit")
     add("--format", choices=("tui", "text", "json"), help="default: tui on a terminal, else text")
-    add("--timeout", metavar="D", type=duration, help="give up waiting after D: 90s, 15m, 2h")
+    add("--timeout", metavar="D", type=duration, help="stop waiting after D: 90s, 15m, 2h")
     add("--log-line-prefix", metavar="P", help="the server's setting (default: detected)")
     add(
         "--log-timezone", metavar="Z", type=time_zone, help="the server's setting, as Europe/Madrid"
     )
-    add("--localedir", metavar="DIR", type=Path, help="catalogues of a server that is not English")
+    add(
+        "--localedir",
+        metavar="DIR",
+        type=Path,
+        help="message catalogues, unless the log is in English",
+    )
     return parser
 
 
@@ -108,15 +123,15 @@ def duration(text: str) -> float:
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} must be more than nothing")
+        raise argparse.ArgumentTypeError(f"{text!r} must be greater than zero")
     return seconds
 
 
 def time_zone(name: str) -> tzinfo:
     """Read a zone of the tz database."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    zone = find_zone(name)
+    if zone is None:
         raise argparse.ArgumentTypeError(
             f"{name!r} is no time zone of this machine, as Europe/Madrid"
-        ) from None
+        )
+    return zone

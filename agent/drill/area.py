@@ -25,13 +25,14 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from agent.drill.account import DYNAMIC
 from agent.drill.errors import CannotDrill
 from agent.drill.guardian import AreaGuardian
 from agent.postgres.account import Account
@@ -47,7 +48,7 @@ _SHORT_PLACE: Final = Path("/tmp")
 _LINKS: Final = Path("/var/tmp")
 # All that a drill puts into its area; beside it a copy of the server's programs.
 _ENTRIES: Final = frozenset({
-    "lock", "data", "tablespaces", "wal", "s", "server.log",
+    "lock", "data", "tablespaces", "wal", "s", "server.log", "tool",
     "config_file", "hba_file", "ident_file",
 })  # fmt: skip
 _GIVEN: Final = re.compile(PREFIX + r"[a-z0-9_]{8}")
@@ -125,7 +126,7 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
             "to with --drill-directory"
         ) from None
     raise CannotDrill(
-        f"no free name for a socket directory under {_SHORT_PLACE}: look what is there"
+        f"no free name for a socket directory under {_SHORT_PLACE}: see what is there"
     )
 
 
@@ -226,9 +227,10 @@ def sweep(base: Path, account: Account) -> list[Path]:
             continue
         with contextlib.closing(os.fdopen(lock)):
             sockets = path / "s"
-            if _is_ours(_short_sockets(path), account):
+            owner = replace(account, uid=path.lstat().st_uid)
+            if _is_ours(_short_sockets(path), owner):
                 sockets = _short_sockets(path)
-            _remove(path, sockets, account)
+            _remove(path, sockets, owner)
         removed.append(path)
     for place in bases:
         for path in place.glob(f"{_UNBORN}*"):
@@ -251,7 +253,7 @@ def _areas_in(place: Path, account: Account) -> Iterator[Path]:
 
 
 def _take(path: Path, account: Account) -> int | None:
-    """The lock of an area that nobody holds; None when its drill lives, or it is not ours."""
+    """The lock of an area that no process holds; None when its drill lives, or it is not ours."""
     try:
         if not (_is_ours(path, account) and _is_area(path)):
             return None
@@ -279,15 +281,27 @@ def _is_area(path: Path) -> bool:
 
 
 def _is_ours(path: Path, account: Account) -> bool:
-    """A real directory of ours or of the server's account: a stranger's is not touched."""
-    return path.is_dir() and not path.is_symlink() and _is_owned(path, account)
+    """A real directory of ours or of a server's account: a stranger's is not touched."""
+    if not path.is_dir() or path.is_symlink():
+        return False
+    return _is_owned(path, account) or _is_locked_by_us(path)
+
+
+def _is_locked_by_us(path: Path) -> bool:
+    """Root drills under one account and another: the lock stays its own."""
+    try:
+        lock = (path / "lock").lstat()
+    except OSError:
+        return False
+    return os.geteuid() == 0 and lock.st_uid == 0 and stat.S_ISREG(lock.st_mode)
 
 
 def _is_owned(path: Path, account: Account) -> bool:
     try:
-        return path.lstat().st_uid in (os.geteuid(), account.uid)
+        uid = path.lstat().st_uid
     except OSError:
         return False
+    return uid in (os.geteuid(), account.uid) or (os.geteuid() == 0 and uid in DYNAMIC)
 
 
 def _end_processes(data: Path, account: Account) -> None:

@@ -12,6 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from agent.store.local import open_file
+from agent.store.urls import is_remote
+
+_PIECE_BYTES: Final = 8 << 20  # of an object
 _STRIDE_BYTES: Final = 64 << 20  # between two looks at whether it is still wanted
 # Not these two files, not this kernel, not across file systems.
 _NOT_THIS_WAY: Final = frozenset({
@@ -40,7 +44,10 @@ _WAYS: Final[tuple[_Way, ...]] = (
 
 def copy_content(source: str, target: Path, require_wanted: Callable[[], None]) -> None:
     """Copy a regular file to a new one; `require_wanted` may raise to end it. Raises OSError."""
-    with open(source, "rb", buffering=0) as from_file, target.open("wb", buffering=0) as to_file:  # noqa: PTH123
+    if is_remote(source):
+        _download(source, target, require_wanted)
+        return
+    with open_file(source) as from_file, target.open("wb", buffering=0) as to_file:
         for way in _WAYS:
             try:
                 if _copy(way, from_file.fileno(), to_file.fileno(), require_wanted):
@@ -49,6 +56,15 @@ def copy_content(source: str, target: Path, require_wanted: Callable[[], None]) 
                 if error.errno not in _NOT_THIS_WAY:
                     error.filename = source
                     raise
+
+
+def _download(source: str, target: Path, require_wanted: Callable[[], None]) -> None:
+    from agent.store.objects import open_object
+
+    with open_object(source, _PIECE_BYTES) as from_object, target.open("wb") as to_file:
+        while data := from_object.read(_PIECE_BYTES):
+            to_file.write(data)
+            require_wanted()
 
 
 def _copy(way: _Way, source: int, target: int, require_wanted: Callable[[], None]) -> int:

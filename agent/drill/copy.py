@@ -7,26 +7,30 @@ leaves them out. Replication slots are not restored.
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from agent.archive.tar import BrokenTar, Directory, Member, read_entries
+from agent.archive.tar import BrokenTar, Directory, NoFile, read_entries
 from agent.backups.describe import LABEL
+from agent.backups.layers import BackupLayer, BackupPlace
 from agent.backups.tar import is_tar_backup, tars_of
 from agent.drill.area import Area
 from agent.drill.content import copy_content
 from agent.drill.deadline import Crew
 from agent.drill.errors import CannotDrill
+from agent.drill.increments import apply_increments, make_label_whole
 from agent.drill.space import Room
+from agent.repositories.backup import UnreadFile
+from agent.store.paths import AnyPath, entries_of, look_at
 
-# What a server may not find, or makes anew: `tablespace_map` has the original paths.
+# What a server may not find, or recreates: `tablespace_map` has the original paths.
 _NOT_RESTORED: Final = frozenset({
     "postmaster.pid", "postmaster.opts", "recovery.signal", "standby.signal", "tablespace_map",
     "backup_manifest", "postgresql.auto.conf.tmp",
@@ -55,7 +59,7 @@ class Copied:
     left_out: list[str] = field(default_factory=list)  # links and special files
     tablespaces: dict[int, Path] = field(default_factory=dict)
     reading: set[str] = field(default_factory=set)  # paths, at this moment
-    abandoned: bool = False  # nobody waits for it any more: nothing more is to be written
+    abandoned: bool = False  # it is no longer wanted: nothing more is to be written
 
     def doing(self) -> str:
         """What is going on, for a person: a file that does not come is among those."""
@@ -69,38 +73,51 @@ class Copied:
             raise CannotDrill("the copy was abandoned")
 
 
-def backup_bytes(backup: Path) -> int:
+def backup_bytes(layers: Sequence[BackupLayer]) -> int:
     """What a backup takes unpacked; of a compressed tar no more than a guess."""
+    return sum(
+        layer.files_bytes + sum(_place_bytes(each.path) for each in layer.places)
+        for layer in layers
+    )
+
+
+def _place_bytes(backup: AnyPath) -> int:
     if _is_tar(backup):
         return sum(_unpacked_bytes(tar.path) for tar in tars_of(backup))
     return sum(each.size_bytes for each in _walk(backup) if each.kind == "file")
 
 
-def _unpacked_bytes(tar: Path) -> int:
-    size = tar.stat().st_size
+def _unpacked_bytes(tar: AnyPath) -> int:
+    size = look_at(tar).st_size
     return size if tar.suffix == ".tar" else 4 * size
 
 
-def copy_backup(backup: Path, area: Area, room: Room, copied: Copied) -> None:
+def copy_backup(layers: Sequence[BackupLayer], area: Area, room: Room, copied: Copied) -> None:
     """Put a backup where the scratch server will find it, and tell it `copied`.
 
     Raises CannotDrill.
     """
     target = _Target(area, room, copied)
-    try:
-        if _is_tar(backup):
-            _unpack(backup, target, copied)
-        else:
-            _copy_plain(backup, target)
-        target.finish()
-    except BrokenTar as error:
-        raise CannotDrill(f"{backup}: {error}: the backup is not whole") from None
-    except OSError as error:
-        where = error.filename or backup
-        raise CannotDrill(f"the copy of {backup} ended at {where}: {error.strerror}") from None
+    for layer in layers:
+        try:
+            for place in layer.places:
+                if _is_tar(place.path):
+                    _unpack(place, target, copied)
+                else:
+                    _copy_plain(place, target)
+            _write_files(layer, target, copied)
+            target.finish_layer(layer)
+        except (BrokenTar, UnreadFile) as error:
+            raise CannotDrill(f"{layer.name}: {error}: the backup is not whole") from None
+        except OSError as error:
+            where = error.filename or layer.name
+            raise CannotDrill(
+                f"the copy of {layer.name} ended at {where}: {error.strerror}"
+            ) from None
+    target.finish()
 
 
-def _is_tar(backup: Path) -> bool:
+def _is_tar(backup: AnyPath) -> bool:
     return not (backup / LABEL).is_file() and is_tar_backup(backup)
 
 
@@ -115,6 +132,8 @@ class _Target:
         self._room = room
         self._copied = copied
         self._made: set[Path] = {area.account.make_directory(area.data)}
+        self._below: set[Path] = set()  # files of the layers below
+        self._files: set[Path] = set()  # of this layer
         self._unchecked_bytes = _CHECK_BYTES
 
     def place(self, name: str) -> Path | None:
@@ -156,6 +175,7 @@ class _Target:
             self._room.require(size_bytes, "the next file takes")
             self._unchecked_bytes = 0
         self.make_directory(path.parent)
+        self._files.add(path)
         self._copied.files += 1
         self._copied.bytes += size_bytes
 
@@ -168,12 +188,12 @@ class _Target:
             self._copied.reading.discard(found.path)
         self.own(place)
 
-    def extract(self, member: Member, place: Path) -> None:
-        """The same for a member of a tar."""
+    def write(self, pieces: Iterable[bytes], place: Path) -> None:
+        """The same for content that comes in pieces."""
         with place.open("wb") as file:
-            while chunk := member.read(_CHUNK_BYTES):
+            for piece in pieces:
                 self._copied.require_wanted()
-                file.write(chunk)
+                file.write(piece)
         self.own(place)
 
     def leave_out(self, name: str) -> None:
@@ -183,8 +203,18 @@ class _Target:
         path.chmod(0o600)
         self._area.account.own(path)
 
+    def finish_layer(self, layer: BackupLayer) -> None:
+        """Put its increments in their places, and take away what it has no more."""
+        files = apply_increments(self._files)
+        unchanged = (self.place(name) for name in layer.unchanged)
+        files |= self._below.intersection(path for path in unchanged if path is not None)
+        for path in self._below - files:
+            path.unlink(missing_ok=True)
+        self._below, self._files = files, set()
+
     def finish(self) -> None:
         """Link the tablespaces, and make what a copy may lack."""
+        make_label_whole(self._area.data / LABEL)
         for name in _DIRECTORIES:
             self.make_directory(self._area.data / name)
         for oid, directory in self._copied.tablespaces.items():
@@ -203,10 +233,10 @@ class _Found:
     size_bytes: int
 
 
-def _copy_plain(backup: Path, target: _Target) -> None:
+def _copy_plain(source: BackupPlace, target: _Target) -> None:
     with _Copier(target) as copier:
-        for found in _walk(backup):
-            place = target.place(found.name)
+        for found in _walk(source.path):
+            place = target.place(source.prefix + found.name)
             if place is None:
                 continue
             if found.kind == "directory":
@@ -258,15 +288,15 @@ class _Copier:
             self._crew.dismiss()
 
 
-def _walk(backup: Path, name: str = "") -> Iterator[_Found]:
+def _walk(backup: AnyPath, name: str = "") -> Iterator[_Found]:
     """Everything in a directory, directories before what is in them."""
-    for entry in sorted(os.scandir(backup), key=lambda entry: entry.name):
+    for entry in sorted(entries_of(backup), key=lambda entry: entry.name):
         inner = name + entry.name
         follow = inner == "pg_wal" or _TABLESPACE.match(inner) is not None
         status = entry.stat(follow_symlinks=follow)
         if stat.S_ISDIR(status.st_mode):
             yield _Found(inner, entry.path, "directory", 0)
-            yield from _walk(Path(entry.path), f"{inner}/")
+            yield from _walk(backup / entry.name, f"{inner}/")
         else:
             kind = "file" if stat.S_ISREG(status.st_mode) else "other"
             yield _Found(inner, entry.path, kind, status.st_size)
@@ -275,20 +305,33 @@ def _walk(backup: Path, name: str = "") -> Iterator[_Found]:
 # -- tar ------------------------------------------------------------------------------------------
 
 
-def _unpack(backup: Path, target: _Target, copied: Copied) -> None:
+def _unpack(source: BackupPlace, target: _Target, copied: Copied) -> None:
     """Unpack base.tar, a tar for each tablespace, pg_wal.tar."""
-    for tar in tars_of(backup):
+    for tar in tars_of(source.path):
         copied.reading.add(str(tar.path))
         for entry in read_entries(str(tar.path)):
-            if not entry.name.startswith(tar.folder):
+            if isinstance(entry, NoFile) or not entry.name.startswith(tar.folder):
                 continue
             name = (tar.prefix + entry.name.removeprefix(tar.folder)).rstrip("/")
-            place = target.place(name) if name.strip(".") else None
+            place = target.place(source.prefix + name) if name.strip(".") else None
             if place is None:
                 continue
             if isinstance(entry, Directory):
                 target.make_directory(place)
             else:
                 target.accept(place, entry.size_bytes)
-                target.extract(entry, place)
+                target.write(iter(partial(entry.read, _CHUNK_BYTES), b""), place)
         copied.reading.remove(str(tar.path))
+
+
+# -- as a tool stores it --------------------------------------------------------------------------
+
+
+def _write_files(layer: BackupLayer, target: _Target, copied: Copied) -> None:
+    for file in layer.files():
+        place = target.place(file.name)
+        if place is not None:
+            copied.reading.add(file.name)
+            target.accept(place, file.size_bytes)
+            target.write(file.pieces, place)
+            copied.reading.discard(file.name)

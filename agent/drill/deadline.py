@@ -1,6 +1,6 @@
-"""When a drill must be over. What hangs meanwhile is left behind, and named.
+"""When a drill must be over. What still hangs then is abandoned, and named.
 
-An NFS server that is gone, a FIFO that nobody writes to and a query without an end hang the call
+An NFS server that is gone, a FIFO without a writer and a query without an end hang the call
 itself; nothing ends it from outside. Such calls run in daemon threads: the drill goes on to its end
 without them, and they end with the process, or with the server that they ask.
 """
@@ -48,7 +48,7 @@ class Deadline:
     ) -> T:
         """The function's result, or what it raises; OutOfTime when it does not come back.
 
-        `abandon` tells a function that nobody waits for it any more; it is given a moment to end.
+        `abandon` tells a function that its result is no longer wanted; it is given a moment to end.
         """
         call = Future[T]()
         threading.Thread(target=_settle, args=(call, function), daemon=True).start()

@@ -12,16 +12,20 @@ from typing import Final
 
 import psutil
 
+from agent.backups.describe import NotABackup
+from agent.backups.layers import BackupLayer, BackupPlace
+from agent.drill.account import company_of, drill_account
 from agent.drill.area import Area, scratch_area, sweep
+from agent.drill.by_tool import ToolOrder, ToolRestore, restore_by_tool
+from agent.drill.confinement import Confine, confine
 from agent.drill.copy import Copied, backup_bytes, copy_backup
 from agent.drill.deadline import Deadline, OutOfTime
 from agent.drill.errors import CannotDrill
-from agent.drill.look import Look
+from agent.drill.look import LookInside
 from agent.drill.server import ScratchServer
 from agent.drill.settings import configure
 from agent.drill.space import Room, needed_bytes, room_in
 from agent.drill.wal_service import WalService
-from agent.postgres.account import Account, server_account
 from agent.postgres.installation import (
     Installation,
     InstallationFor,
@@ -30,15 +34,21 @@ from agent.postgres.installation import (
     read_installation,
 )
 from agent.postgres.interruption import Interruption
+from agent.repositories.repository import NotRead
+from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
+from agent.store.paths import any_path
 from parsers.lsn import format_lsn
-from parsers.wal_facts import ParameterChange
-from parsers.wal_scan import SegmentScan
-from rules.drill import DrillFacts, Probe, disagreements
-from rules.drill_target import Plan
-from rules.restore_summary import PAUSED, PROMOTED, SHUT_DOWN, Summary
-from rules.settings_block import restore_settings
+from parsers.wal.facts import ParameterChange
+from parsers.wal.scan import SegmentScan
+from rules.drill.comparison import DrillFacts, Probe, disagreements
+from rules.live.facts import watch_restore
+from rules.live.summary import PAUSED, PROMOTED, SHUT_DOWN, Summary, refused_summary
+from rules.recovery.settings_block import restore_settings
+from rules.verdict.drill_target import DrillPlan
+from rules.verdict.live import explain
 
 DEFAULT_TIMEOUT_SECONDS: Final = 12 * 3600.0
+_NO_LIBRARY: Final = "resource manager with ID"  # GetRmgr in src/backend/access/transam/rmgr.c
 _OPENED: Final = frozenset({PROMOTED, PAUSED, SHUT_DOWN})
 
 # What a server says of the backup and its WAL: recovery has begun, or the files forbid it.
@@ -56,6 +66,9 @@ class Order:
     bindir: Path | None = None  # None: the first installation of the right major
     probes: tuple[Probe, ...] = ()
     nice: bool = False
+    preload: tuple[str, ...] = ()  # libraries that the scratch server loads
+    user: str | None = None  # whom the server runs as; None: see agent.drill.account
+    confine: Confine = "auto"
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     clock: Callable[[], float] = time.monotonic
     announce: Callable[[str], None] = lambda line: None  # told how to watch it
@@ -65,9 +78,21 @@ class Order:
 class Material:
     """What a drill restores from."""
 
-    plan: Plan
+    plan: DrillPlan
     roots: Sequence[str]  # the archives, as fetch-wal takes them
     scans: Mapping[str, SegmentScan]
+    repositories: RepositorySources = NO_REPOSITORIES  # of backup tools
+    by_tool: ToolOrder | None = None  # the tool restores; None: our own reader
+
+    def layers(self) -> list[BackupLayer]:
+        """The backup as it is restored. Raises CannotDrill."""
+        backup = self.plan.restore.backup
+        if backup.stored is None:
+            return [BackupLayer(name=backup.url, places=(BackupPlace(any_path(backup.url)),))]
+        try:
+            return self.repositories.layers(backup.stored)
+        except (NotABackup, NotRead) as error:
+            raise CannotDrill(str(error)) from None
 
 
 def run_drill(order: Order, material: Material) -> DrillFacts:
@@ -84,7 +109,7 @@ def run_drill(order: Order, material: Material) -> DrillFacts:
     )
     deadline = Deadline(order.timeout_seconds, order.clock)
     try:
-        account = _account()
+        account = drill_account(order.user)
         left = sweep(order.base, account)
         _refuse_tablespaces(material.plan)
         with contextlib.ExitStack() as stack:
@@ -105,13 +130,6 @@ def run_drill(order: Order, material: Material) -> DrillFacts:
     return replace(facts, notes=(*notes, *facts.notes))
 
 
-def _account() -> Account:
-    try:
-        return server_account()
-    except LookupError as error:
-        raise CannotDrill(str(error)) from None
-
-
 def _installation(order: Order, material: Material) -> Installation:
     major = material.plan.restore.server.major
     if order.bindir is None:
@@ -125,7 +143,7 @@ def _installation(order: Order, material: Material) -> Installation:
     return installation
 
 
-def _refuse_tablespaces(plan: Plan) -> None:
+def _refuse_tablespaces(plan: DrillPlan) -> None:
     """Refuse WAL that makes tablespaces: replaying it writes to their original paths.
 
     create_tablespace_directories in src/backend/commands/tablespace.c makes the directory where the
@@ -170,26 +188,48 @@ class _Drill:
     def run(self, facts: DrillFacts) -> DrillFacts:
         plan = self.material.plan
         room = room_in(self.area.path)
-        copied = Copied()
+        company = company_of(self.area.account)
+        confinement = confine(
+            self.order.confine, self.area, self.installation,
+            by_tool=self.material.by_tool is not None,
+        )  # fmt: skip
+        facts = replace(facts, confinement="; ".join(filter(None, (confinement.said, company))))
+        copied, tool = Copied(), ToolRestore()
         with self._phase("copy"):
-            self.deadline.run(lambda: self._copy(room, copied), copied.doing, copied.abandon)
-        look = Look(self.order.probes, self.phases)
+            if self.material.by_tool is not None:
+                tool = restore_by_tool(self.material.by_tool, self.area, self.deadline)
+            else:
+                self.deadline.run(lambda: self._copy(room, copied), copied.doing, copied.abandon)
+        if tool.refusal is not None:
+            return self._refused(facts, tool.refusal)
+        look = LookInside(self.order.probes, self.phases)
         size = plan.restore.wal.segment_size
-        with WalService(self.area, self.material.roots, size) as wal:
+        archives = self.material.roots, self.material.repositories
+        with WalService(self.area, *archives, size) as wal:
+            recovery = self._recovery(wal.restore_command)
+            if self.material.by_tool is not None:
+                recovery = {"hot_standby": recovery["hot_standby"], **plan.outcome.needs,
+                            **tool.settings}  # fmt: skip
             configuration = configure(
-                self.area, self.installation, self._recovery(wal.restore_command),
-                plan.restore.control, self._parameter_changes(),
+                self.area, self.installation, recovery,
+                plan.restore.control, self._parameter_changes(), recovers=tool.recovers,
+                preload=self.order.preload,
             )  # fmt: skip
-            server = ScratchServer(self.installation, self.area, configuration.settings)
+            server = ScratchServer(
+                self.installation, self.area, configuration.settings, tool.environment,
+                confinement.prefix,
+            )  # fmt: skip
             self.order.announce(f"to watch the drill: pitr-watch --pgdata {self.area.data}")
             with server:
                 summary = self._recover(server, room, wal)
+                if not tool.recovers and server.restore.attempt.opened:
+                    summary = replace(summary, outcome=PROMOTED)  # as far as opening goes
                 self._require_recovery(server, summary)
-                facts = self._with_recovery(facts, server, summary, wal)
+                facts = self._with_recovery(facts, server, summary, wal, recovers=tool.recovers)
                 if summary.outcome in _OPENED:
                     control = plan.restore.control
                     look.inside(server, self.installation, self.area, control, self.deadline)
-        notes = configuration.notes
+        notes = (*configuration.notes, *look.notes)
         if copied.left_out:
             notes += (f"links that were left out: {', '.join(copied.left_out[:5])}",)
         return replace(
@@ -198,12 +238,25 @@ class _Drill:
             timed_out=look.timed_out,
         )  # fmt: skip
 
+    def _refused(self, facts: DrillFacts, message: str) -> DrillFacts:
+        """The tool did not restore: what was predicted, or not."""
+        predicted = self.material.plan.outcome
+        said = f"outcome: predicted {predicted.outcome}, the tool refused: {message}"
+        return replace(
+            facts,
+            summary=refused_summary(message),
+            cause=f"the tool refused: {message}",
+            disagreements=() if self.material.plan.refused else (said,),
+            server=self.installation.version,
+            phases=self.phases,
+        )
+
     def _copy(self, room: Room, copied: Copied) -> None:
         restore, outcome = self.material.plan.restore, self.material.plan.outcome
-        backup, size = Path(restore.backup.url), restore.wal.segment_size
-        needed = needed_bytes(backup_bytes(backup), outcome.bytes_needed, size)
+        layers, size = self.material.layers(), restore.wal.segment_size
+        needed = needed_bytes(backup_bytes(layers), outcome.bytes_needed, size)
         room.require(needed, "the restore takes about")
-        copy_backup(backup, self.area, room, copied)
+        copy_backup(layers, self.area, room, copied)
 
     @contextlib.contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -228,21 +281,26 @@ class _Drill:
     # -- recovery --------------------------------------------------------------------------------
 
     def _require_recovery(self, server: ScratchServer, summary: Summary) -> None:
-        """A server that this machine does not let start says nothing about the backup."""
+        """A server that this machine does not let start says nothing about the backup.
+
+        Nor does one that lacks a library, whose records in the WAL it cannot replay.
+        """
+        if _NO_LIBRARY in (summary.fatal_message or ""):
+            raise CannotDrill(f"{summary.fatal_message}: name the library with --preload")
         if server.logged.keys() & _OF_THE_BACKUP or self.material.plan.outcome.outcome == "fails":
             return
         said = summary.fatal_message or _last_lines(self.area.log)
-        raise CannotDrill(f"the scratch server did not come as far as recovery: {said}")
+        raise CannotDrill(f"the scratch server did not reach recovery: {said}")
 
     def _recover(self, server: ScratchServer, room: Room, wal: WalService) -> Summary:
         def doing() -> str:
             if wal.asked:
-                return f"while fetching {wal.asked} from {' and '.join(self.material.roots)}"
+                return f"while fetching {wal.asked} from {' and '.join(wal.places)}"
             return f"while the server recovered: {_last_lines(self.area.log)}"
 
         def watch() -> None:
             self.deadline.require(doing)
-            room.require(0, "the restore goes on and takes")
+            room.require(0, "the restore continues and needs")
 
         begun = datetime.now(UTC)
         summary = server.wait_for_recovery(watch)
@@ -257,7 +315,13 @@ class _Drill:
         return summary
 
     def _with_recovery(
-        self, facts: DrillFacts, server: ScratchServer, summary: Summary, wal: WalService
+        self,
+        facts: DrillFacts,
+        server: ScratchServer,
+        summary: Summary,
+        wal: WalService,
+        *,
+        recovers: bool,
     ) -> DrillFacts:
         end = summary.redo_done_lsn or summary.stop.lsn
         replayed = None
@@ -266,20 +330,35 @@ class _Drill:
         return replace(
             facts,
             summary=summary,
-            cause=None if summary.outcome in _OPENED else self._cause(summary, wal.refused),
-            disagreements=disagreements(self.material.plan.outcome, summary, wal.refused),
+            cause=None if summary.outcome in _OPENED else self._cause(server, summary, wal.refused),
+            disagreements=self._disagreements(summary, wal, recovers=recovers),
             replayed_bytes=replayed,
             replay_seconds=self.phases["replay"],
             segments_fetched=wal.served,
         )
 
-    def _cause(self, summary: Summary, refused: Mapping[str, str]) -> str:
+    def _disagreements(
+        self, summary: Summary, wal: WalService, *, recovers: bool
+    ) -> tuple[str, ...]:
+        """A tool of another version may leave it to the server to refuse.
+
+        Outside of archive recovery the server does not say which transaction was the last.
+        """
+        if self.material.plan.refused and summary.outcome not in _OPENED:
+            return ()
+        predicted = self.material.plan.outcome
+        if not recovers:
+            predicted = replace(predicted, last_transaction=None)
+        return disagreements(predicted, summary, wal.refused)
+
+    def _cause(self, server: ScratchServer, summary: Summary, refused: Mapping[str, str]) -> str:
         """Why it failed, and in which file."""
         if refused:
             return "fetch-wal refused " + "; ".join(f"{n}: {why}" for n, why in refused.items())
-        cause = summary.cause or summary.fatal_message
+        why = explain(watch_restore(server.restore, summary, None))
+        cause = why.cause or summary.fatal_message
         if cause is None:
-            return "the server ended without a word about recovery: " + _last_lines(self.area.log)
+            return "the server ended, with no log of recovery: " + _last_lines(self.area.log)
         obstacle = self.material.plan.outcome.obstacle
         if obstacle is None:
             return cause

@@ -3,7 +3,7 @@
 It waits for the end of its standard input, which comes with our own, however we end. Every process
 of a drill is started through it: a shell tells the guardian its own process id before it becomes
 the program, so that there is no moment at which one runs that the guardian does not know. Whoever
-kills the guardian too (a control group as a whole, a machine that goes down) leaves an area behind,
+kills the guardian too (a control group as a whole, a machine that goes down) leaves its area,
 which the next drill or `pitr-check clean-drills` finds.
 
 `agent.postgres.guardian` ends one process that runs already; this one knows several, and what they
@@ -25,7 +25,7 @@ Role = Literal["server", "tool"]  # of each there is one at a time
 
 # A service manager signals everybody: the guardian outlives that, the drill cleans up by itself.
 # Processes of the server work in its data directory; find knows them without a look at their names.
-# What has a terminal (field 7 of proc(5), the 5th behind the name) is a person who looks around.
+# What has a terminal (field 7 of proc(5), the 5th after the name) is a person who looks around.
 _GUARDIAN: Final = (
     SAME_PROCESS
     + """
@@ -109,11 +109,15 @@ class AreaGuardian:
         command: Sequence[str],
         *,
         options: Mapping[str, Any],
+        prefix: Sequence[str] = (),
         **streams: Any,
     ) -> subprocess.Popen[bytes]:
-        """Start a program that ends when we do. `options` are those of an account."""
+        """Start a program that ends when we do. `options` are those of an account.
+
+        `prefix` is what keeps it in: the process that is announced is the one inside.
+        """
         return subprocess.Popen(
-            ["/bin/sh", "-c", _ANNOUNCED, "sh", role, *command],
+            [*prefix, "/bin/sh", "-c", _ANNOUNCED, "sh", role, *command],
             stdin=self._pipe,
             **streams,
             **options,

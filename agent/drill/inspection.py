@@ -1,89 +1,49 @@
 """A look inside the restored cluster with PostgreSQL's own tools; what cannot be done is said.
 
-pg_amcheck and pg_dumpall ask the running server, pg_checksums the files of the stopped one.
+pg_amcheck and pg_dumpall ask the running server, pg_checksums the files of the stopped one. The
+first comes as the drill's superuser and calls C functions alone, the second as the role that reads.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import psycopg
 
 from agent.drill.area import Area
 from agent.drill.deadline import Deadline
-from agent.drill.settings import connection_options
-from agent.postgres.cluster import SUPERUSER
+from agent.drill.disarm import Disarmed
+from agent.drill.session import Session
 from agent.postgres.installation import Installation
-from parsers.pg_control import ControlFile
-from rules.drill import Inspection
+from parsers.files.pg_control import CHECKSUMS_ON, ControlFile
+from rules.drill.comparison import Inspection
 
 _OLDEST_PG_AMCHECK: Final = 14
+_EVENT_TRIGGERS_MAJOR: Final = 17  # event_triggers = off
 _LINES: Final = 3  # of what a tool said: the rest is in its own words, and long
-_CONNECT_SECONDS: Final = 30.0
+_NAMES: Final = 3  # of databases in one line
 
-# A name that is not there, or a server that takes nobody for the moment.
-_OF_THE_NAME: Final = re.compile(r'role ".*"|the database system is|connection limit|too many')
-
-
-class NoSuperuser(Exception):
-    """None of the names that a superuser may have lets us in. One line."""
-
-
-class NobodyGetsIn(Exception):
-    """The server is open and ends every session at its start. One line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """How to reach the scratch server."""
-
-    area: Area
-    major: int
-    user: str = SUPERUSER
-    read_only: bool = False  # it waits at its target
-
-    def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
-        return psycopg.connect(
-            host=str(self.area.sockets),
-            port=5432,
-            user=self.user,
-            dbname=database,
-            options=connection_options(self.major),
-            autocommit=True,
-            connect_timeout=10,
-        )
-
-
-def open_session(area: Area, major: int) -> Session:
-    """Find out who may connect: the bootstrap superuser's name is its owner's choice.
-
-    Raises NoSuperuser, and NobodyGetsIn where the name is not to blame: unreadable catalogs.
-    """
-    names = dict.fromkeys((SUPERUSER, area.account.name, os.environ.get("PGUSER")))
-    refused = ""
-    for name in filter(None, names):
-        deadline = time.monotonic() + _CONNECT_SECONDS
-        while True:
-            try:
-                with Session(area, major, name).connect() as connection:
-                    row = connection.execute("SELECT pg_catalog.pg_is_in_recovery()").fetchone()
-                    return Session(area, major, name, bool(row and row[0]))
-            except psycopg.OperationalError as error:
-                refused = str(error).strip().splitlines()[-1]
-                if "starting up" not in refused or time.monotonic() > deadline:
-                    break
-                time.sleep(0.05)
-        if "FATAL: " in refused and not _OF_THE_NAME.search(refused):
-            raise NobodyGetsIn(refused)
-    raise NoSuperuser(f"{refused} (PGUSER=NAME in the environment names the superuser)")
+# pg_amcheck names them with the schema, not with types: who may create there answers for them.
+_CHECKS: Final = ("verify_heapam", "bt_index_check", "bt_index_parent_check", "gin_index_check")
+_IMPOSTORS: Final = """
+    SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_extension e
+    JOIN pg_catalog.pg_proc p ON p.pronamespace = e.extnamespace AND p.proname = ANY(%s)
+    WHERE e.extname = 'amcheck' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend d
+        WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
+            AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+            AND d.refobjid = e.oid AND d.deptype = 'e')"""
+# They fire at CREATE EXTENSION.
+_TRIGGERS: Final = """
+    SELECT evtname FROM pg_catalog.pg_event_trigger
+    WHERE evtenabled <> 'D' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_extension WHERE extname = 'amcheck') ORDER BY evtname"""
 
 
 class Tools:
@@ -93,23 +53,29 @@ class Tools:
         self.installation = installation
         self._area = area
         self.deadline = deadline
-        self._environment = {
-            "PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC",
-            "PGOPTIONS": connection_options(installation.major), "PGHOST": str(area.sockets),
-        }  # fmt: skip
+        self._environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
 
-    def run(self, name: str, passed: str, program: str, *arguments: str) -> Inspection:
+    def run(
+        self,
+        name: str,
+        passed: str,
+        program: str,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+    ) -> Inspection:
         """One inspection: passed if the program ends well, else what it said. Raises OutOfTime."""
         if not self.installation.has(program):
             return not_done(name, f"{self.installation.bindir} has no {program}")
-        status, said = self._run(program, arguments)
+        status, said = self._run(program, arguments, environment or {})
         if status:
             lines = [f"{program} exited {status}: {said[0] if said else ''}", *said[1:]]
             more = f" (and {len(lines) - _LINES} more lines)" if len(lines) > _LINES else ""
             return Inspection(name=name, result="failed", detail="; ".join(lines[:_LINES]) + more)
         return Inspection(name=name, result="passed", detail=passed)
 
-    def _run(self, program: str, arguments: Sequence[str]) -> tuple[int, list[str]]:
+    def _run(
+        self, program: str, arguments: Sequence[str], environment: Mapping[str, str]
+    ) -> tuple[int, list[str]]:
         """The exit status, and the lines that it said."""
         self.deadline.require(lambda: f"before {program}")
         process = self._area.guardian.start(
@@ -118,7 +84,7 @@ class Tools:
             options=self._area.account.popen_options(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=self._environment,
+            env={**self._environment, **environment},
         )
         try:
             out, err = self.deadline.run(process.communicate, lambda: f"while {program} ran")
@@ -135,41 +101,120 @@ def not_done(name: str, why: str) -> Inspection:
     return Inspection(name=name, result="not_done", detail=why)
 
 
-def dump(tools: Tools, session: Session) -> Inspection:
+def dump(tools: Tools, cluster: Disarmed) -> Inspection:
     """Have everything read, and written nowhere."""
-    options = ["--no-unlogged-table-data"] if session.read_only else []
-    return tools.run(
-        "dump", "pg_dumpall could read everything", "pg_dumpall", "-U", session.user,
-        "-l", "postgres", "-f", "/dev/null", "--lock-wait-timeout=10s", "--no-sync", *options,
+    name, reader = "dump", cluster.reader
+    if cluster.closed.keys() >= set(cluster.databases):
+        return _with_closed(not_done(name, "nothing was read"), cluster)
+    found = tools.run(
+        name, "pg_dumpall could read everything", "pg_dumpall", "-U", reader.user,
+        "-l", _open_one(cluster), "-f", "/dev/null", "--lock-wait-timeout=10s", "--no-sync",
+        *_without("--exclude-database", cluster.closed), environment=reader.environment,
     )  # fmt: skip
+    return _with_closed(found, cluster)
 
 
-def amcheck(tools: Tools, session: Session) -> Inspection:
+def amcheck(tools: Tools, cluster: Disarmed) -> Inspection:
     """Have tables and indexes checked, where the extension is installed."""
-    name = "amcheck"
+    name, admin = "amcheck", cluster.admin
     if tools.installation.major < _OLDEST_PG_AMCHECK:
         return not_done(name, f"PostgreSQL {tools.installation.major} has no pg_amcheck")
-    if session.read_only:
-        return not_done(name, "the server waits at its target: the extension cannot be created")
-    if not tools.deadline.run(
-        lambda: _has_amcheck(session), lambda: "while connecting to the restored server"
-    ):
+    if cluster.closed.keys() >= set(cluster.databases):
+        return _with_closed(not_done(name, "nothing was looked at"), cluster)
+    if not tools.installation.has("pg_amcheck"):
+        return not_done(name, f"{tools.installation.bindir} has no pg_amcheck")
+    available, traps = tools.deadline.run(
+        lambda: (_has_amcheck(admin, _open_one(cluster)), dict(_traps(cluster))),
+        lambda: "while connecting to the restored server",
+    )
+    if not available:
         return not_done(name, f"{tools.installation.bindir} has no extension amcheck")
-    return tools.run(
+    left_out = {**traps, **{database: each.why for database, each in cluster.closed.items()}}
+    if left_out.keys() >= set(cluster.databases):
+        return _with_closed(not_done(name, _listed(traps)), cluster)
+    found = tools.run(
         name, "pg_amcheck found tables and B-tree indexes of all databases sound", "pg_amcheck",
-        "-U", session.user, "--maintenance-db=postgres", "--all", "--install-missing",
+        "-U", admin.user, f"--maintenance-db={_open_one(cluster)}", "--all", "--install-missing",
+        *_without("--exclude-database", left_out), environment=admin.environment,
+    )  # fmt: skip
+    if traps and found.result == "passed":
+        others = "pg_amcheck found the other databases sound"
+        found = not_done(name, f"{_listed(traps)}; {others}")
+    return _with_closed(found, cluster)
+
+
+def _open_one(cluster: Disarmed) -> str:
+    """A database to begin in: the usual one, unless it is closed."""
+    usual = cluster.admin.database
+    if usual not in cluster.closed:
+        return usual
+    return next(name for name in cluster.databases if name not in cluster.closed)
+
+
+def _without(option: str, names: Mapping[str, object]) -> Iterator[str]:
+    """In double quotes nothing of a name is a pattern."""
+    for name in names:
+        quoted = name.replace('"', '""')
+        yield f'{option}="{quoted}"'
+
+
+def _with_closed(found: Inspection, cluster: Disarmed) -> Inspection:
+    """Nothing is called sound that was left out."""
+    if not cluster.closed or found.result == "failed":
+        return found
+    damaged = any(each.damaged for each in cluster.closed.values())
+    why = _listed({name: each.why for name, each in cluster.closed.items()})
+    return replace(
+        found, result="failed" if damaged else "not_done",
+        detail=f"could not be made safe to look into: {why}; {found.detail}",
     )  # fmt: skip
 
 
-def _has_amcheck(session: Session) -> bool:
+def _listed(reasons: Mapping[str, str]) -> str:
+    shown = [f"database {name}: {why}" for name, why in list(reasons.items())[:_NAMES]]
+    more = [f"and {len(reasons) - _NAMES} more"] if len(reasons) > _NAMES else []
+    return "; ".join([*shown, *more])
+
+
+def _has_amcheck(session: Session, database: str) -> bool:
     query = "SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'amcheck'"
-    with session.connect() as connection:
+    with session.connect(database) as connection:
         return connection.execute(query).fetchone() is not None
+
+
+def _traps(cluster: Disarmed) -> Iterator[tuple[str, str]]:
+    """Databases in which pg_amcheck would run what somebody else wrote, and what that is."""
+    for name in cluster.databases:
+        if name not in cluster.closed:
+            try:
+                with cluster.admin.connect(name) as connection:
+                    why = _trap_in(connection, cluster.admin.major)
+            except psycopg.Error as error:
+                why = " ".join(str(error).split())
+            if why is not None:
+                yield name, why
+
+
+def _trap_in(connection: psycopg.Connection[Any], major: int) -> str | None:
+    impostors = [each for (each,) in connection.execute(_IMPOSTORS, [list(_CHECKS)])]
+    if impostors:
+        return f"{impostors[0]} would be called for a function of amcheck"
+    if major >= _EVENT_TRIGGERS_MAJOR:
+        return None
+    triggers = [each for (each,) in connection.execute(_TRIGGERS)]
+    if not triggers:
+        return None
+    return (
+        f"CREATE EXTENSION amcheck would fire the event trigger {triggers[0]}, and PostgreSQL"
+        f" {major} cannot turn them off"
+    )
 
 
 def inspect_stopped(tools: Tools, area: Area, control: ControlFile | None) -> Inspection:
     """What is asked of the files once the server is down."""
-    if control is not None and not control.data_checksum_version:
+    if control is not None and control.data_checksum_version > CHECKSUMS_ON:
+        return not_done("checksums", "data checksums were being turned on or off at the backup")
+    if control is not None and control.data_checksum_version != CHECKSUMS_ON:
         return not_done("checksums", "data checksums are not enabled in this cluster")
     return tools.run(
         "checksums", "pg_checksums found every page sound", "pg_checksums", "--check", "-D",

@@ -12,34 +12,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import psycopg
+
 from agent.drill.area import Area
 from agent.drill.deadline import Deadline, OutOfTime
-from agent.drill.inspection import (
-    NobodyGetsIn,
-    NoSuperuser,
-    Session,
-    Tools,
-    amcheck,
-    dump,
-    inspect_stopped,
-    not_done,
-    open_session,
-)
+from agent.drill.disarm import Disarmed, disarm
+from agent.drill.inspection import Tools, amcheck, dump, inspect_stopped, not_done
 from agent.drill.probes import ask
 from agent.drill.server import ScratchServer
+from agent.drill.session import NobodyGetsIn, NoSuperuser, is_damage, open_for_writing, open_session
 from agent.postgres.installation import Installation
-from parsers.pg_control import ControlFile
-from rules.drill import Inspection, Probe
+from parsers.files.pg_control import ControlFile
+from rules.drill.comparison import Inspection, Probe
 
 
 @dataclass(slots=True)
-class Look:
+class LookInside:
     """What was found so far."""
 
     probes: tuple[Probe, ...]
     phases: dict[str, float]
     inspections: list[Inspection] = field(default_factory=list)
     timed_out: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def inside(
         self,
@@ -72,31 +67,43 @@ class Look:
 
     def _at_running(self, tools: Tools, area: Area, deadline: Deadline) -> None:
         try:
-            session = deadline.run(
-                lambda: open_session(area, tools.installation.major),
+            cluster = deadline.run(
+                lambda: self._disarm(area, tools.installation.major),
                 lambda: "while connecting to the restored server",
             )
         except NoSuperuser as error:
             self._leave_out(str(error))
             return
-        except NobodyGetsIn as error:
-            refused = Inspection(name="connection", result="failed", detail=str(error))
-            self.inspections.append(refused)
-            self._leave_out(str(error))
+        except (NobodyGetsIn, psycopg.Error) as error:
+            why = " ".join(str(error).split())
+            if isinstance(error, NobodyGetsIn) or is_damage(error):
+                self.inspections.append(Inspection(name="connection", result="failed", detail=why))
+            self._leave_out(why)
             return
         with self._phase("probes"):
-            self._ask(session, deadline)
+            self._ask(cluster, deadline)
         for look in (amcheck, dump):
             begun = time.monotonic()
-            found = look(tools, session)
+            found = look(tools, cluster)
             self.inspections.append(found)
             self.phases[found.name] = time.monotonic() - begun
 
-    def _ask(self, session: Session, deadline: Deadline) -> None:
+    def _disarm(self, area: Area, major: int) -> Disarmed:
+        session = open_session(area, major)
+        if open_for_writing(session):
+            self.notes.append("promoted after its pause, to look inside: nothing else was replayed")
+        return disarm(session)
+
+    def _ask(self, cluster: Disarmed, deadline: Deadline) -> None:
         for at, probe in enumerate(self.probes):
-            answered = deadline.run(
-                partial(ask, probe, session), partial("while asking the probe {}".format, probe.sql)
-            )
+            closed = cluster.closed.get(probe.database)
+            if closed is not None:
+                answered = replace(probe, error=closed.why, asked=False)
+            else:
+                answered = deadline.run(
+                    partial(ask, probe, cluster.reader),
+                    partial("while asking the probe {}".format, probe.sql),
+                )
             self.probes = (*self.probes[:at], answered, *self.probes[at + 1 :])
 
     def _leave_out(self, why: str) -> None:

@@ -19,8 +19,8 @@ import psycopg
 import yaml
 from psycopg import pq
 
-from agent.drill.inspection import Session
-from rules.drill import Probe
+from agent.drill.session import Session
+from rules.drill.comparison import Probe
 
 _KEYS: Final = frozenset({"database", "sql", "expected"})
 
@@ -59,10 +59,11 @@ def _read_entry(entry: object, where: str) -> Probe:
     )
 
 
-def ask(probe: Probe, session: Session) -> Probe:
-    """The probe with its answer."""
+def ask(probe: Probe, reader: Session) -> Probe:
+    """The probe with its answer, in a transaction that cannot be made to write from inside."""
     try:
-        with session.connect(probe.database) as connection:
+        with reader.connect(probe.database) as connection:
+            connection.execute("BEGIN TRANSACTION READ ONLY")
             return _ask(probe, connection.pgconn)
     except psycopg.Error as error:
         return replace(probe, error=_one_line(str(error)))

@@ -15,13 +15,17 @@ from datetime import datetime
 from types import TracebackType
 from typing import Final
 
+import psutil
+
 from agent.drill.area import Area
 from agent.drill.settings import LOG_LINE_PREFIX
 from agent.postgres.installation import Installation
-from parsers.log_stream import LogStream, StreamItem
-from parsers.recovery_events import RecoveryEvent
-from rules.restore_state import Phase, Restore
-from rules.restore_summary import Summary, summarize
+from agent.private_file import write_private
+from parsers.log.recovery_events import RecoveryEvent
+from parsers.log.stream import LogStream, StreamItem
+from rules.live.attempt import Phase
+from rules.live.facts import RestoreRecord
+from rules.live.summary import Summary, summarize
 
 _LOOK_SECONDS: Final = 0.02
 _WATCH_SECONDS: Final = 0.5
@@ -32,23 +36,34 @@ _ENDED: Final = frozenset({Phase.PAUSED_AT_TARGET, Phase.PAUSED, Phase.SHUT_DOWN
 class ScratchServer:
     """One server in one area. Use as a context manager: it is down at the end."""
 
-    def __init__(self, installation: Installation, area: Area, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        installation: Installation,
+        area: Area,
+        settings: Mapping[str, str],
+        environment: Mapping[str, str],
+        prefix: Sequence[str] = (),
+    ) -> None:
         self._area = area
+        self._prefix = prefix  # the confinement that it is started in
+        self._environment = environment  # of its restore_command
         self._command = [str(installation.program("postgres")), "-D", str(area.data)]
         for name, value in settings.items():
             self._command += ["-c", f"{name}={value}"]
         self._stream = LogStream(format="stderr", prefix=LOG_LINE_PREFIX)
-        self._restore = Restore()
+        self.restore = RestoreRecord()
         self.logged: dict[str, datetime] = {}  # event -> the log's own time of its first line
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> ScratchServer:
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
-        with self._area.log.open("wb") as log:
+        environment |= self._environment
+        with write_private(self._area.log) as log:
             self._process = self._area.guardian.start(
                 "server",
                 self._command,
                 options=self._area.account.popen_options(),
+                prefix=self._prefix,
                 stdout=log,
                 stderr=log,
                 env=environment,
@@ -74,14 +89,14 @@ class ScratchServer:
             down = not self.is_running()
             self._read_log(at_end=down)
             if down or self._has_ended():
-                return summarize(self._restore)
+                return summarize(self.restore)
             if time.monotonic() - watched_at >= _WATCH_SECONDS:
                 watch()
                 watched_at = time.monotonic()
             time.sleep(_LOOK_SECONDS)
 
     def _has_ended(self) -> bool:
-        attempt = self._restore.attempt
+        attempt = self.restore.attempt
         if attempt.phase in _ENDED:
             # A server that gives up is gone in a moment, and says more until then.
             return attempt.phase in (Phase.PAUSED_AT_TARGET, Phase.PAUSED)
@@ -97,7 +112,7 @@ class ScratchServer:
             self._take(self._stream.end())
 
     def _take(self, items: Sequence[StreamItem]) -> None:
-        self._restore.apply_all(items)
+        self.restore.apply_all(items)
         for item in items:
             if isinstance(item, RecoveryEvent) and item.at is not None:
                 self.logged.setdefault(item.name, item.at)
@@ -112,7 +127,7 @@ class ScratchServer:
         assert self._process is not None, "asked only of a server that was started"
         try:
             for number in (how, signal.SIGQUIT):
-                self._process.send_signal(number)
+                self._signal(number)
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self._process.wait(_STOP_SECONDS)
                     return number is how
@@ -121,3 +136,13 @@ class ScratchServer:
             return False
         finally:
             self._area.guardian.forget("server")
+
+    def _signal(self, number: signal.Signals) -> None:
+        """The server is the one child of what it is confined by, which passes nothing on."""
+        assert self._process is not None
+        if not self._prefix:
+            self._process.send_signal(number)
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self._process.pid).children():
+                child.send_signal(number)

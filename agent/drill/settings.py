@@ -8,25 +8,26 @@ needs of the backup's own settings is taken over here, value by value.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.backups.settings import read_settings
 from agent.drill.area import Area
+from agent.drill.errors import CannotDrill
 from agent.postgres.installation import Installation
 from parsers.errors import ParseError
-from parsers.pg_control import ControlFile
-from parsers.wal_facts import ParameterChange
-from rules.restore import PARAMETERS
+from parsers.files.pg_control import ControlFile
+from parsers.wal.facts import ParameterChange
+from rules.model.restore_inputs import PARAMETERS
 
 LOG_LINE_PREFIX: Final = "%m [%p] %b "
 
 _ALWAYS: Final = {
     # Nobody reaches it but through a socket in a directory that only its account may enter.
     "listen_addresses": "", "unix_socket_permissions": "0700", "ssl": "off", "bonjour": "off",
-    # It reaches nobody.
+    # It connects to nothing.
     "archive_mode": "off", "archive_command": "", "recovery_end_command": "",
     "archive_cleanup_command": "", "primary_conninfo": "", "primary_slot_name": "",
     "max_logical_replication_workers": "0",
@@ -42,35 +43,37 @@ _ALWAYS: Final = {
     "logging_collector": "off", "log_destination": "stderr", "log_line_prefix": LOG_LINE_PREFIX,
     "log_timezone": "UTC", "timezone": "UTC", "lc_messages": "C", "log_min_messages": "warning",
     "log_statement": "none", "log_duration": "off",
+    # The roles of the drill, which read large objects as well.
+    "password_encryption": "scram-sha-256", "lo_compat_privileges": "on",
 }  # fmt: skip
 _SINCE: Final = {
     15: {"archive_library": ""},
     17: {"event_triggers": "off", "sync_replication_slots": "off"},
 }
 # What roles and databases have set for themselves counts from their first query on, and before a
-# trigger on login, unless the connection says otherwise.
-_OF_A_CONNECTION: Final = {
-    "session_preload_libraries": "", "local_preload_libraries": "",
-    "dynamic_library_path": "$libdir", "jit": "off", "role": "none",
-    "search_path": '"$user",public', "default_transaction_read_only": "off", "row_security": "on",
+# trigger on login, unless the connection says otherwise; `disarm` then removes it.
+_OF_ANY_CONNECTION: Final = {
+    "jit": "off", "role": "none", "search_path": '"$user",public', "row_security": "on",
     "statement_timeout": "0", "lock_timeout": "10s",
+    "default_transaction_isolation": "read\\ committed",
 }  # fmt: skip
-_OF_A_CONNECTION_SINCE: Final = {17: {"event_triggers": "off", "transaction_timeout": "0"}}
+_OF_ANY_CONNECTION_SINCE: Final = {17: {"transaction_timeout": "0"}}
+# Settings that only a superuser makes.
+_OF_A_SUPERUSER: Final = {
+    "session_preload_libraries": "", "local_preload_libraries": "",
+    "dynamic_library_path": "$libdir", "default_transaction_read_only": "off",
+    "search_path": "pg_catalog",  # nothing of theirs is called for an operator or a function
+}  # fmt: skip
+_OF_A_SUPERUSER_SINCE: Final = {17: {"event_triggers": "off"}}
 # More of them than the default may be in use by what the backup holds: replication origins.
 _TAKEN_OVER: Final = ("max_replication_slots", "max_active_replication_origins")
 _ORIGINS_MAJOR: Final = 18
-# Libraries that start work of their own as soon as the server is open.
-_RUN_JOBS: Final = frozenset({
-    "pg_cron", "pg_partman_bgw", "pg_squeeze", "pglogical", "bdr", "spock", "repmgr", "pg_net",
-    "powa", "pg_auto_failover", "pgautofailover", "pg_task", "pg_background", "pg_timetable",
-    "supautils", "pg_failover_slots", "timescaledb", "citus",
-})  # fmt: skip
 _LIBRARY: Final = re.compile(r"(\$libdir/)?(?P<name>[A-Za-z0-9_.-]+)\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """The server's settings, and what of the backup's own was left behind."""
+    """The server's settings, and which of the backup's own were left out."""
 
     settings: Mapping[str, str]
     notes: tuple[str, ...]
@@ -82,11 +85,18 @@ def configure(
     recovery: Mapping[str, str],
     control: ControlFile | None,
     changes: Iterable[ParameterChange],
+    *,
+    recovers: bool = True,
+    preload: Sequence[str] = (),
 ) -> Configuration:
-    """Settings for the data directory in `area`, whose own configuration is made empty."""
+    """Settings for the data directory in `area`, whose own configuration is made empty.
+
+    Unless it `recovers` from an archive, its WAL is in pg_wal. `preload` are the libraries that a
+    person named. Raises CannotDrill where one of them is not there.
+    """
     own, notes = _own_settings(area.data)
-    libraries, dropped = _preloads(own.get("shared_preload_libraries", ""), installation)
-    notes += dropped
+    libraries = [_require_library(name, installation) for name in preload]
+    notes += _left_out(own.get("shared_preload_libraries", ""), libraries)
     for name in ("session_preload_libraries", "local_preload_libraries"):
         if own.get(name):
             notes.append(f"{name} = {own[name]!r} was left out: recovery does not need it")
@@ -98,15 +108,35 @@ def configure(
         **recovery,
         "shared_preload_libraries": ",".join(libraries),
         "unix_socket_directories": str(area.sockets),
-        **dict(_empty_files(area)),
+        **dict(_empty_files(area, recovers)),
     }  # fmt: skip
     return Configuration(settings=settings, notes=tuple(notes))
 
 
 def connection_options(major: int) -> str:
-    """What every connection of ours sets (PGOPTIONS), on a server of this major."""
-    settings = {**_OF_A_CONNECTION, **_since(_OF_A_CONNECTION_SINCE, major)}
-    return " ".join(f"-c {name}={value}" for name, value in settings.items())
+    """What every connection of a superuser of ours sets (PGOPTIONS), on a server of this major."""
+    return _options(
+        _of_any_connection(major), _OF_A_SUPERUSER, _since(_OF_A_SUPERUSER_SINCE, major)
+    )
+
+
+def reader_options(major: int) -> str:
+    """The same of the role that reads."""
+    return _options(_of_any_connection(major), {"default_transaction_read_only": "on"})
+
+
+def _of_any_connection(major: int) -> dict[str, str]:
+    return {**_OF_ANY_CONNECTION, **_since(_OF_ANY_CONNECTION_SINCE, major)}
+
+
+def _options(*tables: Mapping[str, str]) -> str:
+    return " ".join(f"-c {name}={value}" for table in tables for name, value in table.items())
+
+
+def admit_only(area: Area, roles: Sequence[str]) -> None:
+    """Let these roles in by their passwords, and nobody else, once the server has reloaded."""
+    lines = [f"local all {role} scram-sha-256\n" for role in roles]
+    _write(area.path / "hba_file", "".join([*lines, "local all all reject\n"]), area)
 
 
 def _since(table: Mapping[int, Mapping[str, str]], major: int) -> dict[str, str]:
@@ -121,7 +151,7 @@ def _own_settings(data: Path) -> tuple[dict[str, str], list[str]]:
         return {}, [f"the backup's configuration was left out: {error}"]
 
 
-def _empty_files(area: Area) -> Iterator[tuple[str, str]]:
+def _empty_files(area: Area, recovers: bool) -> Iterator[tuple[str, str]]:
     """Files of ours in place of the backup's: none says anything, but who may come in."""
     own = {
         "config_file": "",
@@ -133,7 +163,8 @@ def _empty_files(area: Area) -> Iterator[tuple[str, str]]:
         _write(path, text, area)
         yield setting, str(path)
     _write(area.data / "postgresql.auto.conf", "", area)
-    _write(area.data / "recovery.signal", "", area)
+    if recovers:
+        _write(area.data / "recovery.signal", "", area)
 
 
 def _write(path: Path, text: str, area: Area) -> None:
@@ -166,32 +197,27 @@ def _taken_over(own: Mapping[str, str], major: int) -> Iterator[tuple[str, str]]
             yield name, own[name]
 
 
-def _preloads(wanted: str, installation: Installation) -> tuple[list[str], list[str]]:
-    """(libraries to load, why the others are not)."""
-    kept: list[str] = []
-    notes: list[str] = []
-    for library in (word.strip().strip("\"'") for word in wanted.split(",") if word.strip()):
-        reason = _reason_against(library, installation)
-        if reason is None:
-            kept.append(library)
-        else:
-            notes.append(f"the preloaded library {library} was left out: {reason}")
-    return kept, notes
+def _left_out(wanted: str, kept: Sequence[str]) -> list[str]:
+    """What is said of the backup's own libraries: being loaded is enough for them to act."""
+    words = (word.strip().strip("\"'") for word in wanted.split(","))
+    return [
+        f"the preloaded library {word} was left out: name it with --preload if it is needed"
+        for word in words
+        if word and word not in kept
+    ]
 
 
-def _reason_against(library: str, installation: Installation) -> str | None:
-    match = _LIBRARY.match(library)
+def _require_library(name: str, installation: Installation) -> str:
+    match = _LIBRARY.match(name)
     if match is None:
-        return "it lies outside of the installation's own library directory"
-    name = match["name"].removesuffix(".so")
-    if name in _RUN_JOBS:
-        return "it starts work of its own"
-    if not any((place / f"{name}.so").is_file() for place in _library_places(installation)):
-        return f"{installation.bindir} has no such library"
-    return None
+        raise CannotDrill(f"--preload {name}: expected the name of a library, without a path")
+    file = f"{match['name'].removesuffix('.so')}.so"
+    if not any((place / file).is_file() for place in _library_places(installation)):
+        raise CannotDrill(f"--preload {name}: {installation.bindir} has no such library")
+    return name
 
 
 def _library_places(installation: Installation) -> tuple[Path, ...]:
     """Where $libdir is, seen from the programs: Debian and the RPMs, the embedded, from source."""
-    prefix = installation.bindir.parent
+    prefix = installation.program("postgres").resolve().parent.parent
     return prefix / "lib", prefix / "lib" / "postgresql", prefix / "lib64"

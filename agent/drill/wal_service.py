@@ -16,10 +16,13 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Final
 
-from agent.archive.fetch import Refused, fetch
+from agent.archive.fetch import FileRefused, fetch
 from agent.archive.prefetch import following
 from agent.drill.area import Area
 from agent.drill.deadline import Crew
+from agent.repositories.repository import NotRead
+from agent.repositories.sources import RepositorySources
+from agent.store.urls import is_remote, take
 from parsers.segment import NameKind, parse_wal_name
 
 _PREFETCH: Final = 4  # segments, if they are small
@@ -46,9 +49,17 @@ Answer = tuple[int, str]  # exit status of fetch-wal, and what it says
 class WalService:
     """Answers the server's restore_command until it is closed."""
 
-    def __init__(self, area: Area, roots: Sequence[str], segment_bytes: int) -> None:
+    def __init__(
+        self,
+        area: Area,
+        roots: Sequence[str],
+        repositories: RepositorySources,
+        segment_bytes: int,
+    ) -> None:
         self._area = area
         self._roots = roots
+        self._places = [take(root) if is_remote(root) else root for root in roots]
+        self._repositories = repositories
         self._segment_bytes = segment_bytes
         self._out = area.account.make_directory(area.wal / "out")
         self._ahead: dict[str, Future[Answer]] = {}
@@ -77,8 +88,14 @@ class WalService:
     def restore_command(self) -> str:
         """The client asks for a file. The archives are there for who looks where it comes from."""
         client = shlex.quote(str(self._area.wal / "ask.sh"))
-        archives = "".join(f" --archive {shlex.quote(root)}" for root in self._roots)
-        return f"/bin/sh {client.replace('%', '%%')} %f %p{archives.replace('%', '%%')}"
+        archives = [word for root in self._roots for word in ("--archive", root)]
+        words = shlex.join([*archives, *self._repositories.words])
+        return f"/bin/sh {client.replace('%', '%%')} %f %p {words.replace('%', '%%')}"
+
+    @property
+    def places(self) -> list[str]:
+        """Where WAL is fetched from, for a person."""
+        return [*self._roots, *sorted(self._repositories.archive_urls)]
 
     def _open_pipe(self, name: str) -> int:
         """Open for both directions: neither side ever waits for the other to come."""
@@ -90,7 +107,7 @@ class WalService:
     # -- answering -------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        """Its pipes are its own: should it hang, nobody else gets their numbers meanwhile."""
+        """Its pipes are its own: should it hang, no other file gets their numbers meanwhile."""
         try:
             self._answer_all()
         finally:
@@ -127,12 +144,13 @@ class WalService:
         said: list[str] = []
         try:
             found = fetch(
-                name, str(target), self._roots,
+                name, str(target), self._places,
                 data_directory=str(self._area.data), complain=said.append, durable=False,
+                further=self._repositories.find_wal(name),
             )  # fmt: skip
             if found:
                 self._area.account.own(target)
-        except Refused as error:
+        except (FileRefused, NotRead) as error:
             return _ABORT, str(error)
         except Exception as error:  # 1 to 125 would be taken for the end of the WAL
             return _ABORT, f"unexpected {type(error).__name__}: {error}"

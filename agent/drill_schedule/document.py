@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from parsers.lsn import parse_lsn
-from rules.drill import Inspection, Probe
-from rules.drills import DrillRecord
+from rules.drill.comparison import Inspection, Probe
+from rules.drill.records import DrillRecord
 
 
 def read_record(output: bytes, started_at: datetime, seconds: float) -> DrillRecord | None:
@@ -20,7 +20,7 @@ def read_record(output: bytes, started_at: datetime, seconds: float) -> DrillRec
     drill = document["drill"]
     if drill is None:
         said = [finding["summary"] for finding in document["findings"]]
-        reason = said[0] if said else "the check before it ended without a word"
+        reason = said[0] if said else "the check before it ended without a message"
         return not_run(reason, started_at, seconds)
     return _record(drill, started_at, seconds)
 

@@ -6,6 +6,7 @@ for and not begun is still to be made.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,8 +16,8 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from agent.drill_schedule.document import not_run
-from agent.state_file import StateFile
-from rules.drills import DrillRecord, DrillsFacts
+from agent.state_file import StateFile, read_rows
+from rules.drill.records import DrillRecord, DrillsFacts
 
 _KILLED: Final = "the agent was killed while it ran"
 
@@ -35,6 +36,19 @@ class Standing:
 _RECORD: Final = TypeAdapter(DrillRecord)
 _STANDING: Final = TypeAdapter(Standing)
 _NEW: Final = Standing()
+
+
+def read_drills(path: Path, cluster: str) -> DrillsFacts | None:
+    """The drills that an agent remembers of a cluster, written nowhere. None: there is no file."""
+    if not path.exists():
+        return None
+    rows = read_rows(path)
+    records = []
+    for kind, name, _, value in rows:
+        if (kind, name) == ("drill", cluster):
+            with contextlib.suppress(ValidationError):
+                records.append(_RECORD.validate_json(value))
+    return DrillsFacts(records=tuple(records))
 
 
 class DrillHistory:

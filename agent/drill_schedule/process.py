@@ -11,44 +11,51 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from agent.config import ClusterConfig
-from agent.config_drill import DrillConfig
+from agent.config.drills import DrillConfig
+from agent.config.model import ResolvedCluster
+from agent.config.repositories import secrets_of, words_of
 from agent.drill_schedule.document import not_run, read_record
+from agent.drill_schedule.unit import PROGRAM, drill_by_unit
+from agent.errors import UsageError
+from agent.evidence.keys import read_signing_key
 from agent.postgres.guardian import Guardian
-from rules.drills import DrillRecord, DrillsFacts
+from agent.store.urls import whole
+from rules.drill.records import DrillRecord, DrillsFacts
 
 log: Final = logging.getLogger("pitr.drill")
 
-# -P: nothing is imported from whatever directory the agent was started in.
-_PROGRAM: Final = (
-    sys.executable, "-P", "-c", "import sys; from agent.cli.check import main; sys.exit(main())",
-)  # fmt: skip
 _STOP_SECONDS: Final = 20.0  # to stop its server and to remove what it restored
 _READING_SECONDS: Final = 3600.0  # for what comes before the drill, which knows its own time
+_LATE: Final = "it was broken off: the archive was not read, or the drill did not end in its time"
 _SAID_MAX: Final = 20  # lines of its standard error that count, the last ones
 _LINE_BYTES: Final = 1 << 16
 
 
-async def run_drill(config: ClusterConfig, drills: DrillsFacts, ledger: Path | None) -> DrillRecord:
+async def run_drill(
+    config: ResolvedCluster, drills: DrillsFacts, ledger: Path | None
+) -> DrillRecord:
     """Make one drill, and give its record. Cancelled, it ends the child and waits for it."""
     assert config.drill is not None, "asked only of a cluster that is drilled"
+    if config.drill.socket is not None:
+        return await _run_by_unit(config, config.drill, drills, config.drill.socket)
     started_at, started = datetime.now(UTC), monotonic()
     child = await asyncio.create_subprocess_exec(
-        *_PROGRAM,
+        *PROGRAM,
         *command_line(config, config.drill, drills, ledger),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
         limit=_LINE_BYTES,
+        env=os.environ | secrets_of(config.repositories),
     )
     guardian = Guardian(child.pid, signal.SIGTERM)
     late = None
@@ -56,7 +63,7 @@ async def run_drill(config: ClusterConfig, drills: DrillsFacts, ledger: Path | N
         async with asyncio.timeout(config.drill.timeout + _READING_SECONDS):
             output, said = await _listen(child, config.drill, config.name)
     except TimeoutError:
-        late = "it was broken off: the archive was not read, or the drill did not end in its time"
+        late = _LATE
         output, said = b"", []
     finally:
         await _end(child)
@@ -67,21 +74,55 @@ async def run_drill(config: ClusterConfig, drills: DrillsFacts, ledger: Path | N
     return record or not_run(reason, started_at, seconds)
 
 
+async def _run_by_unit(
+    config: ResolvedCluster, drill: DrillConfig, drills: DrillsFacts, socket: Path
+) -> DrillRecord:
+    """The same by a unit of its own, which has its own ledger and ends when we let go of it."""
+    started_at, started = datetime.now(UTC), monotonic()
+    said: list[str] = []
+
+    def hear(line: str) -> None:
+        log.info("%s: %s", config.name, line)
+        said[:] = [*said, line][-_SAID_MAX:]
+
+    words = command_line(config, drill, drills, None)
+    record, reason = None, None
+    try:
+        async with asyncio.timeout(drill.timeout + _READING_SECONDS):
+            ended = await drill_by_unit(
+                socket, words, secrets_of(config.repositories), _probes_of(drill), hear
+            )
+    except TimeoutError:
+        reason = _LATE
+    except OSError as error:
+        why = error.strerror or str(error)
+        reason = f"{socket}: {why}: systemctl enable --now pitr-drill.socket"
+    else:
+        record = read_record(ended.output, started_at, monotonic() - started)
+        reason = said[-1] if said else f"the unit ended with status {ended.status}"
+    return record or not_run(reason, started_at, monotonic() - started)
+
+
 def command_line(
-    config: ClusterConfig, drill: DrillConfig, drills: DrillsFacts, ledger: Path | None
+    config: ResolvedCluster, drill: DrillConfig, drills: DrillsFacts, ledger: Path | None
 ) -> list[str]:
     """The options of pitr-check for a drill of this cluster; the probes come on standard input."""
-    assert config.backups is not None
-    words = ["--backups", config.backups.url, "--backup-depth", "label", "--other-machine"]
+    words = _given("--backups", whole(config.backups.url) if config.backups else None)
+    words += [*words_of(config.repositories), "--backup-depth", "label", "--other-machine"]
     for archive in config.archives:
-        words += ["--archive", archive.url]
+        words += ["--archive", whole(archive.url)]
     words += ["--workers", "1", "--format", "json", "--drill"]
     words += _given("--ledger", ledger)
     words += _given("--io-limit", f"{config.io_limit:.0f}B/s" if config.io_limit else None)
-    words += _given("--reverify", f"{config.reverify}s" if config.reverify else None)
+    words += _signed(config)
+    words += _given("--reverify", f"{config.reverify}s" if ledger else None)
     words += _given("--drill-timeout", f"{drill.timeout}s")
     words += _given("--drill-directory", drill.directory)
     words += _given("--pg-bindir", drill.pg_bindir)
+    words += _given("--drill-user", drill.user)
+    words += _given("--confine", drill.confine if drill.confine != "auto" else None)
+    for library in drill.preload:
+        words += ["--preload", library]
     words += _given("--probes", "/dev/stdin" if drill.probes else None)
     if drill.nice:
         words.append("--nice")
@@ -93,10 +134,30 @@ def command_line(
     return words
 
 
+def _signed(config: ResolvedCluster) -> list[str]:
+    """The drill signs its own statement. A key that is of no use stops none: the agent says it."""
+    evidence = config.evidence
+    if evidence is None:
+        return []
+    try:
+        read_signing_key(evidence.key)
+    except UsageError:
+        return []
+    return [
+        *("--evidence", str(evidence.directory)),
+        *("--evidence-key", str(evidence.key)),
+        *("--evidence-limit", f"{evidence.limit}B"),
+        *("--evidence-name", config.name),
+    ]
+
+
 def probes_document(drill: DrillConfig) -> bytes:
     """The probes as --probes reads them: JSON that is YAML, which knows no pairs of surrogates."""
-    probes = [probe.model_dump() for probe in drill.probes]
-    return json.dumps(probes, ensure_ascii=False).encode()
+    return json.dumps(_probes_of(drill), ensure_ascii=False).encode()
+
+
+def _probes_of(drill: DrillConfig) -> list[object]:
+    return [probe.model_dump() for probe in drill.probes]
 
 
 def _given(option: str, value: object) -> list[str]:

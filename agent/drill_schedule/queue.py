@@ -9,39 +9,50 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from agent.config import ClusterConfig
+from agent.config.model import ResolvedCluster
 from agent.deadline import Worker
 from agent.drill_schedule.document import not_run
 from agent.drill_schedule.history import DrillHistory
 from agent.drill_schedule.process import run_drill
 from agent.durations import format_duration
-from rules.drills import DrillRecord, DrillsFacts
+from rules.drill.records import DrillRecord, DrillsFacts
 
 log: Final = logging.getLogger("pitr.drill")
 
 _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 _SWEEP_SECONDS: Final = 600.0
+_PAUSE_SECONDS: Final = 60.0  # after what could not even be begun
 
 # Called with a cluster's name and its drills when they have changed.
 OnDrills = Callable[[str, DrillsFacts], None]
+# Called with a cluster's name and what making its drill ended in.
+OnRaised = Callable[[str, Exception | None], None]
 
 
 class DrillQueue:
     """Belongs to the event loop. `run` makes what `ask` asked for, until it is cancelled."""
 
-    def __init__(self, history: DrillHistory, ledger: Path | None, on_drills: OnDrills) -> None:
+    def __init__(
+        self,
+        history: DrillHistory,
+        ledger: Path | None,
+        on_drills: OnDrills,
+        on_raised: OnRaised = lambda name, error: None,
+    ) -> None:
         self._history = history
         self._ledger = ledger
         self._on_drills = on_drills
-        self._configs: dict[str, ClusterConfig] = {}  # of the clusters that are drilled
+        self._on_raised = on_raised
+        self._configs: dict[str, ResolvedCluster] = {}  # of the clusters that are drilled
         self._changed = asyncio.Event()
 
-    def configure(self, configs: Iterable[ClusterConfig]) -> None:
-        """Drill these from now on. What runs goes on."""
+    def configure(self, configs: Iterable[ResolvedCluster]) -> None:
+        """Drill these from now on. What runs continues."""
         self._configs = {config.name: config for config in configs if config.drill is not None}
         for name in self._configs:
             self._history.plan(name, datetime.now(UTC))
@@ -66,7 +77,7 @@ class DrillQueue:
             if name is None:
                 await self._changed.wait()
             else:
-                await self._make(self._configs[name])
+                await self._try_to_make(name)
 
     def _next(self) -> str | None:
         """Of those that wait, whose last drill is longest ago."""
@@ -77,7 +88,20 @@ class DrillQueue:
         last = self._history.facts(name).last
         return last.started_at if last else _LONG_AGO
 
-    async def _make(self, config: ClusterConfig) -> None:
+    async def _try_to_make(self, name: str) -> None:
+        """The boundary of a drill: what is raised ends neither the queue nor the agent."""
+        try:
+            await self._make(self._configs[name])
+        except Exception as error:
+            self._on_raised(name, error)
+            with suppress(Exception):  # what cannot be written down is tried again all the same
+                if self._history.facts(name).running_since is not None:
+                    self._history.put_off(name)
+            await asyncio.sleep(_PAUSE_SECONDS)  # it may still be the first of those that wait
+        else:
+            self._on_raised(name, None)
+
+    async def _make(self, config: ResolvedCluster) -> None:
         assert config.drill is not None
         name, now = config.name, datetime.now(UTC)
         before = self._history.facts(name)
@@ -112,11 +136,11 @@ class DrillQueue:
 
 
 def _sweep(directories: Iterable[Path | None]) -> None:
+    from agent.drill.account import drill_account
     from agent.drill.area import default_base, sweep
-    from agent.postgres.account import server_account
 
     for directory in sorted({directory or default_base() for directory in directories}):
-        for path in sweep(directory, server_account()):
+        for path in sweep(directory, drill_account()):
             log.info("removed what a killed drill had left: %s", path)
 
 

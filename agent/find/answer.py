@@ -4,31 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from agent.check.restore_command import restore_command
+from agent.archive.restore_command import restore_command
 from agent.find.log import NotTold, read_log
-from agent.find.look import Look
+from agent.find.look import FindInput
+from agent.find.times import FindTimes, InstantsAsked
+from agent.store.paths import any_path
 from parsers.segment import PARTIAL_SUFFIX
-from rules.coverage import Coverage, find_coverage
-from rules.findings import Verdict
-from rules.happenings import Found, Happening, Wanted, find
-from rules.moment import Moment, find_moment
-from rules.relation_names import matcher
-from rules.settings_block import settings_block
-from rules.who import Witness, find_witnesses
+from rules.case.derived.listing import Listings
+from rules.events.attribution import Witness, find_witnesses
+from rules.events.coverage import Coverage, find_coverage
+from rules.events.events import FoundEvents, PathEvent, WantedEvents, find
+from rules.events.relation_names import matcher
+from rules.events.target_before import Moment, find_moment
+from rules.model.counted import counted
+from rules.model.findings import Verdict
+from rules.model.repository import RepositoriesRead
+from rules.recovery.settings_block import settings_block
+from rules.repository.command import restore_command_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class FindRequest:
     """What a person typed, read."""
 
-    wanted: Wanted
+    wanted: WantedEvents
     dropped: str | None  # a name or number; "": whatever it was; None: not asked
-    covers_us: int | None
+    times: FindTimes
     log: str | None  # the server's log, a file or a directory
     log_line_prefix: str | None
-    notes: tuple[str, ...]  # what had to be assumed
+    covers_us: int | None = None
+    notes: tuple[str, ...] = ()  # what had to be assumed
+
+    def at(self, times: InstantsAsked) -> FindRequest:
+        """The same, with its times read."""
+        wanted = replace(
+            self.wanted,
+            from_us=times.since_us,
+            to_us=times.until_us,
+            around_us=times.around_us,
+        )
+        notes = (times.note,) if times.note else ()
+        return replace(self, wanted=wanted, covers_us=times.covers_us, notes=notes)
 
     @property
     def is_choice(self) -> bool:
@@ -40,11 +57,11 @@ class Asked:
 class Answer:
     """Everything that is printed."""
 
-    asked: Asked
-    look: Look
-    found: Found | None  # None: only --covers was asked
+    asked: FindRequest
+    look: FindInput
+    found: FoundEvents | None  # None: only --covers was asked
     coverage: Coverage | None
-    chosen: Happening | None  # the one that `moment` lies before
+    chosen: PathEvent | None  # the one that `moment` lies before
     moment: Moment | None
     who: Mapping[int, Sequence[Witness]] | None  # by LSN of the end; None: it cannot be known
     settings: str | None
@@ -52,7 +69,7 @@ class Answer:
     verdict: Verdict
 
 
-def answer(asked: Asked, look: Look) -> Answer:
+def answer(asked: FindRequest, look: FindInput) -> Answer:
     """Search the story, and prove the target when one thing was found."""
     coverage = None
     if asked.covers_us is not None:
@@ -78,17 +95,19 @@ def answer(asked: Asked, look: Look) -> Answer:
     )
 
 
-def _asks_to_find(asked: Asked) -> bool:
+def _asks_to_find(asked: FindRequest) -> bool:
     wanted = asked.wanted
     period = (wanted.from_us, wanted.to_us, wanted.around_us)
     return asked.covers_us is None or asked.is_choice or any(each is not None for each in period)
 
 
-def _find(asked: Asked, look: Look) -> tuple[Found, Happening | None, Moment | None]:
+def _find(
+    asked: FindRequest, look: FindInput
+) -> tuple[FoundEvents, PathEvent | None, Moment | None]:
     wanted = asked.wanted
     if asked.dropped is not None:
         named = matcher(asked.dropped) if asked.dropped else None
-        wanted = replace(wanted, takes_away=True, is_named=named or _takes_away)
+        wanted = replace(wanted, takes_away=True, is_named=named)
     found = find(look.story, wanted)
     chosen = found.happenings[0] if found.total == 1 else None
     if chosen is None:
@@ -96,17 +115,13 @@ def _find(asked: Asked, look: Look) -> tuple[Found, Happening | None, Moment | N
     return found, chosen, find_moment(chosen, look.restores, look.timeline, look.story)
 
 
-def _takes_away(happening: Happening) -> bool:
-    return happening.takes_away
-
-
 def _who(
-    asked: Asked, look: Look, found: Found | None
+    asked: FindRequest, look: FindInput, found: FoundEvents | None
 ) -> tuple[dict[int, list[Witness]] | None, Sequence[str]]:
     """The log's word on what was found, or why it has none."""
     if asked.log is None or found is None:
         return None, ()
-    backup = Path(look.restores[-1].backup.url) if look.restores else None
+    backup = any_path(look.restores[-1].backup.url) if look.restores else None
     try:
         lines = read_log(asked.log, asked.log_line_prefix, backup)
         return find_witnesses(found.happenings, lines), ()
@@ -114,21 +129,28 @@ def _who(
         return None, (f"who did it cannot be known: {reason}",)
 
 
-def _settings(look: Look, moment: Moment | None) -> str | None:
-    if moment is None or moment.outcome is None or not moment.reachable:
+def _settings(look: FindInput, moment: Moment | None) -> str | None:
+    if moment is None or not moment.reachable:
         return None
-    sources = (*look.gathered.archives, *look.gathered.elsewhere)
-    command = restore_command(sources, moment.outcome.segments_needed)
-    return settings_block(moment.goal, command, moment.outcome.needs)
+    outcome, restore = moment.outcome, moment.restore
+    if outcome is None or restore is None:
+        return None
+    listings = look.case.get(Listings)
+    tools = look.case.get(RepositoriesRead)
+    command = restore_command_of(tools) if tools else ""
+    archives = listings.sources if listings else ()
+    command = command or restore_command(archives, outcome.segments_needed)
+    return settings_block(moment.goal, command, outcome.needs, restore.backup)
 
 
-def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
+def _notes(asked: FindRequest, look: FindInput, found: FoundEvents | None) -> Sequence[str]:
     notes: list[str] = []
     if look.holes:
         names = [hole.segment for hole in look.holes]
+        count = sum(hole.count for hole in look.holes)
         span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
         notes.append(
-            f"{len(names)} segment(s) are missing ({span}): what happened there is not known"
+            f"{counted(count, 'segment')} missing ({span}): what happened there is not known"
         )
     notes += _unread(look)
     notes += [
@@ -143,17 +165,17 @@ def _notes(asked: Asked, look: Look, found: Found | None) -> Sequence[str]:
     return notes
 
 
-def _unread(look: Look) -> Iterator[str]:
+def _unread(look: FindInput) -> Iterator[str]:
     """One note a reason: a budget leaves thousands of segments for later."""
     by_reason: dict[str, list[str]] = {}
     for segment, why in look.unread.items():
         by_reason.setdefault(why, []).append(segment)
     for why, names in by_reason.items():
-        span = f"{len(names)} segments from {names[0]} to {names[-1]} were"
+        span = f"{counted(len(names), 'segment')} from {names[0]} to {names[-1]} were"
         yield f"{names[0] + ' was' if len(names) == 1 else span} not read: {why}"
 
 
-def _to_copy(look: Look, moment: Moment | None) -> Iterator[str]:
+def _to_copy(look: FindInput, moment: Moment | None) -> Iterator[str]:
     """An unfinished segment is no server's to read until it is in the archive under its name."""
     if moment is None or moment.outcome is None or not moment.reachable:
         return
@@ -163,24 +185,26 @@ def _to_copy(look: Look, moment: Moment | None) -> Iterator[str]:
             yield f"the settings need {file.path} in the archive, as {segment}: copy it first"
 
 
-def _not_found(name: str, look: Look) -> str:
-    nameless = find(look.story, Wanted(takes_away=True, is_named=_has_nameless, limit=1)).total
+def _not_found(name: str, look: FindInput) -> str:
+    nameless = find(
+        look.story, WantedEvents(takes_away=True, is_named=_has_nameless, limit=1)
+    ).total
     also = (
-        f"; {nameless} commit(s) removed files that no catalog here names: type --dropped alone to"
-        " list them"
+        f"; {counted(nameless, 'commit')} removed files that no catalog here names:"
+        " type --dropped alone to list them"
         if nameless
         else ""
     )
     return f"nothing called {name!r} was dropped or truncated in what was read{also}"
 
 
-def _has_nameless(happening: Happening) -> bool:
+def _has_nameless(happening: PathEvent) -> bool:
     return any(event.row is None for event in happening.relations)
 
 
 def _verdict(
-    asked: Asked,
-    found: Found | None,
+    asked: FindRequest,
+    found: FoundEvents | None,
     coverage: Coverage | None,
     moment: Moment | None,
     *,

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from agent.archive.tar import BrokenTar, read_members
 from agent.backups.tar import base_tar
+from agent.repositories.repository import BackupFiles
+from agent.store.paths import AnyPath, entries_of, read_path
 from parsers.errors import ParseError
-from parsers.heap_page import read_relation
-from parsers.pg_catalog import Catalog, ClassRow, read_class_row, read_filenode_map
-from parsers.wal_facts import Relation
-from rules.catalog_rows import CatalogRows, Place
+from parsers.wal.facts import Relation
+from parsers.wal.heap_page import read_relation
+from parsers.wal.pg_catalog import Catalog, ClassRow, read_class_row, read_filenode_map
+from rules.events.catalog_rows import CatalogRows, Place
 
+_LIMIT_BYTES: Final = 1 << 30  # of one file of a relation
 _DEFAULT_SPACE: Final = 1663
 _GLOBAL_SPACE: Final = 1664
 _MAP: Final = "pg_filenode.map"
@@ -28,33 +30,23 @@ _IN_TAR: Final = re.compile(
 )
 
 
-class BackupFiles(Protocol):
-    """The files of a backup, wherever they are stored."""
-
-    def databases(self) -> list[int]:
-        """OIDs of the databases in the default tablespace."""
-
-    def read(self, path: str) -> bytes | None:
-        """A file, None when it is not there or cannot be read."""
-
-
 class PlainFiles:
     """The files of a backup in a directory."""
 
-    def __init__(self, backup: Path) -> None:
+    def __init__(self, backup: AnyPath) -> None:
         self._backup = backup
 
     def databases(self) -> list[int]:
         try:
             return sorted(
-                int(path.name) for path in (self._backup / "base").iterdir() if path.name.isdigit()
+                int(path.name) for path in entries_of(self._backup / "base") if path.name.isdigit()
             )
         except OSError:
             return []
 
     def read(self, path: str) -> bytes | None:
         try:
-            return (self._backup / path).read_bytes()
+            return read_path(self._backup / path, _LIMIT_BYTES)
         except OSError:
             return None
 
@@ -62,7 +54,7 @@ class PlainFiles:
 class TarFiles:
     """The same of a base.tar. Catalogs that were rewritten (VACUUM FULL) are not looked for."""
 
-    def __init__(self, tar: Path) -> None:
+    def __init__(self, tar: AnyPath) -> None:
         self._found: dict[str, bytes] = {}
         with suppress(OSError, BrokenTar):
             for member in read_members(str(tar)):
@@ -77,7 +69,7 @@ class TarFiles:
         return self._found.get(path)
 
 
-def files_of(backup: Path) -> BackupFiles:
+def files_of(backup: AnyPath) -> BackupFiles:
     """The files of a backup, plain or tar."""
     if (backup / "global").is_dir():
         return PlainFiles(backup)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final, NamedTuple
 
+from agent.archive import ciphers
+from agent.archive.ciphers import Cipher
 from agent.archive.stored import read_stored
-from parsers.errors import ParseError
+from agent.archive.unreadable import Unreadable, read_guarded
+from agent.processes import new_pool, starting
+from agent.store.urls import StoreSettings, adopt, remembered
 from parsers.segment import parse_segment_name
-from parsers.wal_journal import Journal, journal_segment
-from rules.facts import ArchivedFile
+from parsers.wal.journal import Journal, journal_segment
+from rules.model.facts import ArchivedFile
 
 _FEW: Final = 4  # segments that are read before the processes would have started
+
+MakeJournal = Callable[..., Journal]
 
 
 class JournalJob(NamedTuple):
@@ -22,44 +27,68 @@ class JournalJob(NamedTuple):
     segment: str
     file: ArchivedFile
     segment_size: int
-    end_lsn: int  # what is behind was not found sound
+    end_lsn: int  # what follows was not found sound
     catalogs: frozenset[int]
+
+
+class Journals(NamedTuple):
+    """What was read, by segment."""
+
+    found: dict[str, Journal]
+    unread: dict[str, str]  # why there is none; a file that went away since its scan is in neither
 
 
 def read_journals(
     jobs: Iterable[JournalJob], workers: int, on_progress: Callable[[int, int], None]
-) -> dict[str, Journal]:
-    """The journals by segment. One whose file went away since it was scanned is left out."""
+) -> Journals:
+    """Read the journals of some segments: what fails on one says so of that one."""
     wanted = list(jobs)
-    found: dict[str, Journal] = {}
+    journals = Journals({}, {})
     for done, (job, journal) in enumerate(_read_all(wanted, workers), start=1):
-        if journal is not None:
-            found[job.segment] = journal
+        if isinstance(journal, str):
+            journals.unread[job.segment] = journal
+        elif journal is not None:
+            journals.found[job.segment] = journal
         on_progress(done, len(wanted))
-    return found
+    return journals
 
 
-def _read_all(jobs: list[JournalJob], workers: int) -> Iterator[tuple[JournalJob, Journal | None]]:
+def _read_all(
+    jobs: list[JournalJob], workers: int
+) -> Iterator[tuple[JournalJob, Journal | str | None]]:
     if workers == 1 or len(jobs) <= _FEW:
         yield from ((job, read_journal(job)) for job in jobs)
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(min(workers, len(jobs)), mp_context=context) as pool:
-        yield from zip(jobs, pool.map(read_journal, jobs, chunksize=2), strict=True)
+    begin = partial(_begin, remembered(), dict(ciphers.remembered()))
+    with new_pool(min(workers, len(jobs)), (__name__,), begin) as pool:
+        with starting():
+            journals = pool.map(read_journal, jobs, chunksize=2)
+        yield from zip(jobs, journals, strict=True)
 
 
-def read_journal(job: JournalJob) -> Journal | None:
-    """Read one. Runs in a worker process."""
-    timeline, number = parse_segment_name(job.segment, job.segment_size)
+def _begin(stores: Mapping[str, StoreSettings], keys: Mapping[str, Cipher]) -> None:
+    """What this process knows, in a worker."""
+    adopt(stores)
+    ciphers.adopt(keys)
+
+
+def read_journal(job: JournalJob, make: MakeJournal = journal_segment) -> Journal | str | None:
+    """Read one, in a worker process: its journal, why there is none, or None when it is gone."""
     try:
-        content = read_stored(job.file.directory, job.file.name, job.segment_size)
-        return journal_segment(
-            content.data,
-            name_timeline=timeline,
-            segment_number=number,
-            end_lsn=job.end_lsn,
-            catalogs=job.catalogs,
-        )
-    except (OSError, ParseError):
+        return read_guarded(partial(_read_journal, job, make))
+    except FileNotFoundError:
         return None
+    except Unreadable as error:
+        return str(error)
+
+
+def _read_journal(job: JournalJob, make: MakeJournal) -> Journal:
+    timeline, number = parse_segment_name(job.segment, job.segment_size)
+    content = read_stored(job.file.directory, job.file.name, job.segment_size)
+    return make(
+        content.data,
+        name_timeline=timeline,
+        segment_number=number,
+        end_lsn=job.end_lsn,
+        catalogs=job.catalogs,
+    )

@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
 
-from agent.backups.settings import find_zone, read_settings
-from agent.cli.entry import CannotCheck
+from agent.backups.settings import read_settings
+from agent.errors import CannotCheck
+from agent.store.local import open_file
+from agent.store.paths import AnyPath, entries_of
+from agent.zones import find_zone
 from parsers.errors import ParseError
-from parsers.log_format import (
-    CsvReader,
-    JsonReader,
-    LogReader,
-    LogRecord,
-    StderrReader,
-    looks_like_csv,
-    looks_like_json,
-)
-from parsers.log_prefix import parse_prefix
-from parsers.log_time import Zone, parse_log_time
-from rules.who import LogLine
+from parsers.log.csvlog import CsvReader, looks_like_csv
+from parsers.log.format import LogReader, LogRecord, StderrReader
+from parsers.log.jsonlog import JsonReader, looks_like_json
+from parsers.log.prefix import parse_prefix
+from parsers.log.times import Zone, parse_log_time
+from rules.events.attribution import LogLine
 
 
 class NotTold(Exception):
     """The log does not tell whose its records are. One line, with the reason."""
 
 
-def read_log(path: str, prefix: str | None, backup: Path | None) -> Iterator[LogLine]:
+def read_log(path: str, prefix: str | None, backup: AnyPath | None) -> Iterator[LogLine]:
     """The records of a log file, or of the files of a directory, oldest first.
 
     Raises CannotCheck for a file that cannot be read, NotTold.
@@ -40,7 +38,9 @@ def read_log(path: str, prefix: str | None, backup: Path | None) -> Iterator[Log
     root = Path(path)
     if not root.exists():
         raise CannotCheck(f"--log {path}: there is no such file or directory")
-    files = sorted(root.iterdir(), key=lambda each: each.name) if root.is_dir() else [root]
+    files = [root]
+    if root.is_dir():
+        files = sorted(root / entry.name for entry in entries_of(root))
     settings = _settings(backup)
     zone = find_zone(settings.get("log_timezone", "")) if settings.get("log_timezone") else None
     for file in files:
@@ -50,7 +50,7 @@ def read_log(path: str, prefix: str | None, backup: Path | None) -> Iterator[Log
             )
 
 
-def _settings(backup: Path | None) -> dict[str, str]:
+def _settings(backup: AnyPath | None) -> dict[str, str]:
     if backup is None:
         return {}
     try:
@@ -61,7 +61,7 @@ def _settings(backup: Path | None) -> dict[str, str]:
 
 def _read_file(path: Path, prefix: str | None, zone: Zone) -> Iterator[LogLine]:
     try:
-        with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        with TextIOWrapper(open_file(path), "utf-8", "replace", newline="\n") as file:
             first = file.readline().rstrip("\r\n")
             reader = _reader(path, first, prefix)
             for line in chain([first], file):

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from agent.documents.values import printed_time
 from agent.find.answer import Answer
 from parsers.lsn import format_lsn
-from parsers.wal_facts import instant
-from rules.catalog_rows import RelationEvent
-from rules.coverage import Coverage
-from rules.happenings import Happening
-from rules.moment import Moment
-from rules.relation_names import is_companion, kind_word, qualified_name
-from rules.who import shorten
+from parsers.wal.facts import instant
+from rules.events.attribution import shorten
+from rules.events.catalog_rows import RelationEvent
+from rules.events.coverage import Coverage
+from rules.events.events import PathEvent
+from rules.events.relation_names import is_companion, kind_word, qualified_name
+from rules.events.target_before import Moment
+from rules.model.counted import counted, sized
+
+_SWITCHES: Final = {
+    "data_checksums": "data checksums", "logical_decoding": "logical decoding",
+}  # fmt: skip
 
 
-def render_text(answer: Answer) -> str:
-    return "\n".join(_lines(answer))
-
-
-def _lines(answer: Answer) -> Iterator[str]:
+def find_lines(answer: Answer) -> Iterator[str]:
     look, found = answer.look, answer.found
     chapters = look.story.chapters
     yield (
-        f"timeline {look.timeline}: {len(chapters)} segments, {chapters[0].segment} to "
+        f"timeline {look.timeline}: {counted(len(chapters), 'segment')}, {chapters[0].segment} to "
         f"{chapters[-1].segment}"
     )
     yield from (f"note: {note}" for note in answer.notes)
@@ -45,17 +48,20 @@ def _lines(answer: Answer) -> Iterator[str]:
         yield from _moment(answer, answer.moment)
 
 
-def _happening(each: Happening) -> Iterator[str]:
+def _happening(each: PathEvent) -> Iterator[str]:
     at = _time(each.time_us)
     if each.kind == "restore_point":
         yield f"{at}  {format_lsn(each.lsn)}  restore point {each.name!r}"
+        return
+    if each.kind in _SWITCHES:
+        yield f"{at}  {format_lsn(each.lsn)}  {_SWITCHES[each.kind]}: {each.name}"
         return
     prepared = f" (prepared as {each.gid!r})" if each.gid else ""
     yield f"{at}  {format_lsn(each.lsn)}  {each.kind} of {each.xid}{prepared}{_written(each)}"
     yield from (f"    {line}" for line in _relations(each))
 
 
-def _who(answer: Answer, each: Happening) -> Iterator[str]:
+def _who(answer: Answer, each: PathEvent) -> Iterator[str]:
     """Of a long transaction the first and the last lines."""
     found = list((answer.who or {}).get(each.lsn, ()))
     shown = found if len(found) <= 4 else [*found[:2], *found[-2:]]
@@ -66,24 +72,17 @@ def _who(answer: Answer, each: Happening) -> Iterator[str]:
         how = "by" if witness.by == "transaction" else "likely, not proven: by"
         yield f"    {how} {whose}{pid}: {shorten(line.text)}"
     if len(shown) < len(found):
-        yield f"    and {len(found) - len(shown)} lines more of it in the log"
+        yield f"    and {counted(len(found) - len(shown), 'more line')} of it in the log"
 
 
-def _written(each: Happening) -> str:
+def _written(each: PathEvent) -> str:
     if each.records is None:
         return ""
     parts = f" in {len(each.subxids) + 1} (sub)transactions" if each.subxids else ""
-    return f", {each.records} records, {_size(each.bytes or 0)}{parts}"
+    return f", {counted(each.records, 'record')}, {sized(each.bytes or 0)}{parts}"
 
 
-def _size(count: int) -> str:
-    for unit, step in (("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= step:
-            return f"{count / step:.1f} {unit}"
-    return f"{count} bytes"
-
-
-def _relations(each: Happening) -> Iterator[str]:
+def _relations(each: PathEvent) -> Iterator[str]:
     if each.database is not None:
         name = each.database_name or "of unknown name"
         yield f"dropped database {name} (OID {each.database})"
@@ -108,12 +107,12 @@ def _relation(event: RelationEvent) -> str:
 def _coverage(answer: Answer, coverage: Coverage) -> Iterator[str]:
     at = _time(coverage.at_us)
     if not coverage.segments:
-        yield f"{at} lies before everything that was read"
+        yield f"{at} is earlier than everything that was read"
         return
     if coverage.is_known:
         yield f"the WAL of {at} is in"
     else:
-        yield f"{at} lies behind everything that was read, which ends in"
+        yield f"{at} is later than everything that was read, which ends in"
     for each in coverage.segments:
         file = answer.look.file_of(each.segment)
         held = file.path if file else "MISSING"
@@ -140,14 +139,10 @@ def _moment(answer: Answer, moment: Moment) -> Iterator[str]:
     yield f"the target just before it: {how}"
     yield f"  {moment.reason}"
     last = f", the last at {_time(moment.last_time_us)}" if moment.last_time_us else ""
-    yield f"  it leaves out {moment.commits_behind} commits{last}"
+    yield f"  it leaves out {counted(moment.commits_after, 'commit')}{last}"
     yield f"  restore {moment.restore.backup.url}, and paste:"
     yield from (f"    {line}" for line in (answer.settings or "").splitlines())
 
 
 def _time(time_us: int | None) -> str:
-    return (
-        f"{instant(time_us):%Y-%m-%d %H:%M:%S.%f %Z}"
-        if time_us is not None
-        else "at an unknown time"
-    )
+    return printed_time(instant(time_us)) if time_us is not None else "at an unknown time"

@@ -82,7 +82,7 @@ class AgentProcess:
             time.sleep(0.1)
 
     def read(self) -> MetricsPage | None:
-        """The metrics of this moment; None while nobody answers."""
+        """The metrics of this moment; None while the agent does not answer."""
         try:
             with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
                 return parse_metrics_page(answer.read().decode())

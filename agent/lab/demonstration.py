@@ -11,8 +11,8 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from agent.cli.entry import CRITICAL, OK, WARNING
-from agent.lab.cases import Case, plan_cases
+from agent.errors import CRITICAL, OK, WARNING
+from agent.lab.cases import LabCase, plan_cases
 from agent.lab.errors import LabFailed
 from agent.lab.history import (
     CREATE_TABLE,
@@ -28,9 +28,9 @@ from agent.lab.laboratory import Laboratory
 from agent.lab.metrics_page import MetricsPage
 from agent.lab.primary import back_up, make_agent_role, make_primary
 from agent.lab.programs import predict
-from agent.lab.restore import Outcome, Restore
-from agent.lab.stop import Stop
-from agent.lab.story import ComparisonRow, Story
+from agent.lab.restore import LabRestore, RestoreResult
+from agent.lab.stop import RecordedStop
+from agent.lab.story import ComparisonRow, TerminalStory
 from agent.lab.watching import (
     agent_config,
     describe_page,
@@ -48,7 +48,7 @@ _KINDS: Final = {"time": "time", "lsn": "LSN", "name": "restore point"}
 class Demonstration:
     """One run: the laboratory, the story it tells, and what the agent failed to see."""
 
-    def __init__(self, lab: Laboratory, story: Story) -> None:
+    def __init__(self, lab: Laboratory, story: TerminalStory) -> None:
         self._lab = lab
         self._story = story
         self._started = time.monotonic()
@@ -133,15 +133,15 @@ class Demonstration:
                           f"{format_lsn(marks.restore_point_lsn)}")  # fmt: skip
         return marks
 
-    def _predict(self, cases: list[Case]) -> list[Case]:
+    def _predict(self, cases: list[LabCase]) -> list[LabCase]:
         """Have pitr-check say where each target will stop. What it cannot tell is a failure."""
-        predicted: dict[str, Stop] = {}
+        predicted: dict[str, RecordedStop] = {}
         for case in cases:
             if case.value not in predicted:
                 predicted[case.value] = self._predict_stop(case)
         return [replace(case, predicted=predicted[case.value]) for case in cases]
 
-    def _predict_stop(self, case: Case) -> Stop:
+    def _predict_stop(self, case: LabCase) -> RecordedStop:
         lab = self._lab
         with self._story.shell(f"pitr-check --target-{case.target} '{case.value}'"):
             prediction = predict(lab.archive, lab.backup, target=case.target, value=case.value)
@@ -152,11 +152,11 @@ class Demonstration:
             self._story.note(f"and it warns: {prediction.reason}")
         return prediction.stop
 
-    def _restore(self, case: Case) -> Outcome:
+    def _restore(self, case: LabCase) -> RestoreResult:
         attempt = "" if case.reachable else " of the first attempt, before the backup"
         kind = f"{_KINDS[case.target]}{attempt}"
         with self._story.step(f"Restore to the {kind}, then {case.action}"):
-            restore = Restore(self._lab, case, self._story)
+            restore = LabRestore(self._lab, case, self._story)
             outcome = restore.run()
             for line in outcome.reported.lines:
                 self._story.server_says(line)
@@ -172,7 +172,7 @@ class Demonstration:
         if not seen:
             self._unseen.append(what)
 
-    def _conclude(self, outcomes: list[Outcome]) -> int:
+    def _conclude(self, outcomes: list[RestoreResult]) -> int:
         title = "What the laboratory recorded, and where PostgreSQL says that it stopped"
         self._story.comparison(title, list(_comparison_rows(outcomes)))
         failed = [outcome for outcome in outcomes if not outcome.holds]
@@ -192,9 +192,9 @@ class Demonstration:
         return OK
 
 
-def _comparison_rows(outcomes: list[Outcome]) -> Iterator[ComparisonRow]:
+def _comparison_rows(outcomes: list[RestoreResult]) -> Iterator[ComparisonRow]:
     """A row a target; its restores share one where every witness says the same."""
-    actions: dict[tuple[Hashable, ...], list[Outcome]] = {}
+    actions: dict[tuple[Hashable, ...], list[RestoreResult]] = {}
     for outcome in outcomes:
         case = outcome.case
         said = tuple(outcome.witnesses.items())

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from agent.cli.entry import OK
+from agent.errors import OK
 from agent.lab.errors import LabFailed
 from agent.lab.faults import Fault
 from agent.lab.laboratory import Laboratory
-from agent.lab.service import SEGMENT_MIB, Service
-from agent.lab.story import Story
+from agent.lab.service import SEGMENT_MIB, LabService
+from agent.lab.story import TerminalStory
 from agent.lab.watching import describe_page
 
 _LOOK_SECONDS: Final = 1.0
@@ -24,10 +24,10 @@ _NOTICE_SECONDS: Final = 120.0
 class Exhibition:
     """Brings the service up, breaks it if asked, and tells whenever the agent's mind changes."""
 
-    def __init__(self, lab: Laboratory, story: Story) -> None:
+    def __init__(self, lab: Laboratory, story: TerminalStory) -> None:
         self._lab = lab
         self._story = story
-        self._service = Service(lab, story)
+        self._service = LabService(lab, story)
 
     def run(self, fault: Fault | None) -> int:
         """Serve until Ctrl-C, which is how this ends well."""

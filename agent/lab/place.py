@@ -20,12 +20,12 @@ _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._/+-]+")
 def working_directory(account: Account, keep: Path | None, under: Path) -> Iterator[Path]:
     """A directory that the servers' account owns: `keep`, or a new one under `under`.
 
-    Raises BadPlace, and leaves nothing behind, where the laboratory could not work.
+    Raises BadPlace, and leaves nothing, where the laboratory could not work.
     """
     wanted = (keep or under).absolute()
     if not _PLAIN_PATH.fullmatch(str(wanted)):
         raise BadPlace(
-            f"the path {wanted} stands in shell commands as it is",
+            f"the path {wanted} is used unquoted in shell commands",
             next_step="name one of letters, digits and ._-/ only",
         )
     was_there = keep is not None and wanted.exists()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.lab.errors import LabFailed
-from agent.lab.stop import Stop
+from agent.lab.stop import RecordedStop
 from agent.postgres.cluster import Cluster
 from parsers.lsn import parse_lsn
 
@@ -33,7 +33,7 @@ class Watched:
 
     outcome: str  # promoted, paused, ...
     reached_target: bool | None
-    stop: Stop | None
+    stop: RecordedStop | None
 
 
 def watch_once(cluster: Cluster) -> Watched:
@@ -55,7 +55,7 @@ class Prediction:
     """What pitr-check says before a restore."""
 
     reachable: bool | None  # None: it could not tell
-    stop: Stop | None
+    stop: RecordedStop | None
     reason: str  # why it is not reachable; empty when it is
 
 
@@ -102,11 +102,11 @@ def _document(name: str, text: str) -> dict[str, Any]:
     return document
 
 
-def _stop(stop: Mapping[str, Any] | None, last_transaction_at: str | None) -> Stop | None:
+def _stop(stop: Mapping[str, Any] | None, last_transaction_at: str | None) -> RecordedStop | None:
     """The contracts' `stop` object; both programs write it alike."""
     if stop is None:
         return None
-    return Stop(
+    return RecordedStop(
         position=stop["position"],
         kind=stop["kind"],
         xid=stop["xid"],

@@ -10,23 +10,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, LiteralString
 
-from agent.lab.cases import PAUSE, PROMOTE, Case
+import psycopg
+
+from agent.lab.cases import PAUSE, PROMOTE, LabCase
 from agent.lab.errors import LabFailed
 from agent.lab.history import LATE_ROW, SELECT_ROWS
 from agent.lab.laboratory import Laboratory, wait_until
 from agent.lab.narrator import Narrator
 from agent.lab.primary import FOR_SPEED
 from agent.lab.programs import watch_once
-from agent.lab.stop import LAST_TRANSACTION, Reported, Stop, read_report
+from agent.lab.stop import LAST_TRANSACTION, RecordedStop, Reported, read_report
 
 _WAIT_SECONDS: Final = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RestoreResult:
     """What became of one restore."""
 
-    case: Case
+    case: LabCase
     reported: Reported
     disagreements: tuple[str, ...]  # between the witnesses; empty when all agree
     failed_proofs: tuple[str, ...]  # of the seed's validation
@@ -45,10 +47,10 @@ class Outcome:
         return witnesses | {"PostgreSQL": tuple(said) or ("nothing about a stop",)}
 
 
-class Restore:
+class LabRestore:
     """One restore under way: a fresh data directory, its server, and the proofs so far."""
 
-    def __init__(self, lab: Laboratory, case: Case, narrator: Narrator) -> None:
+    def __init__(self, lab: Laboratory, case: LabCase, narrator: Narrator) -> None:
         self._lab = lab
         self._case = case
         self._narrator = narrator
@@ -57,17 +59,22 @@ class Restore:
         self._archive_before = lab.archive_listing()
         self.cluster = lab.new_cluster(f"restored/{case.directory}")
 
-    def run(self) -> Outcome:
-        """Restore, validate, stop. A server that refuses to come up is an outcome, not an error."""
+    def run(self) -> RestoreResult:
+        """Restore, validate, stop. A server that refuses to come up is an outcome, not an error.
+
+        One that refuses may have answered before, as a hot standby that was still replaying.
+        """
         self._prepare()
         try:
             with self._narrator.shell(f"pg_ctl start -D {self._case.directory}"):
                 self._lab.start(self.cluster)
-        except LabFailed:
+            self._validate()
+        except (LabFailed, psycopg.OperationalError) as error:
+            gone = wait_until(lambda: not self.cluster.is_running(), _WAIT_SECONDS)
+            if not gone and isinstance(error, psycopg.OperationalError):
+                raise LabFailed(str(error), log=self.cluster.log) from error
             self._prove("the server comes up", holds=False)
             self._tell()
-        else:
-            self._validate()
         finally:
             self.cluster.stop()
         return self._outcome()
@@ -169,9 +176,9 @@ class Restore:
         self._failed += failed
         self._proofs.clear()
 
-    def _outcome(self) -> Outcome:
+    def _outcome(self) -> RestoreResult:
         reported = read_report(self.cluster.log_lines())
-        return Outcome(
+        return RestoreResult(
             case=self._case,
             reported=reported,
             disagreements=tuple(_disagreements(self._case, reported.stop)),
@@ -179,13 +186,13 @@ class Restore:
         )
 
 
-def _differing(stated: Stop | None, watched: Stop | None) -> list[str]:
+def _differing(stated: RecordedStop | None, watched: RecordedStop | None) -> list[str]:
     if stated is None or watched is None:
         return [f"the log's stop {stated}, its own {watched}"]
     return list(stated.disagreements(watched))
 
 
-def _disagreements(case: Case, stop: Stop | None) -> Iterator[str]:
+def _disagreements(case: LabCase, stop: RecordedStop | None) -> Iterator[str]:
     if stop is None:
         yield "PostgreSQL reports no stop"
         return

@@ -26,7 +26,7 @@ SEGMENT_MIB: Final = 1
 _OBJECTIVES: Final = {"rpo": "15s"}
 
 
-class Service:
+class LabService:
     """The primary, its traffic and its agent; and the faults, on request."""
 
     def __init__(self, lab: Laboratory, narrator: Narrator | None = None) -> None:

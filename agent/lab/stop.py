@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
+from itertools import takewhile
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stop:
+class RecordedStop:
     """One stop point. None is what this witness does not state."""
 
     position: str  # before, after, at
@@ -28,7 +29,7 @@ class Stop:
     time: datetime | None = None  # stamped into that record
     last_transaction_at: datetime | None = None  # the last commit that was replayed
 
-    def disagreements(self, other: Stop) -> Iterator[str]:
+    def disagreements(self, other: RecordedStop) -> Iterator[str]:
         """What this witness states, and the other states differently or not at all."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
@@ -56,7 +57,7 @@ class Reported:
     """What a server's log says about its stop: the lines themselves, and what they mean."""
 
     lines: tuple[str, ...]  # without their prefix, in the log's order
-    stop: Stop | None  # None when no line says that it stopped
+    stop: RecordedStop | None  # None when no line says that it stopped
 
 
 _TRANSACTION: Final = re.compile(
@@ -68,6 +69,7 @@ _REDO_DONE: Final = re.compile(r"redo done at ([0-9A-F]+/[0-9A-F]+)")
 LAST_TRANSACTION: Final = "last completed transaction was at log time "
 _LAST_TRANSACTION: Final = re.compile(LAST_TRANSACTION + "(.+)$")
 _USAGE: Final = " system usage: "  # what "redo done" adds from 14 on
+_STOPPED: Final = re.compile(r"received \w+ shutdown request$")
 _FATAL: Final = re.compile(r"(?:FATAL|PANIC):  (.+)$")
 
 
@@ -75,13 +77,18 @@ def read_report(log_lines: Iterable[str]) -> Reported:
     """Find the stop in the log of one restore: its line, and what `redo done` adds to it."""
     stated: dict[str, object] = {}
     kept: list[str] = []
-    for line in log_lines:
+    for line in takewhile(_is_before_the_end, log_lines):
         facts = _facts(line)
         if facts is not None:
             stated = facts | stated  # the stop's own line comes first, and counts
             kept.append(line.partition(":  ")[2].partition(_USAGE)[0])
-    stop = Stop(**stated) if "position" in stated else None  # type: ignore[arg-type]
+    stop = RecordedStop(**stated) if "position" in stated else None  # type: ignore[arg-type]
     return Reported(lines=tuple(kept), stop=stop)
+
+
+def _is_before_the_end(line: str) -> bool:
+    """A session that is still there when the server is stopped gets a FATAL of its own."""
+    return not _STOPPED.search(line)
 
 
 def _facts(line: str) -> dict[str, object] | None:

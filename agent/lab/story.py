@@ -64,7 +64,7 @@ class ComparisonRow:
     agree: bool
 
 
-class Story(Narrator):
+class TerminalStory(Narrator):
     """Draws what the laboratory's parts tell."""
 
     def __init__(self, console: Console) -> None:

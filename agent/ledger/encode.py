@@ -11,25 +11,35 @@ import functools
 import operator
 import typing
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields, replace
+from itertools import accumulate, chain
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, Final, NamedTuple
 
 import lz4.block
 import msgspec
-import numpy as np
 from google_crc32c import extend
 
 import parsers
+from agent.engine import kernel_source
 from parsers.errors import ParseError
-from parsers.wal_facts import Event, Facts, RmgrCount, TransactionDetails, Transactions
-from parsers.wal_join import JoinedScan, TransactionSummary
-from parsers.wal_scan import SegmentScan
+from parsers.wal.facts import (
+    DatedPlace,
+    Event,
+    Facts,
+    RmgrCount,
+    TablespaceCreate,
+    TransactionDetails,
+    Transactions,
+)
+from parsers.wal.join import JoinedScan, TransactionSummary
+from parsers.wal.scan import SegmentScan
 
 _COLUMNS: Final = ("lsns", "end_lsns", "times_us", "xids", "kinds")
 _TYPECODES: Final = {"lsns": "q", "end_lsns": "q", "times_us": "q", "xids": "I", "kinds": "B"}
+_FEW: Final = 1000  # rows, which are read before numpy would be imported
 _MOST_TRANSACTIONS: Final = 1 << 26  # a segment of 1 GiB has no more
 
 
@@ -40,9 +50,26 @@ class PackedScan(NamedTuple):
     transactions: bytes  # empty: there are none
 
 
+class _TablespaceCreate(NamedTuple):
+    """As the event, with its path in bytes: a path need not be text, and MessagePack's text is."""
+
+    lsn: int
+    end_lsn: int
+    xid: int
+    tablespace: int
+    path: bytes
+
+
 _Events = msgspec.defstruct(
     "_Events",
-    [(kind.__name__, GenericAlias(tuple, (kind, ...)), ()) for kind in typing.get_args(Event)],
+    [
+        (
+            kind.__name__,
+            GenericAlias(tuple, (_TablespaceCreate if kind is TablespaceCreate else kind, ...)),
+            (),
+        )
+        for kind in typing.get_args(Event)
+    ],
     omit_defaults=True,
     forbid_unknown_fields=True,
     frozen=True,
@@ -78,15 +105,20 @@ class _Transactions(msgspec.Struct, array_like=True, frozen=True):
     details: dict[int, TransactionDetails]
 
 
+# How the digests of contents are made: rows that have others are read again.
+_CONTENT: Final = b"sha256"
+
+
 @functools.cache
 def format_fingerprint() -> bytes:
     """Names the parser that made a scan: its very source. Another release trusts no old rows."""
     from hashlib import blake2b
 
-    digest = blake2b(digest_size=8)
+    digest = blake2b(digest_size=8, person=_CONTENT)
     root = Path(next(iter(parsers.__path__)))
-    for path in (*sorted(root.glob("*.py")), Path(__file__)):
+    for path in (*sorted(root.rglob("*.py")), Path(__file__)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    digest.update(kernel_source().encode())
     return digest.digest()
 
 
@@ -98,9 +130,9 @@ def checksum(*parts: bytes) -> int:
 def pack_scan(scan: SegmentScan) -> PackedScan:
     """Encode one scan."""
     facts = scan.facts
-    kinds: dict[str, list[Event]] = {}
+    kinds: dict[str, list[Event | _TablespaceCreate]] = {}
     for event in facts.events:
-        kinds.setdefault(type(event).__name__, []).append(event)
+        kinds.setdefault(type(event).__name__, []).append(_to_disk(event))
     records = _Records(
         facts.first_lsn,
         facts.last_lsn,
@@ -130,8 +162,26 @@ def unpack_scan(packed: PackedScan) -> SegmentScan:
 
 
 def _in_order(events: Any) -> tuple[Event, ...]:
-    found = [event for name in events.__struct_fields__ for event in getattr(events, name)]
+    found = [
+        _from_disk(event) for name in events.__struct_fields__ for event in getattr(events, name)
+    ]
     return tuple(sorted(found, key=operator.attrgetter("lsn")))
+
+
+def _to_disk(event: Event) -> Event | _TablespaceCreate:
+    if not isinstance(event, TablespaceCreate):
+        return event
+    lsn, end_lsn, xid, tablespace, location = event
+    path = location.encode("utf-8", "surrogateescape")
+    return _TablespaceCreate(lsn, end_lsn, xid, tablespace, path)
+
+
+def _from_disk(event: Event | _TablespaceCreate) -> Event:
+    if not isinstance(event, _TablespaceCreate):
+        return event
+    lsn, end_lsn, xid, tablespace, path = event
+    location = path.decode("utf-8", "surrogateescape")
+    return TablespaceCreate(lsn, end_lsn, xid, tablespace, location)
 
 
 # -- transactions --------------------------------------------------------------------------------
@@ -162,9 +212,21 @@ def unpack_transactions(data: bytes) -> Transactions:
 
 def _squeeze(column: array[int]) -> bytes:
     """Differences from row to row are small: LZ4 finds their zeros."""
-    values = np.frombuffer(column, dtype=column.typecode)
-    steps = np.diff(values, prepend=values.dtype.type(0))
+    steps = array(column.typecode)
+    if len(column) <= _FEW:
+        steps.extend(_wrap(map(operator.sub, column, chain((0,), column)), column))
+    else:
+        import numpy as np
+
+        values = np.frombuffer(column, dtype=column.typecode)
+        steps.frombytes(np.diff(values, prepend=values.dtype.type(0)).tobytes())
     return bytes(lz4.block.compress(steps.tobytes(), store_size=False))
+
+
+def _wrap(values: Iterable[int], column: array[int]) -> Iterator[int]:
+    """Each as it is in the column's type, which it may be too large for."""
+    least, mask = (-1 << 63 if column.typecode == "q" else 0), (1 << 8 * column.itemsize) - 1
+    return ((value - least & mask) + least for value in values)
 
 
 def _stretch(block: bytes, count: int, typecode: str) -> array[int]:
@@ -176,7 +238,14 @@ def _stretch(block: bytes, count: int, typecode: str) -> array[int]:
         raise ParseError(f"transactions: {error}") from None
     if len(data) != size:
         raise ParseError("transactions: columns of different lengths")
-    column.frombytes(np.cumsum(np.frombuffer(data, dtype=typecode), dtype=typecode).tobytes())
+    if count <= _FEW:
+        steps = array(typecode)
+        steps.frombytes(data)
+        column.extend(_wrap(accumulate(steps), column))
+    else:
+        import numpy as np
+
+        column.frombytes(np.cumsum(np.frombuffer(data, dtype=typecode), dtype=typecode).tobytes())
     return column
 
 
@@ -196,21 +265,25 @@ def unpack_joined(
     """Decode a stretch; its transactions are fetched when looked at. Raises ParseError."""
     bare = unpack_scan(PackedScan(scan, b""))
     segments, told = _decode(_summary_decoder(), summary)
-    transactions = DeferredTransactions(told.commits + told.aborts, fetch_transactions)
+    transactions = DeferredTransactions(told, fetch_transactions)
     facts = replace(bare.facts, transactions=transactions)
     return JoinedScan(scan=replace(bare, facts=facts), segments=segments, summary=told)
 
 
 class DeferredTransactions(Transactions):
-    """Transactions that are fetched when somebody looks at one; how many there are is known."""
+    """Transactions that are fetched when somebody looks at one; their summary is known."""
 
-    def __init__(self, count: int, fetch: Callable[[], Transactions]) -> None:
-        object.__setattr__(self, "_count", count)
+    def __init__(self, told: TransactionSummary, fetch: Callable[[], Transactions]) -> None:
+        object.__setattr__(self, "_told", told)
         object.__setattr__(self, "_fetch", fetch)
 
     def __len__(self) -> int:
-        count: int = self._count
-        return count
+        told: TransactionSummary = self._told
+        return told.commits + told.aborts
+
+    def sample(self) -> Sequence[DatedPlace]:
+        told: TransactionSummary = self._told
+        return told.sample
 
     def __getattr__(self, name: str) -> Any:
         """Called for a column that has no value yet."""

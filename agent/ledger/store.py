@@ -22,7 +22,9 @@ from typing import Final, NamedTuple
 
 from agent.ledger.encode import PackedScan, checksum, format_fingerprint
 from agent.ledger.schema import NotALedger, prepare
-from rules.facts import ArchivedFile
+from agent.private_file import make_private
+from agent.store.urls import is_remote
+from rules.model.facts import ArchivedFile
 
 _LOCK_SECONDS: Final = 5.0  # how long to wait for somebody else's transaction
 _MOST_BYTES: Final = 64 << 20  # of one value: a ledger of ours has no larger one
@@ -99,8 +101,27 @@ class Ledger:
                 return {}
         return found
 
+    def count_below(self, directory: str) -> int:
+        """How many segments are known in a directory and all below it."""
+        query = (
+            "SELECT count(DISTINCT f.directory || '/' || f.name)"
+            " FROM files f JOIN directories d ON d.id = f.directory"
+            " WHERE d.path = ? OR substr(d.path, 1, ?) = ?"
+        )
+        key = _key(directory)
+        below = key.rstrip(b"/") + b"/"
+        with self._lock:
+            try:
+                if self._connection is None:
+                    return 0
+                found = self._connection.execute(query, (key, len(below), below)).fetchone()
+                return int(found[0])
+            except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+                self._give_up(error)
+                return 0
+
     def packed(self, row: FileRow) -> PackedScan | None:
-        """The scan behind a row; None when it is there no more, or not as it was written."""
+        """The scan of a row; None when it is there no more, or not as it was written."""
         query = (
             "SELECT scan, transactions FROM scans WHERE id = ?"
             f" AND length(scan) <= {_MOST_BYTES} AND length(transactions) <= {_MOST_BYTES}"
@@ -271,7 +292,9 @@ class Ledger:
 
 
 def _key(directory: str) -> bytes:
-    """A directory's absolute path: names need not be text."""
+    """A directory's absolute path: names need not be text; or its address in a store."""
+    if is_remote(directory):
+        return os.fsencode(directory)
     return os.fsencode(os.path.abspath(directory))  # noqa: PTH100
 
 
@@ -282,6 +305,8 @@ def _open(path: str) -> sqlite3.Connection:
             raise NotALedger("not a regular file")
     except FileNotFoundError:
         pass
+    with suppress(OSError):  # SQLite says why it cannot be made; its journal gets the same mode
+        make_private(path)
     connection = sqlite3.connect(
         path, timeout=_LOCK_SECONDS, isolation_level=None, check_same_thread=False
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from agent.notify.http import Endpoint
-from rules.notifications import Notification
+from rules.alerting.notifications import Notification
 
 _REPEAT_SECONDS: Final = 60.0
 _VALID_FOR: Final = timedelta(seconds=4 * _REPEAT_SECONDS)

@@ -18,12 +18,12 @@ from typing import IO, Final
 
 from agent.notify.document import webhook_document
 from agent.notify.receiver import NotTaken
-from rules.notifications import Notification
+from rules.alerting.notifications import Notification
 
 _SAID_BYTES: Final = 300  # of its standard error
 
 
-class Command:
+class CommandReceiver:
     """Told of each change once, or more than once where it was cut short."""
 
     kind = "command"

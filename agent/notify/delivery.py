@@ -16,8 +16,8 @@ from typing import Final
 
 from agent.deadline import DeadlinePassed, Worker
 from agent.notify.memory import AlertMemory
-from agent.notify.receiver import NotTaken, Receiver, Refused
-from rules.notifications import Notification
+from agent.notify.receiver import DeliveryRefused, NotTaken, Receiver
+from rules.alerting.notifications import Notification
 
 log: Final = logging.getLogger("pitr.notify")
 
@@ -103,7 +103,7 @@ class Delivery:
         seconds = self.receiver.timeout_seconds + _GRACE_SECONDS
         try:
             await self._worker.run(seconds, lambda: self.receiver.deliver(notifications))
-        except Refused as error:
+        except DeliveryRefused as error:
             self.failed_count += 1
             log.error("%s: %s: dropped: %s", self.name, error, _named(notifications))
         except NotTaken as error:
@@ -137,7 +137,7 @@ class Delivery:
 
 
 def _reason(error: Exception) -> str:
-    """Of what nobody foresaw: its text might hold a secret, that of an errno does not."""
+    """Of an unforeseen error: its text might hold a secret, that of an errno does not."""
     errno_text = error.strerror if isinstance(error, OSError) else None
     return f"{type(error).__name__}: {errno_text}" if errno_text else type(error).__name__
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from rules.notifications import Notification
+from rules.alerting.notifications import Notification
 
 _NOT_ENDED = "0001-01-01T00:00:00Z"  # Go's zero time, as Alertmanager writes it
 

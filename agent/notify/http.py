@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from agent import __version__
-from agent.notify.receiver import NotTaken, Refused
+from agent.notify.receiver import DeliveryRefused, NotTaken
 
 # The request itself is wrong: sending it again would end in the same answer.
 _NEVER: Final = frozenset({400, 413, 415, 422})
@@ -43,7 +43,7 @@ class Endpoint:
             raise NotTaken(f"{self.where}: {_reason(error)}") from None
         if answer.is_success:
             return
-        kind = Refused if answer.status_code in _NEVER else NotTaken
+        kind = DeliveryRefused if answer.status_code in _NEVER else NotTaken
         raise kind(f"{self.where} answered {answer.status_code} {answer.reason_phrase}")
 
     def close(self) -> None:
@@ -61,15 +61,6 @@ class Endpoint:
                 headers={"User-Agent": f"pitr-agent/{__version__}"},
             )
         return self._client
-
-
-def is_url(text: str) -> bool:
-    """Whether a POST can go there."""
-    try:
-        url = httpx.URL(text)
-    except (httpx.InvalidURL, ValueError):
-        return False
-    return url.scheme in ("http", "https") and bool(url.host)
 
 
 def _origin(url: httpx.URL) -> str:

@@ -13,9 +13,9 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from agent.state_file import StateFile
-from rules.alert_state import Alert, Alerts
-from rules.exposure import KeptTrail
-from rules.notifications import Notification
+from rules.alerting.notifications import Notification
+from rules.alerting.state import Alert, Alerts
+from rules.capacity.exposure import KeptTrail
 
 _ALERTS: Final = TypeAdapter(dict[str, Alert])
 _NOTIFICATION: Final = TypeAdapter(Notification)

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote_plus
 
-from agent.config_alerts import AlertsConfig
+from agent.config.alerts import AlertsConfig
 from agent.notify.delivery import Delivery
 from agent.notify.memory import AlertMemory
 from agent.notify.registry import make_receivers
-from rules.alert_links import AlertLinks
-from rules.alert_state import Alert, Alerts, AlertState
-from rules.check import Check
-from rules.notifications import Notification, firing, newly_told, notify_of
+from rules.alerting.links import AlertLinks
+from rules.alerting.notifications import Notification, firing, newly_told, notify_of
+from rules.alerting.state import Alert, Alerts, AlertState
+from rules.verdict.check import Check
 
 log: Final = logging.getLogger("pitr.notify")
 
@@ -80,7 +80,7 @@ class Notifier:
             self._memory.save()
 
     def close(self) -> None:
-        """Tell nobody any more; what was not told is remembered, if there is a file."""
+        """Stop notifying; what was not told is remembered, if there is a file."""
         for delivery in self.deliveries:
             if delivery.waiting_count and not self._memory.lasts:
                 log.warning("%s: %d not told, and lost", delivery.name, delivery.waiting_count)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from rules.notifications import Notification
+from rules.alerting.notifications import Notification
 
 
 class NotTaken(Exception):
     """It did not work this time: it is tried again. One line, without secrets."""
 
 
-class Refused(Exception):
+class DeliveryRefused(Exception):
     """The receiver will never take this one: it is dropped, loudly. One line, without secrets."""
 
 

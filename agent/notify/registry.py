@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from agent.config_alerts import NotifyConfig
-from agent.notify.alertmanager import Alertmanager
-from agent.notify.command import Command
+from agent.config.alerts import NotifyConfig
+from agent.notify.command import CommandReceiver
 from agent.notify.receiver import Receiver
-from agent.notify.webhook import Webhook
 
 
 def make_receivers(configured: Iterable[NotifyConfig]) -> dict[str, Receiver]:
@@ -27,10 +25,14 @@ def make_receivers(configured: Iterable[NotifyConfig]) -> dict[str, Receiver]:
 def _make(entry: NotifyConfig) -> Receiver:
     timeout = entry.timeout
     if at := entry.alertmanager:
+        from agent.notify.alertmanager import Alertmanager  # and httpx: 7 MiB
+
         return Alertmanager(
             at.url, timeout, labels=at.labels, ca_file=at.ca_file, repeat_seconds=at.repeat
         )
     if hook := entry.webhook:
+        from agent.notify.webhook import Webhook
+
         return Webhook(hook.url, timeout, ca_file=hook.ca_file)
     assert entry.command is not None
-    return Command(entry.command, timeout)
+    return CommandReceiver(entry.command, timeout)

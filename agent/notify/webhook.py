@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agent.notify.document import webhook_document
 from agent.notify.http import Endpoint
-from rules.notifications import Notification
+from rules.alerting.notifications import Notification
 
 
 class Webhook:

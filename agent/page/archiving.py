@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.durations import format_duration
-from agent.page.environment import show_bytes
-from agent.page.look import Look
+from agent.monitor.watched import WatchedCluster
 from agent.page.sparkline import Sparkline, sparkline
-from agent.watched import WatchedCluster
-from rules.archiving_history import (
+from agent.page.visit import Visit
+from rules.capacity.archiving_history import (
     ARCHIVED_PER_MINUTE,
     EXPOSURE_BYTES,
     EXPOSURE_SECONDS,
@@ -19,8 +18,9 @@ from rules.archiving_history import (
     WAL_BYTES,
     Series,
 )
-from rules.exposure import ExposureFacts
-from rules.facts import ArchiverFacts, ArchiveStatusFacts
+from rules.capacity.exposure import ExposureFacts
+from rules.model.counted import sized
+from rules.model.facts import ArchiverFacts, ArchiveStatusFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class Archiving:
     step: str | None
 
 
-def archiving_of(cluster: WatchedCluster, look: Look) -> Archiving | None:
+def archiving_of(cluster: WatchedCluster, look: Visit) -> Archiving | None:
     """None without a server to ask."""
     if cluster.config.dsn is None:
         return None
@@ -70,7 +70,7 @@ def _rate(per_minute: float) -> str:
 _PLOTS: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = {
     ARCHIVED_PER_MINUTE: ("Files archived", _rate),
     READY_FILES: ("Waiting for the archiver", _files),
-    EXPOSURE_BYTES: ("Not archived yet", show_bytes),
+    EXPOSURE_BYTES: ("WAL a disk loss would take", sized),
     EXPOSURE_SECONDS: ("A disk loss would undo", format_duration),
-    WAL_BYTES: ("Size of pg_wal", show_bytes),
+    WAL_BYTES: ("Size of pg_wal", sized),
 }

@@ -12,14 +12,14 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
 
-from agent.backups.settings import find_zone
-from agent.page.axis import ZOOMS
+from agent.html.axis import ZOOMS
+from agent.zones import find_zone
 from parsers.errors import ParseError
-from parsers.wal_facts import instant
-from rules.dated_wal import DatedWalFacts, time_of_point
-from rules.goal import Goal, read_goal
-from rules.picture import Mark, MarkKind
-from rules.target import Target
+from parsers.wal.facts import instant
+from rules.archive.dated_wal import DatedWalFacts, time_of_point
+from rules.chart.model import Mark, MarkKind
+from rules.model.goal import Goal, read_goal
+from rules.model.target import Target
 
 _NAMES: Final = ("zoom", "end", "at", "point", "timeline", "inclusive", "action")
 

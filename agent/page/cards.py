@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agent.monitor.watched import WatchedCluster
 from agent.page.headline import worst_first
-from agent.watched import WatchedCluster
-from rules.alert_state import Alert, alert_name, can_alert
-from rules.findings import Finding, Severity
+from rules.alerting.state import Alert, alert_name, can_alert
+from rules.model.findings import Finding, Severity
 
 _SHOWN_AT_ONCE: Final = 5  # further findings of the same check are folded
 
@@ -23,8 +23,9 @@ class Card:
     heading: str
     findings: tuple[Finding, ...]
     remedies: tuple[str, ...]  # without repetition
-    alert: Alert | None  # None: nobody is ever alerted of it
+    alert: Alert | None  # None: it never raises an alert
     runbook: str | None  # the alert's name; None: it has none
+    because: str | None  # what it follows from; None: it stands by itself
     stands: bool  # False: it is what was last known, the check lacks its evidence now
 
     @property
@@ -56,6 +57,7 @@ def _card(cluster: WatchedCluster, check_id: str, findings: Sequence[Finding]) -
         remedies=tuple(dict.fromkeys(finding.remedy for finding in findings)),
         alert=_alert(cluster.alerts, check_id),
         runbook=alert_name(check_id) if check is not None and can_alert(check) else None,
+        because=next((finding.because for finding in findings if finding.because), None),
         stands=cluster.known.get(check_id, True),
     )
 

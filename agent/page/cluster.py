@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from agent.monitor.watched import WatchedCluster
 from agent.page.archiving import archiving_of
 from agent.page.cards import make_cards
 from agent.page.drawing import drawing_of
 from agent.page.headline import headline
-from agent.page.look import Look
 from agent.page.missing import SOURCES, missing_evidence
 from agent.page.restore import restore_of
-from agent.watched import WatchedCluster
-from rules.findings import Severity
+from agent.page.visit import Visit
+from rules.model.evidence import AloneFacts
+from rules.model.findings import Severity
 
 
-def cluster_context(cluster: WatchedCluster, look: Look) -> dict[str, Any]:
+def cluster_context(cluster: WatchedCluster, look: Visit) -> dict[str, Any]:
     """What templates/cluster.html shows. A section that has nothing to say is None or empty."""
     return {
         "name": cluster.name,
@@ -29,4 +30,5 @@ def cluster_context(cluster: WatchedCluster, look: Look) -> dict[str, Any]:
         "restore": restore_of(cluster, look),
         "drawing": drawing_of(cluster, look),
         "archiving": archiving_of(cluster, look),
+        "copies": alone.by_archive if (alone := cluster.fact(AloneFacts)) else (),
     }

@@ -7,32 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from agent.html.axis import AxisView, round_up, view_of, zooms_for
+from agent.html.svg import Drawn, draw
+from agent.monitor.watched import WatchedCluster
 from agent.page.asked import Addresses, Instant, read_end, read_instant, written
-from agent.page.axis import View, round_up, view_of, zooms_for
-from agent.page.look import Look
-from agent.page.svg import Drawn, draw
-from agent.watched import WatchedCluster
-from rules.archive import timeline_tree
-from rules.backups import BackupState, backup_state, state_by
-from rules.close_up import COLUMNS, CloseUp, close_up
-from rules.dated_wal import DatedWalFacts, sane
-from rules.depict import make_picture
-from rules.depict_drills import mark_drills
-from rules.drills import DrillsFacts
-from rules.evidence import SequenceFacts, WindowsFacts
-from rules.exposure import ExposureFacts
-from rules.facts import ArchiveFacts, BackupFacts, BackupsFacts, ScanFacts
-from rules.picture import Mark, MarkKind, Picture, Seen, SeenBackup
+from agent.page.visit import Visit
+from rules.archive.dated_wal import DatedWalFacts, sane
+from rules.chart.downsample import COLUMNS, CloseUp, close_up
+from rules.chart.from_report import DRAWN, picture_of
+from rules.chart.model import Mark, MarkKind, Picture
+from rules.model.facts import ArchiveFacts
 
-_USED: Final = (
-    ArchiveFacts,
-    BackupsFacts,
-    WindowsFacts,
-    SequenceFacts,
-    ScanFacts,
-    DatedWalFacts,
-    DrillsFacts,
-)
 _STANDS: Final = timedelta(seconds=10)  # for how long one picture counts as of now
 
 
@@ -58,7 +43,7 @@ class Drawing:
     timelines: tuple[int, ...]
 
 
-def drawing_of(cluster: WatchedCluster, look: Look) -> Drawing | None:
+def drawing_of(cluster: WatchedCluster, look: Visit) -> Drawing | None:
     """None while there is nothing that has an instant."""
     picture = _picture_of(cluster, look.now)
     if picture is None:
@@ -84,18 +69,18 @@ def drawing_of(cluster: WatchedCluster, look: Look) -> Drawing | None:
     )
 
 
-def _steady(view: View) -> View:
+def _steady(view: AxisView) -> AxisView:
     """The view as it stays for as long as nothing on it would move: then it is not sent again."""
     step = (view.end - view.begin) / COLUMNS
     end = round_up(view.end, step)
-    return View(zoom=view.zoom, begin=view.begin + (end - view.end), end=end)
+    return AxisView(zoom=view.zoom, begin=view.begin + (end - view.end), end=end)
 
 
-def _is_part(view: View) -> bool:
+def _is_part(view: AxisView) -> bool:
     return view.zoom != "all"
 
 
-def _moved(addresses: Addresses, view: View, share: float) -> str:
+def _moved(addresses: Addresses, view: AxisView, share: float) -> str:
     end = view.end + share * (view.end - view.begin)
     return addresses.to(zoom=view.zoom, end=written(end))
 
@@ -110,56 +95,17 @@ _kept: WeakKeyDictionary[WatchedCluster, tuple[tuple[Any, ...], Picture | None]]
 def _picture_of(cluster: WatchedCluster, now: datetime) -> Picture | None:
     """Made once of the same facts, for all who look at it."""
     now = round_up(now, _STANDS)
-    facts = tuple(cluster.fact(kind) for kind in _USED)
+    facts = tuple(cluster.fact(kind) for kind in DRAWN)
     held = _kept.get(cluster)
     if held is not None and held[0][0] == now and all(map(_is, held[0][1:], facts)):
         return held[1]
-    picture = _make(cluster, now)
+    picture = picture_of(cluster.case, now) if cluster.fact(ArchiveFacts) else None
     _kept[cluster] = (now, *facts), picture
     return picture
 
 
 def _is(one: object, other: object) -> bool:
     return one is other
-
-
-def _make(cluster: WatchedCluster, now: datetime) -> Picture | None:
-    archive, found = cluster.fact(ArchiveFacts), cluster.fact(BackupsFacts)
-    if archive is None:
-        return None
-    sequence, exposed = cluster.fact(SequenceFacts), cluster.fact(ExposureFacts)
-    windows = cluster.fact(WindowsFacts)
-    backups = found.backups if found else ()
-    lost = exposed.seconds if exposed else None
-    tree, drills = timeline_tree(archive, backups), cluster.fact(DrillsFacts)
-    return make_picture(
-        Seen(
-            now=now,
-            tree=tree,
-            segment_size_bytes=cluster.segment_size_bytes,
-            backups=[_seen(each, archive, sequence, windows) for each in backups],
-            gaps=sequence.gaps if sequence else (),
-            scan=cluster.fact(ScanFacts),
-            dated=cluster.fact(DatedWalFacts),
-            exposed_since=now - timedelta(seconds=lost) if lost else None,
-            marks=list(mark_drills(drills.records, tree)) if drills else (),
-        )
-    )
-
-
-def _seen(
-    backup: BackupFacts,
-    archive: ArchiveFacts,
-    sequence: SequenceFacts | None,
-    windows: WindowsFacts | None,
-) -> SeenBackup:
-    state = backup_state(backup, archive, sequence)
-    reaches = windows.by_backup.get(backup.url) if windows else None
-    if windows is not None and backup.url in windows.by_backup:
-        state = state_by(reaches, state)
-    elif state is BackupState.RESTORABLE:
-        state = BackupState.UNKNOWN  # by the names alone
-    return SeenBackup(facts=backup, state=state, windows=reaches or ())
 
 
 def _mark_of(instant: Instant | None, cluster: WatchedCluster, picture: Picture) -> Mark | None:

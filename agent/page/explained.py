@@ -11,18 +11,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from agent.watched import WatchedCluster
-from rules.alert_state import alert_name, can_alert
-from rules.check import Check, load_catalogue
-from rules.findings import Severity
-from rules.runbooks import Runbook, make_runbooks
+from agent.monitor.watched import WatchedCluster
+from rules.alerting.runbooks import Runbook, make_runbooks
+from rules.alerting.state import alert_name, can_alert
+from rules.model.findings import Severity
+from rules.verdict.check import Check, load_catalogue
 
 _ORDER: Final = (Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO)
 _MEANING: Final = {
     Severity.CRITICAL: "proven bad",
     Severity.UNKNOWN: "could not be checked",
-    Severity.WARNING: "works today and will not always",
-    Severity.INFO: "worth knowing",
+    Severity.WARNING: "restorable now, but at risk",
+    Severity.INFO: "informational",
 }
 
 
@@ -34,7 +34,7 @@ class Explained:
     severity: str
     sections: tuple[tuple[str, str], ...]  # heading, text
     check: str | None  # the id of the check; None: an alert about the agent itself
-    alert: str | None  # the name of its runbook; None: of this nobody is alerted
+    alert: str | None  # the name of its runbook; None: it raises no alert
 
 
 _catalogue: Final = functools.cache(load_catalogue)

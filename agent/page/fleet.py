@@ -10,15 +10,16 @@ from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
-from agent.late import is_late
-from agent.page.environment import SIGNS, render
+from agent.html.environment import SIGNS, render
+from agent.monitor.late import is_late
+from agent.monitor.watched import WatchedCluster
 from agent.page.headline import headline, latest_window, shown_verdict
-from agent.page.look import Look
-from agent.watched import WatchedCluster
-from rules.exposure import ExposureFacts
-from rules.findings import Verdict
+from agent.page.visit import Visit
+from rules.capacity.exposure import ExposureFacts
+from rules.model.findings import Verdict
 
 _WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
+_WORD_MAX: Final = 200  # looked for in every name, and shown again
 _COUNTED_AS: Final = {
     Verdict.CRITICAL: "critical",
     Verdict.UNKNOWN: "could not be checked",
@@ -39,9 +40,9 @@ class Fleet:
         self._clusters = clusters
         self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
 
-    def context(self, look: Look) -> dict[str, Any]:
+    def context(self, look: Visit) -> dict[str, Any]:
         """What the templates show, for `q`, `verdict` and `sort` of the address."""
-        wanted, only = look.query.get("q", "").strip(), look.query.get("verdict", "")
+        wanted, only = look.query.get("q", "")[:_WORD_MAX].strip(), look.query.get("verdict", "")
         order = look.query.get("sort", "")
         order = order if order in SORTS else "worst"
         only = only if only in SIGNS else ""
@@ -82,7 +83,7 @@ class _Count(NamedTuple):
 
 
 def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> list[_Count]:
-    """The worst first; of what there is none nothing is said."""
+    """The worst first; empty kinds are left out."""
     counts = Counter(verdicts)
     return [
         _Count(
@@ -96,7 +97,7 @@ def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> 
 
 
 def _query(view: Mapping[str, str]) -> str:
-    """What stands behind the address of a view."""
+    """The query part of a view's address."""
     said = urlencode({name: value for name, value in view.items() if value})
     return f"?{said}" if said else ""
 

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from agent.late import is_late
-from agent.page.environment import SIGNS
+from agent.html.environment import SIGNS
+from agent.monitor.late import is_late
+from agent.monitor.watched import WatchedCluster
 from agent.page.missing import Missing, missing_evidence
-from agent.watched import WatchedCluster
-from rules.evidence import WindowsFacts
-from rules.facts import ArchiveFacts, BackupsFacts, ScanFacts
-from rules.findings import Finding, Severity, Verdict
-from rules.windows import Window
+from rules.model.counted import counted
+from rules.model.evidence import WindowsFacts
+from rules.model.facts import ArchiveFacts, BackupsFacts, ScanFacts
+from rules.model.findings import Finding, Severity, Verdict
+from rules.model.windows import Window
+from rules.verdict.causes import lead
 
 WORDS: Final = {
     Verdict.OK: "Fine",
@@ -22,7 +24,6 @@ WORDS: Final = {
     Verdict.CRITICAL: "Critical",
     Verdict.UNKNOWN: "Could not be checked",
 }
-_WORST_FIRST: Final = (Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO)
 # How far was looked: in a word, and in a sentence.
 _DEPTHS: Final = {
     None: ("nothing", "no archive was listed"),
@@ -32,7 +33,7 @@ _DEPTHS: Final = {
 }
 # What it means then that nothing was found.
 _FIND_NOTHING: Final = {
-    None: "; no archive was looked at",
+    None: "; no archive was checked",
     "names": ", by the names of files alone",
     "headers": ", by the headers of pages alone",
     "records": "",
@@ -53,7 +54,7 @@ class Headline:
     how: str  # the same in a sentence
     read_at: datetime | None  # the oldest reading that it rests on; None: nothing was read yet
     judged_at: datetime | None
-    late: bool  # nothing was judged for several rounds: all of this is old
+    late: bool  # a source was not read for several rounds: some of this is old
 
 
 def headline(cluster: WatchedCluster) -> Headline:
@@ -86,10 +87,8 @@ def _depth(cluster: WatchedCluster) -> str | None:
 
 
 def shown_verdict(cluster: WatchedCluster) -> Verdict:
-    """The cluster's; unknown for one that is fine as far as is known and was not judged of late."""
-    verdict = cluster.verdict
-    old = verdict in (Verdict.OK, Verdict.WARNING) and is_late(cluster)
-    return Verdict.UNKNOWN if old else verdict
+    """The cluster's, which is unknown for one that is overdue, unless worse was found."""
+    return cluster.verdict
 
 
 def latest_window(cluster: WatchedCluster) -> Window | None:
@@ -99,15 +98,14 @@ def latest_window(cluster: WatchedCluster) -> Window | None:
 
 
 def worst_first(cluster: WatchedCluster) -> list[Finding]:
-    """What stands, the worst first."""
-    found = [finding for findings in cluster.findings.values() for finding in findings]
-    return sorted(found, key=lambda finding: _WORST_FIRST.index(finding.severity))
+    """What stands, the worst first, each followed by what it brings about."""
+    return list(lead(finding for findings in cluster.findings.values() for finding in findings))
 
 
 def _word(cluster: WatchedCluster, verdict: Verdict, late: bool) -> str:
     if cluster.judged_at is None:
-        return "Not looked at yet"
-    return f"{WORDS[verdict]}, and not judged of late" if late else WORDS[verdict]
+        return "Not checked yet"
+    return f"{WORDS[verdict]}, but not judged recently" if late else WORDS[verdict]
 
 
 def _summary(cluster: WatchedCluster) -> str:
@@ -123,26 +121,26 @@ def _summary(cluster: WatchedCluster) -> str:
 
 
 def _and_more(found: Sequence[str], missing: Sequence[Missing]) -> str:
-    more = [_count(len(found) - 1, "further finding")] if len(found) > 1 else []
+    more = [counted(len(found) - 1, "further finding")] if len(found) > 1 else []
     blind = sum(len(each.checks) for each in missing)
-    more += [f"{_count(blind, 'check')} without evidence"] if blind else []
+    more += [f"{counted(blind, 'check')} without evidence"] if blind else []
     return f" ({', '.join(more)})" if more else ""
 
 
 def _only_missing(missing: Sequence[Missing]) -> str:
     blind = sum(len(each.checks) for each in missing)
-    return f"{_count(blind, 'check')} could not be asked, for want of {missing[0].what}"
+    return f"{counted(blind, 'check')} could not run: {missing[0].what} not read"
 
 
 def _no_window(cluster: WatchedCluster) -> str:
-    """Why no window is shown: proven that there is none, or not known, which is another thing."""
+    """Why no window is shown: proven to be absent, or not known, which is different."""
     windows, config = cluster.fact(WindowsFacts), cluster.config
     if windows is not None:
         return _nothing_reached(windows)
-    if not config.backups:
-        return "No backups are configured: what could be restored was not asked."
-    if not config.archives:
-        return "No archive is configured: how far a restore would get was not asked."
+    if not config.has_backups:
+        return "No backups are configured: what can be restored was not checked."
+    if not config.has_archives:
+        return "No archive is configured: how far a restore would get was not checked."
     if config.depth != "records":
         return f"Not known: windows are predicted at depth records, and this one is {config.depth}."
     if cluster.fact(BackupsFacts) is None or cluster.fact(ArchiveFacts) is None:
@@ -153,11 +151,7 @@ def _no_window(cluster: WatchedCluster) -> str:
 def _nothing_reached(windows: WindowsFacts) -> str:
     unsure = sum(each is None for each in windows.by_backup.values())
     if unsure:
-        return f"Not known: of {_count(unsure, 'backup')} it cannot be said how far it would get."
+        return f"Not known: how far {counted(unsure, 'backup')} would get."
     if windows.windows:
         return "Restorable, but no transaction is in any window yet."
     return "Nothing can be restored: no backup reaches a consistent state."
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,30 +16,37 @@ from threading import BoundedSemaphore
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
-from agent.check.restore_command import restore_command
+from agent.archive.restore_command import restore_command
+from agent.config.repositories import words_of
 from agent.deadline import Worker
-from agent.explain import explain
+from agent.monitor.explain import explain
+from agent.monitor.watched import WatchedCluster
 from agent.page.asked import Addresses, Instant, read_instant
-from agent.page.look import Look
-from agent.watched import WatchedCluster
-from rules.dated_wal import DatedWalFacts, sane
-from rules.facts import ArchiveFacts, BackupsFacts, ScanFacts
-from rules.goal import Goal, has_zone
-from rules.prediction import find_restores, is_whole, predict_target
-from rules.restore import Restore, RestoresFacts
-from rules.settings_block import settings_block
-from rules.target import Target, TargetFacts
+from agent.page.visit import Visit
+from agent.store.urls import whole
+from agent.turns import Crowded, Turns
+from rules.archive.dated_wal import DatedWalFacts, sane
+from rules.model.facts import ArchiveFacts, BackupsFacts, ScanFacts
+from rules.model.goal import Goal, has_zone
+from rules.model.repository import RepositoriesRead
+from rules.model.restore_inputs import RestoreInputs, RestoreInputsFacts
+from rules.model.target import Target, TargetFacts
+from rules.recovery.prediction import find_restores, is_whole, predict_target
+from rules.recovery.settings_block import settings_block
+from rules.repository.command import restore_command_of
 
 _DEADLINE_SECONDS: Final = 5.0  # what takes longer is there when the page asks again
 _REMEMBERED: Final = 64  # answers of one cluster, for as long as nothing new was read
 _AT_ONCE: Final = 2  # questions of all clusters together: each is the work of a processor
+_WAITING_PER_CLIENT: Final = 2  # more than a person asks
+_WAITING: Final = 16
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _turns: Final = BoundedSemaphore(_AT_ONCE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class InstantAnswer:
     """What templates/instant.html shows."""
 
     instant: Instant
@@ -48,7 +55,7 @@ class Answer:
     target: TargetFacts | None  # None: `why` says why nothing can be said
     why: str = ""
     settings: str | None = None  # None: it is not proven
-    command: str = ""  # that asks the same anew, of the files
+    command: str = ""  # that asks the same again, of the files
     listed_at: datetime | None = None
     read_at: datetime | None = None  # the oldest reading that it rests on
     earlier: str | None = None  # without the last transaction; None: there is none
@@ -56,34 +63,56 @@ class Answer:
 
 
 class Instants:
-    """Asks the predictor, one question of a cluster at a time, and keeps what it said."""
+    """Asks the predictor, one question of a cluster at a time, and keeps what it said.
 
-    def __init__(self) -> None:
+    Who asks for many waits behind himself; `on_refused` is called when there is no room to wait.
+    """
+
+    def __init__(self, on_refused: Callable[[], None] = lambda: None) -> None:
         self._kept: WeakKeyDictionary[WatchedCluster, _Kept] = WeakKeyDictionary()
+        self._turns = Turns(
+            _AT_ONCE,
+            waiting_per_client=_WAITING_PER_CLIENT,
+            waiting=_WAITING,
+            on_refused=on_refused,
+        )
 
-    async def answer(self, cluster: WatchedCluster, look: Look) -> Answer | None:
+    async def answer(self, cluster: WatchedCluster, look: Visit) -> InstantAnswer | None:
         """None where no instant is asked for."""
         instant = read_instant(look.query)
         if instant is None:
             return None
         if instant.goal is None:
-            return Answer(instant=instant, target=None, why=instant.error)
+            return InstantAnswer(instant=instant, target=None, why=instant.error)
         restores, why = _restores_of(cluster)
         if restores is None:
-            return Answer(instant=instant, target=None, why=why)
+            return InstantAnswer(instant=instant, target=None, why=why)
         kept = self._kept.setdefault(cluster, _Kept(cluster.name))
         try:
             async with asyncio.timeout(_DEADLINE_SECONDS):
-                target = await kept.ask(restores, instant)
+                target = await self._ask(kept, restores, instant, look.client)
+        except Crowded:
+            why = "too many instants are asked for at once: ask again in a moment"
+            return InstantAnswer(instant=instant, target=None, why=why)
         except TimeoutError:
             why = "the archive is large, and the answer takes long: ask again in a moment"
-            return Answer(instant=instant, target=None, why=why)
+            return InstantAnswer(instant=instant, target=None, why=why)
         except Exception as error:  # whatever it is, it is shown as not known
             why = f"it could not be worked out: {explain(error)}"
-            return Answer(instant=instant, target=None, why=why)
+            return InstantAnswer(instant=instant, target=None, why=why)
         if why := _has_gone(cluster, target):
-            return Answer(instant=instant, target=None, why=why)
+            return InstantAnswer(instant=instant, target=None, why=why)
         return _answer(cluster, look, instant, target, restores.listed_at)
+
+    async def _ask(
+        self, kept: _Kept, restores: _Asked, instant: Instant, client: str
+    ) -> TargetFacts:
+        """Raises TimeoutError and Crowded."""
+        said = kept.said(restores, instant)
+        if said is not None:
+            return said
+        async with self._turns.turn(client):
+            return await kept.ask(restores, instant)
 
 
 class _Kept:
@@ -95,11 +124,18 @@ class _Kept:
         self._listed_at: datetime | None = None  # which round that is; its WAL is not held here
         self._answers: dict[tuple[Target, Goal], TargetFacts] = {}
 
-    async def ask(self, restores: _Asked, instant: Instant) -> TargetFacts:
-        """Raises TimeoutError while an earlier question still keeps the thread busy."""
+    def said(self, restores: _Asked, instant: Instant) -> TargetFacts | None:
+        """What was said of it over these readings; None: it was not asked yet."""
         assert instant.goal is not None
         if self._listed_at != restores.listed_at:
             self._listed_at, self._answers = restores.listed_at, {}
+        return self._answers.get((instant.target, instant.goal))
+
+    async def ask(self, restores: _Asked, instant: Instant) -> TargetFacts:
+        """Raises TimeoutError while an earlier question still keeps the thread busy."""
+        assert instant.goal is not None
+        if (said := self.said(restores, instant)) is not None:
+            return said
         asked, answers = (instant.target, instant.goal), self._answers
         if asked not in answers:
             async with self._turn:  # one after the other; the same question once
@@ -112,10 +148,10 @@ class _Kept:
 def _ask(
     target: Target,
     goal: Goal,
-    restores: Sequence[Restore],
+    restores: Sequence[RestoreInputs],
     answers: dict[tuple[Target, Goal], TargetFacts],
 ) -> TargetFacts:
-    """In the thread, which keeps the answer also when nobody waits for it any more."""
+    """In the thread, which keeps the answer also when no request waits for it any more."""
     with _turns:
         said = predict_target(target, goal, restores)
     if len(answers) >= _REMEMBERED:
@@ -131,18 +167,18 @@ class _Asked(NamedTuple):
     """
 
     listed_at: datetime
-    those: Sequence[Restore]
+    those: Sequence[RestoreInputs]
 
 
 def _restores_of(cluster: WatchedCluster) -> tuple[_Asked | None, str]:
     """What the predictor can be asked, or why there is nothing."""
-    restores, config = cluster.fact(RestoresFacts), cluster.config
+    restores, config = cluster.fact(RestoreInputsFacts), cluster.config
     backups = cluster.fact(BackupsFacts)
     if restores is not None and backups is not None:
         those = find_restores(restores.by_backup, backups.backups)
         if those:
             return _Asked(restores.listed_at, those), ""
-    if config.backups is None or not config.archives:
+    if not config.has_backups or not config.has_archives:
         return None, "no backups are configured for this cluster: name them with `backups:`"
     if config.depth != "records":
         return None, f"only {config.depth} are read (`depth:`): what recovery does is not known"
@@ -169,15 +205,15 @@ def _has_gone(cluster: WatchedCluster, target: TargetFacts) -> str:
 
 def _answer(
     cluster: WatchedCluster,
-    look: Look,
+    look: Visit,
     instant: Instant,
     target: TargetFacts,
     listed_at: datetime,
-) -> Answer:
+) -> InstantAnswer:
     archive, scan = cluster.fact(ArchiveFacts), cluster.fact(ScanFacts)
     assert instant.goal is not None
     earlier, later = _neighbours(look, target)
-    return Answer(
+    return InstantAnswer(
         instant=instant,
         at=instant.at(cluster.fact(DatedWalFacts)),
         without_zone=_lacks_zone(instant.target),
@@ -195,26 +231,31 @@ def _settings(
     cluster: WatchedCluster, goal: Goal, target: TargetFacts, archive: ArchiveFacts | None
 ) -> str | None:
     """Only for what is proven."""
-    outcome = target.prediction
-    if target.reachable is not True or outcome is None or archive is None:
+    outcome, backup = target.prediction, target.backup
+    if target.reachable is not True or outcome is None or archive is None or backup is None:
         return None
     urls = [each.url for each in cluster.config.archives]
     archives = [replace(archive, url=url) for url in urls] if len(urls) > 1 else [archive]
-    command = restore_command(archives, outcome.segments_needed)
-    return settings_block(goal, command, outcome.needs)
+    tools = cluster.fact(RepositoriesRead)
+    command = restore_command_of(tools) if tools else None
+    command = command or restore_command(archives, outcome.segments_needed)
+    return settings_block(goal, command, outcome.needs, backup)
 
 
 def _command(cluster: WatchedCluster, asked: Target, target: TargetFacts) -> str:
     """`pitr-check` for the same question, which reads everything again."""
     words = ["pitr-check"]
     for archive in cluster.config.archives:
-        words += ["--archive", archive.url]
+        words += ["--archive", whole(archive.url)]
+    words += words_of(cluster.config.repositories)
     if target.backup is not None:
-        words += ["--backup", target.backup.url]
+        stored = target.backup.stored
+        words += ["--backup", stored.label if stored else target.backup.url]
     value = f"{asked.value or ''}{'+00' if _lacks_zone(asked) else ''}"
     words += [f"--target-{asked.type}", value, "--timeline", asked.timeline]
     words += [] if asked.inclusive else ["--exclusive"]
     words += [] if asked.action == "promote" else ["--action", asked.action]
+    words += ["--via", "restore_command"] if cluster.config.repositories else []
     return shlex.join(words)
 
 
@@ -227,7 +268,7 @@ def _read_at(target: TargetFacts, read_at: Mapping[str, datetime]) -> datetime |
     return min((read_at[name] for name in needed if name in read_at), default=None)
 
 
-def _neighbours(look: Look, target: TargetFacts) -> tuple[str | None, str | None]:
+def _neighbours(look: Visit, target: TargetFacts) -> tuple[str | None, str | None]:
     """Where one transaction less leads, and one more."""
     outcome, timeline = target.prediction, target.timeline
     if outcome is None or timeline is None:

@@ -1,30 +1,32 @@
-"""Checks that could not be asked, by the evidence that they lack, and why it is not there."""
+"""Checks that could not run, by the evidence that they lack, and why it is not there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
 
-from agent.sources import SERVER, failing_sources
-from agent.watched import WatchedCluster
-from rules import evidence, exposure, facts, forecast, restore_facts
-from rules.check import Check
+from agent.monitor.sources import SERVER, failing_sources
+from agent.monitor.watched import WatchedCluster
+from rules.capacity import exposure, forecast
+from rules.live import facts as restore_facts
+from rules.model import evidence, facts
+from rules.verdict.check import Check
 
 # What each source brings, in words.
 SOURCES: Final = {
-    SERVER: "an answer of the server",
-    "archive": "the listing of the archive",
-    "backups": "the backups",
-    "segments": "the content of the segments",
-    "windows": "what the backups reach",
+    SERVER: "server state",
+    "archive": "archive listing",
+    "backups": "backups",
+    "segments": "segment contents",
+    "windows": "reach of the backups",
     "archiver": "pg_stat_archiver",
-    "positions": "where the server writes",
-    "control": "the server's control file",
-    "settings": "the server's settings",
-    "archive_status": "what waits for the archiver",
-    "wal_directory": "the size of pg_wal",
-    "wal_volume": "the volume of pg_wal",
-    "log": "the server log",
+    "positions": "WAL position of the server",
+    "control": "control file of the server",
+    "settings": "settings of the server",
+    "archive_status": "archive_status",
+    "wal_directory": "size of pg_wal",
+    "wal_volume": "volume of pg_wal",
+    "log": "server log",
 }
 # Evidence, and whose readings it is made of: the first of them that is not there is the cause.
 MADE_OF: Final[dict[type, tuple[str, ...]]] = {
@@ -46,7 +48,7 @@ MADE_OF: Final[dict[type, tuple[str, ...]]] = {
     forecast.WalFullFacts: ("wal_volume", "archive_status", "positions", "archiver"),
     forecast.RestoreEstimateFacts: ("backups", "windows"),
     restore_facts.LoggedRecovery: ("log",),
-    restore_facts.RestoreFacts: ("log",),
+    restore_facts.LiveRestore: ("log",),
 }
 
 
@@ -60,7 +62,7 @@ class Missing:
 
 
 def missing_evidence(cluster: WatchedCluster) -> list[Missing]:
-    """What is missing, and the checks that could therefore not be asked; each check once."""
+    """What is missing, and the checks that could therefore not run; each check once."""
     blind = [cluster.checks[name] for name, known in cluster.known.items() if not known]
     by_reason: dict[tuple[str, str | None], list[Check]] = {}
     for check in blind:
@@ -72,16 +74,21 @@ def missing_evidence(cluster: WatchedCluster) -> list[Missing]:
 
 
 def _reason(cluster: WatchedCluster, check: Check) -> tuple[str, str | None]:
+    if why := cluster.jobs.trouble_of_judging:
+        return "verdict", why
     absent = [need for need in MADE_OF if need in check.needs.values() and not _has(cluster, need)]
     wanted = [name for need in absent for name in MADE_OF[need]]
     for name in wanted:
         reading = cluster.readings.get(name)
-        if reading is not None and reading.unreachable:
-            return SOURCES[SERVER], failing_sources(cluster.readings)[SERVER]
+        failing = failing_sources(cluster.readings)
+        if reading is not None and reading.unreachable and name not in failing:
+            return SOURCES[SERVER], failing[SERVER]
         if reading is not None and reading.error:
             return SOURCES[name], reading.error
+        if why := cluster.jobs.trouble_of(name):
+            return SOURCES[name], why
     unread = [name for name in wanted if name not in cluster.readings]
-    return SOURCES[(unread or wanted)[0]] if wanted else "a look since the agent began", None
+    return SOURCES[(unread or wanted)[0]] if wanted else "evidence", None
 
 
 def _has(cluster: WatchedCluster, kind: type) -> bool:

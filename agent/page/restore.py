@@ -1,95 +1,98 @@
-"""A restore that goes on, one that waits for a person, and what became of the last one."""
+"""A running restore, one that waits for a person, and what became of the last one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.page.look import Look
-from agent.watch.lines import verdict_line
-from agent.watch.progress import Progress
-from agent.watch.words import name_places, phase_words, stop_words
-from agent.watched import WatchedCluster
-from rules.facts import PositionFacts
-from rules.restore_causes import RESUME
-from rules.restore_facts import LastRestore, RestoreFacts
-from rules.restore_state import Phase
-from rules.restore_summary import PAUSED, Summary
+from agent.live.progress import RestoreProgress
+from agent.live.words import phase_words, stop_words, verdict_line
+from agent.monitor.watched import WatchedCluster
+from agent.page.visit import Visit
+from rules.live.attempt import Phase, describe_target
+from rules.live.checks import RESUME
+from rules.live.facts import LastRestore, LiveRestore
+from rules.live.summary import Summary
+from rules.model.facts import PositionFacts
+from rules.verdict.live import Explanation, explain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiveRestore:
-    """What templates/restore.html shows of a recovery that goes on. None is not known."""
+class RunningPanel:
+    """What templates/restore.html shows of a running recovery. None is not known."""
 
     phase: str
     paused: bool
     standby: bool
     target: str | None
-    progress: Progress
+    progress: RestoreProgress
     percent: int | None
     replayed_at: datetime | None  # commit time of the last transaction replayed
     started_at: datetime | None
     restored_count: int | None
     last_restored: str | None
     cause: str | None  # why it waits for a person
-    next_command: str | None
+    remedy: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastRestore:
-    """What it shows of the last one, when nothing goes on."""
+    """What it shows of the last one, when none is running."""
 
     verdict: str  # ok, warning, critical, unknown
     words: str
     summary: Summary
     stop: str | None
     at: datetime | None
-    next_command: str | None
+    cause: str | None
+    remedy: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RestorePanel:
     """One of the two."""
 
-    live: LiveRestore | None = None
+    live: RunningPanel | None = None
     past: PastRestore | None = None
 
 
-def restore_of(cluster: WatchedCluster, look: Look) -> RestorePanel | None:
+def restore_of(cluster: WatchedCluster, look: Visit) -> RestorePanel | None:
     """None for a server that is not in recovery, and of which no restore was seen."""
-    facts, positions = cluster.fact(RestoreFacts), cluster.fact(PositionFacts)
+    facts, positions = cluster.fact(LiveRestore), cluster.fact(PositionFacts)
     in_recovery = facts.in_progress if facts else positions is not None and positions.in_recovery
     archives = [archive.url for archive in cluster.config.archives]
     if in_recovery:
-        progress = cluster.restore_progress
+        progress = cluster.over_time.progress(cluster.case)
         return RestorePanel(live=_live(facts, positions, progress))
     if facts is not None and facts.last is not None and not facts.last.standby:
-        return RestorePanel(past=_past(facts.last, archives))
+        return RestorePanel(past=_past(facts, facts.last, archives))
     return None
 
 
 def _live(
-    facts: RestoreFacts | None, positions: PositionFacts | None, progress: Progress
-) -> LiveRestore:
+    facts: LiveRestore | None, positions: PositionFacts | None, progress: RestoreProgress
+) -> RunningPanel:
     running = facts.running if facts else None
     paused = facts.paused if facts else bool(positions and positions.replay_paused)
     if progress.replayed_lsn is None and positions is not None:
-        progress = Progress(replayed_lsn=positions.replay_lsn)
+        progress = RestoreProgress(replayed_lsn=positions.replay_lsn)
     fraction = progress.fraction
-    cause, next_command = _why_paused(facts) if paused else (None, None)
-    return LiveRestore(
+    why = explain(facts) if paused and facts else Explanation()
+    return RunningPanel(
         phase=_phase(running.phase if running else None, paused=paused),
         paused=paused,
         standby=bool(facts and facts.standby),
-        target=running.target if running else None,
+        target=describe_target(running) if running and running.target_type is not None else None,
         progress=progress,
         percent=None if fraction is None else int(100 * fraction),
         replayed_at=positions.last_replay_at if positions else None,
         started_at=running.started_at if running else None,
-        restored_count=running.restored_count if running else None,
-        last_restored=running.last_restored if running else None,
-        cause=cause,
-        next_command=next_command,
+        restored_count=len(running.restored_segments) if running else None,
+        last_restored=running.restored_segments[-1]
+        if running and running.restored_segments
+        else None,
+        cause=why.cause,
+        remedy=(why.remedy or RESUME) if paused else None,
     )
 
 
@@ -102,21 +105,14 @@ def _phase(phase: Phase | None, *, paused: bool) -> str:
     return phase_words(phase)
 
 
-def _why_paused(facts: RestoreFacts | None) -> tuple[str | None, str]:
-    """The cause and what to type."""
-    last = facts.last.summary if facts and facts.last else None
-    if last is None or last.outcome != PAUSED:
-        return None, RESUME
-    return last.cause, last.next_command or RESUME
-
-
-def _past(last: LastRestore, archives: list[str]) -> PastRestore:
-    summary = last.summary
+def _past(facts: LiveRestore, last: LastRestore, archives: list[str]) -> PastRestore:
+    summary, (cause, remedy) = last.summary, explain(facts)
     return PastRestore(
         verdict=summary.verdict.value,
         words=verdict_line(summary)[0].removeprefix("verdict: ").capitalize(),
         summary=summary,
         stop=stop_words(summary.stop) if summary.stop.kind is not None else None,
         at=last.at,
-        next_command=name_places(summary.next_command, archives),
+        cause=cause,
+        remedy=remedy,
     )

@@ -7,7 +7,7 @@ relative, mean the same: behind a reverse proxy the page works below any prefix.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,10 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from agent.page.addresses import names_meant
-from agent.page.answers import answer
+from agent.html.addresses import names_meant
+from agent.html.answers import answer
+from agent.html.environment import render
+from agent.html.static_files import serve_static
+from agent.monitor.watched import WatchedCluster
 from agent.page.cluster import cluster_context
-from agent.page.environment import render
 from agent.page.explained import (
     Explained,
     explain_alert,
@@ -26,11 +28,10 @@ from agent.page.explained import (
     list_findings,
     where_found,
 )
-from agent.page.files import serve_static
 from agent.page.fleet import Fleet
 from agent.page.instant import Instants
-from agent.page.look import Look
-from agent.watched import WatchedCluster
+from agent.page.visit import Visit
+from agent.turns import client_at
 
 _REFRESHED: Final = ("fleet", "cluster")  # the templates that have a part named _live
 
@@ -38,11 +39,16 @@ _REFRESHED: Final = ("fleet", "cluster")  # the templates that have a part named
 class Page:
     """The handlers, over the clusters that are watched."""
 
-    def __init__(self, clusters: Sequence[WatchedCluster], telemetry_path: str) -> None:
+    def __init__(
+        self,
+        clusters: Sequence[WatchedCluster],
+        telemetry_path: str,
+        on_instant_refused: Callable[[], None] = lambda: None,
+    ) -> None:
         self._clusters = clusters
         self._telemetry_path = telemetry_path
         self._fleet = Fleet(clusters)
-        self._instants = Instants()
+        self._instants = Instants(on_instant_refused)
 
     def routes(self) -> list[BaseRoute]:
         """To be added to the application."""
@@ -95,7 +101,7 @@ class Page:
         return self._answer(request, _look(request), "nothing", {"what": what, "asked": asked}, 404)
 
     def _answer(
-        self, request: Request, look: Look, template: str, shown: dict[str, Any], status: int = 200
+        self, request: Request, look: Visit, template: str, shown: dict[str, Any], status: int = 200
     ) -> Response:
         live = template in _REFRESHED and look.query.get("part") == "live"
         html = render(
@@ -109,8 +115,9 @@ class Page:
         return answer(request, html, status=status)
 
 
-def _look(request: Request) -> Look:
-    return Look(now=datetime.now(UTC), query=request.query_params)
+def _look(request: Request) -> Visit:
+    client = client_at(request.client.host) if request.client else ""
+    return Visit(now=datetime.now(UTC), query=request.query_params, client=client)
 
 
 def _root(request: Request) -> str:

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from agent.durations import format_duration
-from rules.archiving_history import Series
+from rules.capacity.archiving_history import Series
 
 HEIGHT: Final = 40
 _TOP: Final = 2  # the line's own thickness stays inside

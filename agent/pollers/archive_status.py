@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from psycopg import Connection
 
-from rules.facts import ArchiveStatusFacts
+from rules.model.facts import ArchiveStatusFacts
 
 _QUERY: Final = """
 SELECT name, modification

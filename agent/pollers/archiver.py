@@ -7,7 +7,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from rules.facts import ArchiverFacts
+from rules.model.facts import ArchiverFacts
 
 _QUERY: Final = """
 SELECT archived_count, last_archived_wal, last_archived_time AS last_archived_at,

@@ -9,13 +9,18 @@ from typing import Any, Final
 
 from psycopg import Connection
 from psycopg.rows import dict_row
+from psycopg.sql import SQL
 
+from parsers.files.pg_control import CHECKSUMS_ON
 from parsers.lsn import parse_lsn
-from rules.facts import ControlFacts
+from rules.model.facts import ControlFacts
 
+# Since which major which function says whether they are on: from 19 on they are switched while the
+# server runs, and pg_control_init() shows initdb's choice.
+CHECKSUMS_BY_MAJOR: Final = {13: "i", 19: "c"}
 _QUERY: Final = """
 SELECT s.system_identifier, s.pg_control_version, s.catalog_version_no,
-       i.bytes_per_wal_segment, i.data_page_checksum_version,
+       i.bytes_per_wal_segment, {checksums}.data_page_checksum_version,
        c.timeline_id, c.checkpoint_lsn::text, c.redo_lsn::text, c.checkpoint_time,
        c.full_page_writes,
        r.min_recovery_end_lsn::text, r.backup_start_lsn::text, r.backup_end_lsn::text
@@ -26,8 +31,10 @@ SELECT s.system_identifier, s.pg_control_version, s.catalog_version_no,
 
 def poll_control(connection: Connection[Any]) -> ControlFacts:
     """Take one reading."""
+    major = connection.info.server_version // 10_000
+    checksums = CHECKSUMS_BY_MAJOR[max(since for since in CHECKSUMS_BY_MAJOR if since <= major)]
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_QUERY)
+        cursor.execute(SQL(_QUERY).format(checksums=SQL(checksums)))
         row = cursor.fetchone()
     assert row is not None, "each of the functions gives one row"
     return ControlFacts(
@@ -43,5 +50,10 @@ def poll_control(connection: Connection[Any]) -> ControlFacts:
         min_recovery_end_lsn=parse_lsn(row["min_recovery_end_lsn"]) or None,
         backup_start_lsn=parse_lsn(row["backup_start_lsn"]) or None,
         backup_end_lsn=parse_lsn(row["backup_end_lsn"]) or None,
-        data_checksums=row["data_page_checksum_version"] > 0,
+        data_checksums=_are_on(row["data_page_checksum_version"]),
     )
+
+
+def _are_on(version: int) -> bool | None:
+    """Neither on nor off while they are being switched: 2 and 3, from 19 on."""
+    return None if version > CHECKSUMS_ON else version == CHECKSUMS_ON

@@ -20,7 +20,7 @@ from agent.pollers.positions import poll_positions
 from agent.pollers.settings import poll_settings
 from agent.pollers.wal_directory import poll_wal_directory
 from agent.pollers.wal_volume import poll_wal_volume
-from rules import facts
+from rules.model import facts
 
 
 class Lane(enum.Enum):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from rules.facts import Setting, SettingsFacts
+from rules.model.facts import Setting, SettingsFacts
 
 # %% is one % for the server: psycopg reads a single one as a placeholder.
 _QUERY: Final = """

@@ -7,7 +7,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from rules.facts import WalDirectoryFacts
+from rules.model.facts import WalDirectoryFacts
 
 _QUERY: Final = """
 SELECT count(*)::int AS files_count, coalesce(sum(size), 0)::int8 AS size_bytes

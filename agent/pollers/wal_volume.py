@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from rules.facts import WalVolumeFacts
+from rules.model.facts import WalVolumeFacts
 
 
 def poll_wal_volume(connection: Connection[Any]) -> WalVolumeFacts:

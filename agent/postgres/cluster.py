@@ -107,7 +107,7 @@ class Cluster:
 
     # -- running it ------------------------------------------------------------------------------
 
-    def start(self, *, timeout_seconds: int = 60) -> None:
+    def start(self, *, timeout_seconds: int = 300) -> None:
         """Start the server and wait until it accepts connections. Raises ServerFailed if not.
 
         It is ended when this process is gone without stopping it.
@@ -116,16 +116,24 @@ class Cluster:
             "pg_ctl", "start", "-w", "-t", str(timeout_seconds),
             "-D", str(self.data), "-l", str(self.log), "-s",
         )  # fmt: skip
+        self._guard()
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop the server if it runs; one that goes down by itself meanwhile is stopped as well."""
+        if self.is_running():
+            try:
+                self.run("pg_ctl", "stop", "-w", "-D", str(self.data), "-m", mode, "-s")
+            except ServerFailed:
+                if self.is_running():
+                    raise
+        self._dismiss_guardian()
+
+    def _guard(self) -> None:
+        """Have the server that was just started ended with this process."""
         self._dismiss_guardian()  # of a server that went down by itself
         pid = self.postmaster_pid()
         if pid is not None:
             self._guardian = Guardian(pid, signal.SIGQUIT)
-
-    def stop(self, mode: str = "fast") -> None:
-        """Stop the server if it runs."""
-        if self.is_running():
-            self.run("pg_ctl", "stop", "-w", "-D", str(self.data), "-m", mode, "-s")
-        self._dismiss_guardian()
 
     def _dismiss_guardian(self) -> None:
         if self._guardian is not None:

@@ -7,7 +7,7 @@ import subprocess
 from typing import Final
 
 # Shell functions. `same PID STAT`: whether this process is still the one whose /proc/PID/stat was
-# that, and not another with its id: field 22 of proc(5) is when it began, the 20th behind its name.
+# that, and not another with its id: field 22 of proc(5) is when it began, the 20th after its name.
 SAME_PROCESS: Final = """
 born() { set -- ${1##*) }; echo "${20}"; }
 same() { read -r now <"/proc/$1/stat" && [ "$(born "$now")" = "$(born "$2")" ]; }

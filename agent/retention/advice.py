@@ -6,21 +6,30 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from agent.check.gather import Reading, gather
-from agent.cli.entry import CannotCheck, UsageError
-from parsers.wal_scan import Depth
-from rules.archive import merge_archives, timeline_tree
-from rules.chronicle import Chapter, Hole, extent_of, read_chapters
-from rules.coverage import find_coverage
-from rules.facts import ArchivedFile, ArchiveFacts
-from rules.findings import Verdict
-from rules.report import Gathered
-from rules.restore import Wal
-from rules.retention import (
+from agent.errors import CannotCheck, UsageError
+from agent.inputs.gather import ReadingOptions, gather
+from agent.repositories.sources import RepositorySources
+from agent.store.urls import is_remote
+from parsers.wal.scan import Depth
+from rules.case.case import Case
+from rules.case.context import Context
+from rules.case.derived.listing import Identity, Listings
+from rules.case.derived.segments import scans_of
+from rules.case.observations import ProposedRemoval
+from rules.events.coverage import find_coverage
+from rules.events.path_segments import Chapter, MissingSegment, extent_of, read_chapters
+from rules.model.counted import counted
+from rules.model.facts import ArchivedFile, ArchiveFacts, BackupsFacts, ScanFacts
+from rules.model.findings import Verdict
+from rules.model.repository import RepositoriesRead
+from rules.model.restore_inputs import Wal
+from rules.model.timelines import TimelineTree
+from rules.model.windows import RemovalFacts
+from rules.retention.plan import (
     Cost,
-    Plan,
+    RetentionPlan,
     files_of,
     find_costs,
     find_needs,
@@ -28,20 +37,26 @@ from rules.retention import (
     make_plan,
     removed_up_to,
 )
-from rules.timelines import TimelineTree
 
+_EXPIRE: Final = {
+    "pgBackRest": "pgbackrest expire",
+    "Barman": "barman delete, or its retention policy",
+    "barman-cloud": "barman-cloud-backup-delete",
+    "WAL-G": "wal-g delete",
+}
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RetentionRequest:
     """What a person typed, read."""
 
     archives: Sequence[str]
     backups: Sequence[str]
     backups_below: str | None
+    repositories: RepositorySources
     depth: Depth | Literal["names"]
-    reading: Reading
+    reading: ReadingOptions
     keep: int | None  # None: every backup
     up_to_segment: str | None
     up_to_us: int | None  # TimestampTz: instead of the segment
@@ -52,7 +67,7 @@ class Advice:
     """Everything that is printed."""
 
     archives: tuple[ArchiveFacts, ...]
-    plan: Plan
+    plan: RetentionPlan
     depth: str
     removable: tuple[ArchivedFile, ...]  # files that nothing kept needs
     is_sure: bool  # every backup could be read: else nothing should be deleted
@@ -64,102 +79,114 @@ class Advice:
     verdict: Verdict
 
 
-def advise(asked: Asked, on_progress: Progress) -> Advice:
+def advise(asked: RetentionRequest, on_progress: Progress) -> Advice:
     """Read and plan. Raises CannotCheck, UsageError."""
-    gathered = gather(
+    case = gather(
         asked.archives, asked.backups, asked.backups_below,
-        depth=asked.depth, backup_depth="label", reading=asked.reading,
+        context=Context(depth=asked.depth), backup_depth="label", reading=asked.reading,
+        repositories=asked.repositories,
         on_progress=on_progress,
     )  # fmt: skip
-    archive = merge_archives(gathered.archives)
-    size = archive.segment_size_bytes
-    if size is None or gathered.backups is None:
+    listings, archive, identity = (
+        case.get(Listings),
+        case.get(ArchiveFacts),
+        case.get(Identity),
+    )
+    found, tree = case.get(BackupsFacts), case.get(TimelineTree)
+    assert archive is not None and listings is not None and tree is not None, "one was named"
+    size = identity.segment_size_bytes if identity else None
+    if size is None or found is None:
         raise CannotCheck(f"{archive.url}: no segment tells how large segments are")
-    backups = gathered.backups.backups
-    tree = timeline_tree(archive, backups)
+    backups = found.backups
     needs = keep_newest(find_needs(backups, tree, archive.histories, size), asked.keep)
     plan = make_plan(needs, archive, tree, size)
     up_to = asked.up_to_segment
     if asked.up_to_us is not None:
-        up_to = _segment_at(asked.up_to_us, gathered, archive, tree, size)
+        up_to = _segment_at(asked.up_to_us, case, tree, size)
     goes = removed_up_to(archive, up_to) if up_to else frozenset(plan.cleanup)
-    costs = find_costs(needs, gathered.restores, archive, tree, goes, size)
-    sure = _is_sure(gathered, plan)
+    kept = frozenset(need.backup.url for need in needs if need.kept)
+    removal = case.having(ProposedRemoval(segments=goes, kept=kept)).get(RemovalFacts)
+    assert removal is not None, "there are an archive, backups and a size"
+    costs = find_costs(needs, removal)
+    sure, tools = _is_sure(case, plan), case.get(RepositoriesRead)
     removable = tuple(files_of(archive, (*plan.cleanup, *plan.beside)))
     return Advice(
-        archives=gathered.archives,
+        archives=listings.archives,
         plan=plan,
         depth=asked.depth,
         removable=removable,
         is_sure=sure,
-        command=_command(gathered.archives, plan) if sure else None,
+        command=_command(listings.archives, plan) if sure and not tools else None,
         up_to=up_to,
         deleted=tuple(files_of(archive, sorted(goes))) if up_to else (),
         costs=tuple(costs),
-        notes=tuple(_notes(gathered, plan)),
-        verdict=_verdict(gathered, plan, costs),
+        notes=tuple(_notes(case, plan)),
+        verdict=_verdict(case, plan, costs),
     )
 
 
-def _segment_at(
-    at_us: int, gathered: Gathered, archive: ArchiveFacts, tree: TimelineTree, size: int
-) -> str:
+def _segment_at(at_us: int, case: Case, tree: TimelineTree, size: int) -> str:
     """The first segment that holds WAL of an instant, on the newest timeline's path."""
-    newest = max(tree.timelines)
+    newest, scans = max(tree.timelines), scans_of(case)
     wal = Wal(
         segment_size=size,
-        names=gathered.scans.keys(),
-        archived=gathered.scans.get,
+        names=scans.keys(),
+        archived=scans.get,
         find_record=lambda name, lsn, begin_lsn: None,
     )
     path = tree.path(newest)
     extent = extent_of(wal, path, None)
     pages = list(read_chapters(wal, path, extent)) if extent else []
     chapters = [page for page in pages if isinstance(page, Chapter)]
-    holes = [page for page in pages if isinstance(page, Hole)]
+    holes = [page for page in pages if isinstance(page, MissingSegment)]
     coverage = find_coverage(at_us, chapters, holes, wal) if chapters else None
     if coverage is None or not coverage.segments:
         raise UsageError("--up-to: the time lies before all the WAL that some backup could need")
     return coverage.segments[0].segment
 
 
-def _is_sure(gathered: Gathered, plan: Plan) -> bool:
+def _is_sure(case: Case, plan: RetentionPlan) -> bool:
     """Whether every backup was read: one that was not may need older WAL than all others.
 
     And whether the WAL is these backups' own: of another cluster's they need nothing, and tell
     nothing.
     """
-    unread = gathered.backups.unreadable if gathered.backups else {}
-    foreign = list(_foreign(gathered))
+    found = case.get(BackupsFacts)
+    unread = found is not None and bool(found.unreadable or found.changing)
+    foreign = list(_foreign(case))
     return not unread and not foreign and not any(need.parent_missing for need in plan.needs)
 
 
-def _foreign(gathered: Gathered) -> Iterator[str]:
+def _foreign(case: Case) -> Iterator[str]:
     """What shows that several clusters are looked at as if they were one."""
-    backups = gathered.backups.backups if gathered.backups else ()
+    found, scan = case.get(BackupsFacts), case.get(ScanFacts)
+    backups = found.backups if found else ()
     clusters = {backup.system_identifier for backup in backups} - {None}
     if len(clusters) > 1:
         yield (
             f"the backups are of {len(clusters)} clusters: ask for each with its own archive"
             f" (system identifiers {', '.join(map(str, sorted(clusters, key=str)))})"
         )
-    if gathered.scan is None:
+    if scan is None:
         return
-    damaged = {each.segment for each in gathered.scan.damaged if each.kind == "foreign_system"}
-    copied = {each.segment for each in gathered.scan.copies if each.kind == "foreign_system"}
+    damaged = {each.segment for each in scan.damaged if each.kind == "foreign_system"}
+    copied = {each.segment for each in scan.copies if each.kind == "foreign_system"}
     names = sorted(damaged | copied)
     if names:
         yield (
-            f"the archive holds WAL of another cluster than the backups' ({len(names)} segments,"
-            f" the first {names[0]}): which of the older ones are whose is not known"
+            f"the archive holds WAL of another cluster than the backups'"
+            f" ({counted(len(names), 'segment')}, the first {names[0]}):"
+            " which of the older ones belong to which is not known"
         )
 
 
-def _command(archives: Sequence[ArchiveFacts], plan: Plan) -> str | None:
+def _command(archives: Sequence[ArchiveFacts], plan: RetentionPlan) -> str | None:
     """pg_archivecleanup looks into one flat directory, and knows one suffix."""
     if len(archives) != 1 or not plan.cleanup:
         return None
     (archive,) = archives
+    if is_remote(archive.url):
+        return None
     root = Path(archive.url)
     suffixes = set[str]()
     for segment, file in archive.segments.items():
@@ -173,29 +200,34 @@ def _command(archives: Sequence[ArchiveFacts], plan: Plan) -> str | None:
     return f"pg_archivecleanup -n{option} {shlex.quote(str(root.absolute()))} {plan.oldest_segment}"
 
 
-def _notes(gathered: Gathered, plan: Plan) -> list[str]:
-    backups = gathered.backups
+def _notes(case: Case, plan: RetentionPlan) -> list[str]:
+    backups = case.get(BackupsFacts)
     notes = [
         f"{url} could not be read ({why}): it may need older WAL than all others"
         for url, why in (backups.unreadable if backups else {}).items()
+    ]
+    notes += [
+        f"{url} is being written or deleted: it may need older WAL than all others"
+        for url in (backups.changing if backups else ())
     ]
     notes += [
         f"{need.backup.url} is incremental, and a backup that it is built on was not found"
         for need in plan.needs
         if need.parent_missing
     ]
-    notes += _foreign(gathered)
+    notes += _foreign(case)
+    if (tools := case.get(RepositoriesRead)) is not None:
+        tool = tools.repositories[0].tool
+        notes.append(f"in a repository only its tool may delete: {_EXPIRE[tool]}")
     if plan.oldest_segment is None:
         notes.append("no backup is kept: then no WAL is needed")
     return notes
 
 
-def _verdict(gathered: Gathered, plan: Plan, costs: Sequence[Cost]) -> Verdict:
+def _verdict(case: Case, plan: RetentionPlan, costs: Sequence[Cost]) -> Verdict:
     """Critical when a backup would die of the deletion; a backup that cannot be read is unknown."""
     if any(cost.dies for cost in costs):
         return Verdict.CRITICAL
-    if not _is_sure(gathered, plan) or any(
-        cost.before is None or cost.after is None for cost in costs
-    ):
+    if not _is_sure(case, plan) or any(cost.before is None or cost.after is None for cost in costs):
         return Verdict.UNKNOWN
     return Verdict.WARNING if any(cost.shrinks for cost in costs) else Verdict.OK

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from agent.documents.values import printed_time
 from agent.retention.advice import Advice
 from parsers.lsn import format_lsn
-from rules.facts import ArchivedFile
-from rules.retention import Cost, Need
-from rules.windows import Window
+from rules.model.counted import counted
+from rules.model.facts import ArchivedFile
+from rules.model.windows import Window
+from rules.retention.plan import Cost, Need
 
 _MAX_NAMED = 10
 
 
-def render_text(advice: Advice) -> str:
-    return "\n".join(_lines(advice))
-
-
-def _lines(advice: Advice) -> Iterator[str]:
+def retention_lines(advice: Advice) -> Iterator[str]:
     plan = advice.plan
     yield f"{advice.verdict.value.upper()}: {_answer(advice)}"
     yield "nothing was deleted, and nothing is by this command"
@@ -39,7 +37,7 @@ def _answer(advice: Advice) -> str:
     oldest = advice.plan.oldest_segment
     dying = [cost for cost in advice.costs if cost.dies]
     if dying:
-        return f"{len(dying)} backup(s) could not be restored any more"
+        return f"{counted(len(dying), 'backup')} could not be restored any more"
     return f"the oldest segment that is still needed is {oldest}" if oldest else "nothing is needed"
 
 
@@ -65,7 +63,7 @@ def _not_needed(advice: Advice) -> Iterator[str]:
     if plan.cleanup:
         yield (
             f"needed by no backup kept: {plan.cleanup[0]} to {plan.cleanup[-1]}, "
-            f"{len(plan.cleanup)} segments"
+            f"{counted(len(plan.cleanup), 'segment')}"
         )
     if plan.beside:
         names = ", ".join(plan.beside[:_MAX_NAMED])
@@ -85,7 +83,7 @@ def _not_needed(advice: Advice) -> Iterator[str]:
 
 def _sum(files: Sequence[ArchivedFile]) -> str:
     paths = {file.path: file.size_bytes for file in files}
-    return f"{len(paths)} files, {sum(paths.values()) / (1 << 20):.1f} MiB"
+    return f"{counted(len(paths), 'file')}, {sum(paths.values()) / (1 << 20):.1f} MiB"
 
 
 def _cost(cost: Cost) -> Iterator[str]:
@@ -104,13 +102,13 @@ def _cost(cost: Cost) -> Iterator[str]:
 
 
 def _window(window: Window) -> str:
-    to = window.to_time.isoformat(" ") if window.to_time else "unknown time"
+    to = printed_time(window.to_time) if window.to_time else "unknown time"
     return (
         f"timeline {window.timeline}, {format_lsn(window.from_lsn)} to "
         f"{format_lsn(window.to_lsn)} ({to})"
     )
 
 
-def render_list(advice: Advice) -> str:
+def paths(advice: Advice) -> Iterable[str]:
     """The paths that nothing kept needs, one a line, and nothing else."""
-    return "\n".join(dict.fromkeys(file.path for file in advice.removable))
+    return dict.fromkeys(file.path for file in advice.removable)

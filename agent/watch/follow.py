@@ -1,6 +1,6 @@
 """One restore, followed from all its sources: every step reads what is new and nothing waits.
 
-The log is read here. What blocks is elsewhere: looks at the server on a thread (`lookout`), the
+The log is read here. What blocks is elsewhere: looks at the server on a thread (`prober`), the
 archive and the prediction in a process (`foreteller`).
 """
 
@@ -15,31 +15,37 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.archive.directory import NotAnArchive
-from agent.logtail import LogTail
-from agent.message_catalogues import find_languages
-from agent.watch.companion import Companion
-from agent.watch.foretell import Question, label_of_the_start, list_archives, question_about
-from agent.watch.foreteller import Archived, Foreteller
-from agent.watch.lookout import LOOK_SECONDS, Look, Lookout
-from agent.watch.notices import Lasting, Notice, Said
-from agent.watch.outlook import State, notices
-from agent.watch.progress import Pace
-from agent.watch.words import name_places
-from parsers.log_stream import LogStream, StreamItem
-from parsers.log_time import Zone
-from rules.missing_files import label_missing, label_now
-from rules.restore_checks import Check, four_checks
-from rules.restore_disagreements import hold_to_sql
-from rules.restore_forecast import Forecast
-from rules.restore_reading import Reading
-from rules.restore_shortfall import Shortfall, judge_shortfall
-from rules.restore_state import Phase, Restore
-from rules.restore_summary import FAILED, PROMOTED, Summary, summarize
+from agent.live.error_log import ErrorLog
+from agent.live.logtail import LogTail
+from agent.live.message_catalogues import find_languages
+from agent.live.progress import Pace
+from agent.watch.foretell import (
+    PredictionQuestion,
+    label_of_the_start,
+    list_archives,
+    question_about,
+)
+from agent.watch.foreteller import Archived, Foreteller, archived_of
+from agent.watch.notice import Debounce, Deduplicate, Notice, notices
+from agent.watch.prober import LOOK_SECONDS, Probed, Prober
+from parsers.log.stream import LogStream, StreamItem
+from parsers.log.times import Zone
+from rules.live.attempt import Attempt, Phase
+from rules.live.checks import EndCheck, four_checks
+from rules.live.facts import LiveRestore, RestoreRecord, watch_restore
+from rules.live.forecast import Forecast
+from rules.live.missing_files import label_missing, label_now
+from rules.live.observation import Observation
+from rules.live.places import Places
+from rules.live.shortfall import judge_shortfall
+from rules.live.summary import FAILED, PROMOTED, Summary, hold_to_sql, summarize
+from rules.model.facts import ArchiveFacts
+from rules.verdict.live import Explanation, explain
 
 if TYPE_CHECKING:
-    from agent.cli.watch import Options
+    from agent.watch.options import Options
 
-_RECENT: Final = 8
+_RECENT: Final = 200  # as many events as the largest window has room for
 _GONE_SECONDS: Final = 5.0  # a server that is not there for so long has ended
 _LISTING_SECONDS: Final = 60.0  # how long the end waits for the archive to be listed
 _STOPPED: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
@@ -52,18 +58,18 @@ class Follower:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.restore = Restore()
+        self.restore = RestoreRecord()
         self.recent: deque[StreamItem] = deque(maxlen=_RECENT)
         self.tail: LogTail | None = None
         self.pace = Pace()
         self.gone_at: float | None = None  # monotonic: since when the server is not there
-        self.forecasts_next_start = False  # the forecast was asked when the server was down
-        self._companion = Companion(self._new_stream)
-        self._lookout = Lookout(options.pgdata, options.dsn)
-        self._look: Look | None = None
+        self._stopped: Attempt | None = None  # whose next start the forecast is about
+        self._companion = ErrorLog(self._new_stream)
+        self._lookout = Prober(options.pgdata, options.dsn)
+        self._look: Probed | None = None
         self._foreteller = Foreteller()
         self._archived: Archived | None = None  # of --once, which asks no process
-        self._said, self._lasting = Said(), Lasting()
+        self._said, self._lasting = Deduplicate(), Debounce()
         self._position: tuple[object, float] = (None, time.monotonic())
         self._read_at = time.monotonic()  # when the log last had something new
         self._seen_running = False
@@ -74,10 +80,14 @@ class Follower:
 
     def step(self) -> list[Item]:
         """Read what is new everywhere. Raises CannotCheck and OSError."""
-        self._take_look()
+        log_first = self.options.pgdata is None  # it says whether the server may be asked
+        if not log_first:
+            self._take_look()
         items = self.tail.read_new() if self.tail is not None else []
         items += self._companion.read_new(self.tail)
         items = self._take(items)
+        if log_first:
+            self._take_look()
         self._ask()
         return [*items, *self._said.new(self.notices())]
 
@@ -93,7 +103,7 @@ class Follower:
         self._foreteller.close()
         return list(items)
 
-    def labelled_at_last(self, items: Sequence[Item]) -> list[Item]:
+    def label_finished(self, items: Sequence[Item]) -> list[Item]:
         """What a finished log gave, each missing file labelled by what became of its restore."""
         return label_missing(items, self._archived_names)
 
@@ -111,6 +121,9 @@ class Follower:
         if items:
             self._read_at = time.monotonic()
         self.restore.apply_all(items)
+        if self.options.pgdata is None and self.tail is not None:
+            current, lines = self.restore.current, self.tail.stream.counts.lines
+            self._lookout.accepts = lines > 0 and current.may_accept
         labelled = label_now(items, self.restore.current, self._archived_names)
         self.recent.extend(labelled)
         return labelled
@@ -126,7 +139,7 @@ class Follower:
         if latest is not self._look:
             self._note(latest)
 
-    def _note(self, look: Look) -> None:
+    def _note(self, look: Probed) -> None:
         self._look = look
         if self.tail is None and look.sources.log is not None:
             self.tail = self._new_tail(look.sources.log)
@@ -138,7 +151,7 @@ class Follower:
         if reading.position_lsn is not None:
             self.pace.add(look.at, reading.position_lsn)
 
-    def _note_running(self, reading: Reading) -> None:
+    def _note_running(self, reading: Observation) -> None:
         if reading.running:
             self._seen_running, self.gone_at = True, None
         elif self._seen_running and self.gone_at is None:
@@ -164,12 +177,11 @@ class Follower:
             return
         self._foreteller.receive()
         question = self._question()
-        waits_for_start = self._waits_for_start
+        stopped = self.restore.attempt if self._waits_for_start else None
         if question is not None and self._foreteller.consider(question):
-            self.forecasts_next_start = waits_for_start
-        self.forecasts_next_start &= waits_for_start
+            self._stopped = stopped
 
-    def _question(self) -> Question | None:
+    def _question(self) -> PredictionQuestion | None:
         look, attempt = self.look, self.restore.attempt
         archives = self._archives
         if not archives:
@@ -177,7 +189,7 @@ class Follower:
         over = attempt.phase in _STOPPED and look.reading.label is None
         over &= not self._waits_for_start
         if self.options.pgdata is None or over:
-            return None if self._foreteller.asked else Question(archives=archives)
+            return None if self._foreteller.asked else PredictionQuestion(archives=archives)
         question = question_about(
             self.options.pgdata,
             archives,
@@ -191,6 +203,12 @@ class Follower:
             label = label_of_the_start(look.reading, attempt.redo_start_lsn)
             return replace(question, label=label)
         return question
+
+    @property
+    def forecasts_next_start(self) -> bool:
+        """The forecast was asked when the server was down, and the log has no recovery since."""
+        attempt = self.restore.attempt
+        return self._stopped is not None and (attempt is self._stopped or attempt.refused)
 
     @property
     def _waits_for_start(self) -> bool:
@@ -207,7 +225,7 @@ class Follower:
     # -- what is known ---------------------------------------------------------------------------
 
     @property
-    def look(self) -> Look:
+    def look(self) -> Probed:
         """The look that counts now."""
         return self._look or self._lookout.latest
 
@@ -239,15 +257,36 @@ class Follower:
     def summary(self) -> Summary:
         """The verdict so far."""
         archived = self.archived
-        shortfall = None
-        if archived is not None and archived.complaint is None:
-            shortfall = Shortfall(archived=archived.names, segment_size=archived.segment_size)
-        summary = hold_to_sql(summarize(self.restore), self.look.reading)
-        summary = judge_shortfall(summary, shortfall)
-        return replace(summary, next_command=name_places(summary.next_command, self._archives))
+        summary = hold_to_sql(summarize(self.restore), self.look.reading.in_recovery)
+        if archived is None or archived.complaint is not None:
+            return summary
+        return judge_shortfall(summary, archived.names, archived.segment_size, archived.stored)
 
     @property
-    def checks(self) -> tuple[Check, ...]:
+    def explanation(self) -> Explanation:
+        """Why it is so, and what to type next."""
+        return explain(self._live, self.look.reading, self._foretold)
+
+    @property
+    def _foretold(self) -> Forecast | None:
+        """What was predicted of the restore that the log tells of."""
+        return None if self.forecasts_next_start else self.forecast
+
+    @property
+    def _live(self) -> LiveRestore:
+        archived, pgdata, reading = self.archived, self.options.pgdata, self.look.reading
+        there = reading.recovery_signal
+        places = Places(
+            archives=self._archives,
+            pgdata=str(pgdata) if pgdata is not None else None,
+            has_label=reading.label is not None,
+            has_signal=None if there is None else there or bool(reading.standby_signal),
+            stored=archived.stored if archived is not None else {},
+        )
+        return watch_restore(self.restore, self.summary, self._archived_names, places)
+
+    @property
+    def checks(self) -> tuple[EndCheck, ...]:
         """The four checks, of an end or a pause."""
         reading = self.look.reading
         return four_checks(
@@ -262,6 +301,8 @@ class Follower:
     def _no_sql(self) -> str:
         if self.options.pgdata is not None and not self.look.reading.running:
             return "the server is down"
+        if self.options.pgdata is not None:
+            return "the server accepts no connections yet"
         return "no server to ask: give --dsn or --pgdata"
 
     @property
@@ -280,7 +321,7 @@ class Follower:
         if phase is Phase.NONE and reading.in_recovery is False and self.at_end:
             return True  # an open server, and no restore in its log
         if phase in (Phase.FAILED, Phase.SHUT_DOWN):
-            return "server_shut_down" in attempt.seen or self._is_gone() or not reading.running
+            return attempt.is_down or self._is_gone() or not reading.running
         return phase is Phase.PAUSED_AT_TARGET or self._is_gone()
 
     @property
@@ -297,22 +338,14 @@ class Follower:
     def notices(self) -> list[Notice]:
         """All that holds now beside the log: what lies ahead, a stall, contradictions."""
         now = time.monotonic()
-        state = State(
-            look=self.look,
-            attempt=self.restore.attempt,
-            forecast=self.forecast,
-            archived=self._archived_names,
-            still_seconds=now - self._position[1],
-        )
-        return [
-            replace(each, next_command=name_places(each.next_command, self._archives))
-            for each in self._lasting.of(notices(state), now)
-        ]
+        look = replace(self.look.reading, still_seconds=now - self._position[1])
+        return list(self._lasting.of(notices(self._live, look, self.forecast), now))
 
 
 def _list_now(urls: tuple[str, ...]) -> Archived:
     try:
-        facts = list_archives(urls)
+        facts = list_archives(urls).get(ArchiveFacts)
     except NotAnArchive as error:
         return Archived(complaint=str(error))
-    return Archived(names=tuple(sorted(facts.segments)), segment_size=facts.segment_size_bytes)
+    assert facts is not None, "archives are named"
+    return archived_of(facts)

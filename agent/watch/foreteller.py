@@ -7,21 +7,24 @@ view waits for it.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
 from agent.archive.directory import NotAnArchive
 from agent.backups.describe import NotABackup
-from agent.watch.foretell import Question, Unpredictable, foretell, list_archives
+from agent.errors import NoProcess
+from agent.processes import fork_server, starting
+from agent.watch.foretell import PredictionQuestion, Unpredictable, foretell, list_archives
 from parsers.errors import ParseError
-from rules.facts import ArchiveFacts
-from rules.restore_forecast import Forecast
+from rules.case.case import Case
+from rules.live.forecast import Forecast
+from rules.model.facts import ArchiveFacts
 
 _LIST_SECONDS: Final = 30.0  # between two listings, and longer where one takes long
 _SHARE: Final = 5  # it works a fifth of the time at the most
@@ -35,7 +38,20 @@ class Archived:
 
     names: tuple[str, ...] = ()  # of segments, sorted
     segment_size: int | None = None  # bytes
+    stored: Mapping[str, str] = field(default_factory=dict)  # segment -> its file, of another name
     complaint: str | None = None  # why there is none
+
+
+def archived_of(facts: ArchiveFacts) -> Archived:
+    """What a watcher keeps of a listing."""
+    compressed = {name: facts.segments[name].name for name in facts.compressed}
+    unfinished = {name: file.name for name, file in facts.partials.items()}
+    names = {**facts.lookalikes, **unfinished, **compressed}
+    return Archived(
+        names=tuple(sorted(facts.segments)),
+        segment_size=facts.segment_size_bytes,
+        stored={name: file.rpartition("/")[2] for name, file in names.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +63,7 @@ class ReadSoFar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoForecast:
-    """The predictor could not be asked."""
+    """The predictor gave no answer."""
 
     why: str
 
@@ -66,31 +82,40 @@ class Foreteller:
         self.forecast: Forecast | None = None
         self.reading: str | None = None  # the segment that is being read for the forecast
         self.complaint: str | None = None  # why there is no forecast
-        self._asked: Question | None = None
+        self._asked: PredictionQuestion | None = None
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
 
     @property
-    def asked(self) -> Question | None:
+    def asked(self) -> PredictionQuestion | None:
         return self._asked
 
-    def consider(self, question: Question) -> bool:
-        """Ask, unless it was asked already. A label that is gone has been read by the server."""
-        if self._asked is not None and question.label is None:
-            question = replace(question, label=self._asked.label)
+    def consider(self, question: PredictionQuestion) -> bool:
+        """Ask, unless it was asked already. A label that is gone has been read by the server.
+
+        So has a signal file, which goes when recovery ends.
+        """
+        asked = self._asked
+        if asked is not None and question.label is None:
+            question = replace(question, label=asked.label, signalled=asked.signalled)
         if question == self._asked:
             return False
         self.ask(question)
         return True
 
-    def ask(self, question: Question) -> None:
+    def ask(self, question: PredictionQuestion) -> None:
         """Drop the question before, and ask this one."""
         self.close()
         self._asked, self.forecast, self.complaint, self.reading = question, None, None, None
-        context = multiprocessing.get_context("forkserver")
+        context = fork_server()
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(question, theirs), daemon=True)
-        self._process.start()
+        process = context.Process(target=_serve, args=(question, theirs), daemon=True)
+        try:
+            with starting():
+                process.start()
+            self._process = process
+        except NoProcess as error:
+            self.complaint = str(error)
         theirs.close()
 
     def receive(self) -> None:
@@ -135,34 +160,34 @@ class Foreteller:
 # -- the process ----------------------------------------------------------------------------------
 
 
-def _serve(question: Question, pipe: Connection) -> None:
+def _serve(question: PredictionQuestion, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the view, which ends this one
     os.nice(_NICENESS)
     try:
-        _answer_again_and_again(question, pipe)
+        _serve_forever(question, pipe)
     except (OSError, EOFError):
         return  # the view is gone
     except Exception as error:  # the boundary of this job: the view says that nothing is foreseen
         pipe.send(NoForecast(why=f"unexpected {type(error).__name__}: {error}"))
 
 
-def _answer_again_and_again(question: Question, pipe: Connection) -> None:
+def _serve_forever(question: PredictionQuestion, pipe: Connection) -> None:
     before: ArchiveFacts | None = None
     settled = False
     while True:
         began = time.monotonic()
-        listing = _list(question, pipe)
-        if listing is not None and not _same(listing, before):
-            names = tuple(sorted(listing.segments))
-            pipe.send(Archived(names=names, segment_size=listing.segment_size_bytes))
+        listed = _list(question, pipe)
+        listing = listed.get(ArchiveFacts) if listed is not None else None
+        if listed is not None and listing is not None and not _same(listing, before):
+            pipe.send(archived_of(listing))
             before = listing
             if question.label is not None and not settled:
-                settled = _answer(question, listing, pipe)
+                settled = _answer(question, listed, pipe)
         if pipe.poll(max(_LIST_SECONDS, _SHARE * (time.monotonic() - began))):
             return
 
 
-def _list(question: Question, pipe: Connection) -> ArchiveFacts | None:
+def _list(question: PredictionQuestion, pipe: Connection) -> Case | None:
     try:
         return list_archives(question.archives)
     except NotAnArchive as error:
@@ -177,10 +202,10 @@ def _same(listing: ArchiveFacts, before: ArchiveFacts | None) -> bool:
     )
 
 
-def _answer(question: Question, listing: ArchiveFacts, pipe: Connection) -> bool:
+def _answer(question: PredictionQuestion, listed: Case, pipe: Connection) -> bool:
     """Predict; tell whether more WAL cannot change the answer."""
     try:
-        forecast = foretell(question, listing, lambda name: pipe.send(ReadSoFar(segment=name)))
+        forecast = foretell(question, listed, lambda name: pipe.send(ReadSoFar(segment=name)))
     except (NotABackup, ParseError, Unpredictable) as error:
         pipe.send(NoForecast(why=str(error)))
         return False

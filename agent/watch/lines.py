@@ -9,20 +9,22 @@ from datetime import UTC, datetime
 from typing import Final
 
 from agent.durations import format_duration
-from agent.watch.notices import Notice
-from agent.watch.progress import Progress
-from agent.watch.words import in_words, instant, stop_words
+from agent.live.progress import RestoreProgress
+from agent.live.words import Line, in_words, instant, stop_words, verdict_line
+from agent.watch.notice import Notice
 from parsers.errors import Unparsed
-from parsers.log_stream import StreamItem
+from parsers.log.stream import StreamItem
 from parsers.lsn import format_lsn
-from rules.findings import Verdict
-from rules.restore_checks import Check
-from rules.restore_reading import Prefetch, Receiver
-from rules.restore_summary import Summary
+from rules.live.checks import EndCheck
+from rules.live.observation import Prefetch, WalReceiver
+from rules.live.summary import Summary
+from rules.model.counted import counted, sized
+from rules.model.findings import Verdict
+from rules.verdict.live import Explanation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class ScreenView:
     """All that a screen shows, at one instant."""
 
     where: str  # the data directory or the log
@@ -31,22 +33,36 @@ class View:
     target: str
     predicted: str | None  # None: nobody has asked the predictor, or nothing came of it
     summary: Summary
-    progress: Progress
+    explanation: Explanation
+    progress: RestoreProgress
     replayed_at: datetime | None
     segment: str | None
     segment_doing: str | None  # "fetching", "waiting for", "applying", "applying, then"
     timeline: int | None
-    receiver: Receiver | None
+    receiver: WalReceiver | None
     prefetch: Prefetch | None
     recent: tuple[StreamItem, ...]
     notices: tuple[Notice, ...]  # what lies ahead, what stalls, what disagrees
     notes: tuple[str, ...]  # what is not known
-    checks: tuple[Check, ...]  # empty until there is an end
+    checks: tuple[EndCheck, ...]  # empty until there is an end
     stop: str | None
 
 
-Line = tuple[str, str]  # text, style
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What a screen shows of itself."""
+
+    clock: datetime
+    keys: bool  # they are read
+    pause_hint: bool = False  # it was asked for
+
+
 _LABEL: Final = 13
+_KEYS: Final = "q leave   p how to pause and resume"
+_PAUSE_HINT: Final = (
+    "on the server:  SELECT pg_wal_replay_pause();  and  SELECT pg_wal_replay_resume();"
+    "  (once it accepts connections; with hot_standby = on)"
+)
 _EVENT: Final = "dim"
 _NARROW: Final = 30  # narrower, nothing is wrapped
 _SHORT_CLOCK: Final = 60  # narrower, events have no milliseconds
@@ -60,8 +76,8 @@ def item_lines(item: StreamItem | Notice, *, short: bool = False) -> Iterator[st
     if isinstance(item, Notice):
         mark = "WILL FAIL: " if item.fails else ""
         yield f"{_clock(item.at):16}  {mark}{item.text}"
-        if item.next_command:
-            yield f"{'':16}  next: {item.next_command}"
+        if item.remedy:
+            yield f"{'':16}  next: {item.remedy}"
         return
     if isinstance(item, Unparsed):
         yield f"{'':19}  ?  {item.text}"
@@ -77,14 +93,16 @@ def _clock(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3] + " UTC"
 
 
-def screen_lines(view: View, width: int, height: int | None = None) -> Iterator[Line]:
+def screen_lines(
+    view: ScreenView, width: int, height: int | None = None, *, bar: Bar | None = None
+) -> Iterator[Line]:
     """The whole screen, each line no wider than `width`: events are cut, all else is wrapped.
 
     Of a low screen the events go first, then what stands above them: what to know and to type
-    stays.
+    stays. Without `bar` it is a screen that stays: it has no clock, and no keys.
     """
-    head = list(_fitted(_head(view, width), width))
-    foot = list(_fitted(_foot(view), width))
+    head = list(_fitted(_head(view, width, bar), width))
+    foot = list(_fitted(_foot(view, bar), width))
     room = None if height is None else max(0, height - len(head) - len(foot))
     events = list(_event_lines(view.recent, width, room))
     if height is not None:
@@ -121,8 +139,8 @@ def _event_lines(recent: tuple[StreamItem, ...], width: int, room: int | None) -
     yield from ((_cut(f"{indent}{line}", width), _EVENT) for line in lines)
 
 
-def _head(view: View, width: int) -> Iterator[Line]:
-    yield f"pitr-watch  {view.where}", "bold"
+def _head(view: ScreenView, width: int, bar: Bar | None) -> Iterator[Line]:
+    yield _title(f"pitr-watch  {view.where}", width, bar), "bold"
     yield "", ""
     yield _row("phase", f"{view.phase}  ({format_duration(view.phase_seconds)})"), "bold cyan"
     yield _row("target", view.target), ""
@@ -136,7 +154,14 @@ def _head(view: View, width: int) -> Iterator[Line]:
         yield _row("note", note), "yellow"
 
 
-def _foot(view: View) -> Iterator[Line]:
+def _title(text: str, width: int, bar: Bar | None) -> str:
+    """With the clock at the right, where there is room for it."""
+    clock = f"{bar.clock.astimezone(UTC):%H:%M:%S} UTC" if bar else ""
+    room = width - len(text) - len(clock)
+    return f"{text}{' ' * room}{clock}" if clock and room > 1 else text
+
+
+def _foot(view: ScreenView, bar: Bar | None) -> Iterator[Line]:
     """What to know and to type."""
     if view.notices:
         yield "", ""
@@ -145,7 +170,12 @@ def _foot(view: View) -> Iterator[Line]:
     if view.checks:
         yield "", ""
         yield from check_lines(view.checks)
-    yield from next_lines(view.summary)
+    yield from next_lines(view.explanation)
+    if bar is not None and bar.pause_hint:
+        yield _row("pause", _PAUSE_HINT), "bold"
+    if bar is not None and bar.keys:
+        yield "", ""
+        yield _KEYS, _EVENT
 
 
 _LABELS: Final = {"stalled": "stalled", "disagreement": "disagree"}
@@ -155,15 +185,15 @@ def notice_lines(notice: Notice) -> Iterator[Line]:
     """What the watcher has to say, and what to do about it."""
     label = _LABELS.get(notice.event, "WILL FAIL" if notice.fails else "mind")
     yield _row(label, notice.text), "bold red" if notice.fails else "yellow"
-    if notice.next_command:
-        yield _row("next", notice.next_command), "bold"
+    if notice.remedy:
+        yield _row("next", notice.remedy), "bold"
 
 
 def _row(label: str, text: str) -> str:
     return f"{label:{_LABEL}}{text}"
 
 
-def _progress_lines(progress: Progress, width: int) -> Iterator[Line]:
+def _progress_lines(progress: RestoreProgress, width: int) -> Iterator[Line]:
     if progress.replayed_lsn is None:
         return
     text = f"at {format_lsn(progress.replayed_lsn)}"
@@ -179,23 +209,25 @@ def _progress_lines(progress: Progress, width: int) -> Iterator[Line]:
         yield _row("", f"{bar}  {pace}".rstrip()), ""
 
 
-def _pace(progress: Progress) -> str:
+def _pace(progress: RestoreProgress) -> str:
     rate, eta = progress.bytes_per_second, progress.eta
-    words = f"{rate / (1 << 20):.1f} MiB/s" if rate else ""
+    words = f"{sized(rate)}/s" if rate and rate >= 1 else ""
     return f"{words}  {eta}" if eta is not None else words
 
 
-def _replay_lines(view: View) -> Iterator[Line]:
+def _replay_lines(view: ScreenView) -> Iterator[Line]:
     summary = view.summary
     count = len(summary.restored_segments)
     if count or view.segment:
         now = f"{view.segment_doing} {view.segment}  " if view.segment else ""
-        yield _row("segments", f"{now}({count} restored from the archive)"), ""
+        done = f"({count} restored from the archive)" if count else ""
+        yield _row("segments", f"{now}{done}".rstrip()), ""
     if view.receiver is not None:
         yield _row("streaming", _receiver_words(view.receiver, view.progress)), ""
     if view.prefetch is not None and view.prefetch.wal_distance_bytes:
-        ahead = f"{view.prefetch.wal_distance_bytes / 1024:.0f} KiB of WAL ahead"
-        yield _row("prefetch", f"{ahead}, {view.prefetch.io_depth} reads under way"), ""
+        ahead, reads = sized(view.prefetch.wal_distance_bytes), view.prefetch.io_depth
+        under_way = f", {counted(reads, 'read')} under way" if reads else ""
+        yield _row("prefetch", f"{ahead} of WAL ahead{under_way}"), ""
     committed = summary.last_transaction_at or view.replayed_at
     if committed is not None:
         yield _row("last commit", instant(committed)), ""
@@ -205,15 +237,15 @@ def _replay_lines(view: View) -> Iterator[Line]:
         yield _row("timeline", str(view.timeline)), ""
 
 
-def _receiver_words(receiver: Receiver, progress: Progress) -> str:
+def _receiver_words(receiver: WalReceiver, progress: RestoreProgress) -> str:
     words = f"{receiver.status or 'not to be seen'} from {receiver.sender or 'an unknown host'}"
     received, replayed = receiver.received_lsn, progress.replayed_lsn
     if received is not None and replayed is not None and received > replayed:
-        words += f", {(received - replayed) / (1 << 20):.1f} MiB received and not replayed"
+        words += f", {sized(received - replayed)} received and not replayed"
     return words
 
 
-def check_lines(checks: tuple[Check, ...]) -> Iterator[Line]:
+def check_lines(checks: tuple[EndCheck, ...]) -> Iterator[Line]:
     """The four checks at the end, one a line."""
     marks = {True: ("ok", "green"), False: ("BAD", "bold red"), None: ("?", "yellow")}
     for check in checks:
@@ -221,27 +253,17 @@ def check_lines(checks: tuple[Check, ...]) -> Iterator[Line]:
         yield f"  {mark:4} {check.what}: {check.found}", style
 
 
-def next_lines(summary: Summary) -> Iterator[Line]:
+def next_lines(explanation: Explanation) -> Iterator[Line]:
     """What it came to, why, and what to type."""
-    if summary.cause:
-        yield _row("cause", summary.cause), "yellow"
-    if summary.next_command:
-        yield _row("next", summary.next_command), "bold"
+    if explanation.cause:
+        yield _row("cause", explanation.cause), "yellow"
+    if explanation.remedy:
+        yield _row("next", explanation.remedy), "bold"
 
 
-def verdict_line(summary: Summary) -> Line:
-    """The one line at the end."""
-    words = {
-        "promoted": "PROMOTED", "paused": "PAUSED", "failed": "FAILED", "shut_down": "SHUT DOWN",
-        "in_progress": "NOT FINISHED", "none": "NO RESTORE HERE", None: "UNREADABLE",
-    }[summary.outcome]  # fmt: skip
-    reached = {True: ", the target was reached", False: ", the target was NOT reached", None: ""}
-    good = summary.verdict.status == 0
-    style = "bold green" if good else "bold red"
-    return f"verdict: {words}{reached[summary.reached_target]}", style
-
-
-def summary_lines(summary: Summary, checks: tuple[Check, ...]) -> Iterator[Line]:
+def summary_lines(
+    summary: Summary, explanation: Explanation, checks: tuple[EndCheck, ...]
+) -> Iterator[Line]:
     """The end of a plain-text run."""
     yield "", ""
     if summary.stop.kind is not None and summary.outcome != "none":
@@ -251,5 +273,5 @@ def summary_lines(summary: Summary, checks: tuple[Check, ...]) -> Iterator[Line]
     if summary.fatal_message:
         yield _row("fatal", summary.fatal_message), "red"
     yield from check_lines(checks)
-    yield from next_lines(summary)
+    yield from next_lines(explanation)
     yield verdict_line(summary)

@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from agent.live.progress import RestoreProgress
+from agent.live.words import forecast_words, phase_words, stop_words
 from agent.watch.follow import Follower
-from agent.watch.lines import View
-from agent.watch.progress import Progress
-from agent.watch.words import forecast_words, phase_words, stop_words
+from agent.watch.lines import ScreenView
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
-from rules.restore_causes import describe_target
-from rules.restore_forecast import agrees
-from rules.restore_settings import target_in
-from rules.restore_state import Phase
-from rules.restore_summary import Summary
+from rules.live.attempt import Phase, describe_target
+from rules.live.forecast import agrees
+from rules.live.settings import target_in
+from rules.live.summary import Summary
+from rules.model.counted import timed
 
 _OLD_LOOK_SECONDS: Final = 10.0
 _OVER: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
@@ -28,7 +28,7 @@ class Presenter:
         self._follower = follower
         self._phase: tuple[str, float] = ("", time.monotonic())
 
-    def view(self) -> View:
+    def view(self) -> ScreenView:
         """All that a screen shows now."""
         follower = self._follower
         summary, attempt, reading = (
@@ -38,13 +38,14 @@ class Presenter:
         )
         over = attempt.phase in _OVER
         replays = follower.replays and attempt.phase not in _OVER
-        return View(
+        return ScreenView(
             where=str(follower.options.pgdata or follower.options.log),
             phase=self._phase_words(),
             phase_seconds=time.monotonic() - self._phase[1],
             target=self._target_words(),
             predicted=self._predicted(),
             summary=summary,
+            explanation=follower.explanation,
             progress=self._progress(replays),
             replayed_at=reading.replayed_at,
             segment=reading.segment if replays else None,
@@ -124,12 +125,12 @@ class Presenter:
         said = {True: "  (as predicted)", False: "  (NOT as predicted)", None: ""}
         return stop_words(summary.stop) + said[as_predicted]
 
-    def _progress(self, replays: bool) -> Progress:
+    def _progress(self, replays: bool) -> RestoreProgress:
         follower = self._follower
         goal_lsn, goal = self._goal() if replays else (None, None)
         slowest, fastest = follower.pace.range
         reading = follower.look.reading
-        return Progress(
+        return RestoreProgress(
             start_lsn=follower.restore.attempt.redo_start_lsn,
             replayed_lsn=reading.position_lsn if replays else reading.replay_lsn,
             goal_lsn=goal_lsn,
@@ -169,7 +170,7 @@ class Presenter:
         attempt, reading = follower.restore.attempt, follower.look.reading
         notes: list[str] = []
         archived = follower.archived
-        if not follower.look.sources.settings_known:
+        if not follower.look.sources.settings_known and not reading.absent_files:
             notes.append(
                 "there is no postgresql.conf in the data directory: what it says is known once the"
                 " server runs"
@@ -184,7 +185,7 @@ class Presenter:
             notes.append(f"SQL cannot be asked: {reading.sql_error}")
         age = time.monotonic() - follower.look.at
         if age > _OLD_LOOK_SECONDS:
-            notes.append(f"looking at the server hangs since {age:.0f} s")
+            notes.append(f"inspecting the server has been hanging for {timed(age)}")
         return notes
 
 

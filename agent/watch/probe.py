@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from agent.store.local import read_file
 from parsers.errors import ParseError
+from parsers.files.pg_control import ControlFile, TornControlFile, parse_control_file
 from parsers.lsn import parse_lsn
-from parsers.pg_control import ControlFile, TornControlFile, parse_control_file
-from rules.restore_reading import Command, Prefetch, Reading, Receiver
+from rules.live.observation import ChildCommand, Observation, Prefetch, WalReceiver
 
 if TYPE_CHECKING:
     import psycopg
@@ -30,7 +31,7 @@ _CONNECT_SECONDS: Final = 2
 _LABEL_BYTES: Final = 1 << 16
 
 
-def probe(pgdata: Path | None, postmaster_pid: int | None, dsn: str | None) -> Reading:
+def probe(pgdata: Path | None, postmaster_pid: int | None, dsn: str | None) -> Observation:
     """Take one reading; never raises for what the server or the files refuse."""
     values: dict[str, Any] = {}
     if pgdata is not None:
@@ -39,7 +40,7 @@ def probe(pgdata: Path | None, postmaster_pid: int | None, dsn: str | None) -> R
         values |= _processes(postmaster_pid)
     if dsn is not None:
         values |= _ask(dsn)
-    return Reading(**values)
+    return Observation(**values)
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -59,8 +60,7 @@ def _files(pgdata: Path) -> dict[str, Any]:
 
 def _small_file(path: Path) -> bytes | None:
     try:
-        with path.open("rb") as file:
-            return file.read(_LABEL_BYTES)
+        return read_file(path, _LABEL_BYTES)
     except OSError:
         return None
 
@@ -75,7 +75,7 @@ def _mode(path: Path) -> int | None:
 def _control(pgdata: Path) -> ControlFile | None:
     for _ in range(_CONTROL_TRIES):
         try:
-            return parse_control_file((pgdata / "global" / "pg_control").read_bytes())
+            return parse_control_file(read_file(pgdata / "global" / "pg_control"))
         except TornControlFile:
             continue
         except (OSError, ParseError):
@@ -111,11 +111,11 @@ def _startup(process: psutil.Process, title: str) -> dict[str, Any]:
     return values
 
 
-def _command(process: psutil.Process) -> Command | None:
+def _command(process: psutil.Process) -> ChildCommand | None:
     for child in process.children():
         try:
             seconds = max(0.0, time.time() - child.create_time())
-            return Command(pid=child.pid, seconds=seconds, words=" ".join(child.cmdline()))
+            return ChildCommand(pid=child.pid, seconds=seconds, words=" ".join(child.cmdline()))
         except psutil.Error:
             continue  # it has ended
     return None
@@ -127,6 +127,11 @@ _IN_RECOVERY: Final = """
     SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text, pg_last_xact_replay_timestamp(),
            (SELECT timeline_id FROM pg_control_checkpoint()),
            (SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'startup' LIMIT 1)
+"""
+# From 19 on, of one instant; no row where it is not in recovery, or without pg_read_all_stats.
+_REPLAY_FROM_19: Final = """
+    SELECT last_replayed_end_lsn::text, recovery_last_xact_time, last_replayed_tli, pause_state
+    FROM pg_stat_recovery
 """
 _SETTINGS: Final = "SELECT name, setting FROM pg_settings WHERE name LIKE 'recovery\\_target%'"
 _RECEIVER: Final = """
@@ -167,9 +172,24 @@ def _answers(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         return values
     return values | {
         "wait_event": row[4],
-        "pause_state": _pause_state(connection),
         "receiver": _receiver(connection),
         "prefetch": _prefetch(connection),
+        **(_replay_from_19(connection) or {"pause_state": _pause_state(connection)}),
+    }
+
+
+def _replay_from_19(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+    """What pg_stat_recovery says of the replay; nothing where there is no such view, or no row."""
+    if connection.info.server_version < 190000:
+        return {}
+    row = connection.execute(_REPLAY_FROM_19).fetchone()
+    if row is None or row[0] is None:
+        return {}
+    return {
+        "replay_lsn": _lsn(row[0]),
+        "replayed_at": row[1],
+        "timeline": row[2],
+        "pause_state": row[3],
     }
 
 
@@ -182,12 +202,14 @@ def _pause_state(connection: psycopg.Connection[Any]) -> str | None:
     return ("paused" if row[0] else "not paused") if row else None
 
 
-def _receiver(connection: psycopg.Connection[Any]) -> Receiver | None:
+def _receiver(connection: psycopg.Connection[Any]) -> WalReceiver | None:
     row = connection.execute(_RECEIVER).fetchone()
     if row is None:
         return None
     status, sender, received, sent = row
-    return Receiver(status=status, sender=sender, received_lsn=_lsn(received), sent_lsn=_lsn(sent))
+    return WalReceiver(
+        status=status, sender=sender, received_lsn=_lsn(received), sent_lsn=_lsn(sent)
+    )
 
 
 def _prefetch(connection: psycopg.Connection[Any]) -> Prefetch | None:

@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import psutil
 
-from agent.cli.entry import CannotCheck
+from agent.errors import CannotCheck
+from agent.store.local import read_file
+from agent.store.urls import is_remote
+from agent.watch.logs import find_log
+from agent.watch.role import choose_role
 from agent.watch.settings import read_settings
+from agent.zones import find_zone
 
-_TRUE: Final = frozenset({"on", "true", "yes", "1", "t", "y"})
+_STATUS: Final = 7  # LOCK_FILE_LINE_PM_STATUS, from 0: what postmaster.pid says of connections
+_ACCEPTING: Final = ("ready", "standby")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sources:
+class RestoreSources:
     """What was found. `None`: not there, or not yet."""
 
     log: Path | None
@@ -32,19 +37,22 @@ class Sources:
     settings: Mapping[str, str]
     postmaster_pid: int | None
     dsn: str | None
+    accepts: bool = True  # connections: to ask before it does is a FATAL line in its log
     archives: tuple[str, ...]  # where restore_command shows that it copies from
     absent_places: tuple[str, ...] = ()  # and there is nothing
     complaint: str | None = None  # a syntax error in the configuration files
     settings_known: bool = True  # False: postgresql.conf lies elsewhere, and no server runs to say
+    absent_files: tuple[str, ...] = ()  # of the configuration: without them it does not start
+    elsewhere: str | None = None  # the data_directory of the configuration, where that is another
 
 
-NOTHING: Final = Sources(
+NOTHING: Final = RestoreSources(
     log=None, prefix=None, zone=None, settings={}, postmaster_pid=None, dsn=None, archives=()
 )
 
 
-def find_sources(pgdata: Path | None) -> Sources:
-    """Look at the data directory once. Raises CannotCheck when it is none."""
+def find_sources(pgdata: Path | None) -> RestoreSources:
+    """Look at the data directory once. Raises CannotCheck when it is not one."""
     if pgdata is None:
         return NOTHING
     _check_directory(pgdata)
@@ -53,17 +61,20 @@ def find_sources(pgdata: Path | None) -> Sources:
     found = read_settings(pgdata, command_line)
     settings = found.values
     archives, absent = _places(pgdata, settings.get("restore_command", ""))
-    return Sources(
-        log=_log(pgdata, settings, postmaster),
+    return RestoreSources(
+        log=find_log(pgdata, settings, postmaster, found.main),
         prefix=settings.get("log_line_prefix"),
-        zone=_zone(settings.get("log_timezone")),
+        zone=find_zone(settings["log_timezone"]) if settings.get("log_timezone") else None,
         settings=settings,
         postmaster_pid=postmaster.pid if postmaster else None,
         dsn=_dsn(pgdata),
+        accepts=_accepts(pgdata),
         archives=archives,
         absent_places=absent,
         complaint=found.complaint,
         settings_known=found.complete,
+        absent_files=found.absent,
+        elsewhere=found.elsewhere,
     )
 
 
@@ -82,7 +93,7 @@ def _check_directory(pgdata: Path) -> None:
 def _postmaster(pgdata: Path) -> psutil.Process | None:
     """The running postmaster of this directory."""
     try:
-        first = (pgdata / "postmaster.pid").read_text(errors="replace").split("\n", 1)[0]
+        first = read_file(pgdata / "postmaster.pid").decode(errors="replace").split("\n", 1)[0]
         process = psutil.Process(int(first))
         return process if process.name().startswith(("postgres", "postmaster")) else None
     except (OSError, ValueError, psutil.Error):
@@ -96,45 +107,13 @@ def _command_line(process: psutil.Process | None) -> list[str]:
         return []
 
 
-# -- the log --------------------------------------------------------------------------------------
-
-
-def _log(
-    pgdata: Path, settings: Mapping[str, str], postmaster: psutil.Process | None
-) -> Path | None:
-    if settings.get("logging_collector", "off").lower() in _TRUE:
-        directory = pgdata / settings.get("log_directory", "log")
-        return directory if directory.is_dir() else None
-    return _open_file(postmaster) if postmaster else None
-
-
-def _open_file(process: psutil.Process) -> Path | None:
-    """The file that the postmaster's stderr goes to."""
-    for descriptor in ("2", "1"):
-        link = Path("/proc", str(process.pid), "fd", descriptor)
-        try:
-            target = link.readlink()
-        except OSError:
-            continue
-        if target.is_file():
-            return target
-    return None
-
-
-def _zone(name: str | None) -> tzinfo | None:
-    try:
-        return ZoneInfo(name) if name else None
-    except (LookupError, ValueError, OSError):
-        return None
-
-
 # -- the server and the archive -------------------------------------------------------------------
 
 
 def _dsn(pgdata: Path) -> str | None:
-    """How to reach the server: postmaster.pid's port and socket directory, its owner's name."""
+    """How to reach the server: postmaster.pid's port and socket directory, a role that it has."""
     try:
-        lines = (pgdata / "postmaster.pid").read_text(errors="replace").split("\n")
+        lines = read_file(pgdata / "postmaster.pid").decode(errors="replace").split("\n")
         owner = pgdata.owner()
     except (OSError, KeyError):
         return None
@@ -143,18 +122,34 @@ def _dsn(pgdata: Path) -> str | None:
     host = lines[4].strip() or lines[5].strip()
     if host in ("", "*", "0.0.0.0", "::"):
         host = "localhost"
-    user = owner if owner != "nobody" else "postgres"
-    return f"host={host} port={lines[3]} user={user} dbname=postgres"
+    role = choose_role(pgdata, owner)
+    return f"host={_quote(host)} port={lines[3]} user={_quote(role)} dbname=postgres"
+
+
+def _accepts(pgdata: Path) -> bool:
+    try:
+        lines = read_file(pgdata / "postmaster.pid").decode(errors="replace").split("\n")
+    except OSError:
+        return False
+    return len(lines) > _STATUS and lines[_STATUS].strip() in _ACCEPTING
+
+
+def _quote(value: str) -> str:
+    """As libpq reads a value that may hold spaces."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _places(pgdata: Path, restore_command: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The directories that restore_command copies from, as far as it shows; else the absent ones.
 
-    The server runs it in the data directory. A place that may not be looked at is left out.
+    The server runs it in the data directory. A place that may not be looked at is left out, and so
+    is an object store: the server's account for it need not be ours.
     """
     there: list[str] = []
     absent: list[str] = []
     for place in dict.fromkeys(_places_in(restore_command)):
+        if is_remote(place):
+            continue
         path = pgdata / place
         try:
             (there if path.is_dir() else absent).append(str(path))

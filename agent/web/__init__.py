@@ -1,0 +1,3 @@
+"""HTTP: `server` and `application`, `api` with `drills` and `estimate`, `exposition` for /metrics,
+and `config` and `guard` for TLS and passwords.
+"""

@@ -6,35 +6,25 @@ LSNs are text as PostgreSQL prints them, instants ISO 8601 with offset; null is 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
-from agent.watched import WatchedCluster
+from agent.documents.verdict import verdict_document
+from agent.monitor.watched import WatchedCluster
 from agent.web.drills import DrillsView, view_drills
 from agent.web.estimate import EstimateView, view_estimate
-from parsers.lsn import format_lsn
-from rules.alert_state import alert_name
-from rules.drills import DrillsFacts
-from rules.evidence import SequenceFacts, WindowsFacts
-from rules.exposure import ExposureFacts
-from rules.facts import ArchiveFacts
-from rules.findings import EvidenceValue, Finding, Verdict
-from rules.forecast import RestoreEstimateFacts
+from rules.alerting.state import alert_name
+from rules.capacity.exposure import ExposureFacts
+from rules.capacity.forecast import RestoreEstimateFacts
+from rules.drill.records import DrillsFacts
+from rules.model.evidence import WindowsFacts
+from rules.model.findings import Verdict
+from rules.verdict.report import report_of
 
 _WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
-
-
-class FindingView(BaseModel):
-    """What a check found."""
-
-    id: str
-    severity: str
-    summary: str
-    remedy: str
-    evidence: dict[str, EvidenceValue]
 
 
 class AlertView(BaseModel):
@@ -52,29 +42,6 @@ class AlertView(BaseModel):
     remedy: str
 
 
-class WindowView(BaseModel):
-    """One restorable interval, of one backup on one timeline."""
-
-    backup: str
-    timeline: int
-    from_lsn: str
-    from_time: datetime | None
-    to_lsn: str
-    to_time: datetime | None
-    obstacle: str | None
-
-
-class GapView(BaseModel):
-    """A run of segments that the archive lacks."""
-
-    timeline: int
-    first: str
-    last: str
-    segments: int
-    gap_class: str
-    harmless: bool
-
-
 class CollectorView(BaseModel):
     """The last reading of one source."""
 
@@ -90,7 +57,7 @@ class ClusterSummary(BaseModel):
 
     name: str
     verdict: str
-    findings: int
+    finding_count: int
     judged_at: datetime | None
     latest_restorable_at: datetime | None
     earliest_restorable_at: datetime | None
@@ -98,16 +65,18 @@ class ClusterSummary(BaseModel):
     exposure_bytes: int | None
 
 
-class ClusterView(ClusterSummary):
-    """One cluster, whole."""
+class ClusterView(BaseModel, extra="allow"):
+    """The document of `pitr-check`, pitr-check/1, of one cluster, and what only an agent knows.
 
-    found: list[FindingView]
+    docs/schemas/pitr-check.schema.json describes what is not named here.
+    """
+
+    name: str
+    verdict: str
+    judged_at: datetime | None
     blind: list[str]  # checks that lack their evidence
     alerts: list[AlertView]
-    windows: list[WindowView] | None
-    gaps: list[GapView] | None
     collectors: list[CollectorView]
-    segments: int | None
     drills: DrillsView | None  # null: it is not drilled on a schedule
     restore_estimate: EstimateView | None  # null: no restore was measured
 
@@ -124,7 +93,7 @@ def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
 
     @router.get("/clusters/{name:path}")
     async def show_cluster(name: str) -> ClusterView:
-        """One cluster with its findings, windows, gaps and sources."""
+        """One cluster: what pitr-check would say of it, its alerts and its sources."""
         for cluster in clusters:
             if cluster.name == name:
                 return _view(cluster)
@@ -144,7 +113,7 @@ def _summary(cluster: WatchedCluster) -> dict[str, Any]:
     return {
         "name": cluster.name,
         "verdict": cluster.verdict.value,
-        "findings": sum(map(len, cluster.findings.values())),
+        "finding_count": sum(map(len, cluster.findings.values())),
         "judged_at": cluster.judged_at,
         "latest_restorable_at": latest.to_time if latest else None,
         "earliest_restorable_at": latest.from_time if latest else None,
@@ -154,38 +123,31 @@ def _summary(cluster: WatchedCluster) -> dict[str, Any]:
 
 
 def _view(cluster: WatchedCluster) -> ClusterView:
-    archive = cluster.fact(ArchiveFacts)
+    found = (finding for findings in cluster.findings.values() for finding in findings)
+    report = report_of(cluster.case, found, cluster.verdict, datetime.now(UTC))
     return ClusterView(
-        **_summary(cluster),
-        found=[_finding(f) for found in cluster.findings.values() for f in found],
-        blind=[check for check, known in cluster.known.items() if not known],
-        alerts=list(_alerts(cluster)),
-        windows=_windows(cluster),
-        gaps=_gaps(cluster),
-        collectors=[
-            CollectorView(
-                name=name,
-                succeeded=reading.succeeded,
-                error=reading.error,
-                at=reading.started_at,
-                seconds=reading.duration_seconds,
-            )
-            for name, reading in sorted(cluster.readings.items())
-        ],
-        segments=len(archive.segments) if archive else None,
-        drills=view_drills(cluster.fact(DrillsFacts)),
-        restore_estimate=view_estimate(cluster.fact(RestoreEstimateFacts)),
+        **verdict_document(report)
+        | {
+            "name": cluster.name,
+            "judged_at": cluster.judged_at,
+            "blind": [check for check, known in cluster.known.items() if not known],
+            "alerts": list(_alerts(cluster)),
+            "collectors": list(_collectors(cluster)),
+            "drills": view_drills(cluster.fact(DrillsFacts)),
+            "restore_estimate": view_estimate(cluster.fact(RestoreEstimateFacts)),
+        }
     )
 
 
-def _finding(finding: Finding) -> FindingView:
-    return FindingView(
-        id=finding.id,
-        severity=finding.severity.value,
-        summary=finding.summary,
-        remedy=finding.remedy,
-        evidence=dict(finding.evidence),
-    )
+def _collectors(cluster: WatchedCluster) -> Iterator[CollectorView]:
+    for name, reading in sorted(cluster.readings.items()):
+        yield CollectorView(
+            name=name,
+            succeeded=reading.succeeded,
+            error=reading.error,
+            at=reading.started_at,
+            seconds=reading.duration_seconds,
+        )
 
 
 def _alerts(cluster: WatchedCluster) -> Iterator[AlertView]:
@@ -202,39 +164,3 @@ def _alerts(cluster: WatchedCluster) -> Iterator[AlertView]:
             summaries=list(alert.summaries),
             remedy=alert.remedy,
         )
-
-
-def _windows(cluster: WatchedCluster) -> list[WindowView] | None:
-    facts = cluster.fact(WindowsFacts)
-    if facts is None:
-        return None
-    return [
-        WindowView(
-            backup=url,
-            timeline=window.timeline,
-            from_lsn=format_lsn(window.from_lsn),
-            from_time=window.from_time,
-            to_lsn=format_lsn(window.to_lsn),
-            to_time=window.to_time,
-            obstacle=window.obstacle,
-        )
-        for url, windows in facts.by_backup.items()
-        for window in windows or ()
-    ]
-
-
-def _gaps(cluster: WatchedCluster) -> list[GapView] | None:
-    facts = cluster.fact(SequenceFacts)
-    if facts is None:
-        return None
-    return [
-        GapView(
-            timeline=gap.timeline,
-            first=gap.first_name,
-            last=gap.last_name,
-            segments=gap.segments_count,
-            gap_class=gap.cause,
-            harmless=gap.harmless,
-        )
-        for gap in facts.gaps
-    ]

@@ -5,17 +5,17 @@ Handlers render what the last readings left in memory; none of them reads a sour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent import __version__
-from agent.late import is_late
+from agent.monitor.late import is_late
+from agent.monitor.watched import WatchedCluster
 from agent.page.headers import SecurityHeaders
 from agent.page.routes import Page
-from agent.watched import WatchedCluster
 from agent.web.api import make_api
 from agent.web.exposition import Exposition
 
@@ -24,6 +24,9 @@ def make_application(
     clusters: Sequence[WatchedCluster],
     telemetry_path: str,
     exposition: Exposition,
+    stands_still: Callable[[], bool] = lambda: False,
+    *,
+    on_instant_refused: Callable[[], None] = lambda: None,
 ) -> FastAPI:
     """The routes: metrics, the agent's own health, the API, and the page."""
 
@@ -33,8 +36,12 @@ def make_application(
 
     async def healthz(_: Request) -> Response:
         late = [cluster.name for cluster in clusters if is_late(cluster)]
-        body = {"status": "late" if late else "ok", "clusters": len(clusters), "late": late}
-        return JSONResponse(body, status_code=503 if late else 200)
+        still = stands_still()
+        status = "standing still" if still else "late" if late else "ok"
+        body = {"status": status, "clusters": len(clusters), "late": late}
+        # A restart helps the agent; it does not help one cluster whose mount hangs.
+        ill = still or (bool(late) and len(late) == len(clusters))
+        return JSONResponse(body, status_code=503 if ill else 200)
 
     async def readyz(_: Request) -> Response:
         waiting = [c.name for c in clusters if c.judged_at is None]
@@ -49,6 +56,7 @@ def make_application(
         ("/readyz", readyz),
     ):
         application.add_route(path, handler)
-    application.router.routes.extend(Page(clusters, telemetry_path).routes())
+    page = Page(clusters, telemetry_path, on_instant_refused)
+    application.router.routes.extend(page.routes())
     application.add_middleware(SecurityHeaders)
     return application

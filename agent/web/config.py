@@ -16,8 +16,9 @@ from typing import Any, Final, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from agent.config_file import ConfigError, read_model
-from agent.config_values import Strict
+from agent.config.exposed import warn_of_files
+from agent.config.fields import Strict
+from agent.config.file import ConfigError, read_model
 
 _BCRYPT: Final = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 _VERIFY: Final = {
@@ -111,7 +112,7 @@ class WebFile(Strict):
         for user, password in users.items() if isinstance(users, dict) else ():
             if not _BCRYPT.fullmatch(str(password)):
                 raise ValueError(
-                    f"basic_auth_users: what stands for {user!r} is not a bcrypt hash: "
+                    f"basic_auth_users: the value of {user!r} is not a bcrypt hash: "
                     "make one with  htpasswd -nBC 10 ''"
                 )
         return given
@@ -155,6 +156,7 @@ def load_web_config(path: Path | None) -> WebConfig:
         found = {name: path.parent / given for name, given in named.items() if given is not None}
         for name, at in found.items():
             _must_be_readable(path, name, at)
+        warn_of_files([found["key_file"]], "is a private key")
         tls = tls.model_copy(update=found)
     config = WebConfig(
         tls=tls,

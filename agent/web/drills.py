@@ -7,8 +7,8 @@ from datetime import datetime
 from pydantic import BaseModel
 
 from parsers.lsn import format_lsn
-from rules.drill import Inspection, Probe
-from rules.drills import DrillRecord, DrillsFacts
+from rules.drill.comparison import Inspection, Probe
+from rules.drill.records import DrillRecord, DrillsFacts
 
 
 class DrillView(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel
 
-from rules.forecast import RestoreEstimateFacts
+from rules.capacity.forecast import RestoreEstimateFacts
 
 
 class EstimateView(BaseModel):

@@ -1,7 +1,7 @@
 """`/metrics` for many clusters: each cluster's part of the page is kept until that cluster changes.
 
 prometheus-client renders the parts; here they are only cut at their families and put together, as
-the formats want all samples of a family in one place. Changed parts are rendered anew between
+the formats want all samples of a family in one place. Changed parts are rendered again between
 scrapes, one by one, so that a scrape finds little to do and sees the latest readings nevertheless.
 """
 
@@ -16,8 +16,8 @@ from weakref import WeakKeyDictionary
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from agent.exporter import ClusterCollector
-from agent.watched import WatchedCluster
+from agent.monitor.exporter import ClusterCollector
+from agent.monitor.watched import WatchedCluster
 
 # A label's value holds no line break: what stands at the beginning of a line is the format's.
 _FAMILY: Final = re.compile(rb"^(?=# HELP )", re.MULTILINE)

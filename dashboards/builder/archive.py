@@ -7,7 +7,7 @@ from grafana_foundation_sdk.builders import stat, timeseries
 from dashboards.builder import meanings
 from dashboards.builder.panels import OBJECTIVE, Text, graph, number
 from dashboards.builder.queries import ONE, age, at, each, metric, objective
-from rules.panels import Panel
+from rules.alerting.panels import Panel
 
 
 def archiving() -> list[timeseries.Panel | stat.Panel]:
@@ -87,7 +87,7 @@ def _wal_directory() -> timeseries.Panel:
 def _wal_directory_full() -> stat.Panel:
     text = Text(
         title="pg_wal is full",
-        means="When the volume of pg_wal fills if WAL goes on to be written faster than it is "
+        means="When the volume of pg_wal fills if WAL keeps being written faster than it is "
         "archived. No forecast: it does not come to stay, or its free space is not known.",
         do="The server stops when it is full. Make archive_command succeed; never delete from "
         "pg_wal by hand.",
@@ -110,7 +110,7 @@ def _missing() -> timeseries.Panel:
         "of them: delayed and uploading ones may still come, lost ones will not, acknowledged "
         "ones the configuration names.",
         do="Lost: copy them from pg_wal or another copy of the archive if they are there, and "
-        "take a new base backup. Nothing behind a gap is restorable from a backup before it.",
+        "take a new base backup. Nothing beyond a gap is restorable from a backup before it.",
     )
     query = each("pitr_archive_missing_segments", ONE, by=("timeline", "class"))
     queries = {"timeline {{timeline}}, {{class}}": query}

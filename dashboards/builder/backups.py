@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 
 from dashboards.builder.panels import OBJECTIVE, Text, graph
 from dashboards.builder.queries import ONE, age, each, objective
-from rules.panels import Panel
+from rules.alerting.panels import Panel
 
 
 def panels() -> list[timeseries.Panel]:
@@ -33,8 +33,8 @@ def _age() -> timeseries.Panel:
         title="Age of the newest base backup",
         means="Since the newest base backup ended, beside the objective (the dashed backup_age, if "
         "one is stated).",
-        do="Over the objective: the backup job failed, or nobody runs it. The older the backup, "
-        "the more WAL a restore replays.",
+        do="Over the objective: the backup job failed, or it is not scheduled. The older the "
+        "backup, the more WAL a restore replays.",
     )
     queries = {
         "age": age("pitr_backup_last_finished_timestamp_seconds"),

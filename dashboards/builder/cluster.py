@@ -9,14 +9,14 @@ from dashboards.builder import archive, backups, drills, exposure, meanings, rea
 from dashboards.builder.frame import TO_RUNBOOK, Rows, frame
 from dashboards.builder.panels import Column, Text, number, rows
 from dashboards.builder.queries import ONE, at, blind_count, copied, of_objective, verdict
-from rules.panels import CLUSTER, Panel
+from rules.alerting.panels import CLUSTER, Panel
 
 
 def cluster() -> build.Dashboard:
     return frame(
         CLUSTER,
         "PITR / One cluster",
-        "To which instants this cluster can be restored, and what stands in the way.",
+        "To which instants this cluster can be restored, and what prevents it.",
         _rows(),
         many=False,
         refresh="15s",
@@ -44,7 +44,7 @@ def _verdict() -> stat.Panel:
     text = Text(
         title="Verdict",
         means="The worst of all findings. UNKNOWN: a check lacks its evidence, the last verdict is "
-        "old, or nobody scrapes the agent any more.",
+        "old, or the agent is no longer scraped.",
         do="Read the findings below, and the runbook of the worst.",
     )
     mappings = meanings.words(meanings.VERDICTS)
@@ -56,12 +56,12 @@ def _instants() -> list[stat.Panel]:
         title="Latest restorable",
         means="When the last transaction was committed that a restore would bring back. It is old "
         "on an idle cluster; whether anything is missing is said by the exposure.",
-        do="If it stands still while transactions are committed: look at the archiving.",
+        do="If it does not advance while transactions are committed: check archiving.",
     )
     earliest = Text(
         title="Earliest restorable",
         means="Where the unbroken window begins that holds the latest restorable instant. Older "
-        "instants lie in other windows, behind a gap, or before every backup.",
+        "instants lie in other windows, beyond a gap, or before every backup.",
         do="If it jumped forward: a segment was lost, or backups expired too soon.",
     )
     instants = {
@@ -107,7 +107,7 @@ def _shares() -> list[stat.Panel]:
 def _blind_count() -> stat.Panel:
     text = Text(
         title="Blind checks",
-        means="How many checks lack their evidence. What they said last stands.",
+        means="How many checks lack their evidence. They keep their last result.",
         do="See the table of blind checks, and the collectors at the end of the page.",
     )
     colors = ((0, meanings.GREEN), (1, meanings.PURPLE))
@@ -138,7 +138,7 @@ def findings_table(panel: Panel, text: Text, selector: str, *, width: int) -> ta
         text,
         copied(found, "id", "says"),
         columns,
-        nothing="Nothing was found; the verdict says whether everything was looked at",
+        nothing="Nothing was found; the verdict says whether everything was checked",
         sort_by="Severity",
         width=width,
     )

@@ -10,7 +10,7 @@ from grafana_foundation_sdk.models.common import BigValueTextMode
 from dashboards.builder import meanings
 from dashboards.builder.panels import OBJECTIVE, Text, graph, number
 from dashboards.builder.queries import ONE, age, each, objective, since
-from rules.panels import Panel
+from rules.alerting.panels import Panel
 
 _AGREES: Final = {1: ("AS PREDICTED", meanings.GREEN), 0: ("OTHERWISE", meanings.RED)}
 

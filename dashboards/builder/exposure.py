@@ -6,7 +6,7 @@ from grafana_foundation_sdk.builders import timeseries
 
 from dashboards.builder.panels import OBJECTIVE, Text, graph
 from dashboards.builder.queries import age, each, objective
-from rules.panels import Panel
+from rules.alerting.panels import Panel
 
 
 def panels() -> list[timeseries.Panel]:
@@ -44,7 +44,7 @@ def _age() -> timeseries.Panel:
         title="Age of the latest restorable instant",
         means="How long ago the last transaction was committed that a restore brings back. On a "
         "busy cluster it saws along archive_timeout; on an idle one it grows without harm.",
-        do="If it grows while the exposure grows: archiving stands still, or a gap has cut off "
+        do="If it grows while the exposure grows: archiving has stopped, or a gap has cut off "
         "what was archived since.",
     )
     queries = {"age": age("pitr_latest_restorable_timestamp_seconds")}

@@ -1,4 +1,4 @@
-"""The fleet: every cluster by its worst verdict, what fires, and what nobody can see."""
+"""The fleet: every cluster by its worst verdict, what fires, and what is not visible."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from dashboards.builder.queries import (
     seen,
     verdict,
 )
-from rules.panels import FLEET, Panel
+from rules.alerting.panels import FLEET, Panel
 
 _FIRING: Final = 'alertname=~"Pitr.+", alertstate="firing", cluster=~"$cluster"'
 _AGES: Final = ("Latest restorable", "Reaches back", "Newest backup", "Last good drill")
@@ -54,7 +54,7 @@ def _verdicts() -> stat.Panel:
     text = Text(
         title="Clusters by verdict",
         means="How many clusters there are of each verdict. UNKNOWN: a check lacks its evidence, "
-        "the last verdict is old, or nobody scrapes the agent that saw the cluster in the shown "
+        "the last verdict is old, or no scrape reaches the agent that saw the cluster in the shown "
         "range.",
         do="Begin with CRITICAL: what is counted there cannot be restored as it should.",
     )
@@ -72,7 +72,7 @@ def _verdicts() -> stat.Panel:
 def _clusters() -> table.Panel:
     text = Text(
         title="Clusters, the worst first",
-        means="One row a cluster. An empty cell is not known, or nobody stated the objective. "
+        means="One row a cluster. An empty cell is not known, or no objective is set. "
         "The latest restorable instant is that of a transaction: on an idle cluster it is old "
         "while nothing is exposed.",
         do="Open the cluster. Over 100 % of an objective is over it.",
@@ -163,7 +163,7 @@ def _alerts() -> table.Panel:
 def _blind() -> table.Panel:
     text = Text(
         title="Blind checks",
-        means="Checks that lack their evidence: what they said last stands, and nothing new would "
+        means="Checks that lack their evidence: they keep their last result, and nothing new would "
         "be noticed.",
         do="Open the cluster and see which collector fails.",
     )

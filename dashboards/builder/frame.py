@@ -10,7 +10,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as model
 
 from dashboards.builder.panels import DATASOURCE
-from rules.panels import CLUSTER, FLEET, RESTORE
+from rules.alerting.panels import CLUSTER, FLEET, RESTORE
 
 TAG: Final = "pitr"
 RUNBOOKS: Final = "http://127.0.0.1:9870/runbooks"  # the agent serves them

@@ -11,9 +11,9 @@ from typing import Final
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.models import dashboard as model
 
-from rules.alert_state import alert_name, can_alert
-from rules.check import load_catalogue
-from rules.prometheus_rules import AGENT_ALERTS
+from rules.alerting.prometheus_rules import AGENT_ALERTS
+from rules.alerting.state import alert_name, can_alert
+from rules.verdict.check import load_catalogue
 
 GREEN: Final = "green"
 YELLOW: Final = "yellow"
@@ -24,7 +24,7 @@ BLUE: Final = "blue"
 GREY: Final = "text"
 
 UNKNOWN: Final = "UNKNOWN"
-# Rank and word of a verdict; the ranks are those of `rules.findings.verdict_of`.
+# Rank and word of a verdict; the ranks are those of `rules.model.findings.verdict_of`.
 VERDICTS: Final = {
     3: ("CRITICAL", RED),
     2: (UNKNOWN, PURPLE),

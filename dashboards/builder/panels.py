@@ -17,7 +17,7 @@ from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.builder import meanings
-from rules.panels import Panel
+from rules.alerting.panels import Panel
 
 WIDTH: Final = 24  # of Grafana's grid
 OBJECTIVE: Final = "objective"  # the legend of a line that is drawn as one

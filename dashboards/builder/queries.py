@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rules.prometheus_rules import VERDICT_STALE_SECONDS
-
 ONE: Final = 'cluster="$cluster"'  # a dashboard of one cluster
 SOME: Final = 'cluster=~"$cluster"'  # a dashboard of those that were chosen
 
@@ -53,17 +51,17 @@ def seen(selector: str = ONE) -> str:
 
 
 def verdict(selector: str = ONE) -> str:
-    """3 critical, 2 unknown, 1 warning, 0 ok, as `rules.findings.verdict_of` ranks them.
+    """3 critical, 2 unknown, 1 warning, 0 ok, as `rules.model.findings.verdict_of` ranks them.
 
-    Unknown are a blind check, a verdict that is old, and a cluster that nobody scrapes any more.
+    Unknown are a blind check, an overdue verdict, and a cluster that is no longer scraped.
     """
     found = [
         f"{rank} * ({metric('pitr_finding', selector, severity=severity)} > bool 0)"
         for rank, severity in ((3, "critical"), (2, "unknown"), (1, "warning"), (0, "info"))
     ]
     blind = f"2 * ({metric('pitr_check_known', selector)} == bool 0)"
-    judged = metric("pitr_verdict_timestamp_seconds", selector)
-    stale = f"2 * (time() - {judged} > bool {VERDICT_STALE_SECONDS})"
+    deadline = metric("pitr_verdict_deadline_timestamp_seconds", selector)
+    stale = f"2 * (time() - {deadline} > bool 0)"
     return f"(max by (cluster) ({' or '.join((*found, blind, stale))}) or 2 * {seen(selector)})"
 
 

@@ -7,8 +7,7 @@ from grafana_foundation_sdk.builders import statetimeline, timeseries
 from dashboards.builder import meanings
 from dashboards.builder.panels import OBJECTIVE, Text, graph, history
 from dashboards.builder.queries import ONE, age, each
-from rules.panels import Panel
-from rules.prometheus_rules import VERDICT_STALE_SECONDS
+from rules.alerting.panels import Panel
 
 _READ = {1: ("read", meanings.GREEN), 0: ("failed", meanings.RED)}
 _UP = {1: ("answers", meanings.GREEN), 0: ("does not answer", meanings.RED)}
@@ -21,7 +20,7 @@ def panels() -> list[timeseries.Panel | statetimeline.Panel]:
 def _server() -> statetimeline.Panel:
     text = Text(
         title="The server",
-        means="Whether the PostgreSQL server answered the polls. A gap: nobody asked, or the "
+        means="Whether the PostgreSQL server answered the polls. A gap: it was not asked, or the "
         "agent was not scraped.",
         do="A dead primary is no excuse: the archive is judged nevertheless. See the live restore "
         "if it is being restored.",
@@ -33,13 +32,14 @@ def _server() -> statetimeline.Panel:
 def _verdict_age() -> timeseries.Panel:
     text = Text(
         title="Age of the verdict",
-        means="When the checks were last asked. Beyond the dashed line the verdict reads as "
-        "UNKNOWN and PitrVerdictStale fires.",
+        means="When the checks were last asked. Beyond the dashed line, its deadline, the verdict "
+        "reads as UNKNOWN and PitrVerdictStale fires.",
         do="See the agent's /healthz and its log; restart it.",
     )
     queries = {
         "age": age("pitr_verdict_timestamp_seconds"),
-        OBJECTIVE: f"vector({VERDICT_STALE_SECONDS})",
+        OBJECTIVE: f"{each('pitr_verdict_deadline_timestamp_seconds')} - "
+        f"{each('pitr_verdict_timestamp_seconds')}",
     }
     return graph(Panel.VERDICT_AGE, text, queries, unit="s")
 

@@ -13,7 +13,7 @@ from dashboards.builder.cluster import findings_table
 from dashboards.builder.frame import Rows, frame
 from dashboards.builder.panels import OBJECTIVE, Text, graph, history, number
 from dashboards.builder.queries import ONE, each, metric, since
-from rules.panels import RESTORE, Panel
+from rules.alerting.panels import RESTORE, Panel
 
 _STATES: Final = {
     2: ("PAUSED", meanings.ORANGE),
@@ -34,7 +34,7 @@ def restore() -> build.Dashboard:
     return frame(
         RESTORE,
         "PITR / Live restore",
-        "A restore that goes on, and the verdict of the last one.",
+        "A running restore, and the verdict of the last one.",
         _rows(),
         many=False,
         refresh="5s",
@@ -68,7 +68,7 @@ def _progress() -> stat.Panel:
         do="Widen the range to the start of the restore.",
     )
     first = f"min by (cluster) (min_over_time({metric('pitr_recovery_replayed_bytes')}[$__range]))"
-    # Replay ends behind the record that holds the target: a little further than asked for.
+    # Replay ends after the record that holds the target: a little further than asked for.
     share = f"clamp_max(({_REPLAYED} - {first}) / ({_TARGET} - {first}), 1)"
     colors = ((0, meanings.BLUE), (1, meanings.GREEN))
     return number(Panel.RESTORE_PROGRESS, text, {"": share}, unit="percentunit", colors=colors)

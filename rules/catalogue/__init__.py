@@ -1,1 +1,1 @@
-"""The checks, one file each. The file's name is the finding's id, its docstring the help."""
+"""The checks: one file each, named for its finding, with a docstring that is its page."""

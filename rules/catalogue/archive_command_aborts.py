@@ -14,10 +14,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
-from rules.shell_commands import judge_archive_command
+from rules.backup.shell_commands import judge_archive_command
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)

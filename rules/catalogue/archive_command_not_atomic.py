@@ -10,10 +10,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
-from rules.shell_commands import judge_archive_command
+from rules.backup.shell_commands import judge_archive_command
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO, hold_seconds=60)
@@ -22,7 +22,7 @@ def archive_command_not_atomic(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_archive_command(command).not_atomic
     if how:
         yield Found(
-            f"archive_command can leave half a file behind: {how}",
+            f"archive_command can leave half a file: {how}",
             archive_command=command,
             read_from=settings.read_from("archive_command"),
         )

@@ -1,4 +1,4 @@
-"""archive_command ends in success whatever happened.
+"""archive_command reports success even when it fails.
 
 Why it matters
     The server takes status 0 for "stored", marks the segment as done and recycles it. A full disk
@@ -7,16 +7,16 @@ How to look
     SHOW archive_command: look for "|| true", "; exit 0", a pipe whose last command succeeds, or
     a script that ends in echo. Run it for a directory that does not exist and look at echo $?.
 What to do
-    Take away what hides the failure (the finding quotes it) and let the command end in the status
+    Remove what hides the failure (the finding quotes it) and let the command end in the status
     of the copy, for instance: test ! -f /archive/%f && cp %p /archive/%f
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
-from rules.shell_commands import judge_archive_command
+from rules.backup.shell_commands import judge_archive_command
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)

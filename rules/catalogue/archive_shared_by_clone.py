@@ -1,9 +1,9 @@
 """Two servers of the same origin archived here at the same time.
 
 Why it matters
-    A clone or a restored server that goes on archiving into the archive it came from leaves a
+    A clone or a restored server that keeps archiving into the archive it came from leaves a
     branch beside the production's. recovery_target_timeline = 'latest' follows the highest number,
-    which may be the clone's, and restores another history than the one that was meant.
+    which may be the clone's, and restores a different history than intended.
 How to look
     The finding names the timelines. Look into the .history files of both (cat 00000003.history)
     for where they left their parent, and ask every server of that origin for SHOW
@@ -16,10 +16,10 @@ What to do
 
 from collections.abc import Iterator
 
-from parsers.wal_facts import instant
-from rules.check import Found, check
-from rules.evidence import WalEventsFacts
-from rules.findings import Severity
+from parsers.wal.facts import instant
+from rules.model.evidence import WalEventsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)

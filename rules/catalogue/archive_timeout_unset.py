@@ -10,9 +10,9 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO, hold_seconds=60)

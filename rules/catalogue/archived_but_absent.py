@@ -15,19 +15,21 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import AbsentFacts
-from rules.findings import Severity
+from rules.model.counted import counted, verb
+from rules.model.evidence import AbsentFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
 def archived_but_absent(absent: AbsentFacts) -> Iterator[Found]:
-    if absent.segments:
+    count = len(absent.segments)
+    if count:
         yield Found(
-            f"{len(absent.segments)} segment(s) reported as archived are not in the archive, "
-            f"the oldest {absent.segments[0]}",
+            f"{counted(count, 'segment')} reported as archived {verb(count, 'is', 'are')} not in"
+            f" the archive, the oldest {absent.segments[0]}",
             first=absent.segments[0],
             last=absent.segments[-1],
-            segments=len(absent.segments),
+            segments=count,
             witness=absent.witness,
         )

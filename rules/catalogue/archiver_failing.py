@@ -4,7 +4,7 @@ Why it matters
     Until an attempt succeeds, no commit in the waiting segments can be restored from the archive,
     and pg_wal grows until the disk is full.
 How to look
-    SELECT * FROM pg_stat_archiver tells the segment and the time. The server log has the
+    SELECT * FROM pg_stat_archiver shows the segment and the time. The server log has the
     command and its exit status: search it for "archive command failed". Then see whether the
     archive is reachable, writable and has room (df).
 What to do
@@ -14,9 +14,9 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ArchiverFacts
-from rules.findings import Severity
+from rules.model.facts import ArchiverFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL, hold_seconds=60)

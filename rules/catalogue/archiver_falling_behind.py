@@ -16,10 +16,11 @@ What to do
 from collections.abc import Iterator
 from typing import Final
 
-from rules.check import Found, check
-from rules.exposure import ExposureFacts
-from rules.facts import ArchiveStatusFacts, ControlFacts
-from rules.findings import Severity
+from rules.capacity.exposure import ExposureFacts
+from rules.model.counted import counted, sized
+from rules.model.facts import ArchiveStatusFacts, ControlFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 _WAITING_MIN: Final = 5  # segments: fewer wait on any busy server
 
@@ -33,8 +34,8 @@ def archiver_falling_behind(
         return
     if written > archived and exposed.bytes > _WAITING_MIN * control.segment_size_bytes:
         yield Found(
-            f"{len(status.ready)} file(s) wait: the server writes {written / 1e6:.1f} MB/s of WAL, "
-            f"the archiver brings away {archived / 1e6:.1f} MB/s",
+            f"{counted(len(status.ready), 'file')} waiting: the server writes"
+            f" {sized(written)}/s of WAL, the archiver stores {sized(archived)}/s",
             written_bytes_per_second=round(written),
             archived_bytes_per_second=round(archived),
             ready_count=len(status.ready),

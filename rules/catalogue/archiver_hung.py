@@ -17,9 +17,10 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 
-from rules.check import Found, check
-from rules.facts import ArchiverFacts, ArchiveStatusFacts, Objectives
-from rules.findings import Severity
+from rules.model.counted import timed
+from rules.model.facts import ArchiverFacts, ArchiveStatusFacts, Objectives
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL, hold_seconds=30)
@@ -33,8 +34,8 @@ def archiver_hung(
     waited_seconds = (status.listed_at - status.oldest_ready_at).total_seconds()
     if min(waited_seconds, _idle_seconds(archiver, status.listed_at)) > objectives.rpo_seconds:
         yield Found(
-            f"{status.oldest_ready} has waited {waited_seconds:.0f} s for the archiver, "
-            f"which reports no failure; the objective is {objectives.rpo_seconds:.0f} s",
+            f"{status.oldest_ready} has waited {timed(waited_seconds)} for the archiver, "
+            f"which reports no failure; the objective is {timed(objectives.rpo_seconds)}",
             segment=status.oldest_ready,
             ready_at=status.oldest_ready_at.isoformat(),
             waited_seconds=round(waited_seconds, 1),

@@ -12,9 +12,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ArchiverFacts, ArchiveStatusFacts, Objectives, SettingsFacts
-from rules.findings import Severity
+from rules.model.counted import counted
+from rules.model.facts import ArchiverFacts, ArchiveStatusFacts, Objectives, SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL, hold_seconds=60)
@@ -30,7 +31,7 @@ def archiver_never_succeeded(
         return
     if (status.listed_at - status.oldest_ready_at).total_seconds() > objectives.rpo_seconds:
         yield Found(
-            f"nothing was ever archived, and {len(status.ready)} file(s) wait",
+            f"nothing was ever archived; {counted(len(status.ready), 'file')} waiting",
             ready_count=len(status.ready),
             failed_count=archiver.failed_count,
         )

@@ -12,16 +12,26 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import PositionFacts, SettingsFacts
-from rules.findings import Severity
+from rules.model.facts import BackupsFacts, PositionFacts, SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)
-def archiving_off(settings: SettingsFacts, positions: PositionFacts | None) -> Iterator[Found]:
-    if settings.value("archive_mode") != "off":
+def archiving_off(
+    settings: SettingsFacts, positions: PositionFacts | None, backups: BackupsFacts | None
+) -> Iterator[Found]:
+    if settings.value("archive_mode") != "off" or _is_prepared(settings, backups):
         return
     if settings.of_backup is not None or (positions and not positions.in_recovery):
         yield Found(
             "archive_mode is off", archive_mode="off", read_from=settings.read_from("archive_mode")
         )
+
+
+def _is_prepared(settings: SettingsFacts, backups: BackupsFacts | None) -> bool:
+    """A directory made ready for its restore, which must not archive into its own archive."""
+    return any(
+        backup.url == settings.of_backup and backup.signal_files
+        for backup in (backups.backups if backups is not None else ())
+    )

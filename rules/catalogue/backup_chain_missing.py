@@ -15,10 +15,10 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.backups import chain_of
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.backup.completeness import chain_of
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

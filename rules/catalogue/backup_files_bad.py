@@ -11,17 +11,18 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.counted import counted
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, hold_seconds=300)
 def backup_files_bad(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if backup.bad_files:
             yield Found(
-                f"{backup.url}: {len(backup.bad_files)} file(s) are not as the manifest "
+                f"{backup.url}: {counted(len(backup.bad_files), 'file')} not as the manifest "
                 f"says, the first {backup.bad_files[0]}",
                 backup=backup.url,
                 first=backup.bad_files[0],

@@ -12,15 +12,15 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.facts import BackupFacts, BackupsFacts
-from rules.findings import Severity
+from rules.model.facts import BackupFacts, BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO)
 def backup_from_standby(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
-        if backup.label.source == "standby":
+        if backup.label.source == "standby" and backup.unlabelled is None:
             minimum = _minimum(backup)
             yield Found(
                 f"{backup.url} was taken on a standby: it is consistent at its minimum recovery"

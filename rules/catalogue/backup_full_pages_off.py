@@ -13,10 +13,10 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.evidence import WalEventsFacts
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.evidence import WalEventsFacts
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from shlex import quote
 
 from parsers.lsn import format_lsn
-from rules.backups import chain_of
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.backup.completeness import chain_of
+from rules.model.counted import counted
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO)
@@ -26,7 +27,8 @@ def backup_incremental(backups: BackupsFacts) -> Iterator[Found]:
             continue
         members = " ".join(quote(member.url) for member in chain)
         yield Found(
-            f"{backup.url} is incremental, and its chain of {len(chain)} backups is complete",
+            f"{backup.url} is incremental, and its chain of {counted(len(chain), 'backup')} is"
+            " complete",
             backup=backup.url,
             from_lsn=format_lsn(backup.label.incremental_from_lsn),
             full=chain[0].url,

@@ -1,4 +1,4 @@
-"""A base backup's manifest cannot be used, so its files were not looked at.
+"""A base backup's manifest cannot be used, so its files were not checked.
 
 Why it matters
     A manifest that fails its own checksum was damaged or edited, and the backup may have been too.
@@ -6,15 +6,15 @@ How to look
     Open backup_manifest: it is JSON, and its last line is the SHA-256 of all before it.
     pg_verifybackup says the same in its words.
 What to do
-    Compare with another copy of the backup; if there is none, restore it once to prove it, and
-    take a new backup.
+    Compare with another copy of the backup; without one, restore it once to prove it, and take a
+    new backup.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.UNKNOWN)

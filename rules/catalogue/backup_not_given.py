@@ -8,12 +8,15 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.target import TargetFacts
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.UNKNOWN)
-def backup_not_given(target: TargetFacts) -> Iterator[Found]:
+@check(severity=Severity.UNKNOWN, asked=True)
+def backup_not_given(target: TargetFacts, backups: BackupsFacts | None) -> Iterator[Found]:
+    if backups is not None and (backups.unreadable or backups.changing):
+        return  # backup_unreadable and backup_in_progress say it
     if target.backup is None and target.reachable is None:
-        yield Found("no base backup was given: only the archive was looked at")
+        yield Found("no base backup was given: only the archive was checked")

@@ -5,7 +5,7 @@ Why it matters
     and the more segments must all be whole.
 How to look
     Look into the scheduler's log (cron, systemd timer) and the backup script's own for the last
-    run, and at SELECT * FROM pg_stat_progress_basebackup for one that goes on.
+    run, and at SELECT * FROM pg_stat_progress_basebackup for one in progress.
 What to do
     See why the scheduled backup did not run or did not finish, and take one now
     (pg_basebackup --pgdata DIR --checkpoint fast).
@@ -14,9 +14,9 @@ What to do
 from collections.abc import Iterator
 from datetime import datetime
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts, Objectives
-from rules.findings import Severity
+from rules.model.facts import BackupsFacts, Objectives
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)

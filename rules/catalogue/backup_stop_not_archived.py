@@ -13,11 +13,11 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.backups import lacks_only_its_end, missing_segments
-from rules.check import Found, check
-from rules.evidence import SequenceFacts
-from rules.facts import ArchiveFacts, BackupsFacts
-from rules.findings import Severity
+from rules.backup.completeness import lacks_only_its_end, missing_segments
+from rules.model.evidence import SequenceFacts
+from rules.model.facts import ArchiveFacts, BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
@@ -27,10 +27,10 @@ def backup_stop_not_archived(
     for backup in backups.backups:
         size = backup.segment_size_bytes or sequence.segment_size_bytes
         missing = missing_segments(backup, archive, size)
-        if missing and lacks_only_its_end(backup, missing, archive):
+        if missing and missing.count and lacks_only_its_end(missing, archive):
             yield Found(
-                f"{backup.url}: {missing[-1]}, in which it ended, is not in the archive yet",
+                f"{backup.url}: {missing.last}, in which it ended, is not in the archive yet",
                 backup=backup.url,
-                segment=missing[-1],
-                segments=len(missing),
+                segment=missing.last,
+                segments=missing.count,
             )

@@ -1,23 +1,94 @@
-"""Something that looks like a base backup cannot be read.
+"""A base backup, or a file or directory of it, cannot be read.
 
 Why it matters
-    It may be the one that a restore would start from, and nothing is known of it.
+    It may be the one that a restore would start from, and what could not be read is not known to
+    be good. Nothing is proven against it either.
 How to look
     The finding says why. Look at the directory as the agent's account (sudo -u ACCOUNT ls -l):
-    rights, a copy that goes on, a directory that is no backup.
+    rights, a copy that is still running, a directory that is no backup.
 What to do
-    The finding names the file and what is wrong with it; restore that file from another copy of
-    the same backup, or remove the directory if it is none.
+    What the finding says for its cause. A right that lacks: run this as the owner of the backup
+    (sudo -u OWNER ...), or give this account the right to read it. Encrypted: give the passphrase
+    or key that the tool has. A PostgreSQL newer than this program knows: update this program. A
+    store that did not answer: ask again. Else restore the file that the finding names from another
+    copy of the same backup, or remove the directory if it is no backup.
 """
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator
+from typing import Final, NamedTuple
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.counted import counted
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
+
+
+class Hindrance(NamedTuple):
+    """Why something cannot be read, and what to do then."""
+
+    name: str
+    words: str  # by which a reason of this kind is known
+    remedy: str
+
+
+_ANOTHER_COPY: Final = "Restore it from another copy of the same backup"
+_HINDRANCES: Final = (
+    Hindrance(
+        "rights", r"run this as its owner|forbids it|[Pp]ermission denied|not permitted",
+        "Run this as the owner of the backup (sudo -u OWNER ...), or give this account the right"
+        " to read it.",
+    ),
+    Hindrance(
+        "cold_storage", r"in cold storage",
+        "Restore it in the store first, from cold storage to a class that can be read.",
+    ),
+    Hindrance(
+        "encryption", r"encrypted|passphrase|decrypt|no key to read",
+        "Give the passphrase or key that the tool which made the backup has, where the finding says"
+        " one is looked for.",
+    ),
+    Hindrance(
+        "release", r"newer than .* knows|that this program knows",
+        "Update this program: a newer release of it knows this PostgreSQL.",
+    ),
+    Hindrance(
+        "store", r"the store|HTTP \d{3}|credentials|broke off",
+        "See that the store answers, and that these credentials may list and read there; then ask"
+        " again.",
+    ),
+    Hindrance(
+        "no_file", r"not a file|a link |larger than",
+        f"See who put it there, and remove it. {_ANOTHER_COPY}.",
+    ),
+    Hindrance(
+        "content", "",
+        f"{_ANOTHER_COPY}, or remove the directory if it is no backup.",
+    ),
+)  # fmt: skip
+
+
+def _cause(reason: str) -> Hindrance:
+    return next(cause for cause in _HINDRANCES if re.search(cause.words, reason))
 
 
 @check(severity=Severity.UNKNOWN)
 def backup_unreadable(backups: BackupsFacts) -> Iterator[Found]:
     for url, reason in sorted(backups.unreadable.items()):
-        yield Found(reason, backup=url)
+        cause = _cause(reason.removeprefix(url))
+        yield Found(reason, remedy=cause.remedy, backup=url, reason=cause.name)
+    for backup in backups.backups:
+        by_cause = defaultdict[Hindrance, list[str]](list)
+        for file in backup.unread_files:
+            by_cause[_cause(file)].append(file)
+        for cause, files in by_cause.items():
+            first = files[0] if len(files) == 1 else f"the first {files[0]}"
+            yield Found(
+                f"{backup.url}: {counted(len(files), 'file')} could not be read: {first}",
+                remedy=cause.remedy,
+                backup=backup.url,
+                first=files[0],
+                files=len(files),
+                reason=cause.name,
+            )

@@ -14,20 +14,32 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import CarriedWalFacts
-from rules.findings import Severity
+from parsers.lsn import format_lsn
+from rules.model.counted import verb
+from rules.model.evidence import CarriedWalFacts
+from rules.model.findings import Severity
+from rules.model.gathered import gathered, span_of
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)
 def backup_wal_damaged(carried: CarriedWalFacts) -> Iterator[Found]:
-    for url, damage, archived in carried.damaged:
+    for found in gathered(carried.damaged, lambda each: (each[0], each[1].kind, each[2])):
+        url, damage, archived = found[0]
         instead = "the archive has it too" if archived else "the archive does not have it"
+        lsn = format_lsn(damage.lsn) if damage.lsn is not None else None
+        at = f" at {lsn}" if lsn else ""
+        names = [each[1].segment for each in found]
         yield Found(
-            f"{damage.segment} in pg_wal of {url} is damaged ({damage.kind}): {damage.detail};"
-            f" {instead}",
+            f"{damage.segment} in pg_wal of {url} is damaged{at} ({damage.kind}): {damage.detail};"
+            f" {instead}"
+            + (
+                f"; so {verb(len(found) - 1, 'is', 'are')} {len(found) - 1} more" * (len(found) > 1)
+            ),
             backup=url,
             segment=damage.segment,
+            lsn=lsn,
             kind=damage.kind,
             archived=archived,
+            **span_of(names),
         )

@@ -13,11 +13,12 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.backups import lacks_only_its_end, missing_segments
-from rules.check import Found, check
-from rules.evidence import SequenceFacts
-from rules.facts import ArchiveFacts, BackupsFacts
-from rules.findings import Severity
+from rules.backup.completeness import lacks_only_its_end, missing_segments
+from rules.model.counted import counted
+from rules.model.evidence import SequenceFacts
+from rules.model.facts import ArchiveFacts, BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
@@ -27,12 +28,12 @@ def backup_wal_missing(
     for backup in backups.backups:
         size = backup.segment_size_bytes or sequence.segment_size_bytes
         missing = missing_segments(backup, archive, size)
-        if missing and not lacks_only_its_end(backup, missing, archive):
+        if missing and missing.count and not lacks_only_its_end(missing, archive):
             yield Found(
-                f"{backup.url}: {len(missing)} segment(s) that it needs are missing, "
-                f"the first {missing[0]}",
+                f"{backup.url}: {counted(missing.count, 'segment')} that it needs missing, "
+                f"the first {missing.first}",
                 backup=backup.url,
-                first=missing[0],
-                last=missing[-1],
-                segments=len(missing),
+                first=missing.first,
+                last=missing.last,
+                segments=missing.count,
             )

@@ -13,16 +13,17 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.backups import missing_segments
-from rules.check import Found, check
-from rules.evidence import SequenceFacts
-from rules.facts import ArchiveFacts
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.backup.completeness import missing_segments
+from rules.model.evidence import SequenceFacts
+from rules.model.facts import ArchiveFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.recovery.unlabelled import doubt
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def backup_wal_unusable(
     target: TargetFacts, archive: ArchiveFacts | None, sequence: SequenceFacts | None
 ) -> Iterator[Found]:
@@ -41,8 +42,11 @@ def backup_wal_unusable(
 def _is_absent(
     target: TargetFacts, archive: ArchiveFacts | None, sequence: SequenceFacts | None
 ) -> bool:
-    """What is not there at all is said by backup_wal_missing and backup_stop_not_archived."""
+    """What is not there at all is said by others: backup_without_label, backup_wal_missing, …"""
+    if target.backup is not None and target.backup.unlabelled is not None:
+        return doubt(target.backup.unlabelled) is not None
     if target.backup is None or sequence is None:
         return False
     size = target.backup.segment_size_bytes or sequence.segment_size_bytes
-    return bool(missing_segments(target.backup, archive, size))
+    missing = missing_segments(target.backup, archive, size)
+    return missing is not None and missing.count > 0

@@ -15,10 +15,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
-from rules.recovery_unlabelled import doubt
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.recovery.unlabelled import doubt
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

@@ -1,24 +1,27 @@
-"""A check ended in an error of its own.
+"""A check, or a job of the agent, ended in an error of its own.
 
 Why it matters
-    What that check would say is not known, and its last word stands. The others go on, so nothing
-    else is missing, and nothing else shows it.
+    The result of that check is not known, and its last one is kept; the others still run. When a
+    job fails (scan, log, state, directories), this holds for every check that needs its readings;
+    when judging fails, for all of them.
 How to look
-    The finding names the check, the error and the line of the source. The log of the agent has
-    it at every change.
+    The finding names the check or the job, the error and the line of the source. The log of the
+    agent has it whenever it changes, for a job with the traceback.
 What to do
-    It is a bug: report the finding as it stands, with the major of the server. Until it is mended,
-    ask with pitr-check, and look by hand at what `pitr-check explain CHECK` says of it.
+    This is a bug: report the finding verbatim, with the server's major version. Until it is fixed,
+    use pitr-check, and check by hand what `pitr-check explain CHECK` describes.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import RaisedFacts
-from rules.findings import Severity
+from rules.model.evidence import RaisedFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.UNKNOWN)
 def check_raised(raised: RaisedFacts) -> Iterator[Found]:
     for name, error in sorted(raised.errors.items()):
-        yield Found(f"{name} could not be asked: {error}", check=name, error=error)
+        yield Found(f"check {name} could not run: {error}", check=name, error=error)
+    for name, error in sorted(raised.jobs.items()):
+        yield Found(f"the job {name} ended in an error: {error}", job=name, error=error)

@@ -10,16 +10,16 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts, ControlFacts
-from rules.findings import Severity
+from rules.model.facts import BackupsFacts, ControlFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO, hold_seconds=60)
 def checksums_off(control: ControlFacts | None, backups: BackupsFacts | None) -> Iterator[Found]:
     if control is not None:
-        if not control.data_checksums:
-            yield Found("data checksums are off", read_from="pg_control_init()")
+        if control.data_checksums is False:
+            yield Found("data checksums are off", read_from="pg_control")
         return
     newest = backups.backups[-1] if backups and backups.backups else None
     if newest and newest.control and newest.control.data_checksum_version == 0:

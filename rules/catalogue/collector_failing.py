@@ -1,21 +1,21 @@
 """A source of evidence cannot be read.
 
 Why it matters
-    What is not read is not known: the checks that need it keep what they last said, and nobody
-    would hear of anything new. An agent that is blind looks like a quiet one.
+    The checks that need this source keep their last result, and new problems go unnoticed. A blind
+    agent looks like a quiet one.
 How to look
     The finding and pitr_collector_success name the source, the agent's log the reason
     (journalctl -u pitr-agent). Try it by hand as the agent's account: psql "DSN", ls ARCHIVE.
 What to do
-    Read the reason, which names the source: a server that does not answer, a right that is missing
-    (GRANT pg_monitor), a directory that is not mounted or that hangs.
+    The reason names the source: a server that does not answer, a missing privilege
+    (GRANT pg_monitor), a directory that is not mounted or hangs.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import CollectorsFacts
-from rules.findings import Severity
+from rules.model.evidence import CollectorsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.UNKNOWN, hold_seconds=300)

@@ -1,8 +1,8 @@
-"""The restored cluster opens, and what is in it is damaged.
+"""The restored cluster opens, but its data is damaged.
 
 Why it matters
-    A backup copies damage faithfully, and WAL does not mend it: the data can only be had from an
-    older backup or from another server.
+    A backup copies damage faithfully, and WAL does not repair it: only an older backup or another
+    server still has the data.
 How to look
     The drill's report (pitr-check --drill --format json) names the tool and what it said:
     pg_checksums, pg_amcheck or pg_dump; "connection" where the server ends every session at once.
@@ -13,9 +13,9 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

@@ -1,4 +1,4 @@
-"""A restore that really ran went otherwise than predicted.
+"""An actual restore did not match the prediction.
 
 Why it matters
     Verdicts, windows and targets rest on the same prediction: where PostgreSQL contradicts it, they
@@ -13,9 +13,9 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
@@ -23,7 +23,7 @@ def drill_disagreed(drills: DrillsFacts) -> Iterator[Found]:
     drill = drills.last_run
     if drill is not None and drill.agrees is False:
         yield Found(
-            "PostgreSQL did otherwise than predicted: " + "; ".join(drill.disagreements),
+            "PostgreSQL did not do what was predicted: " + "; ".join(drill.disagreements),
             backup=drill.backup,
             disagreements=len(drill.disagreements),
         )

@@ -1,4 +1,4 @@
-"""A restore that really ran did not open.
+"""A trial restore did not open.
 
 Why it matters
     This is what would have happened in the emergency: the server refused, or died on the way.
@@ -6,15 +6,15 @@ How to look
     The drill's report has the server's FATAL line and the phase. Run pitr-check with the same
     target for the cause.
 What to do
-    Mend what the cause names. If it was predicted, the verdict's other findings say what is
+    Fix what the cause names. If it was predicted, the verdict's other findings say what is
     missing; if it was not, keep the report and look at the server's own words in it.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

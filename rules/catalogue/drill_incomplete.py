@@ -1,22 +1,22 @@
-"""The drill did not come to its end.
+"""The drill did not finish.
 
 Why it matters
-    What was not reached was not looked at. In an emergency a restore would hang at the same place:
-    a mount that does not answer, a tape that is not there, a query without an end.
+    Steps that were not reached prove nothing. In an emergency a restore would hang at the same
+    place: a mount that does not answer, a missing tape, a query that never ends.
 How to look
-    The finding says what was going on when the time was over. Read that file yourself, or ask
-    that query.
+    The finding names the step that was running when time ran out. Read that file yourself, or
+    run that query.
 What to do
-    Mend what hangs. If everything only takes its time, give the drill more with --drill-timeout,
-    and hold the duration of a restore against what you promised. Probes need a server that is
+    Fix what hangs. If the drill is only slow, give it more time with --drill-timeout, and compare
+    the duration of a restore with your recovery time objective. Probes need a server that is
     open, and the name of its superuser (PGUSER).
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.UNKNOWN)

@@ -1,17 +1,18 @@
 """A part of the drill was left out.
 
 Why it matters
-    The verdict of a drill covers what was looked at, and no more.
+    The verdict of a drill covers only what was checked.
 What to do
-    Choose a complete installation with --pg-bindir where a program is missing. Libraries that are
-    preloaded on the primary must be installed where it will be restored.
+    Choose a complete installation with --pg-bindir where a program is missing. Name with --preload
+    a library that the WAL or a probe needs. Look at the event trigger or function that is named:
+    it would have run as a superuser.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO)
@@ -21,6 +22,6 @@ def drill_left_out(drills: DrillsFacts) -> Iterator[Found]:
         return
     for inspection in drill.inspections:
         if inspection.result == "not_done":
-            yield Found(f"{inspection.name} was not looked at: {inspection.detail}")
+            yield Found(f"{inspection.name} was not checked: {inspection.detail}")
     for note in drill.notes:
         yield Found(note)

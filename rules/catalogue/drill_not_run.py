@@ -1,4 +1,4 @@
-"""The drill could not be made.
+"""The drill could not run.
 
 Why it matters
     Nothing was proven by a restore, neither that it works nor that it does not.
@@ -6,14 +6,14 @@ How to look
     The finding says what was missing: the programs of that major (--pg-bindir), room on the
     disk, a directory that can be written to.
 What to do
-    Mend what the message names (another --drill-directory, another --pg-bindir), and drill again.
+    Fix what the message names (another --drill-directory, another --pg-bindir), and drill again.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.UNKNOWN)

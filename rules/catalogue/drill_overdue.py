@@ -1,13 +1,13 @@
 """No drill has succeeded for too long.
 
 Why it matters
-    A backup is valid when it was restored. What has changed since the last good drill, the backups,
-    the archive, the machine to restore on, nobody has tried.
+    A backup is valid when it was restored. Whatever changed since the last good drill (the backups,
+    the archive, the machine to restore on) is untested.
 How to look
     The cluster's API lists the drills, with the reason of each that was not good; the agent's log
     says when one begins and how it ends (journalctl -u pitr-agent | grep pitr.drill).
 What to do
-    Mend what kept them from succeeding. If they do not begin, look at drill.schedule and its time
+    Fix what kept them from succeeding. If they do not begin, look at drill.schedule and its time
     zone; if they do not end, at drill.timeout. By hand: pitr-check --config FILE --cluster NAME
     --drill.
 """
@@ -15,10 +15,10 @@ What to do
 from collections.abc import Iterator
 from datetime import datetime
 
-from rules.check import Found, check
-from rules.drills import DrillsFacts
-from rules.facts import Objectives
-from rules.findings import Severity
+from rules.drill.records import DrillsFacts
+from rules.model.facts import Objectives
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)

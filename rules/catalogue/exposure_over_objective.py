@@ -5,7 +5,7 @@ Why it matters
     many seconds of them the owner is ready to lose, and there are more.
 How to look
     pitr_recovery_point_exposure_seconds and _bytes show since when. SELECT * FROM
-    pg_stat_archiver and the .ready files tell whether the archiver works; SHOW archive_timeout
+    pg_stat_archiver and the .ready files show whether the archiver works; SHOW archive_timeout
     how long a segment may stay open.
 What to do
     See why the archiver does not bring them (SELECT * FROM pg_stat_archiver). If it works and the
@@ -15,20 +15,28 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.exposure import ExposureFacts
-from rules.facts import Objectives
-from rules.findings import Severity
+from rules.capacity.exposure import ExposureFacts
+from rules.model.counted import sized, timed
+from rules.model.facts import Objectives
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL, hold_seconds=60)
 def exposure_over_objective(exposed: ExposureFacts, objectives: Objectives) -> Iterator[Found]:
     if exposed.seconds is not None and exposed.seconds > objectives.rpo_seconds:
         least = "at least " if exposed.at_least else ""
+        beyond = (
+            f": what is archived after {exposed.beyond}, which is missing, is out of reach"
+            if exposed.beyond
+            else ""
+        )
         yield Found(
-            f"a disk loss now would cost {least}{exposed.seconds:.0f} s of transactions "
-            f"({exposed.bytes} bytes of WAL); the objective is {objectives.rpo_seconds:.0f} s",
+            f"a disk loss now would cost {least}{timed(exposed.seconds)} of transactions "
+            f"({sized(exposed.bytes)} of WAL); the objective is"
+            f" {timed(objectives.rpo_seconds)}{beyond}",
             exposure_seconds=round(exposed.seconds, 1),
             exposure_bytes=exposed.bytes,
             objective_seconds=objectives.rpo_seconds,
+            **({"beyond": exposed.beyond} if exposed.beyond else {}),
         )

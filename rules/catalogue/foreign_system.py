@@ -13,17 +13,22 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ScanFacts
-from rules.findings import Severity
+from rules.model.counted import among, verb
+from rules.model.facts import ScanFacts
+from rules.model.findings import Severity
+from rules.model.gathered import gathered, span_of
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
 def foreign_system(scan: ScanFacts) -> Iterator[Found]:
-    for damage in scan.damaged:
-        if damage.kind == "foreign_system":
-            yield Found(
-                f"{damage.segment} was written by another cluster: {damage.detail}",
-                segment=damage.segment,
-                detail=damage.detail,
-            )
+    foreign = [damage for damage in scan.damaged if damage.kind == "foreign_system"]
+    for found in gathered(foreign, lambda damage: damage.detail, few=0):
+        names = sorted(damage.segment for damage in found)
+        yield Found(
+            f"{among(names)} {verb(len(names), 'was', 'were')} written by another cluster:"
+            f" {found[0].detail}",
+            segment=names[0],
+            detail=found[0].detail,
+            **span_of(names),
+        )

@@ -11,13 +11,13 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def fork_before_backup(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.FORK_BEFORE_BACKUP:
         yield Found(

@@ -14,10 +14,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import SequenceFacts
-from rules.findings import Severity
-from rules.sequence import LOST
+from rules.model.evidence import SequenceFacts
+from rules.model.findings import Severity
+from rules.model.sequence import LOST
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
@@ -26,9 +26,7 @@ def fork_segment_missing(sequence: SequenceFacts) -> Iterator[Found]:
         if gap.at_fork and gap.cause == LOST and not gap.harmless:
             yield Found(
                 f"{gap.first_name}, where timeline {gap.timeline} begins, is missing"
-                + (
-                    f" with the {gap.segments_count - 1} behind it" if gap.first != gap.last else ""
-                ),
+                + (f" with the {gap.segments_count - 1} after it" if gap.first != gap.last else ""),
                 timeline=gap.timeline,
                 first=gap.first_name,
                 last=gap.last_name,

@@ -11,16 +11,17 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ArchiveFacts
-from rules.findings import Severity
+from rules.model.facts import ArchiveFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
 def history_broken(archive: ArchiveFacts) -> Iterator[Found]:
     for timeline, broken in sorted(archive.broken_histories.items()):
-        yield Found(
-            f"{timeline:08X}.history cannot be read: {broken.reason}",
-            timeline=timeline,
-            fatal=broken.fatal,
-        )
+        if not broken.unread:
+            yield Found(
+                f"{timeline:08X}.history cannot be read: {broken.reason}",
+                timeline=timeline,
+                fatal=broken.fatal,
+            )

@@ -13,14 +13,15 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ArchiveFacts
-from rules.findings import Severity
+from rules.model.facts import ArchiveFacts
+from rules.model.findings import Severity
+from rules.model.segment_names import SegmentNames
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)
 def history_missing(archive: ArchiveFacts) -> Iterator[Found]:
-    seen = {int(name[:8], 16) for name in archive.segments}
+    seen = SegmentNames.of(archive.segments).timelines
     for timeline in sorted(seen - {1} - set(archive.histories) - set(archive.broken_histories)):
         yield Found(
             f"{timeline:08X}.history is not in the archive, though timeline {timeline} is",

@@ -11,11 +11,14 @@ What to do
 """
 
 from collections.abc import Iterator
+from typing import Final
 
-from rules.check import Found, check
-from rules.evidence import WindowsFacts
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.evidence import WindowsFacts
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
+
+_NONE: Final = {0: "there is no base backup", 1: "the only base backup cannot be restored"}
 
 
 @check(severity=Severity.CRITICAL, hold_seconds=60)
@@ -23,7 +26,4 @@ def no_restorable_backup(backups: BackupsFacts, windows: WindowsFacts) -> Iterat
     if backups.unreadable or None in windows.by_backup.values() or windows.windows:
         return
     found = len(backups.backups)
-    yield Found(
-        f"none of {found} base backup(s) can be restored" if found else "there is no base backup",
-        backups=found,
-    )
+    yield Found(_NONE.get(found, f"none of {found} base backups can be restored"), backups=found)

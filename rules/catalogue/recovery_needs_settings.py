@@ -1,8 +1,8 @@
 """Recovery reaches the target only with settings that the backup does not have.
 
 Why it matters
-    A restore that is configured as the backup is pauses or dies on the way. Where max_connections
-    and its like were raised behind the backup, the server pauses at that record with "hot standby
+    A restore that keeps the backup's configuration pauses or dies on the way. Where max_connections
+    and its like were raised after the backup, the server pauses at that record with "hot standby
     is not possible because of insufficient parameter settings" (13 dies there) and dies when it is
     resumed; directories in pg_tblspc make it panic; reading ahead finds damage too early.
 What to do
@@ -12,12 +12,12 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.WARNING)
+@check(severity=Severity.WARNING, asked=True)
 def recovery_needs_settings(target: TargetFacts) -> Iterator[Found]:
     needs = target.prediction.needs if target.prediction else {}
     if needs:

@@ -13,10 +13,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.configuration import TARGETS
-from rules.facts import PositionFacts, SettingsFacts
-from rules.findings import Severity
+from rules.model.facts import PositionFacts, SettingsFacts
+from rules.model.findings import Severity
+from rules.model.goal import TARGETS
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)

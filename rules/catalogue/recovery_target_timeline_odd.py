@@ -3,7 +3,8 @@
 Why it matters
     PostgreSQL reads it as strtoul does: 0x begins a hexadecimal number, a leading 0 an octal one,
     and up to 18 it ignores what follows the digits. A timeline pasted from a file name, 0000001A,
-    means timeline 1; a word that is no number means timeline 0, which never exists.
+    means timeline 1; a word that is no number means timeline 0, which never exists. PostgreSQL 19
+    refuses both and does not start.
 How to look
     SELECT setting, sourcefile, sourceline FROM pg_settings WHERE name =
     'recovery_target_timeline'. Up to 18 the server reads it as C does: 0x1A is 26, 010 is 8,
@@ -14,16 +15,20 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.configuration import timeline_meant
-from rules.facts import SettingsFacts
-from rules.findings import Severity
+from rules.backup.configuration import timeline_meant
+from rules.model.facts import BackupsFacts, PositionFacts, SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
+
+_LATEST_LENIENT = 18
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)
-def recovery_target_timeline_odd(settings: SettingsFacts) -> Iterator[Found]:
+def recovery_target_timeline_odd(
+    settings: SettingsFacts, positions: PositionFacts | None, backups: BackupsFacts | None
+) -> Iterator[Found]:
     text = settings.value("recovery_target_timeline") or "latest"
-    meant = timeline_meant(text)
+    meant = timeline_meant(text, _major(settings, positions, backups) or _LATEST_LENIENT)
     if meant in ("latest", "current") or text == str(meant):
         return
     said = f"means timeline {meant}" if meant is not None else "is refused by the server"
@@ -33,3 +38,13 @@ def recovery_target_timeline_odd(settings: SettingsFacts) -> Iterator[Found]:
         means=meant,
         read_from=settings.read_from("recovery_target_timeline"),
     )
+
+
+def _major(
+    settings: SettingsFacts, positions: PositionFacts | None, backups: BackupsFacts | None
+) -> int | None:
+    """The release that reads the setting: the server's, or that of the backup it stands in."""
+    if settings.of_backup is None:
+        return positions.major if positions else None
+    found = backups.backups if backups else ()
+    return next((each.major for each in found if each.url == settings.of_backup), None)

@@ -7,24 +7,43 @@ How to look
     grep recovery_target in postgresql.conf and postgresql.auto.conf: at most one of
     recovery_target, _lsn, _name, _time and _xid may be there.
 What to do
-    Keep the one that is meant and take the others out of the files that the finding names; an empty
-    value ('') unsets one.
+    Keep the one that is meant and take the others out of the files that the finding names. An empty
+    value ('') unsets one only where it stands before the other: after it, PostgreSQL refuses it.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.configuration import TARGETS
-from rules.facts import SettingsFacts
-from rules.findings import Severity
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.model.goal import TARGETS
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
 def recovery_targets_contradict(settings: SettingsFacts) -> Iterator[Found]:
     given = [name for name in TARGETS if settings.value(name)]
+    refused = given if len(given) > 1 else _unset_too_late(settings)
     if len(given) > 1:
-        yield Found(
-            f"{len(given)} recovery targets are set: {', '.join(given)}",
-            targets=", ".join(given),
-            read_from=", ".join(settings.read_from(name) for name in given),
+        said = f"{len(given)} recovery targets are set: {', '.join(given)}"
+    elif refused:
+        said = (
+            f"{refused[1]} = '' stands after {refused[0]}: PostgreSQL takes it for a second target"
         )
+    else:
+        return
+    yield Found(
+        said,
+        targets=", ".join(refused),
+        read_from=", ".join(settings.read_from(name) for name in refused),
+    )
+
+
+def _unset_too_late(settings: SettingsFacts) -> list[str]:
+    """A target and one that is unset after it, as files have them: assign_recovery_target_*."""
+    if settings.of_backup is None:
+        return []
+    targets = [name for name in settings.settings if name in TARGETS]
+    for place, name in enumerate(targets):
+        if settings.value(name) and place + 1 < len(targets):
+            return [name, targets[place + 1]]
+    return []

@@ -11,10 +11,10 @@ What to do
 from collections.abc import Iterator
 from posixpath import normpath
 
-from rules.check import Found, check
-from rules.facts import ArchiveFacts, PositionFacts, SettingsFacts
-from rules.findings import Severity
-from rules.shell_commands import judge_archive_command, judge_restore_command
+from rules.backup.shell_commands import judge_archive_command, judge_restore_command
+from rules.model.facts import ArchiveFacts, PositionFacts, SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO, hold_seconds=60)

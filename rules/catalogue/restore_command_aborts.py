@@ -10,12 +10,12 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore_trial import ABORTS_ABOVE, TrialFacts
+from rules.backup.restore_trial import ABORTS_ABOVE, TrialFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def restore_command_aborts(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         status = each.status

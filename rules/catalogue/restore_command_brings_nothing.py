@@ -1,26 +1,26 @@
-"""restore_command reports success and brings nothing.
+"""restore_command succeeds without delivering the file.
 
 Why it matters
-    PostgreSQL finds no file, takes the segment for not there and the WAL for ended: a restore opens
-    without what the archive holds.
+    PostgreSQL finds no file and takes that for the end of WAL: a restore opens without what the
+    archive holds.
 What to do
-    Let the command write to %p, which is relative to the data directory, and end in a failure when
-    it has not. Take away what hides it: || true, ; exit 0.
+    Let the command write to %p, which is relative to the data directory, and fail when it has
+    not. Remove what hides a failure: || true, ; exit 0.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore_trial import TrialFacts
+from rules.backup.restore_trial import TrialFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def restore_command_brings_nothing(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if each.archived and each.status == 0 and each.size_bytes is None:
             yield Found(
-                f"restore_command reports success for {each.asked} and puts no file at %p",
+                f"restore_command succeeds for {each.asked} without delivering a file at %p",
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

@@ -1,4 +1,4 @@
-"""restore_command brings a file for a name that the archive does not have.
+"""restore_command returns data for a file that the archive does not have.
 
 Why it matters
     PostgreSQL asks for histories and segments that do not exist, and believes what it gets: an
@@ -10,18 +10,19 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore_trial import TrialFacts
+from rules.backup.restore_trial import TrialFacts
+from rules.model.counted import counted
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def restore_command_invents_files(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if not each.archived and each.status == 0 and each.size_bytes is not None:
             yield Found(
-                f"restore_command brought {each.size_bytes} bytes for {each.asked}, which does not"
-                " exist",
+                f"restore_command returned {counted(each.size_bytes, 'byte')} for"
+                f" {each.asked}, which does not exist",
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

@@ -14,11 +14,11 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
-from rules.restore_trial import Trial, TrialFacts
-from rules.shell_commands import judge_restore_command
+from rules.backup.restore_trial import Trial, TrialFacts
+from rules.backup.shell_commands import judge_restore_command
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)

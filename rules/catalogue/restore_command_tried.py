@@ -10,17 +10,17 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore_trial import ABORTS_ABOVE, Trial, TrialFacts
+from rules.backup.restore_trial import ABORTS_ABOVE, Trial, TrialFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.INFO)
+@check(severity=Severity.INFO, asked=True)
 def restore_command_tried(trial: TrialFacts) -> Iterator[Found]:
     if trial.trials and all(map(_as_expected, trial.trials)):
         (segment,) = (each for each in trial.trials if each.archived)
         yield Found(
-            f"restore_command, run as {trial.account}, brought {segment.asked} whole and refused"
+            f"restore_command, run as {trial.account}, returned {segment.asked} whole and refused"
             " what does not exist",
             restore_command=trial.command,
             read_from=trial.read_from,

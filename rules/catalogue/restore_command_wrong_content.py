@@ -1,4 +1,4 @@
-"""restore_command does not give a plain segment: it copies, packs or unpacks the wrong way.
+"""restore_command returns the wrong content: it copies, packs or unpacks the wrong way.
 
 Why it matters
     PostgreSQL compares the size of what it gets with the segment size, and dies of any other
@@ -13,10 +13,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
-from rules.shell_commands import judge_restore_command
+from rules.backup.shell_commands import judge_restore_command
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)
@@ -25,7 +25,7 @@ def restore_command_wrong_content(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_restore_command(command).wrong_content
     if how:
         yield Found(
-            f"restore_command gives no plain segment: {how}",
+            f"restore_command returns no plain segment: {how}",
             restore_command=command,
             read_from=settings.read_from("restore_command"),
         )

@@ -1,25 +1,26 @@
-"""restore_command brings another file than the archive has, or a part of it.
+"""restore_command returns a different file than the archive has, or only a part of it.
 
 Why it matters
     PostgreSQL dies of a segment of the wrong size, and takes wrong content for the end of the WAL.
 What to do
     Compare the two with cmp. A compressed file must be unpacked on the way; a command that reads
-    another archive than the one that was checked brings another cluster's WAL.
+    another archive than the one that was checked may return another cluster's WAL.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore_trial import Trial, TrialFacts
+from rules.backup.restore_trial import Trial, TrialFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def restore_command_wrong_file(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if each.status == 0 and each.same is False:
             yield Found(
-                f"restore_command brought {_what(each, trial.segment_size_bytes)} for {each.asked}",
+                f"restore_command returned {_what(each, trial.segment_size_bytes)}"
+                f" for {each.asked}",
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

@@ -5,7 +5,7 @@ Why it matters
     and drills. On the day it is needed nothing makes them faster.
 How to look
     pitr_restore_duration_estimate_seconds over time shows whether it grows between two base
-    backups; pitr-check shows how much WAL lies behind the newest.
+    backups; pitr-check shows how much WAL follows the newest.
 What to do
     Take base backups more often, so that less WAL lies between them; let fetch-wal or the backup
     tool fetch ahead; give the restoring server faster disks.
@@ -13,10 +13,11 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import Objectives
-from rules.findings import Severity
-from rules.forecast import RestoreEstimateFacts
+from rules.capacity.forecast import RestoreEstimateFacts
+from rules.model.counted import sized, timed
+from rules.model.facts import Objectives
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)
@@ -25,10 +26,10 @@ def restore_over_objective(
 ) -> Iterator[Found]:
     if objectives.rto_seconds is not None and estimate.seconds > objectives.rto_seconds:
         yield Found(
-            f"a restore would take {estimate.seconds:.0f} s, {estimate.replay_seconds:.0f} s of it "
-            f"for replaying {estimate.replay_bytes / 1e9:.2f} GB of WAL at "
-            f"{estimate.bytes_per_second / 1e6:.1f} MB/s ({estimate.basis}); "
-            f"the objective is {objectives.rto_seconds:.0f} s",
+            f"a restore would take {timed(estimate.seconds)}, {timed(estimate.replay_seconds)} of "
+            f"it for replaying {sized(estimate.replay_bytes)} of WAL at "
+            f"{sized(estimate.bytes_per_second)}/s ({estimate.basis}); "
+            f"the objective is {timed(objectives.rto_seconds)}",
             estimate_seconds=round(estimate.seconds, 1),
             objective_seconds=objectives.rto_seconds,
             replay_bytes=estimate.replay_bytes,

@@ -13,20 +13,57 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore_facts import RestoreFacts
-from rules.restore_summary import PAUSED
+from parsers.log.messages.event import Event
+from rules.live.attempt import Attempt, Phase, describe_low_setting, raise_setting
+from rules.live.checks import RESUME
+from rules.live.facts import LiveRestore
+from rules.live.places import Places
+from rules.live.summary import PAUSED
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING, hold_seconds=60)
-def restore_paused(restore: RestoreFacts) -> Iterator[Found]:
+def restore_paused(restore: LiveRestore) -> Iterator[Found]:
     if not restore.waits_for_a_person:
         return
-    summary = restore.last.summary if restore.last else None
-    at_target = summary is not None and summary.outcome == PAUSED and summary.reached_target
+    last = restore.last
+    if last is None or last.summary.outcome != PAUSED:
+        yield Found("recovery is paused", at_target=False, target_type=None)
+        return
+    at_target = bool(last.summary.reached_target)
+    cause, remedy = _explain(last.attempt, restore.places)
     yield Found(
-        "the restore is paused at its target" if at_target else "recovery is paused",
-        at_target=bool(at_target),
-        target_type=summary.target.type if summary and at_target else None,
+        f"the restore is paused at its target: {cause}" if at_target else cause,
+        remedy=remedy,
+        cause=cause,
+        at_target=at_target,
+        target_type=last.summary.target.type if at_target else None,
     )
+
+
+def _explain(attempt: Attempt, places: Places) -> tuple[str, str]:
+    """Why it waits, and what to type."""
+    if attempt.phase is Phase.PAUSED_AT_TARGET and attempt.is_down:
+        return (
+            "the server was stopped while it waited at its target: started again, it comes to the"
+            " same stop",
+            "pg_ctl start",
+        )
+    if attempt.phase is Phase.PAUSED_AT_TARGET:
+        return (
+            "recovery waits at its target for a person to look. Resuming opens the server for"
+            " writing, for good; to go further instead, set a later target and restart it",
+            RESUME,
+        )
+    if attempt.low_setting is not None:
+        return (
+            f"recovery paused: {describe_low_setting(attempt.low_setting)}; resuming shuts down",
+            raise_setting(attempt.low_setting, places.settings),
+        )
+    if Event.PARAMS_SHORT in attempt.seen:
+        return (
+            "recovery paused: a setting is lower than on the primary; resuming shuts down",
+            f"raise the setting in {places.settings} and restart the server",
+        )
+    return "recovery was paused before its target", RESUME

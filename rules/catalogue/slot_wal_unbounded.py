@@ -1,7 +1,7 @@
 """A replication slot may keep back WAL without limit.
 
 Why it matters
-    With max_slot_wal_keep_size = -1 a slot that nobody reads from keeps all WAL in pg_wal until the
+    With max_slot_wal_keep_size = -1 a slot without a consumer keeps all WAL in pg_wal until the
     disk is full, and a server without room for WAL stops.
 What to do
     Set max_slot_wal_keep_size to what pg_wal can spare, and look at pg_replication_slots for slots
@@ -10,9 +10,9 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import SettingsFacts
-from rules.findings import Severity
+from rules.model.facts import SettingsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO, hold_seconds=60)

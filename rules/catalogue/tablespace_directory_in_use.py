@@ -2,7 +2,7 @@
 
 Why it matters
     Recovery creates the tablespace in the same directory and writes over the files of the server
-    that lives there, without a word: a trial restore beside the primary destroys the primary.
+    that lives there, without any error: a trial restore beside the primary destroys the primary.
 What to do
     Restore on another machine, or where that directory is an empty one; if no server uses the
     files any more, move them away before the restore.
@@ -10,13 +10,13 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.restore import Location
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.restore_inputs import Location
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.WARNING)
+@check(severity=Severity.WARNING, asked=True)
 def tablespace_directory_in_use(target: TargetFacts) -> Iterator[Found]:
     for needed in target.directories:
         if needed.found is Location.IN_USE:

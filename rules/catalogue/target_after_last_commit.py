@@ -1,8 +1,8 @@
 """The recovery target lies after the last transaction that the WAL holds.
 
 Why it matters
-    Recovery stops only at a commit or an abort behind the target's time, or at a record at its LSN.
-    When there is none yet, PostgreSQL 13 and later ends with "recovery ended before configured
+    Recovery stops only at a commit or an abort after the target's time, or at a record at its LSN.
+    Without one, PostgreSQL 13 and later ends with "recovery ended before configured
     recovery target was reached" and does not open.
 What to do
     To get everything, leave the target out. Otherwise wait until a later transaction is archived
@@ -12,13 +12,13 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def target_after_last_commit(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.AFTER_LAST_COMMIT:
         last = target.prediction.last_transaction if target.prediction else None
@@ -28,13 +28,22 @@ def target_after_last_commit(target: TargetFacts) -> Iterator[Found]:
             outcome=target.outcome,
             timeline=target.timeline,
             last_transaction_at=at.isoformat() if at else None,
-            remedy=_remedy(at.isoformat(sep=" ")) if at else None,
+            remedy=_remedy(target, at.isoformat(sep=" ") if at else None),
         )
 
 
-def _remedy(last: str) -> str:
+def _remedy(target: TargetFacts, last: str | None) -> str | None:
+    """In the words of the target's kind; None: the page's."""
+    leave_out = "To get everything, leave the target out; otherwise"
+    bring = "(on the primary: SELECT pg_switch_wal()), or name newer WAL with --wal."
+    if target.target.type == "lsn":
+        ends_at = target.end_of_wal["wal_ends_at"]
+        ends = f"The WAL ends at {ends_at}. " if ends_at else ""
+        return (
+            f"{ends}{leave_out} wait until the WAL up to {target.target.value} is archived {bring}"
+        )
+    if last is None:
+        return None
     return (
-        f"The last transaction is of {last}. To get everything up to it, leave the target out;"
-        " otherwise wait until a later one is archived (on the primary: SELECT pg_switch_wal()),"
-        " or name newer WAL with --wal."
+        f"The last transaction is of {last}. {leave_out} wait until a later one is archived {bring}"
     )

@@ -12,13 +12,13 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def target_before_backup_end(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.BEFORE_BACKUP_END:
         stop = target.backup.stop_lsn if target.backup else None

@@ -5,21 +5,21 @@ Why it matters
     PostgreSQL gives up ("recovery ended before configured recovery target was reached").
 What to do
     Bring the segment that the finding names back from pg_wal of the primary, from a standby or from
-    a copy of the archive; or restore from a backup that was taken behind it; or choose a target
+    a copy of the archive; or restore from a backup that was taken after it; or choose a target
     before it.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def target_behind_gap(target: TargetFacts) -> Iterator[Found]:
-    if target.cause is Cause.BEHIND_GAP:
+    if target.cause is Cause.BEYOND_GAP:
         yield Found(
             target.reason, outcome=target.outcome, timeline=target.timeline, **target.end_of_wal
         )

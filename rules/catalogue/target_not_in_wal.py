@@ -4,22 +4,37 @@ Why it matters
     PostgreSQL looks for it on one timeline, from the backup's start on, and gives up at the end of
     the WAL ("recovery ended before configured recovery target was reached").
 What to do
-    Compare the name, letter by letter, with the restore points that the verdict lists. What lies
-    before the backup needs an older one; what lies on another timeline needs --timeline.
+    Of a restore point: compare the name, letter by letter, with those that the verdict lists. Of a
+    transaction: look for its number with pitr-check find --xid. What lies before the backup needs
+    an older one; what lies on another timeline needs --timeline.
 """
 
 import shlex
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.evidence import PlacesFacts
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.model.evidence import PlacesFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
+
+_ELSEWHERE = (
+    "What lies before the backup needs an older one; what lies on another timeline needs"
+    " --timeline."
+)
+_OF_A_RESTORE_POINT = (
+    "Compare the name, letter by letter, with the restore points that the verdict lists."
+    f" {_ELSEWHERE}"
+)
+_OF_A_TRANSACTION = (
+    "Find the number of the transaction that is meant: pitr-check find --around T lists those of"
+    " that time, --xid X also finds a subtransaction's. A transaction that was still open, or was"
+    f" never given a number, cannot be a target. {_ELSEWHERE}"
+)
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def target_not_in_wal(target: TargetFacts, places: PlacesFacts | None) -> Iterator[Found]:
     if target.cause is not Cause.NOT_IN_WAL:
         return
@@ -38,8 +53,8 @@ def target_not_in_wal(target: TargetFacts, places: PlacesFacts | None) -> Iterat
     )
 
 
-def _remedy(target: TargetFacts, places: PlacesFacts | None) -> str | None:
-    """Where only another timeline has it, or a name is much like it; None: see the page."""
+def _remedy(target: TargetFacts, places: PlacesFacts | None) -> str:
+    """Where only another timeline has it, or a name is much like it; else where to look."""
     found = {place.timeline for place in places.places} if places else set()
     if found and target.timeline not in found:
         timeline = min(found)
@@ -48,4 +63,4 @@ def _remedy(target: TargetFacts, places: PlacesFacts | None) -> str | None:
         )
     if places and places.near:
         return f"Ask again with --target-name {shlex.quote(places.near[0])}, if that is meant."
-    return None
+    return _OF_A_TRANSACTION if target.target.type == "xid" else _OF_A_RESTORE_POINT

@@ -10,13 +10,23 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.outcome import Cause
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.outcome import Cause
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.CRITICAL)
+@check(severity=Severity.CRITICAL, asked=True)
 def target_on_other_timeline(target: TargetFacts) -> Iterator[Found]:
     if target.cause is Cause.OTHER_TIMELINE:
-        yield Found(target.reason, outcome=target.outcome, timeline=target.timeline)
+        left = target.prediction.left_behind if target.prediction else ()
+        where = left[0] if left else None
+        yield Found(
+            target.reason,
+            outcome=target.outcome,
+            timeline=target.timeline,
+            found_on=where.timeline if where else None,
+            commits=where.commits if where else None,
+            first_segment=where.segments[0] if where else None,
+            last_segment=where.segments[-1] if where else None,
+        )

@@ -3,17 +3,24 @@
 Why it matters
     The records that decide where recovery stops were not read: this is neither a yes nor a no.
 What to do
-    Ask again with --depth records.
+    Ask again with --depth records. Where that was done, make readable what the finding names.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.target import TargetFacts
+from rules.model.findings import Severity
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
+
+_READ_ALREADY = "The records were read: make readable what stands in the way, and ask again."
 
 
-@check(severity=Severity.UNKNOWN)
+@check(severity=Severity.UNKNOWN, asked=True)
 def target_unproven(target: TargetFacts) -> Iterator[Found]:
     if target.reachable is None and target.target.type != "none":
-        yield Found(target.reason, outcome=target.outcome, timeline=target.timeline)
+        yield Found(
+            target.reason,
+            outcome=target.outcome,
+            timeline=target.timeline,
+            remedy=_READ_ALREADY if target.prediction else None,
+        )

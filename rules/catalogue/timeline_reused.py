@@ -15,10 +15,10 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.evidence import WalEventsFacts
-from rules.facts import ArchiveFacts
-from rules.findings import Severity
+from rules.model.evidence import WalEventsFacts
+from rules.model.facts import ArchiveFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

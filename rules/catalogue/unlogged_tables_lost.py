@@ -2,7 +2,7 @@
 
 Why it matters
     What is written to an unlogged relation is in no WAL and in no base backup. After a restore the
-    tables are there and have no rows; unlogged sequences start anew.
+    tables exist but are empty; unlogged sequences restart.
 What to do
     Dump what must be kept (pg_dump -t), or ALTER TABLE … SET LOGGED. To list them:
     SELECT oid::regclass FROM pg_class WHERE relpersistence = 'u'
@@ -10,9 +10,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.counted import counted
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO)
@@ -20,8 +21,8 @@ def unlogged_tables_lost(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups[-1:]:
         if backup.unlogged_count:
             yield Found(
-                f"{backup.url}: {backup.unlogged_count} unlogged relation(s), indexes counted, will"
-                " be empty after a restore",
+                f"{backup.url}: {counted(backup.unlogged_count, 'unlogged relation')}, including"
+                " indexes, will be empty after a restore",
                 backup=backup.url,
                 relations=backup.unlogged_count,
             )

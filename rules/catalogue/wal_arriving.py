@@ -9,13 +9,21 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ScanFacts
-from rules.findings import Severity
-from rules.target import TargetFacts
+from rules.model.counted import among, verb
+from rules.model.facts import ScanFacts
+from rules.model.findings import Severity
+from rules.model.gathered import span_of
+from rules.model.target import TargetFacts
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.INFO)
+@check(severity=Severity.INFO, asked=True)
 def wal_arriving(scan: ScanFacts, target: TargetFacts) -> Iterator[Found]:
-    for name in sorted(scan.arriving) if target.is_proven else ():
-        yield Found(f"{name} is still arriving; the target does not need it", segment=name)
+    names = sorted(scan.arriving) if target.is_proven else []
+    if names:
+        yield Found(
+            f"{among(names)} {verb(len(names), 'is', 'are')} still arriving; the target does not"
+            " need it",
+            segment=names[0],
+            **span_of(names),
+        )

@@ -1,7 +1,7 @@
 """An archived file holds something else than when it was verified.
 
 Why it matters
-    Nobody rewrites an archived segment with other content for a good reason: another cluster
+    There is no good reason to rewrite an archived segment with other content: another cluster
     archives here under the same names, a copy was restored over it, or the disk lost what it held.
     What was proven with the old content is not proven any more.
 How to look
@@ -14,18 +14,35 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ScanFacts
-from rules.findings import Severity
+from rules.model.counted import among, verb
+from rules.model.facts import ChangedFile, ScanFacts
+from rules.model.findings import Severity
+from rules.model.gathered import gathered, span_of
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)
 def wal_changed(scan: ScanFacts) -> Iterator[Found]:
-    for file in scan.changed:
+    for found in gathered(scan.changed, lambda file: file.by_name):
+        file = min(found, key=lambda file: file.segment)
+        names = [each.segment for each in found]
+        more = f"; so {verb(len(found) - 1, 'is', 'are')} {len(found) - 1} more, {among(names)}"
         yield Found(
-            f"{file.url} was sound when it was read at {file.verified_at:%Y-%m-%d %H:%M:%S %Z}, "
-            "and holds something else now",
+            _said(file) + (more if len(found) > 1 else ""),
             segment=file.segment,
             url=file.url,
             verified_at=file.verified_at.isoformat(),
+            **span_of(names),
         )
+
+
+def _said(file: ChangedFile) -> str:
+    if file.by_name:
+        return (
+            f"{file.url} does not hold what was archived: its SHA-1 is not the one in its name, "
+            "and the tool hands it over all the same"
+        )
+    return (
+        f"{file.url} was sound when it was read at "
+        f"{file.verified_at:%Y-%m-%d %H:%M:%S %Z}, and holds something else now"
+    )

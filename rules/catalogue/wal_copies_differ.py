@@ -10,20 +10,26 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ScanFacts
-from rules.findings import Severity
+from rules.model.facts import ScanFacts
+from rules.model.findings import Severity
+from rules.model.gathered import gathered, span_of
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO)
 def wal_copies_differ(scan: ScanFacts) -> Iterator[Found]:
     contested = {damage.segment for damage in scan.damaged if damage.kind == "conflicting_copies"}
-    for copy in scan.copies:
-        if copy.differs and copy.segment not in contested:
-            yield Found(
-                f"{copy.url} differs from the file that serves {copy.segment}"
-                + (f" ({copy.kind})" if copy.kind else ""),
-                segment=copy.segment,
-                url=copy.url,
-                kind=copy.kind,
-            )
+    differing = (copy for copy in scan.copies if copy.differs and copy.segment not in contested)
+    for found in gathered(differing, lambda copy: copy.kind):
+        copy, names = found[0], [each.segment for each in found]
+        kind = f" ({copy.kind})" if copy.kind else ""
+        yield Found(
+            f"{copy.url} differs from the file that serves {copy.segment}{kind}"
+            if len(found) == 1
+            else f"{len(found)} copies differ from the files that serve their segments{kind}, the"
+            f" first {copy.url}",
+            segment=copy.segment,
+            url=copy.url,
+            kind=copy.kind,
+            **span_of(names),
+        )

@@ -13,9 +13,12 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.facts import ScanFacts
-from rules.findings import Severity
+from parsers.lsn import format_lsn
+from rules.model.counted import among
+from rules.model.facts import ScanFacts
+from rules.model.findings import Severity
+from rules.model.gathered import gathered, span_of
+from rules.verdict.check import Found, check
 
 # Kinds that have a check of their own: foreign_system, wal_unread.
 _SAID_ELSEWHERE = frozenset({"foreign_system", "unreadable", "encrypted"})
@@ -23,11 +26,18 @@ _SAID_ELSEWHERE = frozenset({"foreign_system", "unreadable", "encrypted"})
 
 @check(severity=Severity.CRITICAL)
 def wal_damaged(scan: ScanFacts) -> Iterator[Found]:
-    for damage in scan.damaged:
-        if damage.kind not in _SAID_ELSEWHERE:
-            yield Found(
-                f"{damage.segment} is damaged ({damage.kind}): {damage.detail}",
-                segment=damage.segment,
-                kind=damage.kind,
-                detail=damage.detail,
-            )
+    told_here = (damage for damage in scan.damaged if damage.kind not in _SAID_ELSEWHERE)
+    for found in gathered(told_here, lambda damage: damage.kind):
+        first = min(found, key=lambda damage: damage.segment)
+        at = f" at {format_lsn(first.lsn)}" if first.lsn is not None else ""
+        names = [damage.segment for damage in found]
+        yield Found(
+            f"{first.segment} is damaged{at} ({first.kind}): {first.detail}"
+            if len(found) == 1
+            else f"{among(names)} are damaged ({first.kind}), the first{at}: {first.detail}",
+            segment=first.segment,
+            lsn=format_lsn(first.lsn) if first.lsn is not None else None,
+            kind=first.kind,
+            detail=first.detail,
+            **span_of(names),
+        )

@@ -5,9 +5,9 @@ Why it matters
     there is room. WAL that waits for the archiver is never removed to make some.
 How to look
     df on the volume of pg_wal, SELECT * FROM pg_stat_archiver, SELECT slot_name, wal_status,
-    safe_wal_size FROM pg_replication_slots: a slot nobody reads keeps WAL as well.
+    safe_wal_size FROM pg_replication_slots: an unused slot keeps WAL as well.
 What to do
-    Mend archiving first; the server then removes by itself what is archived. Until then enlarge the
+    Fix archiving first; the server then removes archived WAL by itself. Until then enlarge the
     volume. Never delete files in pg_wal by hand.
 """
 
@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from rules.check import Found, check
-from rules.findings import Severity
-from rules.forecast import WalFullFacts
+from rules.capacity.forecast import WalFullFacts
+from rules.model.counted import sized
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 _SOON: Final = timedelta(hours=12)
 
@@ -26,9 +27,9 @@ _SOON: Final = timedelta(hours=12)
 def wal_directory_filling(forecast: WalFullFacts, now: datetime) -> Iterator[Found]:
     if forecast.full_at is not None and forecast.full_at - now < _SOON:
         yield Found(
-            f"pg_wal is full at {forecast.full_at:%Y-%m-%d %H:%M %Z} if this goes on: "
-            f"{forecast.free_bytes / 1e9:.1f} GB are free and "
-            f"{forecast.growth_per_second / 1e6:.1f} MB/s come to stay",
+            f"at this rate pg_wal will be full at {forecast.full_at:%Y-%m-%d %H:%M %Z}: "
+            f"{sized(forecast.free_bytes)} are free and "
+            f"it grows by {sized(forecast.growth_per_second)}/s",
             full_at=forecast.full_at.isoformat(),
             free_bytes=forecast.free_bytes,
             growth_bytes_per_second=round(forecast.growth_per_second),

@@ -14,12 +14,13 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.evidence import CopyStep, ElsewhereFacts, Gain
-from rules.findings import Severity
+from rules.model.counted import counted
+from rules.model.evidence import CopyStep, ElsewhereFacts, Gain
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
-@check(severity=Severity.WARNING)
+@check(severity=Severity.WARNING, asked=True)
 def wal_elsewhere(elsewhere: ElsewhereFacts) -> Iterator[Found]:
     places = ", ".join(elsewhere.urls)
     if not elsewhere.segments and not elsewhere.gains:
@@ -29,7 +30,7 @@ def wal_elsewhere(elsewhere: ElsewhereFacts) -> Iterator[Found]:
     gains = "; ".join(map(_gain, elsewhere.gains)) or "no backup reaches further by them"
     commands = "; ".join(copy_commands(elsewhere))
     remedy = f"Copy what the gain needs, now: {commands}" if commands else None
-    told = f"{places}: {len(names)} segment(s) that no archive has ({span}): {gains}"
+    told = f"{places}: {counted(len(names), 'segment')} that no archive has ({span}): {gains}"
     yield Found(
         f"{told}{_recycled(elsewhere)}",
         remedy=remedy,
@@ -47,7 +48,7 @@ def _gain(gain: Gain) -> str:
     if gain.to_time is not None:
         was = f"{gain.from_time:%Y-%m-%d %H:%M:%S.%f}" if gain.from_time else "no commit"
         times = f", the last commit from {was} to {gain.to_time:%Y-%m-%d %H:%M:%S.%f %Z}"
-    more = f", {gain.commits} commits more" if gain.commits else ""
+    more = f", {counted(gain.commits, 'more commit')}" if gain.commits else ""
     return (
         f"on timeline {gain.timeline} the window of {gain.backup} grows "
         f"from {before} to {format_lsn(gain.to_lsn)}{times}{more}"
@@ -58,7 +59,7 @@ def _recycled(elsewhere: ElsewhereFacts) -> str:
     count = len(elsewhere.recycled)
     if not count:
         return ""
-    return f"; {count} file(s) with later names hold older WAL or none: not to be copied"
+    return f"; do not copy {counted(count, 'file')} with later names: older WAL, or none"
 
 
 def copy_commands(elsewhere: ElsewhereFacts) -> Iterator[str]:

@@ -2,35 +2,55 @@
 
 Why it matters
     Recovery ends at the first missing segment. Without a target PostgreSQL takes the gap for the
-    end of WAL and opens the database there without a word; with a target beyond it, it refuses.
+    end of WAL and opens the database there without any error; with a target beyond it, it refuses.
 How to look
     The finding names the segments. Look for them in pg_wal of the primary and its standbys and
     in other archives; the archiver's lines in the server log of that time say what happened.
 What to do
     Look for the segments in pg_wal of the primary and its standbys and copy them into the archive
-    under their own names. If they are gone, take a base backup now, so that a window begins after
-    the gap.
+    under their own names. A file of theirs under another name (.partial, a copy that was not
+    finished) is named where there is one: see whether it is whole. If they are gone, take a base
+    backup now, so that a window begins after the gap.
 """
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import SequenceFacts
-from rules.findings import Severity
-from rules.sequence import LOST
+from rules.model.counted import counted
+from rules.model.evidence import SequenceFacts
+from rules.model.facts import ArchiveFacts
+from rules.model.findings import Severity
+from rules.model.gathered import gathered
+from rules.model.sequence import LOST, Gap
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)
-def wal_gap(sequence: SequenceFacts) -> Iterator[Found]:
-    for gap in sequence.gaps:
-        if gap.cause == LOST and not gap.harmless and not gap.at_fork:
-            span = gap.first_name
-            if gap.segments_count > 1:
-                span += f" to {gap.last_name}"
-            yield Found(
-                f"{gap.segments_count} segment(s) missing on timeline {gap.timeline}: {span}",
-                timeline=gap.timeline,
-                first=gap.first_name,
-                last=gap.last_name,
-                segments=gap.segments_count,
-            )
+def wal_gap(sequence: SequenceFacts, archive: ArchiveFacts | None) -> Iterator[Found]:
+    lost = (g for g in sequence.gaps if g.cause == LOST and not g.harmless and not g.at_fork)
+    for gaps in gathered(lost, lambda gap: gap.timeline):
+        first, last = gaps[0].first_name, gaps[-1].last_name
+        count = sum(gap.segments_count for gap in gaps)
+        span = first if count == 1 else f"{first} to {last}"
+        where = f"in {len(gaps)} places from {span}" if len(gaps) > 1 else span
+        yield Found(
+            f"{counted(count, 'segment')} missing on timeline {gaps[0].timeline}:"
+            f" {where}{_under_other_names(gaps[0], archive)}",
+            timeline=gaps[0].timeline,
+            first=first,
+            last=last,
+            segments=count,
+        )
+
+
+def _under_other_names(gap: Gap, archive: ArchiveFacts | None) -> str:
+    """Files of these segments that no recovery asks for: unfinished, or half copied."""
+    if archive is None:
+        return ""
+    unfinished = {name: file.name for name, file in archive.partials.items()}
+    found = [
+        file.rpartition("/")[2]
+        for name, file in sorted({**archive.lookalikes, **unfinished}.items())
+        if gap.first_name <= name <= gap.last_name
+    ]
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"; under another name there is {found[0]}{more}" if found else ""

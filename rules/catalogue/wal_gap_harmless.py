@@ -9,9 +9,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.check import Found, check
-from rules.evidence import SequenceFacts
-from rules.findings import Severity
+from rules.model.counted import counted
+from rules.model.evidence import SequenceFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.INFO)
@@ -19,7 +20,7 @@ def wal_gap_harmless(sequence: SequenceFacts) -> Iterator[Found]:
     for gap in sequence.gaps:
         if gap.harmless:
             yield Found(
-                f"{gap.segments_count} segment(s) missing on timeline {gap.timeline} "
+                f"{counted(gap.segments_count, 'segment')} missing on timeline {gap.timeline} "
                 f"from {gap.first_name}, which no restore needs",
                 timeline=gap.timeline,
                 first=gap.first_name,

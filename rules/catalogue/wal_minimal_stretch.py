@@ -3,7 +3,7 @@
 Why it matters
     Such WAL leaves out what bulk operations wrote. Recovery cannot pass it: PostgreSQL 14 and later
     end with "WAL was generated with wal_level=minimal, cannot continue recovering". No backup from
-    before that stretch reaches anything behind it.
+    before that stretch reaches anything after it.
 How to look
     pg_waldump -r XLOG over the segments that the finding names: PARAMETER_CHANGE records show
     wal_level.
@@ -15,10 +15,10 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.check import Found, check
-from rules.evidence import WalEventsFacts
-from rules.facts import BackupsFacts
-from rules.findings import Severity
+from rules.model.evidence import WalEventsFacts
+from rules.model.facts import BackupsFacts
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.CRITICAL)

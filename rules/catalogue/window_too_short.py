@@ -1,4 +1,4 @@
-"""One cannot go back as far as the objective asks.
+"""The restorable window is shorter than the objective.
 
 Why it matters
     A mistake is often noticed days later. What happened before the window begins cannot be brought
@@ -15,10 +15,10 @@ What to do
 from collections.abc import Iterator
 from datetime import datetime
 
-from rules.check import Found, check
-from rules.evidence import WindowsFacts
-from rules.facts import Objectives
-from rules.findings import Severity
+from rules.model.evidence import WindowsFacts
+from rules.model.facts import Objectives
+from rules.model.findings import Severity
+from rules.verdict.check import Found, check
 
 
 @check(severity=Severity.WARNING)
@@ -31,8 +31,8 @@ def window_too_short(
     reaches_back = (now - latest.from_time).total_seconds()
     if reaches_back < wanted:
         yield Found(
-            f"one can go back to {latest.from_time:%Y-%m-%d %H:%M:%S %Z} "
-            f"({reaches_back / 86400:.1f} days); the objective is {wanted / 86400:.1f} days",
+            f"earliest restorable time is {latest.from_time:%Y-%m-%d %H:%M:%S %Z} "
+            f"({reaches_back / 86400:.1f} days ago); the objective is {wanted / 86400:.1f} days",
             earliest=latest.from_time.isoformat(),
             reaches_back_seconds=round(reaches_back),
             objective_seconds=wanted,

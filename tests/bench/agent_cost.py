@@ -21,6 +21,7 @@ from agent.lab.agent_process import AgentProcess
 from agent.postgres.account import server_account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import InstallationFor, find_installation
+from tests.bench import history
 
 _DURATION = re.compile(r"^pitr-agent\|LOG:  duration: ([\d.]+) ms", re.MULTILINE)
 
@@ -88,6 +89,7 @@ def _measure(agent: AgentProcess, cluster: Cluster, minutes: float, poll_seconds
     print(f"minutes: {minutes:g}, poll: {poll_seconds:g} s, archived files: {archived}")
     print(f"agent: {cpu_seconds:.2f} CPU seconds, start-up and segment scans included")
     print(f"agent: {peak_bytes / 2**20:.0f} MiB resident at the peak, all its processes added")
+    history.keep("agent.one_memory", peak_bytes / 2**20)
     print(
         f"server: {sum(durations) / cycles:.1f} ms of statements a cycle ({len(durations)} logged)"
     )

@@ -20,6 +20,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import psutil
 
@@ -27,6 +28,7 @@ from agent.postgres.account import server_account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation, InstallationFor, find_installation
 from parsers.segment import segment_name
+from tests.bench import history
 from tests.fix_layouts import compress_file
 
 MIB = 1 << 20
@@ -58,11 +60,12 @@ def main() -> None:
             measure_check(pg, archive, backup, arguments.rounds)
             measure_starts(archive, Path(directory), arguments.rounds)
         shutil.rmtree(Path(directory) / "c")
-        measure_names(Path(directory) / "names", arguments.names, arguments.rounds)
+        make_names(Path(directory) / "names", arguments.names)
+        measure_names(Path(directory) / "names", arguments.rounds)
 
 
 def make_archive(pg: Installation, home: Path, count: int) -> tuple[Path, Path]:
-    """A backup and `count` full segments behind it, of pgbench's."""
+    """A backup and `count` full segments after it, of pgbench's."""
     cluster = Cluster(pg, home, server_account())
     cluster.initdb()
     archive = cluster.account.make_directory(home / "archive")
@@ -89,11 +92,22 @@ def measure_check(pg: Installation, archive: Path, backup: Path, rounds: int) ->
         for state in ("cold", "warm"):
             files = paths if state == "cold" else []
             title = f"check of {len(paths)} segments, {depth}, {state}"
-            show(title, best([*check, depth], rounds, files))
+            cost = best([*check, depth], rounds, files)
+            show(title, cost)
+            if (depth, state) == ("records", "warm"):
+                warm = cost
     one = best([*check, "records", "--workers", "1"], rounds, [])
     show(f"check of {len(paths)} segments, records, warm, 1 worker", one)
     show("pg_waldump -q, cold", best(waldump, rounds, paths))
-    show("pg_waldump -q, warm", best(waldump, rounds, []))
+    theirs = best(waldump, rounds, [])
+    show("pg_waldump -q, warm", theirs)
+    history.keep("check.segments", theirs.wall_seconds / warm.wall_seconds)
+    few = archive.with_name("few")
+    few.mkdir()
+    for path in paths[:3]:
+        (few / path.name).symlink_to(path)
+    small = median_cpu([*check[:2], few, *check[3:], "records"], 3 * rounds)
+    history.keep("check.small", small)
 
 
 def measure_starts(archive: Path, directory: Path, rounds: int) -> None:
@@ -105,6 +119,8 @@ def measure_starts(archive: Path, directory: Path, rounds: int) -> None:
     absent = segment_name(1, 1 << 20, SIZE)
     show("fetch-wal, absent", best([*fetch, archive, absent, target], rounds * 3, []))
     show("fetch-wal, 16 MiB plain", best([*fetch, archive, name, target], rounds * 3, []))
+    ours = median_cpu([*fetch, archive, name, target], rounds * 5)
+    history.keep("fetch.plain", ours / median_cpu(["/bin/cp", archive / name, target], rounds * 5))
     for suffix in (".gz", ".zst"):
         stored = directory / suffix
         stored.mkdir()
@@ -113,7 +129,7 @@ def measure_starts(archive: Path, directory: Path, rounds: int) -> None:
         show(f"fetch-wal, 16 MiB {suffix}", cost)
 
 
-def measure_names(directory: Path, count: int, rounds: int) -> None:
+def make_names(directory: Path, count: int) -> None:
     """A gap in every hundred thousand names; the files are sparse."""
     directory.mkdir()
     handle = os.open(directory, os.O_RDONLY)
@@ -124,10 +140,17 @@ def measure_names(directory: Path, count: int, rounds: int) -> None:
             os.ftruncate(file, SIZE)
             os.close(file)
     os.close(handle)
+
+
+def measure_names(directory: Path, rounds: int) -> None:
     bare = [sys.executable, "-c", _SCANDIR, directory]
-    show(f"os.scandir of {count:,} names", best(bare, rounds, []))
+    base = best(bare, rounds, [])
+    show("os.scandir of all names", base)
     check = [BIN / "pitr-check", "--archive", directory, "--depth", "names", "--format", "nagios"]
-    show(f"check of {count:,} names", best(check, rounds, []))
+    cost = best(check, rounds, [])
+    show("check of all names", cost)
+    history.keep("check.names", cost.cpu_seconds / base.cpu_seconds)
+    history.keep("check.names_peak", cost.peak_bytes / MIB)
 
 
 def best(command: Sequence[object], rounds: int, cold: Sequence[Path]) -> Cost:
@@ -137,6 +160,12 @@ def best(command: Sequence[object], rounds: int, cold: Sequence[Path]) -> Cost:
         _drop(cold)
         costs.append(run([str(word) for word in command]))
     return min(costs, key=lambda cost: cost.wall_seconds)
+
+
+def median_cpu(command: Sequence[object], rounds: int) -> float:
+    """CPU seconds, of the run in the middle: a busy machine makes some of them dearer."""
+    words = [str(word) for word in command]
+    return median(run(words).cpu_seconds for _ in range(rounds))
 
 
 def _drop(paths: Sequence[Path]) -> None:
@@ -163,9 +192,10 @@ print(json.dumps([wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024]), 
 
 def run(command: Sequence[str]) -> Cost:
     """Run one command, and look every few milliseconds at the memory of all its processes."""
+    compiled = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
         [sys.executable, "-c", _TIMED, *command],
-        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=compiled,
     )  # fmt: skip
     assert process.stdout is not None
     root, peak = psutil.Process(int(process.stdout.readline())), 0

@@ -29,6 +29,7 @@ from statistics import median
 from agent.postgres.account import server_account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation, InstallationFor, find_installation
+from tests.bench import history
 from tests.fix_layouts import promoted
 
 MIB = 1 << 20
@@ -55,7 +56,7 @@ def main() -> None:
 
 
 def make_backup(pg: Installation, home: Path, mib: int, segments: int) -> tuple[Path, Path]:
-    """An archive and a plain backup, the transactions behind it."""
+    """An archive and a plain backup, the transactions after it."""
     cluster = Cluster(pg, home / "c", server_account())
     cluster.initdb()
     archive = cluster.account.make_directory(cluster.home / "archive")
@@ -108,6 +109,7 @@ def measure_restores(
         whole = median(map(sum, took))
         print(f"| {name} | {copy:.2f} | {server:.2f} | {whole:.2f} | {whole / both:.2f} |")
     ratios = [sum(drill) / sum(alone) for alone, drill in zip(bare, drilled, strict=True)]
+    history.keep("drill.restore", median(ratios))
     print(f"\nThe ratio of each round: {', '.join(f'{ratio:.2f}' for ratio in sorted(ratios))}.")
 
 

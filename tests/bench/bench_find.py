@@ -14,7 +14,8 @@ from pathlib import Path
 
 from agent.postgres.account import server_account
 from agent.postgres.installation import InstallationFor
-from tests.bench.bench_check import BIN, best, find_installation, make_archive, show
+from tests.bench import history
+from tests.bench.bench_check import BIN, Cost, best, find_installation, make_archive, show
 
 
 def main() -> None:
@@ -31,12 +32,16 @@ def main() -> None:
         names = sorted(path.name for path in archive.iterdir() if len(path.name) == 24)
         rounds = arguments.rounds
         print("| what | wall s | CPU s | peak MiB |\n|---|---:|---:|---:|")
+        costs: list[Cost] = []
         for option in (("-r", "Transaction"), ()):
             title = f"pg_waldump {' '.join(option)} of {len(names)} segments"
             waldump = [pg.program("pg_waldump"), *option, "-p", archive, names[0], names[-1]]
-            show(title, best(waldump, rounds, []))
+            costs.append(best(waldump, rounds, []))
+            show(title, costs[-1])
         find = [BIN / "pitr-check", "find", "--archive", archive, "--backup", backup]
-        show(f"find, the last 50 of {len(names)} segments", best(find, rounds, []))
+        cost = best(find, rounds, [])
+        show(f"find, the last 50 of {len(names)} segments", cost)
+        history.keep("find.transactions", cost.cpu_seconds / costs[0].cpu_seconds)
         show("find --dropped", best([*find, "--dropped"], rounds, []))
         show("find, 1 worker", best([*find, "--workers", "1"], rounds, []))
         check = [BIN / "pitr-check", "--archive", archive, "--backup", backup]

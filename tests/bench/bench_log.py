@@ -20,10 +20,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from parsers.log_stream import LogStream
-from parsers.messages import TABLE
-from parsers.messages.message import PRIMARY
-from parsers.recovery_events import RecoveryEvent
+from parsers.log.messages import TABLE
+from parsers.log.messages.message import PRIMARY
+from parsers.log.recovery_events import RecoveryEvent
+from parsers.log.stream import LogStream
+from tests.bench import history
 
 MIB = 1 << 20
 RESTORE = Path(__file__).parent.parent / "parsers" / "logs" / "no_target.log"
@@ -130,8 +131,10 @@ def compare(log: Path, ids: Path, rounds: int) -> None:
         "LogStream": [sys.executable, "-m", "tests.bench.bench_log", "--read", str(log)],
         "grep -E": ["grep", "-cE", "-f", str(ids), str(log)],
     }
-    for name, command in readers.items():
-        report(name, cpu_seconds(command, rounds), size, lines)
+    spent = {name: cpu_seconds(command, rounds) for name, command in readers.items()}
+    for name, seconds in spent.items():
+        report(name, seconds, size, lines)
+    history.keep("log.grep", spent["grep -E"] / spent["LogStream"])
     if shutil.which("pgbadger"):
         with tempfile.TemporaryDirectory() as directory:
             small = Path(directory, "small.log")  # it takes minutes for each gigabyte

@@ -3,32 +3,43 @@
     python -m tests.bench.bench_wal [--major N] [--segment-mib N] [--segments N] [--rounds N]
 
 Makes WAL with pgbench on a server of ours, then reads it in turns with `pg_waldump -q` and with
-`scan_segment` at both depths, each in a process of its own, on one core. Speed is by CPU time and
-of the best round: what a shared machine takes away is not the reader's. Prints the tables of
-docs/performance.md.
+`read_segment` at both depths and with each engine, each in a process of its own, on one core.
+Speed is by CPU time and of the best round: what a shared machine takes away is not the reader's.
+Only that of two threads is by the clock: it says something on a machine with nothing beside.
+Prints the tables of docs/performance.md.
 """
 
 from __future__ import annotations
 
 import argparse
-import mmap
 import os
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
+from agent.archive.readings import read_segment
 from agent.postgres.account import server_account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation, InstallationFor, list_installations
-from parsers.segment import parse_segment_name
-from parsers.wal_scan import Depth, scan_segment
+from parsers.wal import kernel
+from parsers.wal.scan import Depth
+from rules.model.facts import ArchivedFile
+from tests.bench import history
 
 MIB = 1 << 20
+_THREADS = "records, 2 threads, by the clock"
+_SMALL, _WHOLE = "pgbench transactions", "pgbench -i, and whole pages"
+_MEASURES = {
+    (_SMALL, "records"): "wal.transactions",
+    (_WHOLE, "records"): "wal.whole_pages",
+    (_SMALL, _THREADS): "wal.two_threads",
+}
 _TRANSACTIONS = ("-n", "-c", "2", "-M", "prepared")
 
 
@@ -101,8 +112,8 @@ def make_wal(
     names = sorted(path.name for path in archive.iterdir() if len(path.name) == 24)
     full = names[:-1]  # the last was switched early: its zeros would flatter every reader
     return {
-        "pgbench transactions": [archive / name for name in full if name not in loaded],
-        "pgbench -i, and whole pages": [archive / name for name in full if name in loaded],
+        _SMALL: [archive / name for name in full if name not in loaded],
+        _WHOLE: [archive / name for name in full if name in loaded],
     }
 
 
@@ -116,25 +127,42 @@ def _segments(cluster: Cluster) -> set[str]:
 def compare(title: str, pg: Installation, paths: list[Path], rounds: int) -> None:
     """Read the same segments in turns, and print one table. Per core: by CPU time."""
     mib = sum(path.stat().st_size for path in paths) / MIB
-    runs: dict[str, list[Run]] = {"pg_waldump -q": [], "records": [], "headers": []}
+    scans: dict[str, tuple[Depth, kernel.Engine, int]] = {
+        "records, numpy": ("records", "numpy", 1),
+        "headers": ("headers", "numpy", 1),
+    }
+    if kernel.built() is not None:
+        compiled: dict[str, tuple[Depth, kernel.Engine, int]] = {
+            "records": ("records", "c", 1), _THREADS: ("records", "c", 2)
+        }  # fmt: skip
+        scans = compiled | scans
+    runs: dict[str, list[Run]] = {"pg_waldump -q": [], **{name: [] for name in scans}}
     for _ in range(rounds):
         runs["pg_waldump -q"].append(run_waldump(pg, paths))
-        for depth in ("records", "headers"):
+        for name, how in scans.items():
             with get_context("spawn").Pool(1) as pool:
-                runs[depth].append(pool.apply(run_scan, (paths, depth)))
+                runs[name].append(pool.apply(run_scan, (paths, *how)))
     best = {name: min(found, key=lambda run: run.cpu_seconds) for name, found in runs.items()}
-    records = best["records"].records
+    if _THREADS in runs:
+        quickest = min(runs[_THREADS], key=lambda run: run.wall_seconds)
+        best[_THREADS] = replace(quickest, cpu_seconds=quickest.wall_seconds)
+    records = best["records, numpy"].records
     base = mib / best["pg_waldump -q"].cpu_seconds
     print(f"{title}: {len(paths)} segments, {mib:.0f} MiB, {records} records\n")
     print("| reader | MiB/s | records/s | of pg_waldump -q | wall s | peak of own memory |")
     print("|---|---:|---:|---:|---:|---:|")
+    ratios: dict[str, float] = {}
     for name, run in best.items():
         speed = mib / run.cpu_seconds
         rate = f"{records / run.cpu_seconds:,.0f}" if name != "headers" else "-"
         peak = f"{run.peak_anonymous_bytes / MIB:.0f} MiB" if run.peak_anonymous_bytes else "-"
         ratio = speed / base
         print(f"| {name} | {speed:,.0f} | {rate} | {ratio:.2f} | {run.wall_seconds:.2f} | {peak} |")
+        if measure := _MEASURES.get((title, name)):
+            ratios[measure] = ratio
     print()
+    for measure, ratio in ratios.items():
+        history.keep(measure, ratio)
 
 
 def run_waldump(pg: Installation, paths: list[Path]) -> Run:
@@ -147,28 +175,31 @@ def run_waldump(pg: Installation, paths: list[Path]) -> Run:
     return Run(wall, cpu, 0, None)
 
 
-def run_scan(paths: list[Path], depth: Depth) -> Run:
+def run_scan(paths: list[Path], depth: Depth, engine: kernel.Engine, threads: int) -> Run:
     """Scan from the page cache; the imports and tables of a worker are paid before."""
-    _scan(paths[0], depth)
-    records, peak = 0, 0
-    cpu, begun = time.process_time(), time.perf_counter()
-    for path in paths:
-        records += _scan(path, depth)
-        peak = max(peak, _anonymous_bytes())
-    return Run(time.perf_counter() - begun, time.process_time() - cpu, records, peak)
+    kernel.choose(engine)
+    with ThreadPoolExecutor(threads) as pool:
+        peaks = pool.map(lambda path: (_scan(path, depth), _anonymous_bytes())[1], paths)
+        peak = max(peaks)
+        cpu, begun = time.process_time(), time.perf_counter()
+        records = sum(pool.map(lambda path: _scan(path, depth), paths))
+        wall, spent = time.perf_counter() - begun, time.process_time() - cpu
+    return Run(wall, spent, records, peak)
 
 
 def _scan(path: Path, depth: Depth) -> int:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-        timeline, number = parse_segment_name(path.name, len(buffer))
-        scan = scan_segment(buffer, name_timeline=timeline, segment_number=number, depth=depth)
-        if scan.damage:
-            sys.exit(f"{path}: {scan.damage}")
-        return scan.facts.records
+    status = path.stat()
+    file = ArchivedFile(
+        str(path.parent), path.name, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+    )
+    scan = read_segment(file, path.name, status.st_size, depth).scan
+    if scan.damage:
+        sys.exit(f"{path}: {scan.damage}")
+    return scan.facts.records
 
 
 def _anonymous_bytes() -> int:
-    """Memory of this process itself; the mapped segment is the page cache's."""
+    """Memory of this process itself."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) * 1024

@@ -20,6 +20,7 @@ from agent.lab.agent_process import AgentProcess
 from agent.postgres.account import server_account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import InstallationFor, find_installation
+from tests.bench import history
 from tests.bench.agent_cost import agent_processes
 
 SERVERS = 2
@@ -101,6 +102,8 @@ def _measure(agent: AgentProcess, clusters: int, black_holes: int, seconds: floa
     print(f"{clusters} clusters, {black_holes} black holes, poll {POLL_SECONDS} s")
     print(f"CPU: {100 * spent / (time.monotonic() - began):.0f} % of a core")
     print(f"memory: {peak / 2**20:.0f} MiB resident, all processes added")
+    history.keep("agent.many_cpu", 100 * spent / (time.monotonic() - began))
+    history.keep("agent.many_memory", peak / 2**20)
     print(
         f"scrape: {size / 1e6:.1f} MB, best {1000 * min(scrapes):.0f} ms, "
         f"median {1000 * statistics.median(scrapes):.0f} ms, "

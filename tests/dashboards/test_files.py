@@ -16,8 +16,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from dashboards.builder.__main__ import render
-from rules.check import load_catalogue
-from rules.panels import _BY_CHECK, Panel
+from rules.alerting.panels import _BY_CHECK, Panel
+from rules.verdict.check import load_catalogue
 from tests import grafana
 
 ROOT = Path(__file__).parents[2]

@@ -20,11 +20,11 @@ from agent.cli.watch import main
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
-from parsers.log_stream import LogStream, StreamItem
+from parsers.log.stream import LogStream, StreamItem
 from tests.parsers.catalogues import installed_languages
+from tests.waiting import wait_until
 from tests.watch_schema import check_lines
 
-_SECONDS = 90.0
 _BYTE_BY_BYTE = 8000  # bytes of a log that is also fed byte by byte
 
 
@@ -206,13 +206,6 @@ def paused(cluster: Cluster) -> bool:
 
 def down(cluster: Cluster) -> bool:
     return not cluster.is_running()
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, "the server did not get there"
-        time.sleep(0.05)
 
 
 def segment_of_the_fourth_commit(story: Story) -> str:

@@ -22,8 +22,8 @@ from tests.integration.restores import (
     paused,
     promoted,
     restore,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 NewAgent = Callable[..., WatchedAgent]
 pytestmark = pytest.mark.pg("== 16")

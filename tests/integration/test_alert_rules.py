@@ -9,16 +9,16 @@ import pytest
 import yaml
 
 from agent.cli import agent
-from rules.alert_state import alert_name, can_alert
-from rules.check import load_catalogue
-from rules.prometheus_rules import AGENT_ALERTS
-from tests.fix_prometheus import find_program
+from rules.alerting.prometheus_rules import AGENT_ALERTS
+from rules.alerting.state import alert_name, can_alert
+from rules.verdict.check import load_catalogue
+from tests.fix_tools import need_program
 
 RULES = Path(__file__).parents[2] / "dashboards" / "prometheus" / "pitr-alerts.yml"
 
 
 def promtool(*arguments: object) -> subprocess.CompletedProcess[str]:
-    program = find_program("promtool")
+    program = need_program("promtool")
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
 
 
@@ -75,11 +75,57 @@ def _annotations(name: str) -> dict[str, str]:
     return {**annotations, "dashboard_url": chosen}
 
 
+def test_rules_for_textfiles_know_of_no_agent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """promtool: a run that could look at nothing, and a verdict that is older than 26 hours."""
+    assert agent.main(["rules", "--for", "textfile"]) == 0
+    rules = tmp_path / "rules.yml"
+    rules.write_text(capsys.readouterr().out)
+    checked = promtool("check", "rules", rules)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    names = {rule["alert"] for group in _groups(rules) for rule in group["rules"]}
+    checks = {alert_name(check.id) for check in load_catalogue().values() if can_alert(check)}
+    assert names == {*checks, "PitrVerdictStale", "PitrCannotCheck"}
+    labels = 'cluster="a", id="cannot_check", severity="unknown"'
+    series = [
+        {"series": f"pitr_finding{{{labels}}}", "values": "_x60 1x3000"},
+        {"series": 'pitr_verdict_timestamp_seconds{cluster="a"}', "values": "0x3000"},
+    ]
+    cases = [
+        ("PitrCannotCheck", 59, False), ("PitrCannotCheck", 61, True),
+        ("PitrVerdictStale", 26 * 60, False), ("PitrVerdictStale", 26 * 60 + 2, True),
+    ]  # fmt: skip
+    wanted = {"PitrCannotCheck": {"cluster": "a", "id": "cannot_check", "severity": "unknown"},
+              "PitrVerdictStale": {"cluster": "a", "severity": "critical"}}  # fmt: skip
+    groups = _groups(rules)
+    for rule in (rule for group in groups for rule in group["rules"]):
+        rule.pop("annotations")
+    rules.write_text(yaml.safe_dump({"groups": groups}))
+    expectations = [
+        {"eval_time": f"{minute}m", "alertname": name,
+         "exp_alerts": [{"exp_labels": wanted[name]}] if fires else []}
+        for name, minute, fires in cases
+    ]  # fmt: skip
+    test = {"interval": "1m", "input_series": series, "alert_rule_test": expectations}
+    (tmp_path / "tests.yml").write_text(
+        yaml.safe_dump({"rule_files": [str(rules)], "evaluation_interval": "1m", "tests": [test]})
+    )
+    tested = promtool("test", "rules", tmp_path / "tests.yml")
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+    assert agent.main(["rules", "--stale-after", "2h"]) == 64
+
+
+def _groups(rules: Path) -> list[dict[str, list[dict[str, str]]]]:
+    groups: list[dict[str, list[dict[str, str]]]] = yaml.safe_load(rules.read_text())["groups"]
+    return groups
+
+
 # What the agent says when it is well, and what it says, or not, when the alert is due.
 OF_THE_AGENT = {
     "PitrAgentAbsent": ("pitr_build_info", {}, None),
     "PitrVerdictStale": (
-        'pitr_verdict_timestamp_seconds{cluster="a & b"}', {"cluster": "a & b"}, "0x240",
+        'pitr_verdict_deadline_timestamp_seconds{cluster="a & b"}', {"cluster": "a & b"}, "0x240",
     ),
     "PitrCheckBlind": (
         'pitr_check_known{cluster="a & b", id="i"}', {"cluster": "a & b", "id": "i"}, "0x240",
@@ -99,7 +145,7 @@ def test_what_only_prometheus_can_notice_of_the_agent(tmp_path: Path) -> None:
         series, labels, bad = OF_THE_AGENT[alert.name]
         fired = {"exp_annotations": _annotations(alert.name)}
         fired["exp_labels"] = {**labels, "severity": alert.severity}
-        due_seconds = alert.hold_seconds + (960 if alert.name == "PitrVerdictStale" else 0)
+        due_seconds = alert.hold_seconds + (15 if alert.name == "PitrVerdictStale" else 0)
         well = WELL.get(alert.name, "1x240")
         for values, alerts in ((bad, [fired]), (well, [])):
             seen = [{"series": series, "values": values}] if values else []

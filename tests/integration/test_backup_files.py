@@ -11,11 +11,11 @@ import pytest
 
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from parsers.backup_label import parse_backup_label
-from parsers.backup_manifest import BackupManifest, parse_backup_manifest
+from parsers.files.backup_label import parse_backup_label
+from parsers.files.backup_manifest import BackupManifest, parse_backup_manifest
+from parsers.files.pg_control import parse_control_file
+from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
 from parsers.lsn import parse_lsn
-from parsers.pg_control import parse_control_file
-from parsers.tablespace_map import Tablespace, parse_tablespace_map
 from tests.fix_postgres import NewCluster
 
 

@@ -60,7 +60,6 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             and page.total("pitr_check_known", id="wal_gap") == CLUSTERS_COUNT
             and page.total("pitr_restorable_windows", cluster=DRAWN) == 1
         ),
-        seconds=120,
     )
     yield watched
     watched.agent.stop()

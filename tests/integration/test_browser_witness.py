@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fix_browser import Browse
-from tests.fix_prometheus import wait_until
+from tests.waiting import wait_until
 
-_UNCLEAN = b"""<!doctype html><title>unclean</title>
+_UNCLEAN = b"""<!doctype html><title>unclean</title><link rel="icon" href="data:,">
 <script src="/said.js"></script><script>window.inline = 1</script>
 <p style="color: red">x</p><img src="http://127.0.0.1:9/elsewhere.png">
 """
@@ -23,7 +23,7 @@ class _Unclean(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.send_response(200)
-        self.send_header("Content-Security-Policy", "default-src 'self'; img-src *")
+        self.send_header("Content-Security-Policy", "default-src 'self'; img-src * data:")
         kind = "text/javascript" if self.path == "/said.js" else "text/html"
         self.send_header("Content-Type", kind)
         self.end_headers()

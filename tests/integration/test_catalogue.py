@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +18,10 @@ from typing import Any
 
 import pytest
 
-import rules.report
 from agent.cli import check as pitr_check
 from agent.lab.faults import FAULTS
-from rules.check import Judgement, judge, load_catalogue
+from rules.verdict import judgement
+from rules.verdict.check import Judgement, judge, load_catalogue
 from tests.fix_branches import Branches
 from tests.fix_check import Archived
 from tests.fix_odd_backups import OddBackups
@@ -65,6 +67,10 @@ def _short(it: Branches) -> Arguments:
 
 def _past_the_fork(it: Branches) -> Arguments:
     return on(it, "--target-time", it.times["behind fork"])
+
+
+def _as_rfc_3339(it: Branches) -> Arguments:
+    return on(it, "--target-time", "2026-07-08T11:00:00Z")
 
 
 def _nowhere(it: Branches) -> Arguments:
@@ -117,6 +123,21 @@ def _without_history(it: Branches) -> Arguments:
 
 def _garbled_history(it: Branches) -> Arguments:
     (it.archive / "00000002.history").write_text("timeline two\n")
+    return on(it)
+
+
+def _empty_history(it: Branches) -> Arguments:
+    (it.archive / "00000002.history").write_bytes(b"")
+    return on(it)
+
+
+def _of_another_size(it: Branches) -> Arguments:
+    (it.archive / "0000000100000000FFFFFFFF").write_bytes(b"")
+    return on(it)
+
+
+def _a_pipe_far_away(it: Branches) -> Arguments:
+    os.mkfifo(it.archive / "0000000100000000000000FF")
     return on(it)
 
 
@@ -213,6 +234,10 @@ def _without_its_end(it: Branches) -> Arguments:
     return on(it)
 
 
+def _without_archive(it: Branches) -> Arguments:
+    return ["--backup", it.backup("first")]
+
+
 def _without_backup(it: Branches) -> Arguments:
     return ["--archive", it.archive]
 
@@ -220,6 +245,12 @@ def _without_backup(it: Branches) -> Arguments:
 def _garbled_label(it: Branches) -> Arguments:
     label = it.backup("first") / "backup_label"
     label.write_bytes(label.read_bytes().replace(b"\n", b"\r\n"))
+    return ["--archive", it.archive, "--backups", it.home]
+
+
+def _just_begun(it: Branches) -> Arguments:
+    for name in ("backup_manifest", "global/pg_control"):
+        (it.backup("first") / name).unlink()
     return ["--archive", it.archive, "--backups", it.home]
 
 
@@ -238,6 +269,16 @@ def _configured(**settings: object) -> Case:
     return case
 
 
+def _signalled(it: Branches) -> Arguments:
+    (it.backup("first") / "standby.signal").touch()
+    return on(it)
+
+
+def _includes_what_is_absent(it: Branches) -> Arguments:
+    _append(it, {"include": "absent.conf"})
+    return on(it)
+
+
 def _append(it: Branches, settings: dict[str, object]) -> None:
     with (it.backup("first") / "postgresql.auto.conf").open("a") as file:
         for name, value in settings.items():
@@ -253,18 +294,22 @@ def _tried(command: str) -> Case:
 
 
 FIRING: dict[str, Case] = {
+    "archive_cleanup_command_left": _configured(archive_cleanup_command="pg_archivecleanup /a %r"),
     "archive_command_aborts": _configured(archive_command="ssh other test ! -f %f < %p"),
     "archive_command_not_atomic": _configured(archive_command="cp -n %p /wal/%f"),
     "archive_command_overwrites": _configured(archive_command="cp %p /wal/%f"),
     "archive_command_swallows_errors": _configured(archive_command="cp %p /wal/%f || true"),
     "archive_shared_by_clone": _as_it_is,
     "archive_timeout_unset": _configured(archive_timeout="0min"),
+    "archive_not_given": _without_archive,
     "archiving_off": _configured(archive_mode="off"),
     "backup_files_bad": _lost_file,
     "backup_manifest_broken": _garbled_manifest,
     "backup_not_given": _without_backup,
+    "backup_settings_unread": _includes_what_is_absent,
     "backup_stop_not_archived": _stop_not_there,
     "backup_stop_unknown": _without_its_end,
+    "backup_in_progress": _just_begun,
     "backup_unreadable": _garbled_label,
     "backup_wal_missing": _start_not_there,
     "backup_wal_unusable": _start_unusable,
@@ -273,10 +318,14 @@ FIRING: dict[str, Case] = {
     "fork_before_backup": _younger,
     "fork_segment_missing": _first_of_timeline_2,
     "full_page_writes_off": _configured(full_page_writes="fal"),
+    "hot_standby_off": _configured(hot_standby="f"),
     "history_broken": _garbled_history,
+    "history_empty": _empty_history,
     "history_missing": _without_history,
     "primary_conninfo_left": _configured(primary_conninfo="host=primary"),
+    "recovery_end_command_left": _configured(recovery_end_command="touch /tmp/ended"),
     "recovery_ends_short": _short,
+    "recovery_min_apply_delay_left": _configured(recovery_min_apply_delay="1d"),
     "recovery_needs_settings": _raised,
     "recovery_target_left": _configured(recovery_target_name="yesterday"),
     "recovery_target_timeline_odd": _configured(recovery_target_timeline="0000001A"),
@@ -284,6 +333,7 @@ FIRING: dict[str, Case] = {
     "restore_archives_into_source": _configured(archive_command="cp %p ARCHIVE/%f"),
     "restore_command_aborts": _tried("cp ARCHIVE/%f %p || exit 200"),
     "restore_command_brings_nothing": _tried("test -f ARCHIVE/%f"),
+    "restore_command_elsewhere": _configured(restore_command="cp /elsewhere/%f %p"),
     "restore_command_fails": _tried("cp ARCHIVE/nothing/%f %p"),
     "restore_command_hangs": _tried("sleep 60"),
     "restore_command_invents_files": _tried("cat ARCHIVE/%f | cat > %p"),
@@ -291,10 +341,14 @@ FIRING: dict[str, Case] = {
     "restore_command_tried": _tried("cp ARCHIVE/%f %p"),
     "restore_command_wrong_content": _configured(restore_command="cp /wal/%f.gz %p"),
     "restore_command_wrong_file": _tried("gzip -c ARCHIVE/%f > %p"),
+    "segment_name_impossible": _of_another_size,
+    "segment_not_a_file": _a_pipe_far_away,
+    "standby_signal_left": _signalled,
     "slot_wal_unbounded": _configured(max_slot_wal_keep_size="-1"),
     "target_after_last_commit": _after_everything,
     "target_before_backup_end": _before_its_end,
     "target_behind_gap": _behind_a_gap,
+    "target_not_a_setting": _as_rfc_3339,
     "target_not_in_wal": _nowhere,
     "target_on_other_timeline": _past_the_fork,
     "target_timeline_missing": _no_such_timeline,
@@ -322,6 +376,7 @@ ODD: dict[str, Callable[[OddBackups], Arguments]] = {
     ],
     "backup_chain_missing": lambda it: ["--backup", it.home / "increment"],
     "checksums_off": lambda it: ["--backup", it.home / "full"],
+    "known_fault_incremental_backup": lambda it: _dated(it, "2026-11-11 23:59:59 UTC"),
 }  # fmt: skip
 
 
@@ -332,14 +387,36 @@ def _with_early_control(it: OddBackups) -> Arguments:
     return ["--archive", it.archive, "--backup", it.home / "standby"]
 
 
+def _dated(it: OddBackups, began: str) -> Arguments:
+    """The chain, begun at another time: a real server of that day is not to be had."""
+    for name in ("full", "increment"):
+        label = it.home / name / "backup_label"
+        text = re.sub(r"(?m)^START TIME: .*", f"START TIME: {began}", label.read_text())
+        label.unlink()  # a copy shares its content with the original
+        label.write_text(text)
+    return ["--backup", it.home / "full", "--backup", it.home / "increment"]
+
+
 # Checks that need a living server, a restore or a story of their own: the file of their cases.
 ELSEWHERE = {
     "archiver_falling_behind": "test_live_settings.py",
+    "repository_backup_gone": "test_repository_findings.py",
+    "repository_backup_unlisted": "test_repository_findings.py",
+    "repository_copies_differ": "test_repository_findings.py",
+    "repository_info_copy": "test_repository_findings.py",
+    "repository_page_errors": "test_repository_findings.py",
+    "repository_wal_dropped": "test_pgbackrest_spool.py",
+    "repository_wal_gone": "test_repository_findings.py",
     "archiver_never_succeeded": "test_live_settings.py",
+    "backup_pages_damaged": "test_backup_pages.py",
+    "wal_in_cold_storage": "test_store_cold.py",
+    "archive_copy_behind": "test_copies_alone.py",
+    "archive_emptied": "test_emptied.py",
+    "backup_pages_unproven": "test_backup_pages.py",
     "backup_stale": "test_live_settings.py",
     "backup_wal_damaged": "test_check.py",
     "backup_without_label": "test_recovery_unlabelled.py",
-    "check_raised": "../rules/test_check.py",
+    "check_raised": "../rules/verdict/test_check.py",
     "cannot_check": "test_check.py",
     "clock_stepped_back": "test_recovery_stops.py",
     "collector_failing": "test_live_settings.py",
@@ -351,15 +428,23 @@ ELSEWHERE = {
     "drill_not_run": "test_drill_safety.py",
     "drill_overdue": "test_drill_schedule.py",
     "drill_probe_failed": "test_drill.py",
+    "engine_crashed": "test_crash_marker.py",
+    "evidence_not_written": "../agent/evidence/test_written.py",
     "exposure_over_objective": "test_live_settings.py",
+    "history_unread": "test_backup_permissions.py",
     "no_restorable_backup": "test_live_settings.py",
     "restore_ended_short": "test_agent_restore.py",
     "restore_failed": "test_agent_restore.py",
+    "restore_foreseen": "test_watch_foresight.py",
     "restore_over_objective": "test_agent_restore.py",
     "restore_paused": "test_agent_restore.py",
+    "restore_sources_disagree": "test_watch_sources.py",
     "restore_stalled": "test_agent_restore.py",
+    "restore_unproven": "test_watch_sources.py",
+    "restore_without_signal": "test_watch_endings.py",
     "tablespace_directory_in_use": "test_recovery_tablespaces.py",
     "tablespace_directory_needed": "test_recovery_tablespaces.py",
+    "verdict_overdue": "test_net.py",
     "wal_arriving": "test_layouts.py",
     "wal_changed": "test_ledger.py",
     "wal_directory_filling": "test_agent.py",
@@ -388,6 +473,27 @@ def test_it_fires_on_backups_of_another_kind(
     assert finding in found, sorted(found)
 
 
+@pytest.mark.parametrize(
+    ("began", "severity"),
+    [("2026-11-11 23:59:59 UTC", "warning"), ("2026-11-12 00:00:00 UTC", "info")],
+)
+def test_an_increment_is_not_trusted_by_its_date(
+    odd_backups: OddBackups, tmp_path: Path, began: str, severity: str
+) -> None:
+    """A later one may be good: it is said how to tell. The full backup is not spoken of."""
+    it = odd_backups.copy(tmp_path / "it")
+    found = findings(_dated(it, began))["known_fault_incremental_backup"]
+    assert (found["severity"], found["evidence"]["backup"]) == (
+        severity,
+        str(it.home / "increment"),
+    )
+    assert "known_fault_incremental_backup" not in findings(["--backup", it.home / "full"])
+    argument = ["--backup", it.home / "full", "--backup", it.home / "increment"]
+    with contextlib.redirect_stdout(io.StringIO()) as page:
+        pitr_check.main([*map(str, argument), "--format", "prometheus"])
+    assert ("known_fault_incremental_backup" in page.getvalue()) is (severity == "warning")
+
+
 # -- silence --------------------------------------------------------------------------------------
 
 
@@ -401,7 +507,7 @@ def test_a_healthy_backup_and_archive_make_every_check_silent(
         judgements.append(judge(*arguments))
         return judgements[-1]
 
-    monkeypatch.setattr(rules.report, "judge", spy)
+    monkeypatch.setattr(judgement, "judge", spy)
     named = ["--archive", archived.archive, "--backup", archived.backup]
     more = ["--wal", archived.backup / "pg_wal", "--try-restore-command"]
     assert set(findings([*named, *more])) == {"restore_command_tried"}
@@ -444,7 +550,20 @@ NEAR: dict[str, tuple[str, Case]] = {
     "unset again": ("recovery_target_left", _configured(recovery_target_name="")),
     "one target": (
         "recovery_targets_contradict",
-        _configured(recovery_target_xid=5, recovery_target_name=""),
+        _configured(recovery_target_name="", recovery_target_xid=5),
+    ),
+    "no delay": ("recovery_min_apply_delay_left", _configured(recovery_min_apply_delay="0min")),
+    "this very archive": (
+        "restore_command_elsewhere",
+        _configured(restore_command="cp ARCHIVE//%f %p"),
+    ),
+    "a command that nobody knows": (
+        "restore_command_elsewhere",
+        _configured(restore_command="/usr/local/bin/fetch %f %p"),
+    ),
+    "included if it is there": (
+        "backup_settings_unread",
+        _configured(include_if_exists="absent.conf"),
     ),
     "a plain number": ("recovery_target_timeline_odd", _configured(recovery_target_timeline=26)),
     "somewhere else": (

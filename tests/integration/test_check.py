@@ -14,6 +14,7 @@ import google_crc32c
 import pytest
 
 from agent.lab.metrics_page import parse_metrics_page
+from agent.postgres.installation import Installation
 from parsers.segment import segment_name
 from tests.fix_check import (
     MIB,
@@ -25,6 +26,7 @@ from tests.fix_check import (
     pitr_check,
 )
 from tests.fix_postgres import NewCluster
+from tests.fix_tools import debian_15, need
 
 DEPTHS = ("names", "headers", "records")
 
@@ -55,11 +57,15 @@ def test_a_file_url_is_a_path(archived: Archived) -> None:
     assert checked.status == 0
 
 
-def test_identity_and_size_are_what_pg_controldata_says(archived: Archived) -> None:
+def test_identity_and_size_are_what_pg_controldata_says(
+    archived: Archived, installations: dict[int, Installation]
+) -> None:
     verdict = archived.check().json
-    controldata = shutil.which("pg_controldata") or "/usr/lib/postgresql/15/bin/pg_controldata"
     said = subprocess.run(
-        [controldata, archived.backup], capture_output=True, text=True, env={"LC_ALL": "C"}
+        [installations[16].program("pg_controldata"), archived.backup],
+        capture_output=True,
+        text=True,
+        env={"LC_ALL": "C"},
     ).stdout
     assert verdict["server_major"] == 16
     assert f"Database system identifier:           {verdict['system_identifier']}\n" in said
@@ -191,6 +197,8 @@ def _position(lsn: str) -> int:
 
 def test_a_short_file_that_changed_just_now_is_not_judged_yet(archived: Archived) -> None:
     _truncate(archived.segments[-1])
+    soon = time.time() + 60  # however long the command takes to start
+    os.utime(archived.segments[-1], (soon, soon))
     checked = archived.check()
     assert (checked.status, checked.json["verdict"]) == (3, "unknown")
     assert checked.findings == {"wal_unread"}
@@ -202,7 +210,7 @@ def test_files_of_the_backup_are_held_to_its_manifest(archived: Archived) -> Non
     victim.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
     assert archived.check().status == 0, "the size is right"
     checked = archived.check("--backup-depth", "checksums")
-    assert checked.findings == {"backup_files_bad"}
+    assert checked.findings == {"backup_files_bad", "no_restorable_backup"}
     assert checked.json["restorable"] is False
     victim.unlink()
     checked = archived.check()
@@ -212,9 +220,8 @@ def test_files_of_the_backup_are_held_to_its_manifest(archived: Archived) -> Non
 
 
 def test_pg_verifybackup_agrees_about_checksums(archived: Archived) -> None:
-    program = Path("/usr/lib/postgresql/15/bin/pg_verifybackup")
-    if not program.exists():
-        pytest.skip("pg_verifybackup of Debian's PostgreSQL 15 is not installed")
+    need("Debian's PostgreSQL 15")
+    program = debian_15("pg_verifybackup")
     for path in (None, archived.backup / "base" / "1" / "1249", archived.backup / "PG_VERSION"):
         if path is not None:
             _flip(path, 0)
@@ -255,7 +262,7 @@ def test_nagios_gets_one_line_with_performance_data(archived: Archived) -> None:
     count = len(archived.segments)
     assert (checked.status, checked.out) == (
         0,
-        "PITR OK - 1 backup(s) restorable, looked at to depth records | "
+        "PITR OK - 1 backup restorable, checked to depth records | "
         f"segments={count};;;0 missing_segments=0;;0;0 damaged_segments=0;;0;0 "
         "restorable_backups=1;;1:;0\n",
     )
@@ -266,9 +273,11 @@ def test_text_begins_with_the_verdict_and_names_what_is_missing(archived: Archiv
     lost.unlink()
     checked = pitr_check("--archive", archived.archive, "--backup", archived.backup)
     first, second, *rest = checked.out.splitlines()
-    assert first.startswith("CRITICAL: 1 backup is restorable, up to 0/")
-    assert second == "looked at: every record, its checksum and its link to the one before"
-    assert f"CRITICAL wal_gap: 1 segment(s) missing on timeline 1: {lost.name}" in rest
+    assert first.startswith(
+        f"CRITICAL: 1 segment missing on timeline 1: {lost.name}; 1 backup is restorable, up to 0/"
+    )
+    assert second == "checked: every record, its checksum and its link to the one before"
+    assert f"CRITICAL wal_gap: 1 segment missing on timeline 1: {lost.name}" in rest
     assert any(line.startswith("  what to do: Look for the segments in pg_wal") for line in rest)
 
 
@@ -300,8 +309,40 @@ def test_directories_that_are_no_archive(tmp_path: Path, archived: Archived) -> 
     assert check(empty).status == 3
     assert said(check(empty)).startswith(f"{empty} is empty: is this the directory")
     (empty / "notes.txt").touch()
-    assert "holds 1 file(s), none of them named as WAL is" in said(check(empty))
+    assert "holds 1 file and no WAL file" in said(check(empty))
     assert said(check(tmp_path / "nowhere")) == f"{tmp_path}/nowhere: there is no such directory"
+
+
+@pytest.mark.parametrize("lacks", ["", "global/pg_control"])
+def test_an_empty_archive_and_a_backup_with_its_own_wal(
+    tmp_path: Path, archived: Archived, lacks: str
+) -> None:
+    """Whose it is, and what the archive lacks, the backup tells; nothing bad is proven by it."""
+    whole = archived.check().json
+    backup, empty = tmp_path / "other", tmp_path / "empty"
+    shutil.copytree(archived.backup, backup)
+    empty.mkdir()
+    if lacks:
+        (backup / lacks).unlink()
+    arguments = ("--archive", empty, "--backup", backup, "--format", "json")
+    checked = pitr_check(*arguments)
+    document = checked.json
+    for key in ("system_identifier", "wal_segment_size", "server_major"):
+        assert document[key] == whole[key] is not None
+    assert (checked.status, document["verdict"], checked.findings) == (
+        3, "unknown", {"cannot_check"},
+    )  # fmt: skip
+    (found,), (theirs,) = document["backups"], whole["backups"]
+    ((gap,),) = (archive["gaps"] for archive in document["archives"])
+    assert (gap["first"], gap["last"]) == (theirs["start_segment"], theirs["stop_segment"])
+    assert gap["harmless"] is True
+    assert document["restorable"] is found["restorable"] is (None if lacks else True)
+    if not lacks:
+        assert document["target"]["stop"]["segment"] == theirs["stop_segment"]
+        assert found["windows"][0]["from"]["lsn"] == theirs["windows"][0]["from"]["lsn"]
+    shutil.rmtree(backup / "pg_wal")
+    without = pitr_check(*arguments).json
+    assert (without["restorable"], without["target"]["reachable"]) == (None, None)
 
 
 def test_backups_that_cannot_be_read(archived: Archived) -> None:
@@ -334,13 +375,14 @@ def test_a_directory_that_may_not_be_listed(archived: Archived) -> None:
     checked = archived.check(prefix=WITHOUT_ROOTS_EYES)
     archived.archive.chmod(0o755)
     assert checked.status == 3
-    assert said(checked) == f"{archived.archive}: cannot be listed: Permission denied"
+    why = "Permission denied: its own mode 0000 forbids it (chmod u+rX)"
+    assert said(checked) == f"{archived.archive}: cannot be listed: {why}"
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "nothing to look at"),
+        ([], "nothing to check"),
         (["--archive"], "expected one argument"),
         (["--archive", "/x", "--depth", "deep"], "invalid choice"),
         (["--archive", "/x", "--target-lsn", "zz"], "not an LSN: 'zz'"),
@@ -350,7 +392,16 @@ def test_a_directory_that_may_not_be_listed(archived: Archived) -> None:
         (["--archive", "/x", "--timeline", "newest"], "write latest, current or a number"),
         (["--archive", "/x", "--target-xid", "5", "--target-name", "x"], "not allowed with"),
         (["--archive", "/x", "--layout", "stacked"], "invalid choice"),
-        (["--archive", "s3://bucket/wal"], "only directories are read so far"),
+        (["--archive", "ftp://u:pass@host/wal"], "ftp:// is not read: name a path"),
+        (["--archive", "s3://u:pass@bucket/wal"], "an address holds no account"),
+        (["--archive", "s3://"], "names no bucket"),
+        (["--archive", "s3://bucket/wal?key=pass"], "only endpoint=URL, region=NAME, profile=NAME"),
+        (["--archive", "s3://bucket/wal?endpoint=minio:9000"], "write it as https://host"),
+        (
+            ["--archive", "s3://bucket/wal?endpoint=https://u:pass@h"],
+            "an endpoint holds no account",
+        ),
+        (["--archive", "gs://bucket/wal?endpoint=https://h"], "endpoint is for s3:// and az://"),
         (["--archive", "/x", "--now", "yesterday"], "write ISO 8601"),
         (["--archive", "/x", "--workers", "0"], "at least 1"),
         (["--cluster", "x"], "--cluster needs --config"),
@@ -363,6 +414,7 @@ def test_what_is_typed_wrong_ends_in_usage_with_one_line(
     checked = pitr_check(*arguments)
     assert (checked.status, checked.out) == (64, "")
     assert expected in said(checked)
+    assert "pass" not in checked.err.replace("passed", "")
 
 
 # -- the prediction, and what really happens -----------------------------------------------------
@@ -448,6 +500,32 @@ def test_the_textfile_has_the_agents_metric_names(archived: Archived) -> None:
     if promtool is not None:
         lint = subprocess.run([promtool, "check", "metrics"], input=checked.out, text=True)
         assert lint.returncode == 0
+
+
+def test_what_could_not_be_looked_at_is_no_zero(archived: Archived) -> None:
+    """Not in a metric, and not in Nagios' performance data: there it is U."""
+    named = ("--archive", "/nowhere", "--backup", archived.backup)
+    page = pitr_check(*named, "--format", "prometheus")
+    assert (page.status, page.err) == (3, "pitr-check: /nowhere: there is no such directory\n")
+    (line,) = [line for line in page.out.splitlines() if not line.startswith("#")]
+    assert line == 'pitr_finding{cluster="",id="cannot_check",severity="unknown"} 1.0'
+    assert performance(*named) == {
+        "segments": "U", "missing_segments": "U", "damaged_segments": "U",
+        "restorable_backups": "U",
+    }  # fmt: skip
+    alone = ("--archive", archived.archive, "--depth", "names")
+    said = pitr_check(*alone, "--format", "prometheus").out
+    assert "pitr_verdict_timestamp_seconds{" in said and "pitr_backups{" not in said
+    told = performance(*alone)
+    assert told["segments"] == str(len(archived.segments))
+    assert (told["damaged_segments"], told["restorable_backups"]) == ("U", "U")
+
+
+def performance(*arguments: object) -> dict[str, str]:
+    """Label -> value, of the plugin's first line."""
+    first = pitr_check(*arguments, "--format", "nagios").out.splitlines()[0]
+    words = (word.partition("=") for word in first.partition(" | ")[2].split())
+    return {label: value.partition(";")[0] for label, _, value in words}
 
 
 def test_waiting_for_the_backups_last_segment(archived: Archived) -> None:

@@ -7,29 +7,27 @@ import hashlib
 import re
 import subprocess
 import sys
-import tarfile
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from agent.check.render_html import ROWS_MAX, render_html
 from agent.check.run import report_failure
-from parsers.wal_facts import RestorePoint
-from rules.dated_wal import DatedWalFacts
-from rules.goal import Goal
-from rules.report import Question
-from rules.restore_points import PlacedRestorePoint
-from rules.target import Target
+from parsers.wal.facts import RestorePoint
+from rules.archive.dated_wal import DatedWalFacts
+from rules.archive.restore_points import PlacedRestorePoint
+from rules.case.context import Context
 from tests.fix_check import Archived, pitr_check
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.html_page import Page, read_page
+from tests.unpack import unpack_tar
 
 ARCHIVES = Path(__file__).parent.parent / "data" / "archives"
 HOSTILE = "</style><script>alert(1)</script><img src=x onerror=alert(2)>'\"&{{7*7}}\x1b[31m"
 
 
 def unpack(case: str, home: Path) -> Archived:
-    with tarfile.open(ARCHIVES / f"{case}.tar.xz") as tar:
-        tar.extractall(home, filter="data")
+    unpack_tar(ARCHIVES / f"{case}.tar.xz", home)
     return Archived(home / "backup", home / "archive")
 
 
@@ -94,18 +92,12 @@ def test_names_of_others_stay_text(tmp_path: Path) -> None:
     assert "onerror=alert(2)>'\"&{{7*7}}\\x1b[31m" in page.text
 
 
-def question() -> Question:
-    target, goal = Target(), Goal()
-    now = datetime(2026, 11, 22, tzinfo=UTC)
-    return Question(target=target, goal=goal, note="", depth="records", now=now)
-
-
 def test_very_many_restore_points_with_hostile_names_stay_a_light_page() -> None:
     points = tuple(
         PlacedRestorePoint(1, RestorePoint(n * 100, n * 100 + 50, n * 1_000_000, f"{HOSTILE}{n}"))
         for n in range(50_000)
     )
-    report = report_failure(question(), HOSTILE)
+    report = report_failure(Context(depth="records"), HOSTILE, datetime(2026, 11, 22, tzinfo=UTC))
     report = replace(report, dated=DatedWalFacts(places={}, restore_points=points))
     html = render_html(report, ["--archive", HOSTILE])
     is_alone(read_page(html), html)
@@ -129,8 +121,9 @@ def test_what_was_not_read_is_not_drawn_as_restorable(tmp_path: Path) -> None:
     page, _ = check_html(archived, "--depth", "names", status=2)
     assert page.having("rect", class_="unproven") and not page.having("rect", class_="window")
     assert "its records were not read" in page.text and "file names only" in page.text
-    (mark,) = page.having("a", class_="backup")
-    assert "unknown" in mark["class"] and "not known whether" in mark["aria-label"]
+    (mark,) = page.whole_axis.having("a", class_="backup")
+    assert "by_names" in mark["class"]
+    assert "restorable, by the names of files alone" in mark["aria-label"]
     assert "restorable by the names of files alone" in page.text
 
 
@@ -145,5 +138,5 @@ def test_who_does_not_ask_for_it_does_not_pay_for_it(tmp_path: Path) -> None:
     named = ("--archive", str(archived.archive), "--backup", str(archived.backup))
     for arguments in (["--help"], [*named, "--depth", "names", "--format", "json"]):
         command = [sys.executable, "-c", program, *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
         assert result.stderr.splitlines()[-1] == "set()"

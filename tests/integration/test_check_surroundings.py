@@ -14,8 +14,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from parsers.server_conf import Setting, parse_server_conf
+from parsers.files.server_conf import FileSetting, parse_server_conf
 from tests.fix_check import SCHEMA, WITHOUT_ROOTS_EYES, Archived, pitr_check
+from tests.fix_tools import PATIENCE_SECONDS
 
 _STRICT = ("env", "LC_ALL=C.UTF-8", "PYTHONIOENCODING=utf-8:strict")
 
@@ -104,14 +105,16 @@ def test_a_line_ending_in_a_path_does_not_end_the_setting(archived: Archived) ->
     archived.archive.rename(odd)
     checked = pitr_check("--archive", odd, "--backup", archived.backup, "--format", "json")
     block = checked.json["target"]["settings"]
-    (command, *_) = (each for each in parse_server_conf(block, "x") if isinstance(each, Setting))
+    (command, *_) = (
+        each for each in parse_server_conf(block, "x") if isinstance(each, FileSetting)
+    )
     assert (command.name, command.value) == ("restore_command", f"cp '{odd}'/%f %p")
 
 
 def test_a_look_that_was_cut_short_is_not_called_one_at_every_record(archived: Archived) -> None:
     named = ("--archive", archived.archive, "--backup", archived.backup, "--workers", "1")
     cut = pitr_check(*named, "--budget", "1ms")
-    (looked,) = (line for line in cut.out.splitlines() if line.startswith("looked at: "))
+    (looked,) = (line for line in cut.out.splitlines() if line.startswith("checked: "))
     assert cut.status == 3
     assert re.search(r"in \d+ of the \d+ segments: \d+ could not be read, or not yet$", looked)
 
@@ -123,10 +126,15 @@ def test_a_full_disk_under_the_output_is_no_bug_of_ours(archived: Archived, form
     surroundings = {**os.environ, "PYTHONUNBUFFERED": ""}  # written when the program ends
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(
-            command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, env=surroundings
+            command,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            env=surroundings,
         )
     assert ended.returncode == 3
-    assert ended.stderr == "pitr-check: [Errno 28] No space left on device\n"
+    assert ended.stderr == "pitr-check: cannot write to stdout: No space left on device\n"
 
 
 def test_an_interrupted_wait_still_gives_the_document(archived: Archived) -> None:
@@ -142,7 +150,7 @@ def test_an_interrupted_wait_still_gives_the_document(archived: Archived) -> Non
         with pytest.raises(subprocess.TimeoutExpired):
             waiting.wait(5)
         waiting.send_signal(signal.SIGINT)
-        out, err = waiting.communicate(timeout=60)
+        out, err = waiting.communicate(timeout=PATIENCE_SECONDS)
     finally:
         waiting.kill()
     assert (waiting.returncode, err) == (3, "pitr-check: interrupted\n")
@@ -151,7 +159,7 @@ def test_an_interrupted_wait_still_gives_the_document(archived: Archived) -> Non
     assert (document["verdict"], document["target"]["reason"]) == ("unknown", "interrupted")
 
 
-def test_a_backup_without_any_wal_is_not_said_to_be_behind_a_fork(archived: Archived) -> None:
+def test_a_backup_without_any_wal_is_not_said_to_be_after_a_fork(archived: Archived) -> None:
     for segment in (*archived.segments[1:], *(archived.backup / "pg_wal").glob("0*")):
         segment.unlink()
     checked = archived.check()

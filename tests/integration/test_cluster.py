@@ -1,16 +1,13 @@
 """The servers that all other tests stand on."""
 
-import pytest
-
 from agent.postgres.installation import Installation
-from tests.fix_postgres import NewCluster
+from tests.fix_postgres import NewCluster, need_part
 
 
 def test_a_backup_restored_to_a_name_has_the_rows_of_that_moment(
     pg: Installation, new_cluster: NewCluster
 ) -> None:
-    if not pg.has("pg_basebackup"):
-        pytest.skip("this installation has no pg_basebackup")
+    need_part(pg, "pg_basebackup")
     primary = new_cluster(pg)
     archive = primary.home / "archive"
     backup = primary.home / "backup"

@@ -27,13 +27,13 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_agent import FAST, WatchedAgent
 from tests.fix_postgres import NewCluster
-from tests.fix_prometheus import find_program
+from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 TOUR = ROOT / "packaging" / "compose"
 TEXT = (TOUR / "compose.yaml").read_text()
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(TEXT)["services"]
-_PATIENCE_SECONDS = 120
 every_service = pytest.mark.parametrize("name", SERVICES)
 
 
@@ -97,8 +97,8 @@ def test_prometheus_and_alertmanager_accept_their_configuration(tmp_path: Path) 
     (tmp_path / "rules" / "pitr-alerts.yml").write_text(rules)
     configuration = tmp_path / "prometheus.yml"
     configuration.write_text((TOUR / "prometheus.yml").read_text())
-    checked(find_program("promtool"), "check", "config", configuration)
-    amtool = find_program("amtool", package="prometheus-alertmanager")
+    checked(need_program("promtool"), "check", "config", configuration)
+    amtool = need_program("amtool")
     checked(amtool, "check-config", TOUR / "alertmanager.yml")
     named = re.findall(r'targets: \["([a-z]+):(\d+)"\]', configuration.read_text())
     for service, port in named:
@@ -115,7 +115,7 @@ def test_the_agent_accepts_its_configuration_and_its_orders() -> None:
 
 def checked(*command: object) -> str:
     done = subprocess.run(
-        [*map(str, command)], capture_output=True, text=True, timeout=_PATIENCE_SECONDS
+        [*map(str, command)], capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -163,13 +163,13 @@ class Tour:
         return self._start(["/bin/sh", str(script)], environment)
 
     def run(self, name: str) -> None:
-        assert self.start(name).wait(_PATIENCE_SECONDS) == 0, name
+        assert self.start(name).wait(PATIENCE_SECONDS) == 0, name
 
     def run_traffic(self, seconds: int) -> None:
         command = [*SERVICES["traffic"]["command"]]
         shorter = [re.sub("--time=.*", f"--time={seconds}", word) for word in command]
         assert shorter != command
-        assert self._start(shorter, {}).wait(_PATIENCE_SECONDS) == 0
+        assert self._start(shorter, {}).wait(PATIENCE_SECONDS) == 0
 
     def _start(self, command: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -181,7 +181,7 @@ class Tour:
         self.put("prepare.sh")
         script = self.path("tour") / "prepare.sh"
         subprocess.run(
-            ["/bin/sh", script], env=self._environment, check=True, timeout=_PATIENCE_SECONDS
+            ["/bin/sh", script], env=self._environment, check=True, timeout=PATIENCE_SECONDS
         )
 
     def unreadable(self) -> str:
@@ -232,7 +232,9 @@ def test_the_tour_is_well_and_can_be_restored(tour: Tour, agent: WatchedAgent) -
     ((target,),) = tour.cluster.sql("SELECT clock_timestamp()::text")
     ((rows,),) = _rows(tour.cluster.sockets)
     tour.run_traffic(seconds=2)
-    tour.cluster.sql("SELECT pg_switch_wal()")
+    tour.cluster.sql("SELECT pg_current_xact_id()")  # one commit after it, however slow pgbench is
+    ((last,),) = tour.cluster.sql("SELECT pg_walfile_name(pg_switch_wal())")
+    wait_until(lambda: (tour.path("archive") / last).exists(), "the last segment is archived")
 
     def is_well(page: MetricsPage) -> bool:
         return (
@@ -243,7 +245,7 @@ def test_the_tour_is_well_and_can_be_restored(tour: Tour, agent: WatchedAgent) -
             and not page.findings("warning", "critical", "unknown")
         )
 
-    agent.wait_for(is_well, seconds=_PATIENCE_SECONDS)
+    agent.wait_for(is_well, seconds=PATIENCE_SECONDS)
     with urllib.request.urlopen(f"{agent.url}/runbooks/PitrWalGap.md") as answer:
         assert "PitrWalGap" in answer.read().decode(), "where the links of rules and panels lead"
     assert tour.unreadable() == ""
@@ -255,12 +257,12 @@ def test_the_tour_is_well_and_can_be_restored(tour: Tour, agent: WatchedAgent) -
             lambda page: page.total(
                 "pitr_recovery_last_outcome", cluster="restored", outcome="paused"
             ),
-            seconds=_PATIENCE_SECONDS,
+            seconds=PATIENCE_SECONDS,
         )
         assert _rows(tour.path("restored")) == [(rows,)], "not a transaction more or less"
     finally:
         restored.send_signal(signal.SIGINT)
-        restored.wait(_PATIENCE_SECONDS)
+        restored.wait(PATIENCE_SECONDS)
 
 
 def _rows(sockets: Path) -> list[tuple[Any, ...]]:

@@ -14,17 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from agent.check.gather import Reading, gather
 from agent.drill.drill import Material, Order, run_drill
-from rules.check import load_catalogue
-from rules.drill_target import plan_drill
-from rules.findings import Verdict
-from rules.goal import Goal
-from rules.report import Question, build_report, with_drill
-from rules.target import Target
+from agent.inputs.gather import ReadingOptions, gather
+from rules.case.context import Asked, Context
+from rules.case.derived.segments import scans_of
+from rules.drill.records import DrillsFacts, remember
+from rules.model.findings import Verdict
+from rules.model.goal import Goal
+from rules.model.target import Target
+from rules.verdict.check import load_catalogue
+from rules.verdict.drill_target import plan_drill
+from rules.verdict.report import give_verdict
 from tests.fix_check import RESTORE_POINT, Archived, pitr_check
 from tests.fix_drill import DrillGround, Past, drill_of, inspections_by, probe_rows, results_of
 from tests.fix_layouts import DATED, file_by_date, mix_codecs
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.watching import Job
 
 Pasts = Callable[[int], Past]
@@ -89,7 +93,7 @@ def _id_of(case: Case) -> str:
 def test_postgresql_does_what_was_predicted(
     case: Case, pasts: Pasts, ground: DrillGround, tmp_path: Path
 ) -> None:
-    past = _past(pasts, case.major)
+    past = pasts(case.major)
     archive = past.archive
     if case.layout == "dated":
         archive = Path(shutil.copytree(past.archive, tmp_path / "archive"))
@@ -109,15 +113,16 @@ def test_postgresql_does_what_was_predicted(
     assert checked.status == (1 if case.tar else 0)
     assert (drill["stop"]["position"], drill["stop"]["kind"]) == case.stop
     assert [probe["holds"] for probe in drill["probes"]] == [True]
-    waiting = case.outcome != "promoted"
-    assert results_of(drill) == inspections_by(past.installation, waiting=waiting)
+    assert results_of(drill) == inspections_by(past.installation)
+    paused = any(note.startswith("promoted after its pause") for note in drill["notes"])
+    assert paused == (case.outcome == "paused"), "a server that waits takes no role"
     assert {"copy", "start", "replay", "open", "dump", "checksums"} <= drill["phases"].keys()
     assert _fingerprint(past.spaces) == spaces_before
 
 
 def test_a_random_instant_is_one_that_no_drill_went_to(pasts: Pasts, ground: DrillGround) -> None:
     """All but one were drilled: that one is left, or, as an exclusive target, what is before it."""
-    past = _past(pasts, 16)
+    past = pasts(16)
     told = [datetime.fromisoformat(f"{time}:00") for time in past.times]
     drilled = [word for at in told[:3] + told[4:] for word in ("--drilled", at.isoformat())]
     checked = ground.drill(past.archive, past.plain, "--random-instant", *drilled)
@@ -177,7 +182,7 @@ def test_a_drill_is_watched_like_any_restore(archived: Archived, ground: DrillGr
         assert job.end(70) == 0
     finally:
         drill.terminate()
-        drill.communicate(timeout=60)
+        drill.communicate(timeout=PATIENCE_SECONDS)
     summary = job.lines[-1][1]
     assert (summary["outcome"], summary["reached_target"]) == ("promoted", True)
     assert (summary["target"]["value"], summary["stop"]["name"]) == (RESTORE_POINT, RESTORE_POINT)
@@ -198,29 +203,60 @@ def test_probes_say_what_they_got(archived: Archived, ground: DrillGround, tmp_p
     assert checked.status == 2 and checked.findings >= {"drill_probe_failed"}
 
 
+def test_a_drill_of_a_configured_cluster(
+    archived: Archived, ground: DrillGround, tmp_path: Path
+) -> None:
+    """Where it is made and what is asked stands in the file; no schedule is needed for that."""
+    config = tmp_path / "pitr.yaml"
+    config.write_text(
+        f"""
+        clusters:
+          - name: shop
+            dsn: host=/nowhere
+            archives: [{{url: {archived.archive}}}]
+            backups: {{url: {archived.backup}}}
+            drill:
+              directory: {ground.directory}
+              timeout: 30m
+              at: random
+              probes: [{{database: template1, sql: SELECT 1 = 1, expected: t}}]
+        """
+    )
+    checked = pitr_check("--config", config, "--drill", "--workers", 1, "--format", "json")
+    drill = drill_of(checked)
+    assert (drill["outcome"], drill["agrees"]) == ("promoted", True)
+    assert drill["stop"]["kind"] == "end_of_wal", "nobody asked for a random instant"
+    assert drill["timeout_seconds"] == 1800
+    (probe,) = drill["probes"]
+    assert (probe["database"], probe["got"], probe["holds"]) == ("template1", "t", True)
+    assert checked.status == 0
+
+
 def test_a_server_that_does_otherwise_is_the_worst_of_findings(
     archived: Archived, ground: DrillGround
 ) -> None:
     """The prediction is bent in one field after the other; the server goes on as ever."""
     archives, backups = [str(archived.archive)], [str(archived.backup)]
-    gathered = gather(
-        archives, backups, None, depth="records", backup_depth="files", reading=Reading(workers=1)
+    asked = Asked(
+        target=Target(type="name", value=RESTORE_POINT),
+        goal=Goal(type="name", name=RESTORE_POINT),
+    )
+    case = gather(
+        archives, backups, None, context=Context(depth="records", asked=asked),
+        backup_depth="files", reading=ReadingOptions(workers=1),
     )  # fmt: skip
-    question = Question(
-        target=Target(type="name", value=RESTORE_POINT), note="", depth="records",
-        goal=Goal(type="name", name=RESTORE_POINT), now=datetime.now(UTC),
-    )  # fmt: skip
-    checks = load_catalogue()
-    report = build_report(question, gathered, checks)
-    plan = plan_drill(report, gathered.restores)
+    checks, now = load_catalogue(), datetime.now(UTC)
+    report = give_verdict(case, checks, now)
+    plan = plan_drill(report, case)
     assert plan is not None and plan.outcome.stop is not None
     bent = replace(plan.outcome, new_timeline=7, consistent_lsn=1)
-    material = Material(plan=replace(plan, outcome=bent), roots=archives, scans=gathered.scans)
+    material = Material(plan=replace(plan, outcome=bent), roots=archives, scans=scans_of(case))
     facts = run_drill(Order(base=ground.directory), material)
     assert facts.disagreements == (
         "consistent: predicted 0/1, was 0/A00100", "new timeline: predicted 7, was 2",
     )  # fmt: skip
-    judged = with_drill(report, facts, checks)
+    made = remember(facts, now, sum(facts.phases.values()))
+    judged = give_verdict(case.having(DrillsFacts(records=(made,))), checks, now, facts)
     assert judged.verdict is Verdict.CRITICAL
     assert [finding.id for finding in judged.findings][:1] == ["drill_disagreed"]
 
@@ -246,13 +282,6 @@ def test_what_cannot_be_drilled_says_why(archived: Archived, ground: DrillGround
     assert (alone.status, "--nice is for a drill" in alone.err) == (64, True)
     shallow = ground.drill(archived.archive, archived.backup, "--depth", "headers")
     assert shallow.status == 64
-
-
-def _past(pasts: Pasts, major: int) -> Past:
-    try:
-        return pasts(major)
-    except KeyError:
-        pytest.skip(f"no PostgreSQL {major} here")
 
 
 def _fingerprint(directory: Path) -> dict[str, str]:

@@ -26,7 +26,7 @@ from tests.damaging import (
 from tests.fix_check import RESTORE_POINT, Archived
 from tests.fix_drill import DrillGround, drill_of, results_of
 
-DAMAGED = "00000001000000000000000C"  # the target lies behind it
+DAMAGED = "00000001000000000000000C"  # the target lies after it
 Fault = Callable[[Archived], None]
 
 
@@ -111,7 +111,7 @@ def test_a_file_that_the_backup_lacks_is_found(archived: Archived, ground: Drill
 
 
 def test_a_tar_that_is_cut_short_says_so(archived: Archived, ground: DrillGround) -> None:
-    """Behind what tells where it begins, so that nothing but its reading shows it."""
+    """After what tells where it begins, so that nothing but its reading shows it."""
     tar = archived.backup.parent / "tar"
     tar.mkdir()
     with tarfile.open(tar / "base.tar", "w") as packed:

@@ -19,16 +19,17 @@ from pathlib import Path
 
 import pytest
 
-from agent.check.gather import Reading, gather
 from agent.drill.drill import Material, Order, run_drill
+from agent.inputs.gather import ReadingOptions, gather
 from agent.postgres.installation import Installation
-from rules.check import load_catalogue
-from rules.drill import DrillFacts, Probe
-from rules.drill_target import plan_drill
-from rules.findings import Severity, Verdict
-from rules.goal import Goal
-from rules.report import Question, Report, build_report, with_drill
-from rules.target import Target
+from rules.case.context import END_OF_WAL, Context
+from rules.case.derived.segments import scans_of
+from rules.drill.comparison import DrillFacts, Probe
+from rules.drill.records import DrillsFacts, remember
+from rules.model.findings import Severity, Verdict
+from rules.verdict.check import load_catalogue
+from rules.verdict.drill_target import plan_drill
+from rules.verdict.report import Report, give_verdict
 from tests.fix_check import Archived
 from tests.fix_drill import DrillGround
 
@@ -57,23 +58,22 @@ class Planned:
         return facts
 
     def judge(self, facts: DrillFacts) -> Report:
-        return with_drill(self.report, facts, load_catalogue())
+        made = remember(facts, self.report.now, sum(facts.phases.values()))
+        drilled = self.report.case.having(DrillsFacts(records=(made,)))
+        return give_verdict(drilled, load_catalogue(), self.report.now, facts)
 
 
 @pytest.fixture(scope="module")
 def planned(pristine: Archived) -> Planned:
     archives = [str(pristine.archive)]
-    gathered = gather(
-        archives, [str(pristine.backup)], None, depth="records", backup_depth="files",
-        reading=Reading(workers=1),
+    case = gather(
+        archives, [str(pristine.backup)], None, context=Context(depth="records", asked=END_OF_WAL),
+        backup_depth="files", reading=ReadingOptions(workers=1),
     )  # fmt: skip
-    question = Question(
-        target=Target(type="none"), note="", depth="records", goal=Goal(), now=datetime.now(UTC)
-    )
-    report = build_report(question, gathered, load_catalogue())
-    plan = plan_drill(report, gathered.restores)
+    report = give_verdict(case, load_catalogue(), datetime.now(UTC))
+    plan = plan_drill(report, case)
     assert plan is not None
-    return Planned(pristine, report, Material(plan=plan, roots=archives, scans=gathered.scans))
+    return Planned(pristine, report, Material(plan=plan, roots=archives, scans=scans_of(case)))
 
 
 @contextlib.contextmanager
@@ -133,7 +133,7 @@ def test_a_server_that_never_comes_to_recovery(
         f"echo it thinks\ntouch {begun}/now\nexec sleep 100000\n"
     )
     script.chmod(0o755)
-    facts = planned.drill(ground, (begun / "now").exists, bindir=programs)
+    facts = planned.drill(ground, (begun / "now").exists, bindir=programs, confine="never")
     shutil.rmtree(programs)
     shutil.rmtree(begun)
     assert_says(planned, facts, "while the server recovered: it thinks")
@@ -141,16 +141,19 @@ def test_a_server_that_never_comes_to_recovery(
 
 def test_a_probe_that_never_ends(planned: Planned, ground: DrillGround) -> None:
     """What was proven before it stays proven; what would have come after it was not looked at."""
-    begun = ground.directory / "begun"
-    begun.mkdir()
-    begun.chmod(0o777)
-    endless = f"COPY (SELECT) TO '{begun}/now'; SELECT pg_sleep(100000)"
+    endless = "EXPLAIN ANALYZE SELECT pg_sleep(100000)"
+
+    asked: list[str] = []
+
+    def is_asked() -> bool:
+        asked.extend(title for title in ground.titles() if "EXPLAIN" in title)
+        return bool(asked)
+
     probes = tuple(
         Probe(database="postgres", sql=sql, expected="6000")
         for sql in ("SELECT count(*) FROM t", endless, "SELECT 6000")
     )
-    facts = planned.drill(ground, (begun / "now").exists, probes=probes)
-    shutil.rmtree(begun)
+    facts = planned.drill(ground, is_asked, probes=probes)
     assert (facts.outcome, facts.agrees) == ("promoted", True)
     assert [(probe.got, probe.asked) for probe in facts.probes] == [
         ("6000", True), (None, False), (None, False),

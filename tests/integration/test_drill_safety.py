@@ -22,8 +22,10 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import Archived
-from tests.fix_drill import DrillGround, inspections_by, start, wait_for
+from tests.fix_drill import DrillGround, inspections_by, start
 from tests.fix_postgres import NewCluster
+from tests.fix_tools import PATIENCE_SECONDS, need
+from tests.waiting import wait_until
 
 
 def fingerprint(directory: Path) -> dict[str, str]:
@@ -122,7 +124,14 @@ def test_a_hostile_configuration_in_the_backup_does_nothing(
         archived.backup, archive=archived.archive, outside=outside, includes=includes, port=port
     )
     before = fingerprint(archived.archive)
-    options = ("--backup-depth", "label", "--probe", "SELECT count(*) FROM t=6000")
+    options = (
+        "--backup-depth",
+        "label",
+        "--probe",
+        "SELECT count(*) FROM t=6000",
+        "--confine",
+        "never",
+    )
     checked = ground.drill(archived.archive, archived.backup, *options)
     drill = checked.json["drill"]
     assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
@@ -209,11 +218,12 @@ def test_what_the_data_bring_along_does_nothing(
             "pg_basebackup", "-D", str(backup), "-h", str(cluster.sockets), "-U", "postgres",
             "-c", "fast", "--no-sync",
         )  # fmt: skip
-        wait_for(lambda: _archived_everything(cluster))
+        wait_until(lambda: _archived_everything(cluster))
         before = fingerprint(archive)
         outside.joinpath("function").unlink(missing_ok=True)
         probes = [word for probe in PROBES for word in ("--probe", probe)]
-        checked = ground.drill(archive, backup, "--pg-bindir", pg.bindir, *probes)
+        options = ("--pg-bindir", pg.bindir, "--confine", "never")
+        checked = ground.drill(archive, backup, *options, *probes)
     drill = checked.json["drill"]
     assert (drill["outcome"], drill["agrees"]) == ("promoted", True), checked.out
     assert [probe["holds"] for probe in drill["probes"]] == [True, True], drill["probes"]
@@ -239,7 +249,7 @@ def test_wal_that_creates_a_tablespace_is_refused(
     cluster.sql(f"CREATE TABLESPACE space LOCATION '{space}'")  # type: ignore[arg-type]
     cluster.sql("CREATE TABLE elsewhere TABLESPACE space AS SELECT generate_series(1, 99) n")
     cluster.sql("SELECT pg_switch_wal()")
-    wait_for(lambda: _archived_everything(cluster))
+    wait_until(lambda: _archived_everything(cluster))
     before = fingerprint(space)
     checked = ground.drill(cluster.home / "archive", backup)
     drill = checked.json["drill"]
@@ -262,9 +272,8 @@ def small_disk(short_directory: Path) -> Iterator[Callable[[int], DrillGround]]:
         place = short_directory / f"disk{size_mib}"
         place.mkdir(mode=0o755)
         options = f"size={size_mib}m,mode=0755"
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=False)
-        if done.returncode:
-            pytest.skip("a tmpfs cannot be mounted here (root only)")
+        need("mount")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", place], check=True)
         mounted.append(place)
         return DrillGround(place)
 
@@ -295,9 +304,9 @@ def stopped_while_it_copies(ground: DrillGround, archived: Archived) -> subproce
 
 
 def is_halted_copying(drill: subprocess.Popen[str], ground: DrillGround) -> bool:
-    wait_for(lambda: any(ground.directory.glob("*/data")) or drill.poll() is not None)
+    wait_until(lambda: any(ground.directory.glob("*/data")) or drill.poll() is not None)
     drill.send_signal(signal.SIGSTOP)
-    wait_for(lambda: drill.poll() is not None or status_of(drill) == psutil.STATUS_STOPPED)
+    wait_until(lambda: drill.poll() is not None or status_of(drill) == psutil.STATUS_STOPPED)
     copies = any(ground.directory.glob("*/data")) and not any(ground.directory.glob("*/wal/ask.sh"))
     return copies and drill.poll() is None
 
@@ -315,7 +324,7 @@ def test_a_disk_that_fills_up_stops_the_drill(
     with (ground.directory / "others").open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, free - (30 << 20))
     drill.send_signal(signal.SIGCONT)
-    out, _ = drill.communicate(timeout=60)
+    out, _ = drill.communicate(timeout=PATIENCE_SECONDS)
     found = json.loads(out)["drill"]
     assert (drill.returncode, found["outcome"]) == (3, "not_run"), out
     assert "not enough room" in found["reason"]
@@ -332,7 +341,8 @@ def test_a_server_that_this_machine_cannot_start_proves_nothing(
     limit = "case $1 in --version) ;; *) ulimit -v 80000 ;; esac"
     script.write_text(f'#!/bin/sh\n{limit}\nexec {installations[16].program("postgres")} "$@"\n')
     script.chmod(0o755)
-    checked = ground.drill(archived.archive, archived.backup, "--pg-bindir", programs)
+    options = ("--pg-bindir", programs, "--confine", "never")
+    checked = ground.drill(archived.archive, archived.backup, *options)
     shutil.rmtree(programs)
     drill = checked.json["drill"]
     assert (checked.status, drill["outcome"], drill["agrees"]) == (3, "not_run", None), checked.out

@@ -20,9 +20,10 @@ from tests.fix_agent import FAST, WatchedAgent
 from tests.fix_check import Archived
 from tests.fix_drill import DrillGround, Past
 from tests.fix_prometheus import ask
+from tests.fix_tools import PATIENCE_SECONDS
+from tests.waiting import wait_until
 
 OFTEN, RARELY = "*/2 * * * * *", "0 3 1 1 *"
-PATIENCE = 120.0
 RUNS = "pitr_drill_runs_total"
 
 
@@ -37,12 +38,12 @@ class Drilled:
     ledger: Path
 
     def start(self, schedule: str, **cluster: Any) -> None:
-        self.agent.start(self.config(schedule, **cluster), timeout_seconds=PATIENCE)
+        self.agent.start(self.config(schedule, **cluster), timeout_seconds=PATIENCE_SECONDS)
 
     def stop(self) -> None:
         """End the agent; a drill that it had to leave cleans up by itself."""
         self.agent.stop()
-        until(self.has_nothing_left)
+        wait_until(self.has_nothing_left)
 
     def reload(self, schedule: str, **cluster: Any) -> None:
         self.agent.config.write_text(yaml.safe_dump(self.config(schedule, **cluster)))
@@ -61,7 +62,7 @@ class Drilled:
         }  # fmt: skip
 
     def wait_for(self, what: Callable[[MetricsPage], Any]) -> MetricsPage:
-        return self.agent.wait_for(what, seconds=PATIENCE)
+        return self.agent.wait_for(what, seconds=PATIENCE_SECONDS)
 
     def drills(self) -> list[dict[str, Any]]:
         """The newest first."""
@@ -70,16 +71,19 @@ class Drilled:
 
     def catch(self) -> psutil.Process:
         """A drill stopped in the middle: it copies or recovers, and goes on when it is told."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             child = self.child() if self.has_begun() else None
             if child is None:
                 time.sleep(0.005)
                 continue
-            child.suspend()
-            if self.has_begun():
-                return child
-            child.resume()  # too late: the next
+            try:
+                child.suspend()
+                if child.status() == psutil.STATUS_STOPPED and self.has_begun():
+                    return child
+                child.resume()  # too late: the next
+            except psutil.NoSuchProcess:
+                continue
         raise AssertionError(f"no drill was seen\n{self.agent.log.read_text()}")
 
     def has_begun(self) -> bool:
@@ -106,13 +110,6 @@ def drilled(archived: Archived, ground: DrillGround, tmp_path: Path) -> Iterator
     drilled = Drilled(agent, ground, archived.archive, archived.backup, ledger)
     yield drilled
     drilled.stop()
-
-
-def until(what: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_drills_succeed_on_their_schedule(
@@ -179,9 +176,9 @@ def test_a_drill_that_is_broken_off_leaves_nothing_and_is_made_after_the_restart
     (before,) = {len(drilled.drills())}
     agent = psutil.Process(drilled.agent.pid)
     agent.terminate()
-    until(lambda: _is_told_to_end(child))
+    wait_until(lambda: _is_told_to_end(child, drilled.agent.log))
     child.resume()
-    until(lambda: not child.is_running() and drilled.has_nothing_left())
+    wait_until(lambda: not child.is_running() and drilled.has_nothing_left())
     drilled.agent.stop()
     drilled.start(RARELY)  # what was broken off is made nevertheless
     page = drilled.wait_for(lambda page: page.total(RUNS, outcome="promoted") == before + 1)
@@ -200,7 +197,7 @@ def test_a_killed_agent_leaves_nothing_after_its_next_start(drilled: Drilled) ->
     (left / "data").mkdir()
     drilled.start(RARELY)
     page = drilled.wait_for(lambda page: "drill_not_run" in page.findings())
-    until(drilled.has_nothing_left)
+    wait_until(drilled.has_nothing_left)
     assert page.total(RUNS, outcome="not_run") == 1
     (record, *_) = drilled.drills()
     assert record["reason"] == "the agent was killed while it ran"
@@ -212,8 +209,9 @@ def _drill(drilled: Drilled, schedule: str, **more: Any) -> dict[str, Any]:
     return {"schedule": schedule, "directory": str(drilled.ground.directory), **more}
 
 
-def _is_told_to_end(child: psutil.Process) -> bool:
+def _is_told_to_end(child: psutil.Process, log: Path) -> bool:
     """SIGTERM waits for it while it is stopped (proc(5): ShdPnd, SigPnd)."""
+    assert child.is_running(), f"it ended while it was stopped\n{log.read_text()}"
     status = Path(f"/proc/{child.pid}/status").read_text()
     pending = [line.split()[1] for line in status.splitlines() if "Pnd:" in line]
     return any(int(mask, 16) & 1 << (signal.SIGTERM - 1) for mask in pending)

@@ -18,13 +18,15 @@ from agent.cli import agent as agent_command
 from agent.lab.faults import FAULTS, Fault
 from agent.lab.laboratory import Laboratory, open_laboratory
 from agent.lab.metrics_page import MetricsPage
-from agent.lab.service import Service
+from agent.lab.service import LabService
 from agent.lab.watching import CLUSTER, wait_for
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
-from rules.alert_state import alert_name
+from rules.alerting.state import alert_name
 from tests.fix_browser import Browse
-from tests.fix_prometheus import Prometheus, ask, wait_until
+from tests.fix_prometheus import Prometheus, ask
+from tests.fix_tools import PATIENCE_SECONDS
+from tests.waiting import wait_until
 
 _OBJECTIVES = {"rpo": "5s"}
 _HOLD = "1s"
@@ -86,7 +88,7 @@ def test_the_agent_notices(
     browse: Browse,
 ) -> None:
     with open_laboratory(pg, account, under=short_directory) as lab:
-        service = Service(lab)
+        service = LabService(lab)
         service.start(
             fault,
             archive_timeout_seconds=1,
@@ -94,7 +96,7 @@ def test_the_agent_notices(
             alerts={"hold": _HOLD},
         )
         prometheus.start(lab.agent.url.removeprefix("http://"), rules)
-        page, healthy = service.wait_healthy(timeout_seconds=90)
+        page, healthy = service.wait_healthy(timeout_seconds=PATIENCE_SECONDS)
         assert healthy, page and page.findings()
         sight = browse(f"{lab.agent.url}/clusters/{CLUSTER}").page
         expect(sight.locator("#headline")).to_have_class(re.compile("ok"))
@@ -102,9 +104,11 @@ def test_the_agent_notices(
         lab.primary.sql("SELECT pg_create_restore_point(%s)", _HOSTILE)
 
         service.break_it(fault.name)
-        page, noticed = service.wait_noticed(fault, timeout_seconds=90)
+        page, noticed = service.wait_noticed(fault, timeout_seconds=PATIENCE_SECONDS)
         assert noticed, page and page.findings()
-        page, shown = wait_for(lab.agent, _shows_its_number(fault), timeout_seconds=60)
+        page, shown = wait_for(
+            lab.agent, _shows_its_number(fault), timeout_seconds=PATIENCE_SECONDS
+        )
         assert shown, page
         expected = {alert_name(check) for check in fault.findings}
         wait_until(
@@ -115,7 +119,7 @@ def test_the_agent_notices(
             _expect_shown(sight, finding)
 
         service.mend(fault.name)
-        page, healthy = service.wait_healthy(timeout_seconds=90)
+        page, healthy = service.wait_healthy(timeout_seconds=PATIENCE_SECONDS)
         assert healthy, page and page.findings()
         wait_until(
             lambda: not _firing(lab) and not prometheus.alerts(),

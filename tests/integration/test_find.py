@@ -25,7 +25,8 @@ from parsers.lsn import parse_lsn
 from parsers.segment import segment_name, segment_of
 from tests.fix_check import MIB, Checked, pitr_check
 from tests.fix_find import DropStories, DropStory
-from tests.fix_postgres import NewCluster
+from tests.fix_postgres import NewCluster, need_part
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import wait_for
 
 SCHEMA = json.loads(
@@ -36,8 +37,7 @@ _ALL = ("--limit", 1_000_000)
 
 @pytest.fixture
 def story(pg: Installation, drop_stories: DropStories) -> DropStory:
-    if not pg.has("pg_waldump"):
-        pytest.skip("this installation has no pg_waldump")
+    need_part(pg, "pg_waldump")
     return drop_stories(pg)
 
 
@@ -85,9 +85,9 @@ def waldump(story: DropStory, *options: str) -> list[re.Match[str]]:
     return [line for line in lines if line]
 
 
-def described(story: DropStory) -> dict[str, tuple[object, ...]]:
+def described(story: DropStory) -> dict[str, tuple[str, int, datetime, Any]]:
     """By LSN: kind, xid, time, subtransactions and removed files, as pg_waldump -r Transaction."""
-    found: dict[str, tuple[object, ...]] = {}
+    found: dict[str, tuple[str, int, datetime, Any]] = {}
     for line in waldump(story, "-r", "Transaction"):
         match = _END.match(line["desc"])
         if match is None:
@@ -250,7 +250,7 @@ def test_a_period_and_a_limit(story: DropStory) -> None:
 
 
 @pytest.mark.pg("== 18")
-def test_behind_damage_nothing_is_known_and_that_is_said(story: DropStory, tmp_path: Path) -> None:
+def test_after_damage_nothing_is_known_and_that_is_said(story: DropStory, tmp_path: Path) -> None:
     deed = story.deed("dropped", "public.parts")
     at = find(story, "--xid", deed.xid)["happenings"][0]
     archive = Path(shutil.copytree(story.archive, tmp_path / "archive"))
@@ -361,9 +361,9 @@ def test_covers_names_the_segments_and_says_what_is_missing(story: DropStory) ->
     assert (checked.status, coverage["known"]) == (0, True)
     (held,) = (each for each in coverage["segments"] if each["segment"] == name)
     assert (held["held"], held["url"]) == (True, str(story.archive / name))
-    behind = run(story, "--covers", "2100-01-01 00:00:00+00")
-    assert (behind.status, document(behind)["coverage"]["known"]) == (2, False)
-    assert document(behind)["coverage"]["next_segment"] > story.segments[-1].name
+    after = run(story, "--covers", "2100-01-01 00:00:00+00")
+    assert (after.status, document(after)["coverage"]["known"]) == (2, False)
+    assert document(after)["coverage"]["next_segment"] > story.segments[-1].name
     victim = story.archive / name
     hidden = victim.rename(victim.with_suffix(".hidden"))
     try:
@@ -428,7 +428,7 @@ def restore(cluster: Any, story: DropStory, settings: str) -> str:
     with (cluster.data / "postgresql.auto.conf").open("a") as file:
         file.write(settings)
     cluster.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while cluster.sql("SELECT pg_is_in_recovery()") != [(False,)]:
         assert time.monotonic() < deadline, "recovery did not end"
         time.sleep(0.1)
@@ -441,8 +441,8 @@ def restore(cluster: Any, story: DropStory, settings: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [
-        ([], 64, "nothing to look at"),
-        (["--backup", "/x"], 64, "name the --archive to look in"),
+        ([], 64, "nothing to check"),
+        (["--backup", "/x"], 64, "name the --archive to search"),
         (["--archive", "/nowhere"], 3, "/nowhere: there is no such directory"),
         (["--archive", "/x", "--around", "noon"], 64, "--around: not a time: 'noon'"),
         (["--archive", "/x", "--from", "2025-07-10", "--to", "2025-07-09"], 64, "later than --to"),

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agent.page.addresses import path_segment
-from tests.fix_prometheus import find_program, wait_until
+from agent.html.addresses import path_segment
+from tests.fix_tools import PATIENCE_SECONDS, need_program
 from tests.fix_watched import Watched
+from tests.waiting import wait_until
 
 FORGED = 'pitr_finding{cluster="forged",id="x",severity="critical"} 1'
 NAMES = (
@@ -55,7 +56,7 @@ def test_names_lines_and_labels_of_strangers(watched: Watched, tmp_path: Path) -
     clusters = {s.labels["cluster"] for s in page.samples if s.name == "pitr_finding"}
     assert clusters == {CLUSTER}
     raw = get(f"{watched.agent.url}/metrics")
-    promtool = find_program("promtool")
+    promtool = need_program("promtool")
     checked = subprocess.run([promtool, "check", "metrics"], input=raw, capture_output=True)
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
     shown = json.loads(get(f"{watched.agent.url}/api/v1/clusters/{urllib.parse.quote(CLUSTER)}"))
@@ -81,7 +82,7 @@ def test_names_lines_and_labels_of_strangers(watched: Watched, tmp_path: Path) -
 
 
 def get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
         body: bytes = answer.read()
     return body
 
@@ -93,9 +94,9 @@ def test_paths_of_strangers_lead_nowhere(watched: Watched) -> None:
         "/api/v1/clusters/%00", "/metrics/../../etc/passwd", "/" + "a" * 60_000,
     ):  # fmt: skip
         result = subprocess.run(
-            [find_program("curl", package="curl"), "-s", "--path-as-is", "-w", "%{http_code}",
+            [need_program("curl"), "-s", "--path-as-is", "-w", "%{http_code}",
              watched.agent.url + path],
-            capture_output=True, text=True, timeout=30,
+            capture_output=True, text=True, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
         assert result.stdout[-3:] in ("404", "400"), path
         assert "root:" not in result.stdout

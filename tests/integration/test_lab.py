@@ -18,23 +18,25 @@ from pathlib import Path
 import psutil
 import pytest
 
-from agent.lab.cases import Case, plan_cases
+from agent.lab.cases import LabCase, plan_cases
 from agent.lab.errors import LabFailed
 from agent.lab.history import CREATE_TABLE, establish_marks, write_history, write_late_row
 from agent.lab.laboratory import open_laboratory
 from agent.lab.narrator import Narrator
 from agent.lab.primary import back_up, make_primary
-from agent.lab.restore import Outcome, Restore
-from agent.lab.stop import Stop
+from agent.lab.restore import LabRestore, RestoreResult
+from agent.lab.stop import RecordedStop
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
+from tests.fix_postgres import need_part
+from tests.fix_tools import PATIENCE_SECONDS
 
 PITR_LAB = str(Path(sysconfig.get_path("scripts")) / "pitr-lab")
 
 
 def run_lab(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [PITR_LAB, *arguments], capture_output=True, text=True, timeout=180,
+        [PITR_LAB, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS,
         env=os.environ | environment,
     )  # fmt: skip
 
@@ -80,11 +82,8 @@ def servers_in(directory: Path) -> list[psutil.Process]:
 
 @pytest.mark.slow
 def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: Path) -> None:
-    started = time.monotonic()
     result = run_lab("--dir", str(place))
     assert (result.returncode, result.stderr) == (0, "")
-    if os.getloadavg()[0] <= 2 * (os.cpu_count() or 1):  # a busier machine says nothing of time
-        assert time.monotonic() - started < 60
     told = result.stdout
     assert "\x1b" not in told
     for line in (
@@ -98,7 +97,7 @@ def test_the_whole_laboratory_tells_the_truth_and_leaves_nothing_behind(place: P
         "7 of 7 restores stopped exactly where recorded",
     ):
         assert line in told
-    assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 4
+    assert len(re.findall(r"^    pitr-check predicted  \S", told, re.MULTILINE)) == 4, told
     agreed = re.findall(r"^  recovery_target_(\w+), .*, promote, pause: agree$", told, re.MULTILINE)
     assert agreed == ["time", "lsn", "name"]
     agent_lines = [line for line in told.splitlines() if "the agent: " in line]
@@ -112,8 +111,8 @@ def test_a_truth_that_differs_is_told_apart(
     pg: Installation, account: Account, short_directory: Path
 ) -> None:
     """The comparison can fail: a recorded stop that is wrong in one field is not agreed to."""
-    if not (pg.has("pg_basebackup") and pg.has("pg_waldump")):
-        pytest.skip("this installation lacks pg_basebackup or pg_waldump")
+    need_part(pg, "pg_basebackup")
+    need_part(pg, "pg_waldump")
     narrator = Narrator()
     with open_laboratory(pg, account, under=short_directory) as lab:
         make_primary(lab, narrator)
@@ -124,22 +123,22 @@ def test_a_truth_that_differs_is_told_apart(
         lab.primary.stop()
         shutil.rmtree(lab.primary.data)
         by_time, by_lsn, by_name, *_ = plan_cases(establish_marks(lab, notes, late))
-        assert Restore(lab, by_name, narrator).run().holds
+        assert LabRestore(lab, by_name, narrator).run().holds
 
-        def told_apart(case: Case, recorded: Stop, action: str) -> Outcome:
-            return Restore(lab, replace(case, recorded=recorded, action=action), narrator).run()
+        def told_apart(case: LabCase, recorded: RecordedStop, action: str) -> RestoreResult:
+            return LabRestore(lab, replace(case, recorded=recorded, action=action), narrator).run()
 
         wrong_xid = replace(by_time.recorded, xid=(by_time.recorded.xid or 0) + 1)
         outcome = told_apart(by_time, wrong_xid, "promote")
         assert not outcome.holds and not outcome.failed_proofs
         assert [text.split(":")[0] for text in outcome.disagreements] == ["xid"]
-        outcome = Restore(
+        outcome = LabRestore(
             lab, replace(by_name, predicted=wrong_xid, action="pause"), narrator
         ).run()
         assert not outcome.holds and not outcome.failed_proofs
         assert all("pitr-check predicted otherwise" in text for text in outcome.disagreements)
         unreachable = replace(by_lsn, value="7/0")
-        outcome = Restore(lab, unreachable, narrator).run()
+        outcome = LabRestore(lab, unreachable, narrator).run()
         assert outcome.failed_proofs == ("the server comes up",)
         assert outcome.reported.lines[-1] == (
             "recovery ended before configured recovery target was reached"
@@ -163,7 +162,7 @@ def test_an_interruption_at_any_moment_stops_all_and_cleans_up(
         if moment in line:
             break
     process.send_signal(number)
-    _, error = process.communicate(timeout=90)
+    _, error = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, error) == (3, "pitr-lab: interrupted\n")
     assert servers_in(place) == []
 
@@ -176,8 +175,8 @@ def test_a_kill_leaves_files_but_no_server(place: Path, start_lab: StartLab) -> 
             break
     assert servers_in(place)
     process.kill()
-    process.communicate(timeout=90)
-    deadline = time.monotonic() + 60
+    process.communicate(timeout=PATIENCE_SECONDS)
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while servers_in(place):
         assert time.monotonic() < deadline, servers_in(place)
         time.sleep(0.1)
@@ -196,6 +195,12 @@ def test_kept_files_stay_and_the_last_part_names_the_same_transaction_twice(
     assert (kept / "backup_base" / "backup_manifest").exists()
     assert (kept / "restored" / "time-pause" / "data" / "PG_VERSION").read_text() == "18\n"
     assert servers_in(kept) == []
+    logs = [*(kept / "restored").rglob("server.log")]
+    assert logs  # whoever watched them left no line there, and none is shown as PostgreSQL's
+    lines = [line for log in logs for line in log.read_text().splitlines()]
+    stopped = "terminating connection due to administrator command"  # gone, but not yet noticed
+    assert [line for line in lines if "FATAL" in line and stopped not in line] == []
+    assert "FATAL" not in result.stdout and "does not exist" not in result.stdout
     recorded = re.search(
         r"recorded +before the COMMIT of (\d+); at (\S+); (\S+ \S+)$", result.stdout, re.MULTILINE
     )
@@ -246,7 +251,7 @@ def test_a_closed_pipe_is_no_verdict(place: Path, start_lab: StartLab) -> None:
     assert process.stdout is not None and process.stderr is not None
     process.stdout.readline()
     process.stdout.close()
-    process.wait(60)
+    process.wait(PATIENCE_SECONDS)
     assert (process.returncode, process.stderr.read()) == (3, "")
     assert servers_in(place) == []
 
@@ -267,10 +272,10 @@ def test_serving_prints_addresses_that_answer_and_ends_well(
     for what in ("metrics", "health", "page"):
         address = re.search(rf"^ +{what} +(http://\S+)$", told, re.MULTILINE)
         assert address
-        with urllib.request.urlopen(address[1], timeout=30) as answer:
+        with urllib.request.urlopen(address[1], timeout=PATIENCE_SECONDS) as answer:
             assert answer.status == 200
     process.send_signal(signal.SIGINT)
-    rest, error = process.communicate(timeout=90)
+    rest, error = process.communicate(timeout=PATIENCE_SECONDS)
     assert (process.returncode, error) == (0, "")
     assert "stopping" in rest
     assert servers_in(place) == []

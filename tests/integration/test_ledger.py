@@ -22,6 +22,7 @@ from agent.archive.scanner import SegmentReader
 from agent.ledger.store import Ledger
 from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check, timeless
 from tests.fix_layouts import DeadPrimary, mix_codecs
+from tests.fix_tools import PATIENCE_SECONDS
 
 TICK_SECONDS = 2.5  # a file must have been still for two seconds before its reading is remembered
 
@@ -300,13 +301,11 @@ def test_what_a_ledger_does_not_take_is_read_once_and_not_every_round(
     ledger.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+@pytest.mark.needs("mount")
 def test_a_full_disk_is_one_line(pristine: Archived, tmp_path: Path, healthy: Any) -> None:
     small = tmp_path / "small"
     small.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", str(small)])
-    if mounted.returncode:
-        pytest.skip("a tmpfs cannot be mounted here")
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "tmpfs", small], check=True)
     try:
         checked = check(pristine, "--ledger", small / "ledger.sqlite")
         assert (checked.status, timeless(checked.json)) == (0, healthy)
@@ -327,7 +326,7 @@ def test_two_checks_and_a_ledger_at_once(pristine: Archived, tmp_path: Path, hea
         for _ in range(3)
     ]
     for run in runs:
-        out, err = run.communicate(timeout=60)
+        out, err = run.communicate(timeout=PATIENCE_SECONDS)
         assert (run.returncode, err) == (0, "")
         assert timeless(Checked(0, out, err).json) == healthy
 

@@ -8,27 +8,34 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from agent.archive.directory import list_archive
-from agent.archive.scanner import SegmentReader, SegmentReadings, scan_facts, segments_to_read
-from agent.archive.wal import make_restores
+from agent.archive.scanner import SegmentReader, segments_to_read
 from agent.backups.find import read_any_backup
+from agent.backups.restore_inputs import segments_read
+from agent.ledger.encode import DeferredTransactions
 from agent.ledger.store import Ledger
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from parsers.wal_facts import Transaction
-from rules.archive import timeline_tree
-from rules.facts import ArchiveFacts, BackupFacts
-from rules.goal import Goal
-from rules.recovery import simulate
-from rules.restore import Restore
-from rules.restore_points import list_restore_points, walk_facts
-from rules.wal_events import collect_events
+from parsers.wal.facts import Transaction, Transactions
+from rules.archive.restore_points import list_restore_points, walk_facts
+from rules.archive.wal_events import collect_events
+from rules.case.case import Case
+from rules.case.context import Context
+from rules.case.derived.restores import restores_of
+from rules.case.derived.segments import scans_of
+from rules.case.observations import ArchiveListings, BackupsRead, SegmentsRead
+from rules.model.facts import ArchiveFacts, BackupFacts, BackupsFacts, ScanFacts
+from rules.model.goal import Goal
+from rules.model.restore_inputs import RestoreInputs, without_segments
+from rules.model.timelines import TimelineTree
+from rules.recovery.predictor import simulate
+from rules.recovery.restorable import find_window
 
 MIB = 1 << 20
 SEGMENTS = 200
@@ -93,36 +100,40 @@ def _write(cluster: Cluster) -> None:
                 connection.execute("COMMIT PREPARED 'p'")
 
 
-def _read(long: Long, ledger: Path | None = None) -> SegmentReadings:
+def _read(long: Long, ledger: Path | None = None) -> SegmentsRead:
     complaints: list[str] = []
     kept = Ledger(str(ledger), complaints.append) if ledger else None
     files = segments_to_read(long.archive, [long.backup])
     readings = asyncio.run(SegmentReader(2, ledger=kept).read(long.archive, files, MIB, "records"))
     assert not complaints
-    return readings
+    return segments_read(readings, "records")
+
+
+def _case(long: Long, read: SegmentsRead, system: int | None = None) -> Case:
+    backup = replace(long.backup, system_identifier=system)
+    found = BackupsFacts(backups=(backup,), unreadable={}, depth="label")
+    return Case(context=Context(depth="records")).having(
+        ArchiveListings(archives=(long.archive,)), BackupsRead(found=found), read
+    )
 
 
 @pytest.fixture(scope="module")
-def single(long: Long) -> SegmentReadings:
+def single(long: Long) -> SegmentsRead:
     return _read(long)
 
 
 @pytest.fixture(scope="module")
-def joined(long: Long, tmp_path_factory: pytest.TempPathFactory) -> SegmentReadings:
+def joined(long: Long, tmp_path_factory: pytest.TempPathFactory) -> SegmentsRead:
     ledger = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
     _read(long, ledger)
     return _read(long, ledger)
 
 
-def _restore(long: Long, readings: SegmentReadings) -> Restore:
-    return make_restores(long.archive, readings, [long.backup], on_this_machine=False)[
-        long.backup.url
-    ]
+def _restore(long: Long, read: SegmentsRead) -> RestoreInputs:
+    return restores_of(_case(long, read, long.backup.system_identifier))[long.backup.url]
 
 
-def test_every_scan_is_the_one_that_was_read(
-    single: SegmentReadings, joined: SegmentReadings
-) -> None:
+def test_every_scan_is_the_one_that_was_read(single: SegmentsRead, joined: SegmentsRead) -> None:
     assert joined.joined, "some stretch was joined"
     assert not single.joined
     assert {name: read.scan for name, read in joined.scans.items()} == {
@@ -130,7 +141,7 @@ def test_every_scan_is_the_one_that_was_read(
     }
 
 
-def test_a_stretch_has_the_transactions_of_its_segments(joined: SegmentReadings) -> None:
+def test_a_stretch_has_the_transactions_of_its_segments(joined: SegmentsRead) -> None:
     for stretch in joined.joined.values():
         facts, summary = stretch.whole.scan.facts, stretch.whole.summary
         rows = list(facts.transactions)
@@ -144,17 +155,17 @@ def test_a_stretch_has_the_transactions_of_its_segments(joined: SegmentReadings)
 
 
 def test_the_facts_of_the_whole_archive_are_the_same(
-    long: Long, single: SegmentReadings, joined: SegmentReadings
+    long: Long, single: SegmentsRead, joined: SegmentsRead
 ) -> None:
-    tree = timeline_tree(long.archive, [long.backup])
     for system in (None, long.backup.system_identifier, 1):
-        one, other = (
-            scan_facts(readings, "records", tree, MIB, system) for readings in (single, joined)
-        )
+        one, other = (_case(long, read, system).get(ScanFacts) for read in (single, joined))
+        assert one is not None and other is not None
         assert one.damaged == other.damaged
         assert (one.read, one.unread) == (other.read, other.unread)
+    tree = _case(long, single).get(TimelineTree)
+    assert tree is not None
     ones, others = (
-        list(walk_facts(readings.as_scans(), tree, MIB)) for readings in (single, joined)
+        list(walk_facts(scans_of(_case(long, read)), tree, MIB)) for read in (single, joined)
     )
     assert len(others) < len(ones)
     assert list_restore_points(ones, tree) == list_restore_points(others, tree)
@@ -162,14 +173,30 @@ def test_the_facts_of_the_whole_archive_are_the_same(
 
 
 def test_every_prediction_is_the_same(
-    long: Long, single: SegmentReadings, joined: SegmentReadings
+    long: Long, single: SegmentsRead, joined: SegmentsRead
 ) -> None:
     one, other = _restore(long, single), _restore(long, joined)
     for goal in _goals(single):
         assert simulate(one, goal) == simulate(other, goal), goal
 
 
-def _goals(readings: SegmentReadings) -> Iterator[Goal]:
+def test_what_a_restore_without_some_segments_reaches_is_the_same(
+    long: Long, single: SegmentsRead, joined: SegmentsRead
+) -> None:
+    """Those that lie outside of the archive, or would be deleted, may be in a stretch."""
+    one, other = _restore(long, single), _restore(long, joined)
+    names = sorted(single.scans)
+    rng = random.Random(19)
+    for _ in range(30):
+        first = rng.randrange(len(names))
+        gone = names[first : first + rng.choice((1, 3, 64, len(names)))]
+        without = [without_segments(each, gone) for each in (one, other)]
+        windows = [find_window(each, 1) for each in without]
+        assert windows[0] == windows[1], (gone[0], gone[-1])
+        assert windows[0] is None or not set(windows[0].segments) & set(gone)
+
+
+def _goals(readings: SegmentsRead) -> Iterator[Goal]:
     """Targets of every type all over the archive, and beside what is there."""
     rng = random.Random(18)
     scans = [readings.scans[name].scan for name in sorted(readings.scans)]
@@ -188,3 +215,15 @@ def _goals(readings: SegmentReadings) -> Iterator[Goal]:
         yield Goal(type="lsn", lsn=scan.start_lsn + rng.choice((0, 24, 40, MIB - 8)))
     yield Goal(type="xid", xid=4_000_000_000)
     yield Goal(type="time", time_us=rows[-1].time_us + 10**9)
+
+
+def test_dating_the_wal_fetches_no_transaction_of_a_stretch(joined: SegmentsRead) -> None:
+    """What a summary holds is enough to lay a warm archive on a time axis."""
+    for stretch in joined.joined.values():
+        kept = stretch.whole.scan.facts.transactions
+        told = list(DeferredTransactions(stretch.summary, pytest.fail).sample())
+        alone = Transactions()
+        for transaction in kept:
+            alone.append(transaction)
+        assert told == list(alone.sample())
+        assert sum(place.transactions for place in told) == len(kept)

@@ -15,13 +15,14 @@ from agent.lab.metrics_page import MetricsPage
 from agent.pollers.lane import connect
 from agent.pollers.registry import POLLERS
 from agent.postgres.cluster import Cluster, ServerFailed
-from rules.check import judge, load_catalogue
-from rules.configuration import settings_of_files, timeline_meant
-from rules.evidence import Evidence
-from rules.facts import Objectives, SettingsFacts
+from rules.backup.configuration import settings_of_files, timeline_meant
+from rules.model.evidence import Evidence
+from rules.model.facts import Objectives, SettingsFacts
+from rules.verdict.check import judge, load_catalogue
 from tests.fix_agent import WatchedAgent
 from tests.fix_postgres import NewCluster
 from tests.fix_prometheus import ask as fetch
+from tests.fix_tools import PATIENCE_SECONDS
 
 NewAgent = Callable[..., WatchedAgent]
 
@@ -39,7 +40,7 @@ def change(cluster: Cluster, **settings: str | int | bool) -> set[str]:
     cluster.configure(**settings)
     cluster.reload()
     name, value = next(iter(settings.items()))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while cluster.sql("SELECT current_setting(%s)", name)[0][0] != str(value):
         assert time.monotonic() < deadline, f"{name} is not {value}"
         time.sleep(0.05)
@@ -78,7 +79,7 @@ def test_settings_of_a_living_server(pg: int, new_cluster: NewCluster) -> None:
     archive = cluster.account.make_directory(cluster.home / "archive")
     good = f"test ! -f {archive}/%f && cp %p {archive}/%f.new && mv {archive}/%f.new {archive}/%f"
     change(cluster, archive_command=good)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while "archiver_never_succeeded" in ask(cluster):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -163,7 +164,7 @@ def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent:
 def test_exposure_is_the_age_of_what_is_not_archived(
     pg: int, new_cluster: NewCluster, new_agent: NewAgent, tmp_path: Path
 ) -> None:
-    """0 while nobody wrote, growing behind a commit, 0 again when its segment is archived."""
+    """0 while nobody wrote, growing after a commit, 0 again when its segment is archived."""
     cluster = new_cluster(pg, autovacuum=False)
     ledger = tmp_path / "ledger.sqlite"
     agent = new_agent(dsn=cluster.dsn, objectives={"rpo": "1h"}, ledger=ledger)

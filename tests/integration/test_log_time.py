@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from parsers.log_stream import LogStream
-from parsers.log_time import Zone, parse_log_time
-from parsers.recovery_events import RecoveryEvent
+from parsers.log.recovery_events import RecoveryEvent
+from parsers.log.stream import LogStream
+from parsers.log.times import Zone, parse_log_time
 from tests.fix_postgres import NewCluster
-from tests.integration.restores import wait_until
+from tests.waiting import wait_until
 
 # In 2025: every hour of the days on which Europe, America and Australia change, and of one without.
 _STAMPS = """

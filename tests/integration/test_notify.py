@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from agent.cli import agent as agent_command
-from agent.config_file import ConfigError, load_config
+from agent.config.file import ConfigError, load_config
 from tests.fix_alertmanager import Alertmanager
-from tests.fix_prometheus import Prometheus, wait_until
+from tests.fix_prometheus import Prometheus
 from tests.fix_watched import Watched
+from tests.waiting import wait_until
 
 
 class Sink:

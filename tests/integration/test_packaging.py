@@ -19,11 +19,14 @@ from agent.postgres.installation import Installation
 from tests.fix_agent import FAST, WatchedAgent
 from tests.fix_check import Archived
 from tests.fix_postgres import NewCluster
-from tests.fix_prometheus import Program, find_program, free_port, wait_until
+from tests.fix_prometheus import Program, free_port
+from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "packaging" / "systemd").iterdir())
 BIN = Path(sys.executable).parent
+TEXTFILE = ROOT / "packaging" / "textfile" / "pitr-textfile"
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def installed_units(tmp_path: Path) -> list[Path]:
 
 
 def systemd_analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
-    program = find_program("systemd-analyze", package="systemd")
+    program = need_program("systemd-analyze")
     return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True)
 
 
@@ -69,14 +72,15 @@ def test_the_wheel_has_the_files_of_the_page(tmp_path: Path) -> None:
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
-    page = ROOT / "agent" / "page"
-    here = {str(file.relative_to(ROOT)) for file in page.rglob("*") if file.is_file()}
+    page, shared = ROOT / "agent" / "page", ROOT / "agent" / "html"
+    files = (*page.rglob("*"), *shared.rglob("*"))
+    here = {str(file.relative_to(ROOT)) for file in files if file.is_file()}
     with zipfile.ZipFile(wheel) as packed:
         assert {name for name in here if "__pycache__" not in name} <= set(packed.namelist())
 
 
 def test_the_files_of_others_are_what_their_notice_says() -> None:
-    vendored = ROOT / "agent" / "page" / "static" / "vendor"
+    vendored = ROOT / "agent" / "html" / "static" / "vendor"
     notice = (vendored / "NOTICE").read_text()
     for script in vendored.glob("*.js"):
         assert script.name in notice
@@ -95,7 +99,7 @@ def test_what_must_start_fast_leaves_the_page_alone(command: list[str]) -> None:
     assert started.returncode == 0
     imported = {line.rpartition("|")[2].strip() for line in started.stderr.splitlines()}
     assert "agent.cli.start" in imported
-    assert not imported & {"jinja2", "fastapi", "starlette", "uvicorn", "agent.page"}
+    assert not imported & {"jinja2", "fastapi", "starlette", "uvicorn", "agent.page", "agent.html"}
 
 
 @pytest.mark.pg("== 16")
@@ -140,13 +144,16 @@ def test_bash_completes(typed: str, expected: set[str]) -> None:
         $(complete -p {words[0]} | sed 's/.*-F \\([^ ]*\\).*/\\1/')
         printf '%s\\n' "${{COMPREPLY[@]}}"
     """
-    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
     assert expected <= set(result.stdout.split()), result.stderr
 
 
 COMMANDS = (
     *(f"pitr-agent {name}" for name in ("run", "check-config", "rules", "docs", "completion")),
-    "pitr-agent fetch-wal", "pitr-check find", "pitr-check retention", *PROGRAMS,
+    "pitr-agent drill-unit", "pitr-agent fetch-wal", "pitr-check find", "pitr-check retention",
+    *PROGRAMS,
 )  # fmt: skip
 
 
@@ -154,7 +161,7 @@ COMMANDS = (
 def test_every_help_says_what_it_does_with_examples_and_statuses(command: str) -> None:
     program, *rest = command.split()
     result = subprocess.run(
-        [BIN / program, *rest, "--help"], capture_output=True, text=True, timeout=60
+        [BIN / program, *rest, "--help"], capture_output=True, text=True, timeout=PATIENCE_SECONDS
     )
     assert result.returncode == 0
     description = result.stdout.split("\n\n")[1]
@@ -163,6 +170,7 @@ def test_every_help_says_what_it_does_with_examples_and_statuses(command: str) -
     assert any(command in line for line in examples.splitlines())
     assert "exit status" in result.stdout
     assert max(len(line) for line in examples.splitlines()) <= 100
+    assert "default: None" not in " ".join(result.stdout.split())
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
@@ -193,6 +201,7 @@ def described(archived: Archived, directory: Path) -> list[str]:
     places = {
         "/opt/pitr-agent/bin": str(BIN), "/etc/pitr-agent/pitr.yaml": str(config),
         "/var/lib/node_exporter": str(directory), "NAME": "lab",
+        "/usr/local/bin/pitr-textfile": str(TEXTFILE),
     }  # fmt: skip
     for written, here in places.items():
         assert written in section
@@ -201,7 +210,9 @@ def described(archived: Archived, directory: Path) -> list[str]:
 
 
 def shell(script: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=120)
+    return subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
 
 
 def test_the_plugin_of_nagios_as_described(archived: Archived, tmp_path: Path) -> None:
@@ -228,6 +239,8 @@ def test_the_textfile_of_node_exporter_as_described(archived: Archived, tmp_path
     (tmp_path / "pitr.yaml").write_text("clusters: [")
     shell(script)
     assert written.read_text() == before, "what could not be said replaces nothing"
+    failed = tmp_path / "pitr-lab-failed.prom"
+    assert 'id="cannot_check",severity="unknown"} 1' in failed.read_text()
     (tmp_path / "pitr.yaml").write_text(config)
     archived.segments[-2].unlink()
     shell(script)
@@ -237,7 +250,6 @@ def test_the_textfile_of_node_exporter_as_described(archived: Archived, tmp_path
     exporter.launch(
         name, "--collector.disable-defaults", "--collector.textfile",
         f"--collector.textfile.directory={tmp_path}", f"--web.listen-address={address}",
-        package=name,
     )  # fmt: skip
     try:
         page = wait_until(lambda: read_page(f"http://{address}/metrics"), "node_exporter answers")
@@ -247,9 +259,58 @@ def test_the_textfile_of_node_exporter_as_described(archived: Archived, tmp_path
     assert 'pitr_finding{cluster="lab",id="wal_gap",severity="critical"} 1' in page
 
 
+CANNOT_CHECK = 'pitr_finding{cluster="lab",id="cannot_check",severity="unknown"} 1'
+
+
+def test_a_textfile_s_alert_goes_on_while_nothing_can_be_looked_at(
+    archived: Archived, tmp_path: Path
+) -> None:
+    """Whatever goes wrong: the last verdict stays, with its instant, and cannot_check is said."""
+    _, script = described(archived, tmp_path)
+    place = archived.segments[-2]
+    lost = place.rename(tmp_path / "lost")
+    assert shell(script).returncode == 2
+    written, failed = tmp_path / "pitr-lab.prom", tmp_path / "pitr-lab-failed.prom"
+    before = written.read_text()
+    assert 'id="wal_gap"' in before and "pitr_verdict_timestamp_seconds{" in before
+    moved = archived.archive.rename(tmp_path / "unmounted")
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    path = f"PATH={BIN}:"
+    for program, status in ((None, 3), ("exit 127", 3), ("exit 1", 3), ("kill -9 $$", 3)):
+        if program:
+            (tools / "pitr-check").write_text(f"#!/bin/bash\n{program}\n")
+            (tools / "pitr-check").chmod(0o755)
+        ran = shell(script.replace(path, f"PATH={tools}:{BIN}:"))
+        assert (ran.returncode, written.read_text()) == (status, before), program
+        said = [line for line in failed.read_text().splitlines() if not line.startswith("#")]
+        assert [line.removesuffix(".0") for line in said] == [CANNOT_CHECK], program
+        failed.unlink()
+    moved.rename(archived.archive)
+    lost.rename(place)
+    failed.write_text(CANNOT_CHECK)
+    assert shell(script).returncode == 0
+    assert "wal_gap" not in written.read_text() and not failed.exists()
+    assert {path.name for path in tmp_path.iterdir() if path.name.startswith(".")} == set()
+
+
+@pytest.mark.needs("mount namespaces")
+def test_a_textfile_on_a_full_disk_replaces_nothing(archived: Archived, tmp_path: Path) -> None:
+    _, script = described(archived, tmp_path)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = script.replace(f"TEXTFILES={tmp_path}", f"TEXTFILES={disk}")
+    old = f"echo old > {disk}/pitr-lab.prom; head -c 1M /dev/zero > {disk}/full 2> /dev/null"
+    mount = f"mount -t tmpfs -o size=16k none {disk}; {old}"
+    command = f"{mount}\n{script.strip()}\necho $?; ls {disk}; cat {disk}/pitr-lab.prom"
+    ran = subprocess.run(["unshare", "-m", "sh", "-c", command], capture_output=True, text=True)
+    assert ran.stdout.split() == ["3", "full", "pitr-lab.prom", "old"], ran.stderr
+    assert "cannot be written" in ran.stderr
+
+
 def read_page(url: str) -> str | None:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             return str(answer.read().decode())
     except OSError:
         return None

@@ -11,7 +11,7 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import Message
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,10 +19,13 @@ from typing import NamedTuple
 
 import pytest
 
-from agent.page.addresses import path_segment
-from rules.check import load_catalogue
-from tests.fix_prometheus import find_program, free_port, wait_until
+from agent.html.addresses import path_segment
+from rules.verdict.check import load_catalogue
+from tests.fix_agent import WatchedAgent
+from tests.fix_prometheus import free_port
+from tests.fix_tools import PATIENCE_SECONDS, need_program
 from tests.fix_watched import Watched
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +47,7 @@ class Answer(NamedTuple):
 def get(url: str, **headers: str) -> Answer:
     request = urllib.request.Request(url, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             content = answer.read()
             if answer.headers["Content-Encoding"] == "gzip":
                 content = gzip.decompress(content)
@@ -86,7 +89,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             and page.total("pitr_finding", id="collector_failing") == 1
             and len(list(page.select("pitr_verdict_timestamp_seconds"))) == len(NAMES) + 2
         ),
-        seconds=60,
     )
     yield watched
     watched.agent.stop()
@@ -129,7 +131,7 @@ def proxied(broken: Watched, tmp_path_factory: pytest.TempPathFactory) -> Iterat
           }}
         }}
     """)
-    program = find_program("nginx", package="nginx-light")
+    program = need_program("nginx")
     nginx = subprocess.Popen([program, "-p", directory, "-c", directory / "nginx.conf"])
     wait_until(lambda: can_connect(port), "nginx listens")
     yield f"http://127.0.0.1:{port}/pitr"
@@ -188,13 +190,13 @@ def test_what_could_not_be_checked_stands_apart(broken: Watched) -> None:
     page = get(f"{broken.agent.url}/clusters/away").body
     wrong = page.partition('id="wrong-title"')[2].partition("</section>")[0]
     unsure = page.partition('id="unsure-title"')[2].partition("</section>")[0]
-    assert "Nothing, as far as could be checked." in wrong
+    assert "Nothing in what could be checked." in wrong
     assert "/nowhere/at/all: there is no such directory" in unsure
-    assert "for want of the listing of the archive" in unsure and "wal_gap" in unsure
+    assert "could not run: archive listing not read" in unsure and "wal_gap" in unsure
     assert "Could not be checked" in page and "Fine" not in page
     found = get(f"{broken.agent.url}/clusters/lab").body
     wrong = found.partition('id="wrong-title"')[2].partition("</section>")[0]
-    assert "1 segment(s) missing on timeline 1" in wrong
+    assert "1 segment missing on timeline 1" in wrong
     assert "runbooks/PitrWalGap" in wrong and "firing" in wrong
     assert load_catalogue()["wal_gap"].remedy in html.unescape(wrong)
 
@@ -205,9 +207,9 @@ def test_words_are_served_without_a_network(broken: Watched) -> None:
         paragraphs = [p for p in file.read_text().split("\n\n")[1:] if not p.startswith("#")]
         shown = get(f"{root}runbooks/{file.name}")
         assert shown.status == 200, file.name
-        text = html.unescape(re.sub("<[^>]+>", "", shown.body))
+        text = " ".join(html.unescape(re.sub("<[^>]+>", "", shown.body)).split())
         for paragraph in paragraphs:
-            assert paragraph.strip().replace("`", "") in text, file.name
+            assert " ".join(paragraph.replace("`", "").split()) in text, file.name
     listed = get(f"{root}findings/").body
     for check in load_catalogue().values():
         assert f'href="{check.id}"' in listed
@@ -254,3 +256,17 @@ def test_what_is_refreshed_is_sent_once(broken: Watched) -> None:
     assert int(packed.headers["Content-Length"]) < len(packed.body) / 2
     for other in ("findings/", "findings/wal_gap", "clusters/none"):
         assert "<html" in get(f"{root}{other}?part=live").body
+
+
+def test_a_directory_that_takes_too_long_is_named(
+    tmp_path: Path, new_agent: Callable[..., WatchedAgent]
+) -> None:
+    """No server is configured, and none is blamed."""
+    archive = tmp_path / "wal"
+    archive.mkdir()
+    for number in range(5000):
+        (archive / f"{number:024X}").touch()
+    agent = new_agent({"timeout": "0.001ms"}, archives=[{"url": str(archive)}])
+    agent.wait_for(lambda page: page.total("pitr_finding", id="collector_failing"))
+    with urllib.request.urlopen(f"{agent.url}/clusters/lab", timeout=60) as answer:
+        assert "no answer within" in answer.read().decode()

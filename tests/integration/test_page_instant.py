@@ -17,6 +17,7 @@ import pytest
 
 from tests.fix_agent import FAST
 from tests.fix_check import pitr_check
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.fix_watched import ARCHIVE, Watched
 from tests.html_page import Page, read_page
 
@@ -45,7 +46,6 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             and page.total("pitr_collector_success", cluster="alone", collector="segments") == 1
             and page.total("pitr_collector_success", cluster="listed", collector="backups") == 1
         ),
-        seconds=60,
     )
     yield watched
     watched.agent.stop()
@@ -55,7 +55,7 @@ def look(lab: Watched, name: str = "lab", **query: str) -> Page:
     """As a person does: where the answer takes long, ask again."""
     url = f"{lab.agent.url}/clusters/{name}?{urllib.parse.urlencode(query)}"
     for _ in range(12):
-        with urllib.request.urlopen(url, timeout=60) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             page = read_page(answer.read().decode())
         if "ask again in a moment" not in page.text:
             break

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from agent.archive.directory import list_archive
-from agent.config import ArchiveConfig, BackupsConfig, ClusterConfig, Config
+from agent.config.model import ArchiveConfig, BackupsConfig, ClusterConfig, Config
+from agent.monitor.watched import WatchedCluster
 from agent.page.headline import headline
-from agent.page.instant import Answer, Instants
-from agent.page.look import Look
-from agent.watched import WatchedCluster
-from rules.check import load_catalogue
-from rules.evidence import WindowsFacts
-from rules.facts import ArchiveFacts
+from agent.page.instant import InstantAnswer, Instants
+from agent.page.visit import Visit
+from rules.case.observations import ArchiveListings
+from rules.model.evidence import WindowsFacts
+from rules.verdict.check import load_catalogue
 from tests.fix_watched import ARCHIVE, Watched
 
 TRUTH = json.loads(Path(str(ARCHIVE).replace(".tar.xz", ".truth.json")).read_text())
@@ -46,7 +46,7 @@ class Lab:
             archives=(ArchiveConfig(url=str(self.archive)),),
             backups=BackupsConfig(url=str(self.backups)),
             depth="records",
-            timeout=60.0,
+            timeout="60s",
         )
         (resolved,) = Config(clusters=(config,)).resolved()
         self.cluster = WatchedCluster(resolved, load_catalogue())
@@ -55,12 +55,12 @@ class Lab:
     def scan(self) -> None:
         asyncio.run(self.cluster.scan())
 
-    def ask(self, **query: str) -> Answer:
+    def ask(self, **query: str) -> InstantAnswer:
         """As a person does: where the answer takes long, ask again."""
 
-        async def until_answered() -> Answer:
+        async def until_answered() -> InstantAnswer:
             for _ in range(12):
-                look = Look(now=datetime.now(UTC), query=query)
+                look = Visit(now=datetime.now(UTC), query=query)
                 answer = await self._instants.answer(self.cluster, look)
                 assert answer is not None
                 if "takes long" not in answer.why:
@@ -109,7 +109,8 @@ def test_nothing_is_proven_by_segments_that_are_gone_since(lab: Lab) -> None:
     first_listed_at = answer.listed_at
     (lab.archive / answer.target.prediction.segments_needed[-1]).unlink()
     # As it is between a listing and the reading of what it names.
-    lab.cluster.facts[ArchiveFacts] = list_archive(str(lab.archive))
+    listed = ArchiveListings(archives=(list_archive(str(lab.archive)),))
+    lab.cluster.observe(ArchiveListings, listed)
     answer = lab.ask(at=INSTANT)
     assert answer.target is None and "has changed since" in answer.why
     lab.scan()

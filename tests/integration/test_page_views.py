@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from agent.config import ArchiveConfig, ClusterConfig, Config
+from agent.config.model import ArchiveConfig, ClusterConfig, Config
+from agent.monitor.watched import WatchedCluster
 from agent.page.cards import make_cards
 from agent.page.fleet import Fleet
 from agent.page.headline import headline
-from agent.page.look import Look
 from agent.page.missing import SOURCES, missing_evidence
 from agent.page.routes import Page
+from agent.page.visit import Visit
 from agent.pollers.registry import Lane
-from agent.watched import WatchedCluster
-from rules.check import load_catalogue
-from rules.findings import Severity
-from tests.fix_watched import Watched
+from rules.model.findings import Severity
+from rules.verdict.check import load_catalogue
+from tests.fix_watched import Watched, make_older
 
 COUNT = 200
 
@@ -48,15 +48,17 @@ def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[WatchedC
         asyncio.run(first.scan())
     for index, cluster in enumerate(made[2:]):
         source = made[index % 2]
-        cluster.facts, cluster.readings = dict(source.facts), dict(source.readings)
+        for kind, observed in source.case.observations.items():
+            cluster.observe(kind, observed)
+        cluster._readers._collectors.readings.update(source.readings)
         cluster.judge()
     yield made
     for cluster in made:
         cluster.close()
 
 
-def look() -> Look:
-    return Look(now=datetime.now(UTC), query={})
+def look() -> Visit:
+    return Visit(now=datetime.now(UTC), query={})
 
 
 def test_the_page_of_hundreds_is_light(clusters: list[WatchedCluster]) -> None:
@@ -83,13 +85,12 @@ def test_only_what_changed_is_rendered_again(clusters: list[WatchedCluster]) -> 
 def test_what_was_not_judged_of_late_is_not_called_fine(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     cluster = watch(name="lab", archives=[{"url": str(watched.archive)}], depth="names")
-    assert (headline(cluster).verdict, headline(cluster).word) == ("unknown", "Not looked at yet")
+    assert (headline(cluster).verdict, headline(cluster).word) == ("unknown", "Not checked yet")
     asyncio.run(cluster.scan())
     assert (headline(cluster).verdict, headline(cluster).late) == ("ok", False)
     fleet = Fleet([cluster])
     assert "Fine" in fleet.context(look())["rows"][0]
-    assert cluster.judged_monotonic is not None
-    cluster.judged_monotonic -= 100_000
+    make_older(cluster, 100_000)
     assert headline(cluster).verdict == "unknown"
     assert "Fine" not in fleet.context(look())["rows"][0]
     assert fleet.context(look())["said"] == "1 could not be checked"
@@ -99,18 +100,23 @@ def test_what_was_not_judged_of_late_is_not_called_fine(tmp_path: Path) -> None:
 def test_many_findings_of_one_check_are_one_card(tmp_path: Path) -> None:
     watched = Watched(tmp_path)
     segments = sorted(watched.archive.glob("0000000100000000????????"))
-    gone = segments[1:-1:2]
-    for segment in gone:
+    few, many = segments[1:6:2], segments[1:-1:2]
+    for segment in few:
         segment.unlink()
     cluster = watch(name="lab", archives=[{"url": str(watched.archive)}], depth="names")
     asyncio.run(cluster.scan())
     (card,) = make_cards(cluster, Severity.CRITICAL)
     assert card.heading == cluster.checks["wal_gap"].title
-    assert [finding.evidence["first"] for finding in card.findings] == [each.name for each in gone]
-    assert len(card.at_once) == 5 and len(card.at_once) + len(card.folded) == len(gone)
+    assert [finding.evidence["first"] for finding in card.findings] == [each.name for each in few]
     assert card.alert is not None and card.runbook == "PitrWalGap"
     assert len(card.remedies) == 1
-    assert f"({len(gone) - 1} further findings)" in headline(cluster).summary
+    assert f"({len(few) - 1} further findings)" in headline(cluster).summary
+    for segment in many[len(few) :]:
+        segment.unlink()
+    asyncio.run(cluster.scan())
+    (card,) = make_cards(cluster, Severity.CRITICAL)
+    (found,) = card.findings
+    assert found.evidence["segments"] == len(many) and many[0].name in card.heading
     cluster.close()
 
 
@@ -137,7 +143,7 @@ def test_every_check_that_could_not_be_asked_is_told_with_its_reason(tmp_path: P
     assert {each.what for each in missing} <= set(SOURCES.values())
     assert all(each.why for each in missing), missing
     assert {each.what for each in missing} == {
-        "the backups", "the listing of the archive", "an answer of the server",
+        "backups", "archive listing", "server state",
     }  # fmt: skip
     cluster.close()
 
@@ -149,11 +155,11 @@ def watch(**config: Any) -> WatchedCluster:
 
 def test_what_nobody_looked_at_is_not_called_fine_without_a_word() -> None:
     """A server that answers, and no archive: nothing is wrong with it, as far as that goes."""
-    server = WatchedCluster(ClusterConfig(name="alone", log=Path("/dev/null")), load_catalogue())
-    assert headline(server).word == "Not looked at yet"
+    server = watch(name="alone", log=Path("/dev/null"))
+    assert headline(server).word == "Not checked yet"
     asyncio.run(server.read_log())
     told = headline(server)
-    assert told.summary == "nothing wrong was found; no archive was looked at"
+    assert told.summary == "nothing wrong was found; no archive was checked"
     assert (told.depth, told.window) == ("nothing", None)
-    assert "was not asked" in told.reach
+    assert "was not checked" in told.reach
     server.close()

@@ -10,10 +10,10 @@ import pytest
 
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from parsers.files.pg_control import ClusterState, ControlFile, parse_control_file
 from parsers.lsn import format_lsn
-from parsers.pg_control import ClusterState, ControlFile, parse_control_file
 from parsers.segment import segment_name, segment_of
-from tests.fix_postgres import NewCluster
+from tests.fix_postgres import NewCluster, need_part
 
 _LEVELS = ("minimal", "replica", "logical")
 
@@ -101,8 +101,7 @@ def controldata(cluster: Cluster) -> dict[str, str]:
 
 
 def test_every_field_is_what_pg_controldata_says(pg: Installation, new_cluster: NewCluster) -> None:
-    if not pg.has("pg_controldata"):
-        pytest.skip("this installation has no pg_controldata")
+    need_part(pg, "pg_controldata")
     cluster = new_cluster(
         pg, archive=False, segment_mib=64, max_wal_size="256MB", max_prepared_transactions=7,
         max_connections=33,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import tarfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,18 +11,20 @@ from typing import Any
 
 import pytest
 
-from agent.check.gather import Reading, gather
 from agent.check.render_html import render_html
+from agent.inputs.gather import ReadingOptions, gather
 from parsers.lsn import parse_lsn
-from parsers.wal_facts import RestorePoint, instant
-from rules.check import load_catalogue
-from rules.dated_wal import DatedPlace, DatedWalFacts
-from rules.depict_report import picture_of
-from rules.goal import Goal
-from rules.picture import Lane, MarkKind, Picture, Span, SpanKind
-from rules.report import Gathered, Question, build_report
-from rules.restore_points import PlacedRestorePoint
-from rules.target import Target
+from parsers.wal.facts import DatedPlace, RestorePoint, instant
+from rules.archive.dated_wal import DatedWalFacts
+from rules.archive.restore_points import PlacedRestorePoint
+from rules.case.case import Case
+from rules.case.context import END_OF_WAL, Context
+from rules.chart.from_report import picture_of
+from rules.chart.model import MarkKind, Picture, Span, SpanKind, TimelineLane
+from rules.model.evidence import WindowsFacts
+from rules.verdict.check import load_catalogue
+from rules.verdict.report import give_verdict
+from tests.unpack import unpack_tar
 
 ARCHIVES = Path(__file__).parent.parent / "data" / "archives"
 
@@ -41,16 +42,15 @@ def at(text: str) -> datetime:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("pictures")
     for path in ARCHIVES.glob("*.tar.xz"):
-        with tarfile.open(path) as tar:
-            tar.extractall(home / path.name.removesuffix(".tar.xz"), filter="data")
+        unpack_tar(path, home / path.name.removesuffix(".tar.xz"))
     return home
 
 
 @functools.cache
-def read(home: Path, depth: Any) -> Gathered:
+def read(home: Path, depth: Any) -> Case:
     return gather(
-        [str(home / "archive")], [str(home / "backup")], None,
-        depth=depth, backup_depth="label", reading=Reading(workers=1),
+        [str(home / "archive")], [str(home / "backup")], None, context=Context(depth=depth),
+        backup_depth="label", reading=ReadingOptions(workers=1),
     )  # fmt: skip
 
 
@@ -58,14 +58,12 @@ def draw(home: Path, depth: Any = "records", *, days_later: float = 0) -> Pictur
     """The picture as it is just after the archive's last commit, or later."""
     last = at(truth_of(home.name)["commits"]["last_time"])
     now = last + timedelta(seconds=10, days=days_later)
-    gathered = read(home, depth)
-    question = Question(target=Target(), goal=Goal(), note="", depth=depth, now=now)
-    picture = picture_of(build_report(question, gathered, load_catalogue()))
+    picture = picture_of(read(home, depth), now)
     assert picture is not None
     return picture
 
 
-def spans(lane: Lane, kind: SpanKind) -> list[Span]:
+def spans(lane: TimelineLane, kind: SpanKind) -> list[Span]:
     return [span for span in lane.spans if span.kind is kind]
 
 
@@ -76,8 +74,8 @@ def test_a_window_ends_at_the_gap_which_lies_between_the_commits_around_it(unpac
     latest = at(truth["restorable"]["latest_time"])
     assert (window.begin, window.end) == (at(truth["restorable"]["earliest_time"]), latest)
     assert gap.begin == latest and not gap.exact and not gap.muted
-    behind = next(p.time_us for p in lane.places if p.lsn >= parse_lsn("0/F00000"))
-    assert gap.end == datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=behind)
+    after = next(p.time_us for p in lane.places if p.lsn >= parse_lsn("0/F00000"))
+    assert gap.end == datetime(2000, 1, 1, tzinfo=UTC) + timedelta(microseconds=after)
     assert truth["gaps"][0][0] in gap.what
 
 
@@ -128,14 +126,18 @@ def test_times_that_nobody_can_have_are_drawn_at_the_edge(unpacked: Path, time_u
     """Whoever writes the WAL chooses its times."""
     home = unpacked / "gap_middle"
     far, now = instant(time_us), at(truth_of(home.name)["commits"]["last_time"])
-    question = Question(target=Target(), goal=Goal(), note="", depth="records", now=now)
-    report = build_report(question, read(home, "records"), load_catalogue())
+    case = read(home, "records")
+    read_places, reached = case.get(DatedWalFacts), case.get(WindowsFacts)
+    assert read_places is not None and reached is not None
     point = PlacedRestorePoint(1, RestorePoint(1 << 20, 1 << 20, time_us, "x"))
-    places = {1: (DatedPlace(1 << 20, time_us, 1), *report.dated.places[1])}
+    places = {1: (DatedPlace(1 << 20, time_us, 1), *read_places.places[1])}
     dated = DatedWalFacts(places=places, restore_points=(point,))
-    windows = tuple(replace(w, to_time=far) for w in report.backups[0].windows)
-    backups = (replace(report.backups[0], windows=windows),)
-    report = replace(report, dated=dated, backups=backups)
-    assert "restore point x" in render_html(report, [])
-    later = replace(report, question=replace(question, now=far))
-    assert "CRITICAL" in render_html(later, [])
+    windows = {
+        url: tuple(replace(window, to_time=far) for window in found or ())
+        for url, found in reached.by_backup.items()
+    }
+    case = case.having(dated, WindowsFacts(by_backup=windows))
+    asked = case.set(replace(case.context, asked=END_OF_WAL))
+    checks = load_catalogue()
+    assert "restore point x" in render_html(give_verdict(asked, checks, now), [])
+    assert "CRITICAL" in render_html(give_verdict(asked, checks, far), [])

@@ -14,33 +14,31 @@ import pytest
 
 from agent.archive.directory import list_archive
 from agent.backups.find import read_backups
-from agent.config import ClusterConfig
-from agent.expected import expected_facts
-from agent.over_time import OverTime
+from agent.config.model import Config, ResolvedCluster
+from agent.monitor.expected import expected_facts
+from agent.monitor.over_time import OverTime
+from agent.monitor.recovery_log import RecoveryLog
 from agent.pollers.lane import connect
 from agent.pollers.registry import POLLERS
 from agent.postgres.cluster import Cluster
-from agent.recovery_log import RecoveryLog
-from rules.alert_state import AlertState, advance
-from rules.archive import find_absent, judge_sequence, timeline_tree
-from rules.check import judge, load_catalogue
-from rules.evidence import AbsentFacts, Evidence, SequenceFacts
-from rules.facts import (
+from rules.alerting.state import AlertState, advance
+from rules.case.case import Case
+from rules.live.facts import LoggedRecovery
+from rules.model.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
-    ControlFacts,
-    Objectives,
     PositionFacts,
 )
-from rules.restore_facts import LoggedRecovery
+from rules.verdict.check import load_catalogue
+from rules.verdict.judgement import judge_case
 from tests.fix_postgres import NewCluster
-from tests.fix_prometheus import wait_until
+from tests.waiting import wait_until
 
 CHECKS = load_catalogue()
 HOURS, STEP = 12, timedelta(minutes=1)
-OBJECTIVES = Objectives(rpo_seconds=300, rto_seconds=3600)
+OBJECTIVES = {"rpo": "5m", "rto": "1h"}
 
 
 @dataclass(frozen=True)
@@ -85,48 +83,39 @@ def read(pair: Pair, server: Cluster) -> dict[type, Any]:
     with connect(server.dsn, 30) as connection:
         for poller in POLLERS:
             facts[poller.facts] = poller.poll(connection)
-    archive, backups = list_archive(str(pair.archive)), read_backups(str(pair.backups))
-    facts |= {ArchiveFacts: archive, BackupsFacts: backups}
+    facts[ArchiveFacts] = list_archive(str(pair.archive))
+    facts[BackupsFacts] = read_backups(str(pair.backups))
     facts[LoggedRecovery] = RecoveryLog(config_of(pair, server)).read()
-    size = facts[ControlFacts].segment_size_bytes
-    tree, status = timeline_tree(archive, backups.backups), facts[ArchiveStatusFacts]
-    facts[SequenceFacts] = judge_sequence(
-        archive, tree, size, backups=backups.backups, waiting=status.ready
-    )
-    facts[AbsentFacts] = find_absent(archive, facts[ArchiverFacts], status)
     return facts
 
 
-def config_of(pair: Pair, server: Cluster) -> ClusterConfig:
-    return ClusterConfig.model_validate(
-        {
-            "name": "lab",
-            "dsn": server.dsn,
-            "archives": [{"url": str(pair.archive)}],
-            "backups": {"url": str(pair.backups)},
-            "log": str(server.log),
-            "depth": "names",
-        }
-    )
+def config_of(pair: Pair, server: Cluster) -> ResolvedCluster:
+    cluster = {
+        "name": "lab",
+        "dsn": server.dsn,
+        "archives": [{"url": str(pair.archive)}],
+        "backups": {"url": str(pair.backups)},
+        "log": str(server.log),
+        "depth": "names",
+        "objectives": OBJECTIVES,
+    }
+    return Config.model_validate({"clusters": [cluster]}).resolved()[0]
 
 
-def alerts_over_hours(facts: dict[type, Any], config: ClusterConfig) -> set[str]:
+def alerts_over_hours(facts: dict[type, Any], config: ResolvedCluster) -> set[str]:
     """What was ever pending or firing while nothing happens but what an idle server does."""
-    over_time, alerts, seen = OverTime(), {}, set[str]()
+    over_time, alerts, seen = OverTime(poll_seconds=config.poll), {}, set[str]()
     positions: PositionFacts = facts[PositionFacts]
     status: ArchiveStatusFacts = facts[ArchiveStatusFacts]
     begins, expected = datetime.now(UTC), expected_facts(config)
+    case = Case(context=config.context(begins)).having(*facts.values())
     for number in range(int(timedelta(hours=HOURS) / STEP)):
         passed = number * STEP
-        facts |= {
-            PositionFacts: idle(positions, passed),
-            ArchiveStatusFacts: replace(status, listed_at=status.listed_at + passed),
-        }
         now = begins + passed
-        worked_out = over_time.work_out(facts, {}, now)
-        known = {**facts, **{kind: v for kind, v in worked_out.items() if v is not None}}
-        evidence = Evidence(now=now, objectives=OBJECTIVES, facts=known, expected=expected)
-        alerts = advance(alerts, judge(evidence, CHECKS), CHECKS, now)
+        listed = replace(status, listed_at=status.listed_at + passed)
+        case = over_time.observe(case.having(idle(positions, passed), listed), {}, now)
+        judgement = judge_case(case, CHECKS, now, expected=expected)
+        alerts = advance(alerts, judgement, CHECKS, now)
         seen |= {a.id for a in alerts.values() if a.state is not AlertState.RESOLVED}
     return seen
 

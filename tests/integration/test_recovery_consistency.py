@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
-import time
 from dataclasses import replace
 
+import pytest
+
 from parsers.lsn import format_lsn
-from rules.restore import Server
-from rules.target import Target
+from rules.model.goal import read_goal
+from rules.model.restore_inputs import Server
+from rules.model.target import Target
+from rules.recovery.predictor import simulate
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
 from tests.histories import Life, commit, copy_cluster, prepare
 from tests.restoring import read_restore, restore
+from tests.waiting import wait_until
 
 pytestmark = every_major
 
@@ -24,9 +29,11 @@ def test_a_prepared_transaction_in_the_segment_of_a_fork(story: Story) -> None:
         connection.execute("SELECT pg_switch_wal()")
         prepare(story.life, connection)
         commit(story.life, connection)
+        connection.execute("CHECKPOINT")
+        commit(story.life, connection)
         commit(story.life, connection)
     story.life.finish()
-    early, late = list(story.life.rows.values())[-2:]
+    first, early, late = list(story.life.rows.values())[-3:]
     child = story.fork(story.life, Target(type="xid", value=str(late)))
     with child.connect() as connection:
         commit(child, connection)
@@ -37,11 +44,110 @@ def test_a_prepared_transaction_in_the_segment_of_a_fork(story: Story) -> None:
         assert (
             outcome.fatal is not None and "requested WAL segment pg_wal/00000001" in outcome.fatal
         )
-        story.check(replace(before_fork, action="pause"), hot_standby=hot_standby)
+        goes_down, _ = story.check(replace(before_fork, action="shutdown"), hot_standby=hot_standby)
+        assert goes_down.fatal == outcome.fatal, "a restartpoint writes it to disk"
+        before = Target(type="xid", value=str(first), action="shutdown")
+        assert story.check(before, hot_standby=hot_standby)[0].reachable, "no checkpoint, none"
+        outcome, _ = story.check(replace(before_fork, action="pause"), hot_standby=hot_standby)
+        assert outcome.outcome == ("opens" if hot_standby else "fails"), "without, it goes down"
         outcome, _ = story.check(Target(), hot_standby=hot_standby)
         assert outcome.outcome == ("fails" if hot_standby else "opens")
     outcome, _ = story.check(replace(before_fork, timeline="1"))
     assert outcome.reachable
+
+
+def forked_twice(story: Story) -> list[Life]:
+    """End the story's life, and live two more, each from the last commit of the one before."""
+    story.life.finish()
+    lives = [story.life]
+    for _ in range(2):
+        end = list(lives[-1].rows.values())[-1]
+        lives.append(story.fork(lives[-1], Target(type="xid", value=str(end))))
+        with lives[-1].connect() as connection:
+            connection.execute("SELECT pg_switch_wal()")
+            commit(lives[-1], connection)
+            commit(lives[-1], connection)
+        lives[-1].finish()
+    return lives
+
+
+def test_a_prepared_transaction_and_the_history_of_a_parent(story: Story) -> None:
+    """To find PREPARE, the server reads the history of the timeline that it replays."""
+    story.take_backup()
+    with story.life.connect() as connection:
+        prepare(story.life, connection)
+        connection.execute("SELECT pg_switch_wal()")
+        commit(story.life, connection)
+    lives = forked_twice(story)
+    between = Target(type="xid", value=str(next(iter(lives[1].rows.values()))), timeline="3")
+    history = story.archive / "00000002.history"
+    twice = history.read_bytes() * 2
+    for content, words in (
+        (twice, "invalid data in history file"),
+        (None, "requested WAL segment"),
+    ):
+        history.unlink()
+        if content is not None:
+            history.write_bytes(content)
+        for target, hot_standby in itertools.product(
+            (Target(timeline="3"), between), (True, False)
+        ):
+            outcome, _ = story.check(target, hot_standby=hot_standby)
+            if target != between and not hot_standby:  # no one reads it before timeline 3 is there
+                assert outcome.reachable
+            else:
+                assert outcome.fatal and outcome.fatal.startswith(words)
+
+
+def restartpoint_before(story: Story, segments: str) -> dict[str, str | int | bool]:
+    """Settings of a restore that asks for one at each segment, and before these waits for it."""
+    done = "grep -q 'recovery restart point' ../server.log"
+    wait = f"for i in $(seq 3000); do {done} && break; sleep 0.1; done"
+    ahead: dict[str, str | int | bool] = {"recovery_prefetch": "off"} if story.major >= 15 else {}
+    return ahead | {
+        "restore_command": f"case %f in {segments}) {wait};; esac; cp {story.archive}/%f %p",
+        "max_wal_size": "2MB", "min_wal_size": "2MB", "checkpoint_completion_target": 0,
+        "log_checkpoints": True, "restart_after_crash": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("checkpoint", [True, False])
+def test_a_restartpoint_on_the_way_may_decide(story: Story, checkpoint: bool) -> None:
+    """It reads prepared transactions of before its checkpoint, and writes them to disk.
+
+    Written on timeline 1, PREPARE is not looked for any more by the history of timeline 2, which
+    cannot be used; on timeline 2, the restartpoint itself dies of that.
+    """
+    story.take_backup()
+    with story.life.connect() as connection:
+        prepare(story.life, connection)
+        connection.execute("SELECT pg_switch_wal()")
+        commit(story.life, connection)
+        if checkpoint:
+            connection.execute("CHECKPOINT")
+        connection.execute("SELECT pg_switch_wal()")
+        commit(story.life, connection)
+    lives = forked_twice(story)
+    history = story.archive / "00000002.history"
+    history.write_bytes(history.read_bytes() * 2)
+    between = Target(type="xid", value=str(next(iter(lives[1].rows.values()))), timeline="3")
+    target = between if checkpoint else Target(timeline="3")
+    given = read_restore(story.backup, story.archive, Server(major=story.major, hot_standby=False))
+    outcome = simulate(given, read_goal(target))
+    if checkpoint:
+        segments, said = "000000020???????????????", "unknown"
+    else:
+        segments, said = "000000030???????????????", "opens"
+        assert outcome.needs == {"checkpoint_timeout": "1d", "max_wal_size": "1TB"}
+        assert story.check(target, hot_standby=False)[0].reachable
+    assert outcome.outcome == said
+    observed = [
+        restore(story.new_cluster(f"p{number}"), story.backup, story.archive, target,
+                hot_standby=False, **settings)
+        for number, settings in enumerate(({}, restartpoint_before(story, segments)))
+    ]  # fmt: skip
+    died = [each.fatal is not None for each in observed]
+    assert died == ([True, False] if checkpoint else [False, True]), observed[1].log
 
 
 def test_reading_ahead_meets_a_file_that_the_target_does_not_need(story: Story) -> None:
@@ -125,12 +231,12 @@ def test_a_backup_from_a_standby_is_consistent_at_its_minimum_recovery_point(sto
 def wait_for_replay(standby: Life, primary: Life) -> None:
     """Wait until a standby has replayed what is archived, and cannot go on."""
     lsn = primary.cluster.sql("SELECT pg_current_wal_lsn()")[0][0]
-    deadline = time.monotonic() + 30
-    while not standby.cluster.sql(
-        "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", lsn
-    )[0][0]:
-        assert time.monotonic() < deadline, "the standby does not follow"
-        time.sleep(0.05)
+    wait_until(
+        lambda: standby.cluster.sql(
+            "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", lsn
+        )[0][0],
+        "the standby follows",
+    )
 
 
 def test_a_promoted_standby_begins_its_timeline_without_a_checkpoint(story: Story) -> None:

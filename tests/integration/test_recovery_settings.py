@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rules.target import Target
+from rules.model.target import Target
 from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
@@ -22,7 +22,7 @@ def test_settings_lower_than_those_of_the_backup(story: Story) -> None:
     assert outcome.ending == "shut_down"
 
 
-def test_settings_that_were_raised_behind_the_backup(story: Story) -> None:
+def test_settings_that_were_raised_after_the_backup(story: Story) -> None:
     """14 and later pause there, and die when they are told to go on; before it, all is well."""
     pauses = story.major >= 14
     story.take_backup()

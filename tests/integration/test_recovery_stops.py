@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+import time
 
 from parsers.lsn import format_lsn
-from rules.target import Target
+from rules.model.target import Target
 from tests.damaging import set_time
 from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
-from tests.histories import commit, commit_over_a_boundary
+from tests.histories import Connection, commit, commit_over_a_boundary
 from tests.landmarks import read_landmarks
 
 pytestmark = every_major
@@ -52,8 +53,31 @@ def test_a_commit_that_runs_over_a_segment_boundary(story: Story) -> None:
     assert outcome.last_transaction is None or outcome.last_transaction.xid != xid
 
 
+def test_a_time_while_nothing_happened_around_the_backup_is_its_very_state(story: Story) -> None:
+    """From the last commit before consistency to the next, whatever the backup's clock says."""
+    with story.life.connect() as connection:
+        times = [now(connection)]
+        commit(story.life, connection)
+        for pause in (0.02, 1.1):
+            time.sleep(pause)
+            times.append(now(connection))
+        story.take_backup(lambda other: times.append(now(other)))
+        time.sleep(0.02)
+        times.append(now(connection))
+        commit(story.life, connection)
+    story.life.finish()
+    for number, value in enumerate(times):
+        outcome, observed = story.check(Target(type="time", value=value))
+        assert (outcome.outcome, observed.rows) == ("opens", [1])
+        assert outcome.reachable is (number > 0), (number, outcome.reason)
+
+
+def now(connection: Connection) -> str:
+    return str(connection.execute("SELECT clock_timestamp()::text").fetchone()[0])
+
+
 def test_commits_that_a_clock_set_back_leaves_out(story: Story) -> None:
-    """However far behind the stop they are."""
+    """However far after the stop they are."""
     story.take_backup()
     with story.life.connect() as connection:
         for _ in range(4):

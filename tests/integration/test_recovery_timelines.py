@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import time
 
-from rules.target import Target
+from rules.model.target import Target
 from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
@@ -43,7 +45,60 @@ def test_the_old_branch_is_replayed_where_a_timeline_lacks_its_first_segment(sto
     assert observed.rows == [1, 2, 3, 4], "the old branch, past the fork"
 
 
-def test_a_history_behind_a_hole_is_not_seen(story: Story) -> None:
+def test_a_time_at_which_the_cluster_was_on_the_branch_that_was_left(story: Story) -> None:
+    """Its commits may lie in its later segments, or only in a .partial, which no restore reads."""
+    story.take_backup()
+    times: list[str] = []
+    with story.life.connect() as connection:
+        for number in range(5):
+            commit(story.life, connection)
+            if number == 3:
+                connection.execute("SELECT pg_switch_wal()")
+            time.sleep(0.02)
+            times.append(connection.execute("SELECT clock_timestamp()::text").fetchone()[0])
+            time.sleep(0.02)
+    story.life.finish()
+    xids = list(story.life.rows.values())
+    time.sleep(1.1)  # a timeline may have its time in whole seconds
+    child = story.fork(story.life, Target(type="xid", value=str(xids[1])))
+    with child.connect() as connection:
+        commit(child, connection)
+        began = connection.execute("SELECT clock_timestamp()::text").fetchone()[0]
+        commit(child, connection)
+    child.finish()
+    own = [path for path in story.segments() if path.name.startswith("00000001")]
+    fork, after = (path for path in own[-2:])
+    for time_asked, commits in zip(times[1:], (0, 1, 2, 3), strict=True):
+        outcome, observed = story.check(Target(type="time", value=time_asked))
+        assert observed.rows == [1, 2], "those of the other branch are in no restore"
+        assert outcome.reachable is (commits == 0), outcome.reason
+        if commits:
+            counted = f"{commits} commit{'s' if commits > 1 else ''} up to"
+            assert counted in outcome.reason and fork.name in outcome.reason
+        assert (after.name in outcome.reason) is (commits == 3)
+        there, observed = story.check(Target(type="time", value=time_asked, timeline="1"))
+        if there.outcome == "opens":  # after the last commit no time is reached
+            assert there.reachable and observed.rows == list(range(1, commits + 3))
+    outcome, _ = story.check(Target(type="time", value=began))
+    assert outcome.reachable and "timeline 1 has 3 commits" in outcome.reason
+    for path in (fork, after):
+        path.rename(f"{path}.partial")
+    outcome, _ = story.check(Target(type="time", value=times[4]))
+    assert outcome.reachable is False
+    assert "3 commits up to" in outcome.reason and f"{fork.name}.partial" in outcome.reason
+    checked = pitr_check(
+        "--archive", story.archive, "--backup", story.backup, "--format", "json",
+        "--target-time", f"{times[4]}",
+    )  # fmt: skip
+    said = checked.json["target"]
+    assert (checked.status, said["reachable"], said["outcome"]) == (2, False, "opens")
+    assert said["reason"] == outcome.reason
+    (found,) = (f for f in checked.json["findings"] if f["id"] == "target_on_other_timeline")
+    told = {"found_on": 1, "commits": 3, "first_segment": f"{fork.name}.partial"}
+    assert {key: found["evidence"][key] for key in told} == told
+
+
+def test_a_history_after_a_hole_is_not_seen(story: Story) -> None:
     child = forked(story)
     third = story.fork(child, Target(timeline="2"))
     with third.connect() as connection:
@@ -115,10 +170,11 @@ def test_histories_that_the_server_refuses(story: Story) -> None:
     history = story.archive / "00000002.history"
     for content, fatal in HISTORIES.items():
         history.write_bytes(content)
-        outcome, _ = story.check(Target())
-        assert outcome.fatal == fatal
+        outcome, observed = story.check(Target())
+        assert observed.fatal == fatal
+        assert outcome.fatal == re.sub(r"(?<=file: ).*", "…", fatal), "the line is not copied"
     checked = pitr_check("--archive", story.archive, "--backup", story.backup, "--format", "json")
-    assert checked.json["target"]["fatal"] == fatal and "history_broken" in checked.findings
+    assert checked.json["target"]["fatal"] == outcome.fatal and "history_broken" in checked.findings
     history.write_bytes(bytes(40))
     outcome, _ = story.check(Target())
     assert (outcome.fatal or "").startswith("could not locate required checkpoint record")

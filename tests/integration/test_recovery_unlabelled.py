@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 
-from rules.target import Target
+from rules.model.target import Target
 from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
@@ -26,11 +26,14 @@ def test_a_backup_that_lost_its_label(story: Story) -> None:
         commit(story.life, connection)
     story.life.finish()
     (story.backup / "backup_label").unlink()
-    outcome, _ = story.check(Target())
+    outcome, observed = story.check(Target())
+    assert observed.severity == ("PANIC" if story.life.major < 19 else "FATAL")
     assert (outcome.fatal or "").startswith("could not locate a valid checkpoint record")
     checked = pitr_check("--archive", story.archive, "--backup", story.backup, "--format", "json")
     assert (checked.status, checked.json["restorable"]) == (2, False)
     assert checked.json["target"]["fatal"] == outcome.fatal
+    printed = pitr_check("--archive", story.archive, "--backup", story.backup).out
+    assert f"PostgreSQL will say: {observed.severity}:  {outcome.fatal}" in printed
     for path in carried:
         shutil.copy(path, story.backup / "pg_wal")
         story.life.cluster.account.own(story.backup / "pg_wal" / path.name)

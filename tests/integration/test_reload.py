@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from agent.config_file import ConfigError, load_config
+from agent.config.file import ConfigError, load_config
 from agent.lab.metrics_page import MetricsPage
 from tests.fix_prometheus import ask
 from tests.fix_watched import Watched
@@ -73,7 +73,7 @@ def test_a_reload_touches_only_what_changed(watched: Watched, tmp_path: Path) ->
     at = "pitr_config_last_reload_success_timestamp_seconds"
     assert page.total(at) > started.total(at)
     assert page.total("pitr_objective_seconds", cluster="changed", objective="rpo") == 60
-    assert "1 cluster(s) unchanged, 1 changed, 1 new, 1 gone" in watched.agent.log.read_text()
+    assert "1 cluster unchanged, 1 changed, 1 new, 1 gone" in watched.agent.log.read_text()
     # three fired, one of them is over with its cluster, one is new
     watched.agent.wait_for(
         lambda page: page.total("pitr_notifications_total", receiver="command") == 5

@@ -25,6 +25,7 @@ from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
 from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_postgres import NewCluster
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import wait_for
 
 SCHEMA = json.loads(
@@ -112,7 +113,7 @@ def _fill(cluster: Cluster, segments: int) -> int:
 
 
 def _promoted(cluster: Cluster) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while cluster.sql("SELECT pg_is_in_recovery()") != [(False,)]:
         assert time.monotonic() < deadline, "recovery did not end"
         time.sleep(0.1)
@@ -140,7 +141,7 @@ def start_segment(kept: Kept, name: str) -> str:
 # -- what is needed ------------------------------------------------------------------------------
 
 
-def test_each_backup_needs_wal_from_its_start_and_the_histories_behind(kept: Kept) -> None:
+def test_each_backup_needs_wal_from_its_start_and_the_histories_after(kept: Kept) -> None:
     found = retention(kept)
     assert found["verdict"] == "ok"
     by_url = {backup["url"]: backup for backup in found["backups"]}
@@ -243,7 +244,7 @@ def _restored_rows(
 
 
 def test_find_follows_the_path_of_the_timeline_asked_for(kept: Kept) -> None:
-    """On timeline 2 what the first did behind the fork never happened."""
+    """On timeline 2 what the first did after the fork never happened."""
     switch = (kept.archive / "00000002.history").read_text().split("\t")[1]
     for timeline, others in (("1", []), ("2", ["2"])):
         theirs = _commits(kept, "1", parse_lsn(switch) if others else None)
@@ -280,7 +281,7 @@ def _commits(kept: Kept, timeline: str, before: int | None) -> list[str]:
 def test_a_deletion_too_far_names_the_backup_that_dies_and_the_one_that_shrinks(
     kept: Kept, tmp_path: Path
 ) -> None:
-    number = int(start_segment(kept, "three")[16:], 16) + 2  # behind the WAL that it carries
+    number = int(start_segment(kept, "three")[16:], 16) + 2  # after the WAL that it carries
     up_to = f"0000000100000000{number:08X}"
     found = retention(kept, "--up-to", up_to)
     costs = {cost["url"]: cost for cost in found["deletion"]["backups"]}
@@ -357,11 +358,11 @@ def test_another_clusters_wal_is_never_listed_for_deletion(kept: Kept, archived:
         (["--archive", "/x"], 64, "name --backups or --backup"),
         (["--backups", "/x"], 64, "name the --archive"),
         (["--archive", "/x", "--backups", "/x", "--keep", "0"], 64, "at least 1 backup"),
-        (["--archive", "/x", "--backups", "/x", "--wal", "/x"], 64, "--wal has no place here"),
+        (["--archive", "/x", "--backups", "/x", "--wal", "/x"], 64, "--wal cannot be used here"),
         (["--archive", "/x", "--backups", "/x", "--up-to", ""], 64, "--up-to: not a time"),
         (["--archive", "/x", "--backups", "/x", "--up-to", "noon"], 64, "--up-to: not a time"),
         (["--archive", "/x", "--backups", "/x", "--up-to", "2025-07-10"], 64, "write the zone"),
-        (["--archive", "/nowhere", "--backups", "/x"], 3, "/nowhere: there is no such directory"),
+        (["--archive", "/nowhere", "--backups", "/x"], 3, "/x: there is no such directory"),
     ],
 )
 def test_what_is_typed_wrong_ends_with_one_line(

@@ -9,9 +9,9 @@ import pytest
 
 from agent.postgres.installation import Installation
 from parsers.errors import ParseError
-from parsers.server_conf import (
+from parsers.files.server_conf import (
+    FileSetting,
     Include,
-    Setting,
     effective_settings,
     parse_server_conf,
     resolve_includes,
@@ -86,7 +86,7 @@ def read_each(lines: list[str]) -> Iterator[tuple[str, str | None, str | None]]:
     for line in lines:
         try:
             for statement in parse_server_conf(line):
-                assert isinstance(statement, Setting)
+                assert isinstance(statement, FileSetting)
                 yield line, statement.name, statement.value
         except ParseError:
             yield line, None, None

@@ -52,7 +52,7 @@ def test_it_lives_through_everything(soak: Soak) -> None:
         soak.wait_well(allowed)
 
 
-@pytest.mark.skipif(not MINUTES, reason="asked for by SOAK_MINUTES")
+@pytest.mark.needs("SOAK_MINUTES")
 @pytest.mark.timeout(MINUTES * 60 + 600)
 @pytest.mark.pg("== 16")
 def test_it_goes_on_for_long_and_does_not_grow(soak: Soak) -> None:

@@ -7,15 +7,16 @@ import socket
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from time import monotonic
 
 import pytest
 
-from agent.config import ClusterConfig
-from agent.late import is_late
-from agent.systemd import tell_systemd, watchdog_seconds
-from agent.watched import WatchedCluster
-from tests.fix_watched import Watched
+from agent.config.model import Config
+from agent.daemon.systemd import tell_systemd, watchdog_seconds
+from agent.monitor.late import is_late
+from agent.monitor.watched import WatchedCluster
+from rules.model.findings import Verdict
+from tests.fix_tools import PATIENCE_SECONDS
+from tests.fix_watched import Watched, make_older
 
 
 class Manager:
@@ -24,7 +25,7 @@ class Manager:
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self._socket.settimeout(60)
+        self._socket.settimeout(PATIENCE_SECONDS)
 
     def hear(self, *lines: str) -> list[str]:
         """The next datagram that has all these lines; what comes before it is passed over."""
@@ -50,7 +51,7 @@ def manager(short_directory: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def test_systemd_hears_how_the_agent_is(manager: Manager, watched: Watched) -> None:
     watched.start()
-    assert "STATUS=watching 1 cluster(s)" in manager.hear("READY=1")
+    assert "STATUS=watching 1 cluster" in manager.hear("READY=1")
     manager.hear("WATCHDOG=1")
     manager.hear("WATCHDOG=1")
     watched.signal(signal.SIGHUP)
@@ -95,14 +96,19 @@ def test_how_often_the_watchdog_is_fed(
 
 
 def test_a_schedule_that_stands_still_is_late(tmp_path: Path) -> None:
-    config = ClusterConfig.model_validate({"name": "a", "archives": [{"url": str(tmp_path)}]})
+    clusters = [{"name": "a", "archives": [{"url": str(tmp_path)}]}]
+    (config,) = Config.model_validate({"clusters": clusters}).resolved()
     cluster = WatchedCluster(config, {})
     assert not is_late(cluster), "it has not begun"
     cluster.judge()
     assert not is_late(cluster)
-    assert cluster.judged_at is not None
+    verdicts = cluster._verdicts
     for hours in (-24, 24):  # the wall clock was set
-        cluster.judged_at += timedelta(hours=hours)
+        assert verdicts.judged_at is not None
+        verdicts.judged_at += timedelta(hours=hours)
         assert not is_late(cluster)
-    cluster.judged_monotonic = monotonic() - 1000
+    with cluster.jobs.rounds.round("scan"):
+        pass
+    make_older(cluster, 1000)
     assert is_late(cluster)
+    assert cluster.verdict is Verdict.UNKNOWN

@@ -14,7 +14,7 @@ import pytest
 from agent.backups.describe import NotABackup
 from agent.backups.find import read_any_backup, read_backups
 from agent.backups.plain import read_backup
-from rules.facts import BackupFacts
+from rules.model.facts import BackupFacts, BackupTablespace
 from tests.fix_check import pitr_check
 from tests.fix_layouts import COMPRESS, DeadPrimary, compress_file
 
@@ -56,7 +56,7 @@ def test_a_tar_says_what_it_says_unpacked(
     if suffix:
         for path in list(tar.glob("*.tar")):
             compress_file(path, suffix)
-    for depth in ("files", "checksums"):
+    for depth in ("files", "checksums", "pages"):
         expected, found = read_backup(plain, depth), read_any_backup(tar, depth)
         assert what_it_says(found) == what_it_says(expected)
         assert found.bad_files == () and found.files_checked and found.wal
@@ -113,6 +113,19 @@ def test_a_tar_that_is_not_whole_is_not_restorable(
     checked = pitr_check("--archive", dead_primary.archive, "--backup", tar, "--format", "json")
     assert (checked.status, checked.json["restorable"]) == (2, False)
     assert "backup_files_bad" in checked.findings
+
+
+def test_a_tablespace_in_place_has_a_tar_and_no_line_in_the_map(
+    tar: Path, dead_primary: DeadPrimary
+) -> None:
+    """Unpacked into pg_tblspc itself, it is a directory there that the server does not take."""
+    there = dead_primary.tablespace
+    shutil.copy(tar / f"{there}.tar", tar / "99999.tar")
+    spaces = {each.oid: each for each in read_any_backup(tar, "files").tablespaces}
+    assert spaces[there].mapped
+    assert spaces[99999] == BackupTablespace(99999, None, filled=True)
+    unread = read_any_backup(tar, "label").tablespaces
+    assert not unread, "the map was not read: nothing is known of any"
 
 
 def test_a_changed_byte_in_a_member_shows_at_depth_checksums(tar: Path) -> None:

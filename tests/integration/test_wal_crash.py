@@ -12,11 +12,11 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
 from parsers.segment import segment_name, segment_of
-from parsers.wal_damage import DamageKind
-from parsers.wal_facts import OverwrittenRecord
-from parsers.wal_scan import EndKind, judge_end, scan_segment
-from parsers.wal_stitch import stitch_run
-from tests.fix_postgres import NewCluster
+from parsers.wal.damage import DamageKind
+from parsers.wal.facts import OverwrittenRecord
+from parsers.wal.scan import EndKind, judge_end, scan_segment
+from parsers.wal.stitch import stitch_run
+from tests.fix_postgres import NewCluster, need_part
 from tests.fix_wal import MIB, Story
 from tests.integration.test_wal_records import waldump
 from tests.read_wal import list_records, scan_file
@@ -41,7 +41,7 @@ def equals_waldump(pg: Installation, paths: list[Path]) -> bool:
 
 
 def write_and_lose(cluster: Cluster, *, before_boundary: int | None) -> int:
-    """Write a record of 30 kB, crash, and take back what lay on the pages behind its first.
+    """Write a record of 30 kB, crash, and take back what lay on the pages after its first.
 
     That is what a machine leaves whose pages were not all on disk. `before_boundary`: begin so
     many bytes before a segment's end. Gives the LSN of the page that was lost first.
@@ -155,8 +155,7 @@ def test_larger_segments_read_like_small_ones(
 
 def test_names_and_records_go_on_over_a_log_id(pg: Installation, new_cluster: NewCluster) -> None:
     """pg_resetwal puts the cluster two segments before LSN 1/0; WAL then runs over it."""
-    if not pg.has("pg_resetwal"):
-        pytest.skip("this installation has no pg_resetwal")
+    need_part(pg, "pg_resetwal")
     cluster = new_cluster(pg, start=False)
     cluster.run("pg_resetwal", "-l", segment_name(1, 0xFFE, MIB), "-D", str(cluster.data))
     cluster.start()

@@ -10,7 +10,7 @@ import pytest
 
 from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
-from parsers.wal_facts import (
+from parsers.wal.facts import (
     BackupEnd,
     CheckpointRecord,
     DatabaseDrop,
@@ -27,7 +27,8 @@ from parsers.wal_facts import (
     Transaction,
     instant,
 )
-from parsers.wal_stitch import stitch_run
+from parsers.wal.stitch import stitch_run
+from tests.fix_postgres import lack_part, need_part
 from tests.fix_wal import Stories, Story
 from tests.integration.test_wal_records import waldump
 from tests.read_wal import scan_file
@@ -83,8 +84,7 @@ def _listed(name: str, text: str) -> set[str]:
 def test_transactions_are_the_ones_that_pg_waldump_describes(
     pg: Installation, stories: Stories, timeline: int
 ) -> None:
-    if not pg.has("pg_waldump"):
-        pytest.skip("this installation has no pg_waldump")
+    need_part(pg, "pg_waldump")
     story = stories(pg)
     theirs = [
         parse_transaction(record.lsn, text)
@@ -168,8 +168,7 @@ def parse_event(rmgr: str, xid: int, text: str) -> str | None:
 def test_events_are_the_ones_that_pg_waldump_describes(
     pg: Installation, stories: Stories, timeline: int
 ) -> None:
-    if not pg.has("pg_waldump"):
-        pytest.skip("this installation has no pg_waldump")
+    need_part(pg, "pg_waldump")
     story = stories(pg)
     ours = {fact.lsn: text for fact in facts_of(story, timeline) if (text := describe_event(fact))}
     theirs = {
@@ -245,7 +244,7 @@ def test_dropped_truncated_and_rewritten_relations_are_named_by_their_commit(
 def test_records_end_where_pg_walinspect_says(pg: Installation, stories: Stories) -> None:
     story = stories(pg)
     if not story.inspected:
-        pytest.skip("this installation has no pg_walinspect")
+        lack_part(pg, "pg_walinspect")
     ends = {parse_lsn(row[0]): parse_lsn(row[5]) for row in story.inspected}
     facts = [fact for fact in facts_of(story, 1) if fact.lsn in ends]
     assert [fact.end_lsn for fact in facts] == [ends[fact.lsn] for fact in facts]

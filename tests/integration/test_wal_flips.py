@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.installation import Installation
-from parsers.wal_damage import Damage, DamageKind
-from parsers.wal_scan import EndKind, SegmentScan, judge_end, scan_segment
-from parsers.wal_stitch import stitch_run
-from tests.fix_postgres import IN_CI
+from parsers.wal.damage import Damage, DamageKind
+from parsers.wal.scan import EndKind, SegmentScan, judge_end, scan_segment
+from parsers.wal.stitch import stitch_run
+from tests.fix_postgres import need_part
+from tests.fix_tools import IN_CI
 from tests.fix_wal import MIB, Stories, Story
 from tests.integration.test_wal_records import waldump
 from tests.read_wal import Record, scan_file
@@ -34,7 +35,7 @@ HARMLESS = {
     "xlp_rem_len of a page that continues nothing",
     "XLP_BKP_REMOVABLE",
     "XLP_FIRST_IS_OVERWRITE_CONTRECORD on a page that continues nothing",
-    "the rest of a segment behind a switch",
+    "the rest of a segment after a switch",
 }
 # Where pg_waldump reads on, to the segment's end or to a later page, but recovery, which knows its
 # cluster and its timelines, does not; and neither do we.
@@ -110,7 +111,7 @@ def expect(stretch: Stretch, data: bytes, offset: int, mask: int) -> Expected:
     """Tell where a byte of the middle segment belongs, and how its loss should be found."""
     lsn = stretch.start + offset
     if stretch.switched_at is not None and lsn >= stretch.switched_at:
-        return Expected("the rest of a segment behind a switch")
+        return Expected("the rest of a segment after a switch")
     in_page, header = offset % PAGE, 24 if offset >= PAGE else 40
     if in_page < header:
         return _expect_page(data, offset - in_page, in_page, mask, stretch.start)
@@ -231,8 +232,7 @@ def flips() -> random.Random:
 def test_a_flipped_byte_is_found_or_harmless(
     pg: Installation, stories: Stories, flips: random.Random, tmp_path: Path
 ) -> None:
-    if not pg.has("pg_waldump"):
-        pytest.skip("this installation has no pg_waldump")
+    need_part(pg, "pg_waldump")
     story = stories(pg)
     chosen = stretches(story)
     asked: dict[str, int] = {}

@@ -10,8 +10,9 @@ import pytest
 
 from agent.postgres.installation import Installation
 from parsers.lsn import parse_lsn
-from parsers.wal_scan import EndKind
-from parsers.wal_stitch import stitch_run
+from parsers.wal.scan import EndKind
+from parsers.wal.stitch import stitch_run
+from tests.fix_postgres import lack_part, need_part
 from tests.fix_wal import MIB, Stories, Story
 from tests.read_wal import Record, list_records, scan_file
 
@@ -43,8 +44,7 @@ def _parse_line(line: str) -> tuple[Record, str]:
 def test_every_record_is_the_one_that_pg_waldump_lists(
     pg: Installation, stories: Stories, timeline: int
 ) -> None:
-    if not pg.has("pg_waldump"):
-        pytest.skip("this installation has no pg_waldump")
+    need_part(pg, "pg_waldump")
     story = stories(pg)
     paths = story.segments(timeline)
     theirs = [record for record, _ in waldump(story, paths)]
@@ -58,7 +58,7 @@ def test_every_record_is_the_one_that_pg_walinspect_lists(
 ) -> None:
     story = stories(pg)
     if not story.inspected:
-        pytest.skip("this installation has no pg_walinspect")
+        lack_part(pg, "pg_walinspect")
     theirs = [
         Record(parse_lsn(lsn), rmgr, length, parse_lsn(prev), xid)
         for lsn, rmgr, length, prev, xid, _ in story.inspected

@@ -9,8 +9,9 @@ import pytest
 
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from tests.fix_postgres import NewCluster
-from tests.integration.restores import check_reading, wait_until, watch
+from tests.fix_postgres import NewCluster, lack_part
+from tests.integration.restores import check_reading, watch
+from tests.waiting import wait_until
 
 
 def run_until(cluster: Cluster, words: str, **settings: str) -> None:
@@ -55,10 +56,21 @@ def test_a_failing_archive_command(pg: Installation, new_cluster: NewCluster) ->
     assert len(events["crash_recovery_started"]) == 3
 
 
+@pytest.mark.pg(">= 13", npm=True)
+def test_an_archive_that_is_not_there(pg: Installation, new_cluster: NewCluster) -> None:
+    """What cp cannot create is no file that a restore asked for, whoever restored before."""
+    cluster = new_cluster(pg, start=False)
+    absent = cluster.home / "no-archive"
+    run_until(cluster, "exit code 1", archive_command=f"cp %p {absent}/%f")
+    events = events_of(cluster.log)
+    assert "file_missing" not in events
+    assert {event["program"] for event in events["command_output"]} == {"cp"}
+
+
 @pytest.mark.pg("== 15")
 def test_an_archive_library(pg: Installation, new_cluster: NewCluster) -> None:
     if not any(pg.bindir.parent.rglob("basic_archive.so")):
-        pytest.skip("this server has no basic_archive")
+        lack_part(pg, "basic_archive")
     cluster = new_cluster(pg, start=False, archive_library="basic_archive")
     directory = str(cluster.account.make_directory(cluster.home / "kept"))
     run_until(cluster, "archiving is not configured")

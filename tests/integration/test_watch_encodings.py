@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,9 +10,9 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from tests.fix_postgres import IN_CI
-from tests.integration.restores import paused, promoted, wait_until, watch
-from tests.parsers.catalogues import LOCALE
+from tests.fix_tools import need, need_program
+from tests.integration.restores import paused, promoted, watch
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.pg("== 15")
 # locale, its charset and its source; the server's encoding; what a client says in it
@@ -26,15 +25,14 @@ CASES = (
 
 def make_locale(directory: Path, source: str, charset: str) -> dict[str, str]:
     """Compile a locale of this charset; the environment of a server that runs in it."""
-    localedef = shutil.which("localedef")
+    localedef = need_program("localedef")
+    need("charmaps")
     name = f"{source}.{charset}"
-    made = localedef and subprocess.run(
+    made = subprocess.run(
         [localedef, "-i", source, "-f", charset, "--no-archive", directory / name],
         capture_output=True,
     )
-    if not made or made.returncode not in (0, 1):  # 1: warnings
-        assert not IN_CI, "localedef and the package locales must be there in CI"
-        pytest.skip("localedef or its charmaps (Debian package locales) are not here")
+    assert made.returncode in (0, 1), made.stderr  # 1: warnings
     return {"LOCPATH": str(directory), "LC_ALL": name, "LANGUAGE": ""}
 
 
@@ -43,8 +41,7 @@ def test_a_restore_in_another_encoding(
     pg: Installation, account: Account, short_directory: Path,
     source: str, charset: str, encoding: str, said: str,
 ) -> None:  # fmt: skip
-    if not (LOCALE / source[:2] / "LC_MESSAGES" / "postgres-15.mo").exists():
-        pytest.skip(f"no catalogue of PostgreSQL 15 in {source} here")
+    need("messages of PostgreSQL 15")
     environment = make_locale(short_directory, source, charset)
     primary = Cluster(pg, short_directory / "p", account, environment=environment)
     archive = account.make_directory(short_directory / "archive")

@@ -16,9 +16,10 @@ from tests.integration.restores import (
     promoted,
     restore,
     segment_of_the_fourth_commit,
-    wait_until,
     watch,
 )
+from tests.waiting import wait_until
+from tests.watching import findings_of
 
 # What does not differ between the releases is tried on one; the others are tried on all.
 ONE_RELEASE = pytest.mark.pg("== 16")
@@ -183,6 +184,10 @@ def test_a_restore_without_signal_file_is_no_archive_recovery(restore_story: Sto
     with restore(restore_story, signal="", until=promoted) as restored:
         summary = restored.summary()
         assert summary["outcome"] == "none"
+        (found,) = findings_of(
+            "restore_without_signal", restored.cluster.data, restored.log.read_text()
+        )
+        assert found.cause == summary["cause"]
 
 
 def test_a_standby_is_in_progress_until_it_is_promoted(restore_story: Story) -> None:

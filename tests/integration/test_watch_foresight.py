@@ -9,18 +9,17 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.cluster import Cluster, ServerFailed
-from agent.watch.lookout import Lookout
-from agent.watch.outlook import directory_of
-from rules.restore_foresight import foresee
-from tests.integration.restores import Story, wait_until
+from tests.integration.restores import Story
+from tests.waiting import wait_until
+from tests.watching import findings_of
 
 pytestmark = pytest.mark.pg("== 16")
 
 
 def foreseen(pgdata: Path) -> list[str]:
-    found = list(foresee(directory_of(Lookout(pgdata, None).look())))
-    assert all(each.next_command for each in found)
-    return [each.text for each in found]
+    found = findings_of("restore_foreseen", pgdata)
+    assert all(each.remedy for each in found)
+    return [each.summary for each in found]
 
 
 def prepared(story: Story, **settings: str | int | bool) -> Cluster:

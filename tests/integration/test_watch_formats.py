@@ -15,9 +15,9 @@ from tests.integration.restores import (
     paused,
     promoted,
     restore,
-    wait_until,
     watch,
 )
+from tests.waiting import wait_until
 
 HOSTILE = (
     "(%p)*+? %m|^$ ",  # what a pattern would take for its own

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.restores import Story, down, paused, promoted, restore, wait_until, watch
-from tests.parsers.catalogues import LOCALE
+from tests.fix_tools import need
+from tests.integration.restores import Story, down, paused, promoted, restore, watch
+from tests.waiting import wait_until
 
 LANGUAGES = ("es", "de", "fr", "ja")
 pytestmark = pytest.mark.pg("== 15")
@@ -15,8 +16,7 @@ pytestmark = pytest.mark.pg("== 15")
 
 def speaking(language: str) -> dict[str, str]:
     """C.UTF-8 is on every machine; LANGUAGE chooses the catalogue under any locale but C."""
-    if not (LOCALE / language / "LC_MESSAGES" / "postgres-15.mo").exists():
-        pytest.skip(f"no catalogue of PostgreSQL 15 in {language} here")
+    need("messages of PostgreSQL 15")
     return {"LC_ALL": "C.UTF-8", "LANGUAGE": language}
 
 

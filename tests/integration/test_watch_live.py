@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.cluster import ServerFailed
-from tests.integration.restores import Story, promoted, wait_until
+from tests.integration.restores import Story, promoted
+from tests.waiting import wait_until
 from tests.watching import Job, Screen, prepared
 
 pytestmark = pytest.mark.pg("== 16")
@@ -31,6 +32,23 @@ def test_a_job_follows_a_restore_that_is_not_started_yet(restore_story: Story) -
         assert summary["reached_target"] is True
         assert summary["stop"]["name"] == story.restore_point
         assert "unparsed" not in job.names()
+
+
+@pytest.mark.parametrize("sources", ["pgdata", "log and dsn"])
+def test_a_watcher_leaves_no_line_in_the_log_that_it_watches(
+    restore_story: Story, sources: str
+) -> None:
+    """To ask a server that accepts no connections yet is a FATAL line in its log."""
+    story = restore_story
+    settings = {"recovery_target_name": story.restore_point, "recovery_target_action": "promote"}
+    with prepared(story, pause=1, **settings) as cluster:
+        given = ("--pgdata", str(cluster.data))
+        if sources != "pgdata":
+            given = ("--log", str(cluster.log), "--dsn", cluster.dsn)
+        job = Job(*given, "--timeout", "90s")
+        cluster.start()
+        assert job.end(90) == 0
+        assert [line for line in cluster.log_lines() if "FATAL" in line] == []
 
 
 def test_a_shutdown_at_the_target_is_an_end_that_was_asked_for(restore_story: Story) -> None:

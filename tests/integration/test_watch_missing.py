@@ -14,9 +14,9 @@ from tests.integration.restores import (
     down,
     promoted,
     restore,
-    wait_until,
     watch,
 )
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.pg("== 16")
 
@@ -108,3 +108,24 @@ def test_the_way_through_a_fork(restore_story: Story, forked: Path) -> None:
         labels, summary = missing(restored)
         assert summary["outcome"] == "failed"
         assert labels["00000007.history"] == {False}
+
+
+def test_the_servers_lines_between_the_pieces_of_the_commands_message_are_read(
+    restore_story: Story,
+) -> None:
+    """As error() of the C library writes it, with a reload wherever the server may speak."""
+    reload = "kill -HUP $(head -n 1 postmaster.pid); sleep 0.3"
+    speak = (
+        f"printf 'cp: ' >&2; {reload}; printf \"cannot stat '/a/%f'\" >&2; {reload};"
+        f" printf ': No such file or directory' >&2; {reload}; echo >&2; exit 1"
+    )
+    command = f"cp {restore_story.archive}/%f %p 2> /dev/null || {{ {speak}; }}"
+    last = segments_of(restore_story.archive)[-1]
+    with restore(restore_story, command=command) as restored:
+        log = restored.log.read_bytes()
+        summary = restored.summary()
+        lines, _ = watch("--log", str(restored.log), "--once")
+    assert b"cp: 20" in log and b"'20" in log and b"directory20" in log, "nothing came between"
+    assert summary["outcome"] == "promoted" and summary["stop"]["position"] is not None
+    files = {line["file"] for line in lines if line["event"] == "file_missing"}
+    assert files == {"00000002.history", "00000001.history", after(last)}

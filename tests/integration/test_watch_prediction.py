@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.cluster import ServerFailed
-from agent.watch.lookout import Lookout
+from agent.watch.prober import Prober
 from tests.integration.restores import (
     Story,
     copy_archive,
     paused,
     segment_of_the_fourth_commit,
-    wait_until,
+    watch,
 )
+from tests.waiting import wait_until
 from tests.watching import Job, Screen, prepared
 
 ONE_RELEASE = pytest.mark.pg("== 16")
@@ -56,7 +57,16 @@ def test_a_target_that_the_archive_does_not_reach_is_told_before(restore_story: 
         assert job.end() == 2
         summary = job.lines[-1][1]
         assert summary["fatal_message"] in foreseen["text"]
-        assert segment in summary["cause"]
+        lacking = f"the archive lacks {segment} and holds "
+        assert lacking in summary["cause"] and "later segment" in summary["cause"]
+        assert summary["next_command"] == f"pitr-check --archive {archive}"
+        for sources in (
+            ("--pgdata", str(cluster.data), "--log", str(cluster.log)),
+            ("--log", str(cluster.log), "--archive", str(archive)),
+        ):
+            afterwards = watch(*sources, "--once")[0][-1]
+            assert lacking in afterwards["cause"]
+            assert afterwards["next_command"] == f"pitr-check --archive {archive}"
 
 
 @ONE_RELEASE
@@ -134,17 +144,37 @@ def test_a_standby_with_a_target_is_predicted(restore_story: Story) -> None:
 
 
 @ONE_RELEASE
+def test_a_start_without_a_signal_file_is_predicted(restore_story: Story) -> None:
+    """It is no restore: whatever target is set, the backup's own WAL is all that it replays."""
+    with prepared(restore_story, recovery_target_xid="3") as cluster:
+        (cluster.data / "recovery.signal").unlink()
+        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        predicted = job.wait_for("prediction")
+        (foreseen,) = job.of("foreseen")
+        assert "recovery.signal is not" in foreseen["text"]
+        assert (predicted["outcome"], predicted["reachable"]) == ("opens", False)
+        assert (predicted["ending"], predicted["new_timeline"]) == (None, None)
+        cluster.start()
+        assert cluster.sql("SELECT substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)") == [
+            ("00000001",)
+        ]
+        job.end()
+        assert job.of("disagreement") == []
+        assert len(job.of("prediction")) == 1, "its end asks for no other"
+
+
+@ONE_RELEASE
 def test_what_was_predicted_of_an_archive_that_grows(restore_story: Story, tmp_path: Path) -> None:
     """A target beyond a segment that is still to come: the prediction follows the archive."""
-    from agent.watch.foretell import Question, foretell, list_archives
-    from rules.target import Target
+    from agent.watch.foretell import PredictionQuestion, foretell, list_archives
+    from rules.model.target import Target
 
     story = restore_story
     archive = copy_archive(story, "grows")
     held = segment_of_the_fourth_commit(story)
     content = (archive / held).read_bytes()
     (archive / held).unlink()
-    question = Question(
+    question = PredictionQuestion(
         archives=(str(archive),),
         pgdata=story.backup,
         label=(story.backup / "backup_label").read_bytes(),
@@ -169,7 +199,7 @@ def test_every_release_is_asked_and_predicted(restore_story: Story) -> None:
         cluster.start()
         wait_until(lambda: paused(cluster))
         assert job.end() == 0
-        reading = Lookout(cluster.data, cluster.dsn).look().reading
+        reading = Prober(cluster.data, cluster.dsn).look().reading
         assert (reading.sql_error, reading.in_recovery) == (None, True)
         assert (reading.pause_state, reading.timeline) == ("paused", 1)
         assert reading.replayed_at == story.commits[2].time

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.cluster import Cluster
-from tests.integration.restores import Story, paused, promoted, wait_until, watch
+from tests.fix_tools import PATIENCE_SECONDS
+from tests.integration.restores import Story, paused, promoted, watch
 from tests.integration.test_watch_stalls import start
-from tests.watching import Job, Screen, prepared
+from tests.waiting import wait_until
+from tests.watching import Job, Screen, findings_of, prepared
 
 pytestmark = pytest.mark.pg("== 16")
 
@@ -35,7 +37,7 @@ def test_a_target_edited_under_a_running_server(restore_story: Story) -> None:
         assert "it needs a restart to count" in shown
         assert f"'{story.restore_point}' in the running server" in shown
         screen.process.terminate()
-        assert screen.process.wait(60) == 0
+        assert screen.process.wait(PATIENCE_SECONDS) == 0
 
 
 def test_a_signal_file_that_somebody_removed(restore_story: Story) -> None:
@@ -45,6 +47,9 @@ def test_a_signal_file_that_somebody_removed(restore_story: Story) -> None:
         job.wait_for("redo_started")
         (cluster.data / "recovery.signal").unlink()
         assert "a restart would open what there is" in disagreement(job, "recovery.signal is gone")
+        log = cluster.log.read_text()
+        (found,) = findings_of("restore_sources_disagree", cluster.data, log, cluster.dsn)
+        assert "recovery.signal is gone" in found.summary
         job.stop()
 
 
@@ -59,6 +64,8 @@ def test_a_log_that_was_cut_is_no_proof_that_nothing_goes_on(restore_story: Stor
         lines, status = watch("--pgdata", str(cluster.data), "--once")
         assert (lines[-1]["outcome"], status) == ("in_progress", 1)
         assert "SQL does" in lines[-1]["cause"]
+        (found,) = findings_of("restore_unproven", cluster.data, dsn=cluster.dsn)
+        assert found.cause == lines[-1]["cause"]
 
 
 def test_another_server_s_log(restore_story: Story, tmp_path: Path) -> None:
@@ -89,4 +96,4 @@ def test_without_a_log_sql_and_the_files_tell(restore_story: Story) -> None:
         assert f"name {story.restore_point}" in shown
         assert "at 0/" in shown
         screen.process.terminate()
-        assert screen.process.wait(60) == 3
+        assert screen.process.wait(PATIENCE_SECONDS) == 3

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from agent.postgres.cluster import Cluster
-from agent.watch.lookout import Lookout
-from rules.restore_reading import Reading
+from agent.watch.prober import Prober
+from rules.live.observation import Observation
 from tests.integration.restores import (
     Story,
     copy_archive,
     segment_of_the_fourth_commit,
-    wait_until,
 )
+from tests.waiting import wait_until
 from tests.watching import Job, Screen, prepared
 
 ONE_RELEASE = pytest.mark.pg("== 16")
@@ -26,8 +26,8 @@ def start(cluster: Cluster) -> None:
     cluster.run("pg_ctl", "start", "-W", "-D", str(cluster.data), "-l", str(cluster.log), "-s")
 
 
-def reading_of(cluster: Cluster) -> Reading:
-    return Lookout(cluster.data, cluster.dsn).look().reading
+def reading_of(cluster: Cluster) -> Observation:
+    return Prober(cluster.data, cluster.dsn).look().reading
 
 
 @ONE_RELEASE
@@ -83,7 +83,7 @@ def test_a_standby_before_a_gap_waits_for_ever_and_is_told_so(restore_story: Sto
         job = Job("--pgdata", str(cluster.data), "--timeout", "90s")
         stalled = job.wait_for("stalled", 60)
         assert stalled["kind"] == "gap"
-        assert segment in stalled["text"] and "later segment(s)" in stalled["text"]
+        assert segment in stalled["text"] and "later segment" in stalled["text"]
         assert segment in stalled["next_command"]
         job.stop()
 

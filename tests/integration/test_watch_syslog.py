@@ -7,8 +7,9 @@ import re
 import pytest
 
 from tests.fix_syslog import TEMPLATES, Syslog
-from tests.integration.restores import Story, paused, promoted, restore, wait_until, watch
+from tests.integration.restores import Story, paused, promoted, restore, watch
 from tests.integration.test_watch_forgery import attack
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.pg("== 16"), pytest.mark.xdist_group("dev_log")]
 # log_line_prefix and syslog_sequence_numbers, syslog_split_messages

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.restores import Story, paused, promoted, wait_until
+from agent.watch.screen import drawn_whole
+from tests.fix_tools import PATIENCE_SECONDS
+from tests.integration.restores import Story, paused, promoted
+from tests.waiting import wait_until
 from tests.watching import PROGRAM, Job, Screen, prepared
 
 pytestmark = pytest.mark.pg("== 16")
@@ -54,6 +57,93 @@ def test_a_screen_that_is_left_has_its_cursor_and_its_last_lines(restore_story: 
         assert screen.raw.rindex(b"\x1b[?25h") > screen.raw.rindex(b"\x1b[?25l")
 
 
+def test_the_keys_are_shown_and_do_what_they_say(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, pause=0, recovery_target_name=story.restore_point) as cluster:
+        cluster.start()
+        wait_until(lambda: paused(cluster))
+        screen = Screen("--pgdata", str(cluster.data))
+        shown = screen.wait_for("q leave   p how to pause and resume")
+        assert re.search(r"^pitr-watch  .* \d\d:\d\d:\d\d UTC$", shown.split("\n")[0])
+        assert "pg_wal_replay_pause" not in shown and not screen.is_read_by_line
+        screen.type("p")
+        screen.wait_for("SELECT pg_wal_replay_pause();")
+        screen.type("p")
+        wait_until(lambda: "pg_wal_replay_pause" not in screen.text)
+        screen.type("q")
+        left = screen.wait_for("verdict: PAUSED, the target was reached")
+        assert screen.process.wait(PATIENCE_SECONDS) == 0
+        assert "q leave" not in left and screen.is_read_by_line
+
+
+def test_the_clock_goes_on(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, pause=0, recovery_target_name=story.restore_point) as cluster:
+        cluster.start()
+        wait_until(lambda: paused(cluster))
+        screen = Screen("--pgdata", str(cluster.data))
+        first = screen.wait_for("q leave").split("\n")[0]
+        wait_until(lambda: screen.text.split("\n")[0] not in ("", first))
+        screen.type("q")
+        assert screen.process.wait(PATIENCE_SECONDS) == 0
+
+
+def test_nothing_of_the_screen_before_stays_after_a_resize(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, pause=0, recovery_target_name=story.restore_point) as cluster:
+        cluster.start()
+        wait_until(lambda: paused(cluster))
+        screen = Screen("--pgdata", str(cluster.data), COLUMNS="", LINES="")
+        screen.wait_for("q leave")
+        for columns, rows in ((20, 12), (60, 20), (132, 45), (40, 30), (100, 30)):
+            screen.resize(columns, rows)
+            wait_until(lambda: _is_one_screen(screen.text))
+        screen.type("q")
+        assert screen.process.wait(PATIENCE_SECONDS) == 0
+
+
+def _is_one_screen(text: str) -> bool:
+    """It begins at the top, and each of its parts is there once."""
+    lines = text.split("\n")
+    once = [sum(line.startswith(part) for line in lines) for part in ("pitr-watch", "phase  ")]
+    return lines[0].startswith("pitr-watch") and once == [1, 1]
+
+
+def test_a_high_window_has_more_events(restore_story: Story) -> None:
+    story = restore_story
+    with prepared(story, pause=0, recovery_target_name=story.restore_point) as cluster:
+        cluster.start()
+        wait_until(lambda: paused(cluster))
+        shown = {}
+        for rows in (24, 60):
+            screen = Screen("--pgdata", str(cluster.data), rows=rows)
+            text = screen.wait_for("q leave")
+            shown[rows] = sum(bool(re.match(r"  \d\d:\d\d:\d\d\.", x)) for x in text.split("\n"))
+            screen.type("q")
+            assert screen.process.wait(PATIENCE_SECONDS) == 0
+        assert shown[60] > max(8, shown[24])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_the_screen_is_drawn(number: signal.Signals) -> None:
+    """Rich draws again what it was interrupted in: the screen would stand there twice."""
+    drawn = []
+
+    def draw() -> None:
+        with drawn_whole():
+            signal.raise_signal(number)
+            drawn.append("the rest")
+
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            draw()
+        assert drawn == ["the rest"]
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
+
+
 @pytest.mark.parametrize(
     ("environment", "escapes", "colours"),
     [({}, True, True), ({"NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, False, False)],
@@ -85,7 +175,7 @@ def test_a_pipe_gets_lines_of_text(restore_story: Story) -> None:
         result = subprocess.run(
             [*PROGRAM, "--pgdata", str(cluster.data), "--timeout", "30s"],
             capture_output=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert result.returncode == 0
@@ -105,7 +195,7 @@ def test_a_reader_that_leaves_early_is_no_traceback(restore_story: Story) -> Non
         ) as process:
             os.close(writing)
             os.close(reading)
-            assert process.wait(60) == 3
+            assert process.wait(PATIENCE_SECONDS) == 3
             assert process.stderr is not None
             assert b"Traceback" not in process.stderr.read()
 
@@ -173,5 +263,5 @@ def test_it_stays_with_a_server_that_is_started_again(restore_story: Story) -> N
         screen.wait_for("the next start stops where the WAL ends")
         cluster.start()
         end = screen.wait_for("verdict: PROMOTED")
-        assert "where the WAL ends" in end and "(as predicted)" in end
+        assert "where the WAL ends" in end and "(as predicted)" in end, end
         assert screen.process.wait(10) == 0

@@ -3,27 +3,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import socket
-import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import bcrypt
 import pytest
-import yaml
 
-from agent.config_file import ConfigError
+from agent.config.file import ConfigError
 from agent.web.config import load_web_config
-from tests.fix_prometheus import Prometheus, ask, find_program, free_port, wait_until
+from tests.fix_prometheus import Prometheus, ask
+from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.fix_web import HASH, PASSWORD, guarded
+from tests.waiting import wait_until
 
-PASSWORD = "s3cret-Password"
-HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 OTHER_HASH = bcrypt.hashpw(b"other", bcrypt.gensalt(4)).decode()
 
 
@@ -33,7 +27,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("certificates")
 
     def openssl(*arguments: str) -> None:
-        program = find_program("openssl", package="openssl")
+        program = need_program("openssl")
         subprocess.run([program, *arguments], cwd=directory, check=True, capture_output=True)
 
     key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
@@ -53,70 +47,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )  # fmt: skip
     openssl("ec", "-aes256", "-passout", "pass:x", "-in", "server.key", "-out", "encrypted.key")
     return directory
-
-
-class Guarded:
-    """The agent with a web configuration."""
-
-    def __init__(self, directory: Path, web: dict[str, Any]) -> None:
-        self.web_file = directory / "web.yaml"
-        self.log = directory / "agent.log"
-        self.address = f"127.0.0.1:{free_port()}"
-        config = directory / "pitr.yaml"
-        config.write_text(f"clusters: [{{name: a, archives: [{{url: {directory}}}]}}]\n")
-        self.write(web)
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [
-                    Path(sys.executable).parent / "pitr-agent", "run", "--config", config,
-                    "--web.listen-address", self.address, "--web.config.file", self.web_file,
-                    "--log.level", "debug",
-                ],
-                stdout=log, stderr=log,
-            )  # fmt: skip
-        wait_until(lambda: "serving" in self.log.read_text(), "the agent serves")
-
-    def write(self, web: dict[str, Any]) -> None:
-        self.web_file.write_text(yaml.safe_dump(web))
-
-    def reload(self) -> None:
-        before = self.log.read_text().count("reloaded")
-        self._process.send_signal(signal.SIGHUP)
-        wait_until(lambda: self.log.read_text().count("reloaded") > before, "it is reloaded")
-
-    def curl(self, *arguments: object, scheme: str = "https", path: str = "/metrics") -> str:
-        """The status, "000" when no connection came to be; the page's headers stand before it."""
-        command = [find_program("curl", package="curl"), "-s", "-o", "/dev/null", "-D", "-"]
-        url = f"{scheme}://{self.address}{path}"
-        result = subprocess.run(
-            [*command, "-w", "%{http_code}", *map(str, arguments), url],
-            capture_output=True, text=True, timeout=30,
-        )  # fmt: skip
-        return result.stdout
-
-    def subject(self, certificates: Path) -> str:
-        """Who the server says that it is."""
-        context = ssl.create_default_context(cafile=certificates / "ca.pem")
-        host, port = self.address.split(":")
-        with (
-            socket.create_connection((host, int(port)), 10) as plain,
-            context.wrap_socket(plain, server_hostname=host) as secured,
-        ):
-            certificate: Any = secured.getpeercert()
-        return dict(pair[0] for pair in certificate["subject"])["commonName"]
-
-    def stop(self) -> int:
-        self._process.terminate()
-        return self._process.wait(60)
-
-
-@contextlib.contextmanager
-def guarded(directory: Path, web: dict[str, Any]) -> Iterator[Guarded]:
-    agent = Guarded(directory, web)
-    try:
-        yield agent
-    finally:
-        agent.stop()
 
 
 def tls(certificates: Path, name: str = "server", **more: str) -> dict[str, str]:
@@ -238,8 +168,8 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
         ("tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS13, max_version: TLS12}\n", "F:1: tls_server_config: min_version is above max_version"),
         ("tls_server_config: {cert_file: server.pem, key_file: encrypted.key}\n", "F: cert_file D/server.pem, key_file D/encrypted.key: "),
         ("tls_server_config: {cert_file: server.pem, key_file: server.key, min_version: TLS10}\n", "F:1: tls_server_config: min_version 'TLS10' is not done here: no client needs it any more (RFC 8996): write TLS12"),
-        ("\nbasic_auth_user: {}\n", "F:2: unknown key 'basic_auth_user': expected one of tls_server_config"),
-        ("basic_auth_users:\n  a: s3cret\n", "basic_auth_users: what stands for 'a' is not a bcrypt hash"),
+        ("\nbasic_auth_user: {}\n", "F:2: unknown key 'basic_auth_user': did you mean basic_auth_users? expected one of tls_server_config"),
+        ("basic_auth_users:\n  a: s3cret\n", "basic_auth_users: the value of 'a' is not a bcrypt hash"),
         ("http_server_config:\n  headers: {X-Other: a}\n", "F:2: http_server_config.headers: 'X-Other' cannot be set"),
         ("http_server_config:\n  headers: {X-Frame-Options: \"a\\r\\nb: c\"}\n", "characters that no header may have"),
         ("tls_server_config: [\n", "F:2: not YAML"),
@@ -267,7 +197,7 @@ def test_a_key_that_is_anothers_ends_the_start_with_a_line(
     program = Path(sys.executable).parent / "pitr-agent"
     result = subprocess.run(
         [program, "run", "--config", config, "--web.config.file", web],
-        capture_output=True, text=True, timeout=60,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert result.returncode == 64
     assert f"{web}: key_file {certificates}/stray.key does not belong to cert_file" in result.stderr
@@ -280,7 +210,7 @@ def test_it_ends_in_usage(tmp_path: Path) -> None:
     program = Path(sys.executable).parent / "pitr-agent"
     result = subprocess.run(
         [program, "run", "--config", config, "--web.config.file", tmp_path / "absent.yaml"],
-        capture_output=True, text=True, timeout=30,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert result.returncode == 64
     assert f"{tmp_path}/absent.yaml: cannot be read: No such file" in result.stderr

@@ -13,9 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parsers.backup_label import parse_backup_label
-from parsers.backup_manifest import parse_backup_manifest
 from parsers.errors import ParseError
+from parsers.files.backup_label import parse_backup_label
+from parsers.files.backup_manifest import parse_backup_manifest
+from parsers.files.server_conf import FileSetting, parse_server_conf
+from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
+from parsers.files.timeline_history import parse_timeline_history
 from parsers.lsn import format_lsn, parse_lsn
 from parsers.segment import (
     NameKind,
@@ -26,12 +29,10 @@ from parsers.segment import (
     segment_name,
     segment_of,
 )
-from parsers.server_conf import Setting, parse_server_conf
-from parsers.tablespace_map import Tablespace, parse_tablespace_map
-from parsers.timeline_history import parse_timeline_history
-from parsers.wal_crc import crc32c, crc32c_join, crcs_of
-from parsers.wal_facts import instant
-from parsers.wal_scan import scan_segment
+from parsers.wal.crc import crc32c, crc32c_join
+from parsers.wal.crc_columns import crcs_of
+from parsers.wal.facts import instant
+from parsers.wal.scan import scan_segment
 from tests.wal_writer import MIB, WalWriter
 
 LSNS = st.integers(min_value=0, max_value=(1 << 64) - 1)
@@ -107,7 +108,7 @@ def test_a_setting_comes_back_as_alter_system_quotes_it(name: str, value: str) -
     line = f"{name} = '{quoted}'  # comment"
     if name in ("include", "include_if_exists", "include_dir"):
         return
-    assert parse_server_conf("\n" + line) == (Setting(name=name, value=value, line=2, file=""),)
+    assert parse_server_conf("\n" + line) == (FileSetting(name=name, value=value, line=2, file=""),)
 
 
 @given(st.lists(st.tuples(TIMELINES, st.text(min_size=1).filter(lambda path: "\0" not in path))))

@@ -8,20 +8,21 @@ from collections.abc import Callable
 
 import pytest
 
-from parsers.backup_label import parse_backup_label
-from parsers.backup_manifest import parse_backup_manifest
 from parsers.errors import ParseError
+from parsers.files.backup_label import parse_backup_label
+from parsers.files.backup_manifest import parse_backup_manifest
+from parsers.files.data_page import incremental_blocks, parse_incremental_start
+from parsers.files.pg_control import parse_control_file
+from parsers.files.server_conf import parse_server_conf
+from parsers.files.tablespace_map import parse_tablespace_map
+from parsers.files.timeline_history import parse_timeline_history
 from parsers.lsn import parse_lsn
-from parsers.pg_control import parse_control_file
 from parsers.segment import parse_segment_name, parse_wal_name
-from parsers.server_conf import parse_server_conf
-from parsers.tablespace_map import parse_tablespace_map
-from parsers.timeline_history import parse_timeline_history
-from parsers.wal_decode import Source, decode
-from parsers.wal_page import parse_page_header, parse_segment_header
-from parsers.wal_record import main_data, parse_record_header
-from parsers.wal_scan import scan_segment
-from parsers.wal_stitch import stitch_run
+from parsers.wal.decode import Source, decode
+from parsers.wal.page import parse_page_header, parse_segment_header
+from parsers.wal.record import main_data, parse_record_header
+from parsers.wal.scan import scan_segment
+from parsers.wal.stitch import stitch_run
 from tests.parsers.test_formats import LABEL, make_manifest
 from tests.wal_writer import MIB, WalWriter
 
@@ -56,6 +57,12 @@ def _decode(data: bytes) -> None:
         decode(data, Source(major, 0, 0, 0, rmgr, info))
 
 
+def _incremental(data: bytes) -> None:
+    start = parse_incremental_start(data, 1024, 300)
+    if len(data) >= start.header_bytes:
+        incremental_blocks(data, start)
+
+
 PARSERS: dict[Callable[[bytes], object], bytes] = {
     parse_backup_label: LABEL,
     parse_backup_manifest: make_manifest(),
@@ -65,6 +72,7 @@ PARSERS: dict[Callable[[bytes], object], bytes] = {
     parse_record_header: _wal()[40:64],
     lambda data: main_data(data, 16): _wal()[40:140],
     _decode: _wal()[40:140],
+    _incremental: bytes.fromhex("0d1faed3 03000000 09000000") + bytes(1012),
     _scan: _wal(),
     lambda data: parse_tablespace_map(data, major=13): b"16384 /a\n16385 /b\\\\c\n",
     lambda data: parse_tablespace_map(data, major=16): b"16384 /a\n16385 /b\\\\c\n",

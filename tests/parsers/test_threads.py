@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.fix_tools import PATIENCE_SECONDS
+
 _FIRST_LINES = """
 import sys, threading
-from parsers.message_catalogue import parse_format
-from parsers.server_conf import parse_server_conf
+from parsers.log.format_string import parse_format
+from parsers.files.server_conf import parse_server_conf
 
 sys.setswitchinterval(1e-6)
 errors, together = [], threading.Barrier(8)
@@ -35,6 +37,9 @@ def test_first_lines_from_several_threads_at_once() -> None:
     """In a process of its own: only what was never asked before can be asked for the first time."""
     for _ in range(3):
         done = subprocess.run(
-            [sys.executable, "-c", _FIRST_LINES], capture_output=True, text=True, timeout=120
+            [sys.executable, "-c", _FIRST_LINES],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
         assert (done.stdout.strip(), done.stderr) == ("", "")

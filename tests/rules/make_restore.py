@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from parsers.backup_label import BackupLabel
+from parsers.files.backup_label import BackupLabel
+from parsers.files.timeline_history import HistoryEntry, TimelineHistory
 from parsers.segment import parse_segment_name, segment_name
-from parsers.timeline_history import HistoryEntry, TimelineHistory
-from parsers.wal_facts import POSTGRES_EPOCH
-from parsers.wal_locate import RecordPlace, find_record
-from parsers.wal_resume import begin_at
-from parsers.wal_scan import Depth, SegmentScan, scan_segment
-from rules.facts import BackupFacts
-from rules.goal import Goal
-from rules.outcome import Outcome
-from rules.recovery import simulate
-from rules.restore import Restore, Server, Wal
+from parsers.wal.facts import POSTGRES_EPOCH
+from parsers.wal.locate import find_record
+from parsers.wal.record import RecordPlace
+from parsers.wal.resume import begin_at
+from parsers.wal.scan import Depth, SegmentScan, scan_segment
+from rules.model.facts import BackupFacts
+from rules.model.goal import Goal
+from rules.model.outcome import Outcome
+from rules.model.restore_inputs import RestoreInputs, Server, Wal
+from rules.recovery.predictor import simulate
 from tests.rules.write_wal import SEGMENT, SYSTEM, Place, WalWriter
 
 BACKUP_TIME = 1_800_000_000  # seconds since 1970
@@ -70,20 +71,21 @@ class Story:
         without: tuple[str, ...] = (),
         depth: Depth = "records",
         change: Mapping[str, Callable[[bytes], bytes]] | None = None,
-    ) -> Restore:
-        """The restore; `without` some files, or with changed ones."""
+        partial: tuple[str, ...] = (),
+    ) -> RestoreInputs:
+        """The restore; `without` some files, with changed ones, or with unfinished ones."""
         files = {**self.others, **self.wal.segments}
         kept = {
             name: (change or {}).get(name, bytes)(bytes(data))
             for name, data in files.items()
             if name not in without
         }
-        return Restore(
+        return RestoreInputs(
             server=server or Server(major=self.major),
             backup=self._backup(),
             control=None,
             histories=self.histories,
-            wal=wal_of(kept, depth),
+            wal=wal_of(kept, depth, partial),
         )
 
     def predict(self, goal: Goal | None = None, **given: object) -> Outcome:
@@ -108,31 +110,39 @@ class Story:
         )  # fmt: skip
 
 
-def wal_of(files: Mapping[str, bytes], depth: Depth = "records") -> Wal:
-    """Look-ups over segments in memory."""
+def wal_of(
+    files: Mapping[str, bytes], depth: Depth = "records", partials: Collection[str] = ()
+) -> Wal:
+    """Look-ups over segments in memory; of `partials` there is a .partial alone."""
 
-    def scan(data: bytes, name: str) -> SegmentScan:
+    def scan(data: bytes, name: str, newest: int | None = None) -> SegmentScan:
         timeline, number = parse_segment_name(name, SEGMENT)
         return scan_segment(
-            data, name_timeline=timeline, segment_number=number, segment_size=SEGMENT,
+            data, name_timeline=newest or timeline, segment_number=number, segment_size=SEGMENT,
             system_identifier=SYSTEM, depth=depth,
         )  # fmt: skip
 
+    def scan_from(name: str, lsn: int | None, newest: int | None) -> SegmentScan:
+        data = files[name] if lsn is None else begin_at(files[name], lsn)
+        return scan(data, name, newest)
+
     def locate(name: str, lsn: int, begin_lsn: int | None) -> RecordPlace | None:
         data = files[name] if begin_lsn is None else begin_at(files[name], begin_lsn)
-        timeline, number = parse_segment_name(name, SEGMENT)
-        return find_record(data, lsn, name_timeline=timeline, segment_number=number)
+        _, number = parse_segment_name(name, SEGMENT)
+        return find_record(data, lsn, segment_number=number)
 
     @functools.cache
-    def archived(name: str) -> SegmentScan | None:
+    def held(name: str) -> SegmentScan | None:
         return scan(files[name], name) if name in files else None
 
     return Wal(
         segment_size=SEGMENT,
-        names=files.keys(),
-        archived=archived,
+        names=files.keys() - set(partials),
+        archived=lambda name: None if name in partials else held(name),
+        partials=partials,
+        partial=lambda name: held(name) if name in partials else None,
         find_record=locate,
-        scan_from=lambda name, lsn: scan(begin_at(files[name], lsn), name),
+        scan_from=scan_from,
     )
 
 
@@ -146,7 +156,7 @@ def history(timeline: int, *entries: tuple[int, int]) -> TimelineHistory:
     )
 
 
-def with_backup(restore: Restore, **changes: object) -> Restore:
+def with_backup(restore: RestoreInputs, **changes: object) -> RestoreInputs:
     """The same restore from a backup with other facts."""
     return replace(restore, backup=replace(restore.backup, **changes))  # type: ignore[arg-type]
 
@@ -163,7 +173,7 @@ def told(major: int = 16) -> Story:
 
 
 def long_story(major: int = 16) -> Story:
-    """Three segments behind the backup's, each with a commit: xid 801, 802, 803."""
+    """Three segments after the backup's, each with a commit: xid 801, 802, 803."""
     story = told(major)
     for xid in (811, 812, 813):
         story.wal.commit(xid, at(xid - 700))

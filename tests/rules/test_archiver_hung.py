@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from rules.check import load_catalogue
-from rules.evidence import Evidence
-from rules.facts import ArchiverFacts, ArchiveStatusFacts, Objectives
+from rules.model.evidence import Evidence
+from rules.model.facts import ArchiverFacts, ArchiveStatusFacts, Objectives
+from rules.verdict.check import load_catalogue
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

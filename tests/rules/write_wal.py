@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from parsers.segment import segment_name
-from parsers.wal_crc import crc32c
-from parsers.wal_page import MAJOR_BY_MAGIC
+from parsers.wal.crc import crc32c
+from parsers.wal.facts import Relation
+from parsers.wal.page import MAJOR_BY_MAGIC
 
 SEGMENT = 1 << 20
 SYSTEM = 7_000_000_000_000_000_001
@@ -28,6 +29,18 @@ class Place(NamedTuple):
     end_lsn: int
 
 
+class Page(NamedTuple):
+    """A page that a record is about, and what the record has of it."""
+
+    relation: Relation
+    number: int
+    data: bytes = b""
+
+    def head(self) -> bytes:
+        """The block reference, without an image."""
+        return struct.pack("<BBH4I", 0, 0x20, len(self.data), *self.relation, self.number)
+
+
 @dataclass
 class WalWriter:
     """Appends records on one timeline; `segments` are what the archive would hold."""
@@ -38,12 +51,15 @@ class WalWriter:
     previous: int = 0  # start of the record before
     segments: dict[str, bytearray] = field(default_factory=dict)
 
-    def append(self, rmgr: int, info: int, main: bytes = b"", xid: int = 0) -> Place:
-        """Write one record."""
+    def append(
+        self, rmgr: int, info: int, main: bytes = b"", xid: int = 0, page: Page | None = None
+    ) -> Place:
+        """Write one record, of one page where it is about one."""
+        head, data = (page.head(), page.data) if page else (b"", b"")
         if len(main) < 256:
-            body = (bytes([255, len(main)]) + main) if main else b""
+            body = head + (bytes([255, len(main)]) if main else b"") + data + main
         else:
-            body = b"\xfe" + struct.pack("<I", len(main)) + main
+            body = head + b"\xfe" + struct.pack("<I", len(main)) + data + main
         length = 24 + len(body)
         self._open_page(0)
         start = self.lsn
@@ -128,9 +144,9 @@ class WalWriter:
         return self.append(0, 0x70, struct.pack("<q64s", time_us, name.encode()))
 
     def checkpoint(
-        self, redo_lsn: int, time: int, *, shutdown: bool = False, before: int = 0
+        self, redo_lsn: int, time: int, *, shutdown: bool = False, before: int = 0, to: int = 0
     ) -> Place:
-        timelines = (self.timeline, before or self.timeline)
+        timelines = (to or self.timeline, before or self.timeline)
         head = struct.pack("<QII?3xi", redo_lsn, *timelines, True, 1)
         rest = struct.pack("<QIIIIIII4xqIII", 800, *[1] * 7, time, 0, 0, 0)
         return self.append(0, 0x00 if shutdown else 0x10, head + rest + bytes(4))

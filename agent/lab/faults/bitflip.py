@@ -15,7 +15,7 @@ from agent.lab.laboratory import Laboratory
 from agent.lab.waldump import Record, read_records
 from agent.postgres.cluster import ServerFailed
 from parsers.lsn import format_lsn
-from parsers.wal_page import PAGE_BYTES
+from parsers.wal.page import PAGE_BYTES
 
 _RECORD_HEADER_BYTES: Final = 24  # XLogRecord; its length and CRC are not what is to be harmed
 _WRONG_CHECKSUM: Final = "incorrect resource manager data checksum in record at"

@@ -42,7 +42,7 @@ def _prepare(lab: Laboratory) -> str:
 def _break_it(lab: Laboratory) -> str:
     tomorrow = _day(lab) + timedelta(days=1)
     _set_day(lab, tomorrow)
-    return f"it is {tomorrow} now, and nobody made the folder {lab.archive / str(tomorrow)}"
+    return f"it is {tomorrow} now, and there is no folder {lab.archive / str(tomorrow)}"
 
 
 def _mend(lab: Laboratory) -> str:
@@ -67,7 +67,7 @@ def _make_folder(lab: Laboratory, day: date) -> Path:
 
 MIDNIGHT: Final = Fault(
     name="midnight",
-    summary="folders by date: the day changes and nobody made the new folder",
+    summary="folders by date: the day changes and the new folder is missing",
     findings=frozenset({"archiver_failing"}),
     break_it=_break_it,
     mend=_mend,

@@ -8,6 +8,7 @@ from typing import Final
 from agent.lab.faults.archive_command import mend_archive_command, set_archive_command
 from agent.lab.faults.fault import Fault
 from agent.lab.laboratory import Laboratory, is_segment, wait_until
+from rules.model.counted import counted
 
 _WAIT_SECONDS: Final = 30.0
 
@@ -31,7 +32,7 @@ def _mend(lab: Laboratory) -> str:
 
     wait_until(archives_again, _WAIT_SECONDS)
     copied.extend(copy_lost_segments(lab))
-    return f"{done}, and {len(copied)} segment(s) copied from pg_wal, where they still were"
+    return f"{done}, and {counted(len(copied), 'segment')} copied back from pg_wal"
 
 
 def copy_lost_segments(lab: Laboratory) -> list[str]:

@@ -47,7 +47,7 @@ def _break_it(lab: Laboratory) -> str:
 def _continue_at(cluster: Cluster, segment: str) -> None:
     """Have a fresh, stopped cluster write its next WAL into `segment`.
 
-    pg_resetwal goes on after the last segment it finds, and initdb leaves some ahead.
+    pg_resetwal continues after the last segment it finds, and initdb leaves some ahead.
     """
     for path in (cluster.data / "pg_wal").iterdir():
         if is_segment(path):

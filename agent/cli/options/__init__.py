@@ -1,0 +1,1 @@
+"""Options that several commands have alike, and what each group takes from the configuration."""

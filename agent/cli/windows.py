@@ -1,0 +1,96 @@
+"""`pitr-check windows`: to which instants each backup can be restored."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from agent.cli import entry, screen
+from agent.cli.options import cost, repository_options, target_options
+from agent.cli.options.sources import add_sources, complete_sources
+from agent.cli.options.without_effect import refuse
+from agent.cli.parser import SHARED
+from agent.cli.verdicts import sources_of, verdict_of
+from agent.errors import UsageError
+
+_DESCRIPTION = """\
+Lists the windows: from which instant to which each backup can be restored, on each timeline, and
+what ends it. It reads files and writes nothing.
+"""
+
+_EPILOG = """\
+examples:
+  pitr-check windows --archive /backup/wal --backups /backup
+  pitr-check windows --config pitr.yaml --cluster shop --format json
+"""
+_STATUSES = """\
+exit status:
+  0  every backup can be restored, and nothing is wrong
+  1  something can be restored, at risk
+  2  no backup can be restored, or something else is proven bad
+  3  unknown: it could not be checked
+  64 the command line or the configuration is wrong
+"""
+
+
+def body(argv: Sequence[str]) -> int:
+    """List them, and give the verdict's status."""
+    arguments = _parser().parse_args(argv)
+    complete_sources(arguments)
+    if not (arguments.backups or arguments.backups_below or arguments.repositories):
+        raise UsageError("a window begins at a backup: name --backup, --backups or --repository")
+    refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
+    context, now = target_options.context_of(arguments), entry.now(arguments.now)
+    try:
+        report = verdict_of(arguments, sources_of(arguments), context, now)
+    except UsageError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if arguments.format == "json":  # programs get their document whatever happens
+            from agent.check.run import report_failure
+            from agent.documents.render import render_json
+            from agent.documents.verdict import verdict_document
+
+            failed = report_failure(context, str(error) or "interrupted", now)
+            print(render_json(verdict_document(failed)))
+        raise
+    if arguments.format == "json":
+        from agent.documents.render import render_json
+        from agent.documents.verdict import verdict_document
+
+        print(render_json(verdict_document(report)))
+    else:
+        from agent.check.render_windows import windows_lines
+
+        screen.show(windows_lines(report), arguments.color, verdict_first=True)
+    return report.verdict.status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = entry.Parser(
+        prog="pitr-check windows",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        statuses=_STATUSES,
+        in_brief=(*SHARED, "what to check"),
+    )
+    add_sources(parser.add_argument_group("what to check"))
+    repository_options.add_options(parser.add_argument_group("repositories of other tools"))
+    how = parser.add_argument_group("how")
+    how.add_argument("--timeline", help="latest (default), current or a number")
+    how.add_argument(
+        "--depth",
+        choices=("names", "headers", "records"),
+        help="how deep to check the WAL (default: the configuration's, else records)",
+    )
+    how.add_argument("--now", metavar="T", help="compute ages as of this time (ISO 8601)")
+    how.add_argument(
+        "--format",
+        default="text",
+        choices=("text", "json"),
+        help="json: the document of pitr-check (default: text)",
+    )
+    screen.add_color(how)
+    cost.add_options(parser.add_argument_group("at what cost"))
+    parser.set_defaults(**target_options.NO_TARGET, other_machine=True, backup_depth=None)
+    return parser

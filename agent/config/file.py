@@ -1,0 +1,218 @@
+"""Reading the configuration: YAML, validated to the last key, every complaint with file and line.
+
+`include` names further files that hold clusters, as `conf.d/*.yaml`; they are read in the order of
+their names.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from agent.config.exposed import warn_of_passwords
+from agent.config.model import ClusterConfig, Config, IncludedConfig
+from agent.config.place import PlaceConfig
+from agent.near import did_you_mean
+from agent.store.urls import StoreSettings, adopt
+
+M = TypeVar("M", bound=BaseModel)
+Location = tuple[int | str, ...]
+Lines = Mapping[Location, int]
+
+
+# What pydantic says in Python's words, in YAML's.
+_EXPECTED: Final = {
+    "model_type": "keys with their values, as `name: value`",
+    "dict_type": "keys with their values, as `name: value`",
+    "tuple_type": "a list, as [one, two] or lines that begin with -",
+    "string_type": "text: put it in quotes",
+    "path_type": "a path: put it in quotes",
+}
+
+
+_QUOTED: Final = re.compile(r"'([^']*)'")
+
+
+class ConfigError(Exception):
+    """The file is wrong. The message is one or more lines `file:line: what was expected`."""
+
+
+class _Part(NamedTuple):
+    path: Path
+    clusters: tuple[ClusterConfig, ...]
+    lines: Lines
+
+
+def load_config(path: Path) -> Config:
+    """Read and validate the file and what it includes.
+
+    Raises ConfigError with every complaint of the first file that is wrong, each with its line.
+    """
+    config, lines = read_model(path, Config)
+    parts = [_Part(path, config.clusters, lines)]
+    for included in _included(path, config.include, lines):
+        more, its_lines = read_model(included, IncludedConfig)
+        parts.append(_Part(included, more.clusters, its_lines))
+    _refuse_duplicates(parts)
+    clusters = tuple(cluster for part in parts for cluster in part.clusters)
+    if not clusters:
+        asked = "clusters" in config.model_fields_set or config.include is not None
+        missing = "clusters: at least one cluster is needed" if asked else "'clusters' is missing"
+        raise ConfigError(f"{path}:1: {missing}")
+    adopt(_stores(parts))
+    for part in parts:
+        warn_of_passwords(part.path, part.clusters, config.alerts if part is parts[0] else None)
+    return config.model_copy(update={"clusters": clusters})
+
+
+def read_model(path: Path, model: type[M]) -> tuple[M, Lines]:
+    """Read one YAML file as this model, and the line of every key. Raises ConfigError."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+    document, lines = _compose(path, text)
+    try:
+        return model.model_validate(document), lines
+    except ValidationError as error:
+        complaints = sorted(
+            (_line_of(lines, item["loc"]), _complaint(item, model)) for item in error.errors()
+        )
+        raise ConfigError(
+            "\n".join(f"{path}:{line}: {text}" for line, text in complaints)
+        ) from None
+
+
+def _included(path: Path, pattern: str | None, lines: Lines) -> list[Path]:
+    if pattern is None:
+        return []
+    try:
+        found = sorted(
+            Path("/").glob(pattern[1:]) if pattern.startswith("/") else path.parent.glob(pattern)
+        )
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(f"{path}:{_line_of(lines, ('include',))}: include: {error}") from None
+    if not found and not any(char in pattern for char in "*?["):
+        line = _line_of(lines, ("include",))
+        raise ConfigError(f"{path}:{line}: include: {pattern}: there is no such file")
+    return found
+
+
+def _refuse_duplicates(parts: list[_Part]) -> None:
+    seen: dict[str, tuple[Path, int]] = {}
+    for part in parts:
+        for index, cluster in enumerate(part.clusters):
+            line = _line_of(part.lines, ("clusters", index, "name"))
+            if cluster.name in seen:
+                path, before = seen[cluster.name]
+                where = f"on line {before}" if path == part.path else f"in {path}:{before}"
+                raise ConfigError(
+                    f"{part.path}:{line}: cluster name {cluster.name!r} is taken already "
+                    f"{where}: each needs a name of its own"
+                )
+            seen[cluster.name] = part.path, line
+
+
+def _stores(parts: list[_Part]) -> dict[str, StoreSettings]:
+    """How the stores are reached. Raises ConfigError where two places disagree about one."""
+    found: dict[str, StoreSettings] = {}
+    for part in parts:
+        for at, place in _places(part.clusters):
+            if found.setdefault(place.url, place.settings) != place.settings:
+                raise ConfigError(
+                    f"{part.path}:{_line_of(part.lines, at)}: {place.url} has another "
+                    "endpoint, region or credentials elsewhere: give it the same"
+                )
+    return {url: settings for url, settings in found.items() if settings != StoreSettings()}
+
+
+def _places(clusters: Sequence[ClusterConfig]) -> Iterator[tuple[Location, PlaceConfig]]:
+    """Every place that is read, and where its url is written."""
+    for index, cluster in enumerate(clusters):
+        for number, archive in enumerate(cluster.archives):
+            yield ("clusters", index, "archives", number, "url"), archive
+        if cluster.backups is not None:
+            yield ("clusters", index, "backups", "url"), cluster.backups
+        for number, repository in enumerate(cluster.repositories):
+            if repository.url:
+                yield ("clusters", index, "repositories", number, "url"), repository
+
+
+def _compose(path: Path, text: str) -> tuple[object, Lines]:
+    """Parse the YAML into plain values and remember the line of every key and item."""
+    lines: dict[Location, int] = {(): 1}
+    loader = yaml.SafeLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is not None:
+            for location, line in _walk(root, ()):
+                if lines.setdefault(location, line) != line:
+                    raise ConfigError(f"{path}:{line}: key {location[-1]!r} is there twice")
+        return (loader.construct_document(root) if root is not None else {}), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        raise ConfigError(f"{where}: not YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {error}") from None
+    finally:
+        loader.dispose()
+
+
+def _walk(node: yaml.Node, location: Location) -> Iterator[tuple[Location, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # the loader complains of it
+            yield (*location, key.value), key.start_mark.line + 1
+            yield from _walk(value, (*location, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield (*location, index), value.start_mark.line + 1
+            yield from _walk(value, (*location, index))
+
+
+def _line_of(lines: Lines, location: Location) -> int:
+    """The line of the nearest thing that exists: a missing key is reported at its parent."""
+    while location not in lines:
+        location = location[:-1]
+    return lines[location]
+
+
+def _complaint(item: Any, model: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in item["loc"]) or "the file"
+    if item["type"] == "extra_forbidden":
+        known = _keys_at(model, item["loc"][:-1])
+        meant = did_you_mean(str(item["loc"][-1]), known)
+        return f"unknown key {key!r}{meant or ':'} expected one of {', '.join(known)}"
+    if item["type"] == "missing":
+        return f"{item['loc'][-1]!r} is missing"
+    if item["type"] in _EXPECTED:
+        return f"{key}: expected {_EXPECTED[item['type']]}"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if item["type"] == "literal_error":
+        message += did_you_mean(str(item["input"]), _QUOTED.findall(item["ctx"]["expected"]))
+    return f"{key}: {message}"
+
+
+def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
+    """The keys that the mapping at `location` may have, by walking the models."""
+    for part in location:
+        if isinstance(part, str):
+            model = _model_in(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: object) -> type[BaseModel] | None:
+    """The model inside `Model`, `Model | None` or `tuple[Model, ...]`."""
+    for candidate in (annotation, *typing.get_args(annotation)):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None

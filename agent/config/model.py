@@ -1,0 +1,317 @@
+"""What the configuration says, as values. How the file is read is in `file.py`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    field_validator,
+    model_validator,
+)
+
+from agent.archive.limits import REVERIFY_SECONDS
+from agent.backups.describe import BackupDepth
+from agent.config.alerts import AlertsConfig
+from agent.config.drills import NEVER, DrillConfig
+from agent.config.dsn import check_dsn
+from agent.config.evidence import EvidenceConfig
+from agent.config.fields import Seconds, Strict, zone_named
+from agent.config.place import PlaceConfig
+from agent.config.rates import parse_rate
+from agent.config.repositories import EVERY, RepositoryConfig
+from agent.store.urls import is_remote
+from parsers.segment import parse_wal_name
+from rules.case.context import Context
+from rules.model.facts import Objectives
+from rules.model.repository import Via, Way
+from rules.model.sequence import AcknowledgedGap
+
+T = TypeVar("T")
+
+
+def _bytes_per_second(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a rate: write 50MB/s")
+    return parse_rate(value)
+
+
+_BACKUP_DEPTHS: Final[tuple[BackupDepth, ...]] = ("label", "files", "checksums", "pages")
+ScanDepth = Literal["names", "headers", "records"]
+BytesPerSecond = Annotated[float, BeforeValidator(_bytes_per_second), Field(gt=0)]
+
+
+class ArchiveConfig(PlaceConfig):
+    """Where WAL is archived."""
+
+    layout: Literal["auto", "directory"] = "auto"
+
+
+class BackupsConfig(PlaceConfig):
+    """Where base backups lie, one or what holds them, and how closely to look."""
+
+    depth: Literal["label", "files", "checksums", "pages"] = "files"
+
+
+class ObjectivesConfig(Strict):
+    """What the owner wants. `rpo` also bounds how long a segment may wait for the archiver."""
+
+    rpo: Seconds = 300.0
+    rto: Seconds | None = None
+    window: Seconds | None = None
+    backup_age: Seconds | None = None
+    drill_age: Seconds | None = None
+
+    def facts(self) -> Objectives:
+        return Objectives(
+            rpo_seconds=self.rpo,
+            rto_seconds=self.rto,
+            window_seconds=self.window,
+            backup_age_seconds=self.backup_age,
+            drill_age_seconds=self.drill_age,
+        )
+
+
+class AcknowledgedGapConfig(Strict):
+    """A gap that is known and will not be repaired."""
+
+    timeline: Annotated[int, Field(ge=1)]
+    first: str
+    last: str
+    why: Annotated[str, Field(min_length=1)]
+
+    @field_validator("first", "last")
+    @classmethod
+    def _is_a_segment(cls, name: str) -> str:
+        parsed = parse_wal_name(name)
+        if parsed is None or parsed.plain != parsed.segment or parsed.compression:
+            raise ValueError(f"{name!r} is not a WAL segment name (24 hexadecimal digits)")
+        return name
+
+    @model_validator(mode="after")
+    def _is_a_run(self) -> AcknowledgedGapConfig:
+        if self.first > self.last:
+            raise ValueError(f"the first, {self.first}, comes after the last, {self.last}")
+        for name in (self.first, self.last):
+            if int(name[:8], 16) != self.timeline:
+                raise ValueError(f"{name} is not of timeline {self.timeline}")
+        return self
+
+    def facts(self) -> AcknowledgedGap:
+        return AcknowledgedGap(
+            timeline=self.timeline, first=self.first, last=self.last, why=self.why
+        )
+
+
+class ClusterConfig(Strict):
+    """One cluster and where its evidence lies. Every source may be left out."""
+
+    name: Annotated[str, Field(min_length=1)]
+    dsn: str | None = None
+    archives: tuple[ArchiveConfig, ...] = ()
+    backups: BackupsConfig | None = None
+    repositories: tuple[RepositoryConfig, ...] = ()
+    via: Via = "tool"
+    log: Path | None = None
+    log_line_prefix: str | None = None
+    log_timezone: str | None = None
+    objectives: ObjectivesConfig = ObjectivesConfig()
+    acknowledged_gaps: tuple[AcknowledgedGapConfig, ...] = ()
+    poll: Seconds | None = None
+    scan: Seconds | None = None
+    timeout: Seconds | None = None
+    reverify: Seconds | None = None
+    relist: Seconds | None = None
+    io_limit: BytesPerSecond | None = None
+    depth: ScanDepth | None = None
+    drill: DrillConfig | None = None
+
+    def drill_keys(self, defaults: DefaultsConfig) -> DrillConfig:
+        """How this cluster is drilled, whether or not a schedule says when."""
+        return self.drill.over(defaults.drill) if self.drill else defaults.drill
+
+    @field_validator("name")
+    @classmethod
+    def _is_printable(cls, name: str) -> str:
+        if not name.strip():
+            raise ValueError("a name of spaces cannot be told from another")
+        if not name.isprintable():
+            raise ValueError(f"{name!r} has characters that cannot be shown")
+        return name
+
+    @field_validator("dsn")
+    @classmethod
+    def _is_a_dsn(cls, dsn: str | None) -> str | None:
+        if dsn is not None:
+            check_dsn(dsn)
+        return dsn
+
+    @field_validator("log_timezone")
+    @classmethod
+    def _is_a_zone(cls, name: str | None) -> str | None:
+        if name is not None:
+            zone_named(name, "as log_timezone has it")
+        return name
+
+    @model_validator(mode="after")
+    def _has_a_source(self) -> ClusterConfig:
+        if not (self.dsn or self.archives or self.backups or self.repositories or self.log):
+            raise ValueError(
+                "a cluster needs at least one of dsn, archives, backups, repositories, log"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_repositories_of_one_kind(self) -> ClusterConfig:
+        if len(self.repositories) > 1 and not all(each.url for each in self.repositories):
+            raise ValueError("a tool's configuration names all repositories: no others beside it")
+        if any(each.name == EVERY for each in self.repositories):
+            one = [key for key in ("dsn", "archives", "backups", "log") if getattr(self, key)]
+            if one:
+                raise ValueError(f"'*' stands for many clusters, and {one[0]} is of one")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_drilled(self) -> ClusterConfig:
+        wanted = self.drill is not None and self.drill.schedule != NEVER
+        if wanted and not (self.repositories or (self.archives and self.backups)):
+            raise ValueError("a drill needs archives and backups: name both, or no schedule")
+        return self
+
+
+class DefaultsConfig(Strict):
+    """What holds for every cluster that does not say otherwise."""
+
+    poll: Seconds = 15.0
+    scan: Seconds = 300.0
+    depth: ScanDepth = "records"
+    timeout: Seconds = 10.0
+    reverify: Seconds = REVERIFY_SECONDS
+    relist: Seconds = 3600.0
+    io_limit: BytesPerSecond | None = None
+    drill: DrillConfig = DrillConfig()
+
+
+class IncludedConfig(Strict):
+    """A file that is included: clusters, and nothing else."""
+
+    clusters: tuple[ClusterConfig, ...] = ()
+
+
+class Config(Strict):
+    """The whole file."""
+
+    clusters: tuple[ClusterConfig, ...] = ()
+    include: str | None = None  # further files with clusters: a pattern, beside this file
+    defaults: DefaultsConfig = DefaultsConfig()
+    alerts: AlertsConfig = AlertsConfig()
+    ledger: Path | None = None
+    evidence: EvidenceConfig | None = None
+
+    def resolved(self) -> tuple[ResolvedCluster, ...]:
+        """The clusters with the defaults filled in: what all but the file's reader works with."""
+        return tuple(_resolve(each, self.defaults, self.evidence) for each in self.clusters)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedCluster:
+    """A cluster as it is watched: None means absent, never that a default holds."""
+
+    name: str
+    dsn: str | None
+    archives: tuple[ArchiveConfig, ...]
+    backups: BackupsConfig | None
+    repositories: tuple[RepositoryConfig, ...]
+    via: Via
+    log: Path | None
+    log_line_prefix: str | None  # None: detected
+    log_timezone: str | None  # None: the log names its own
+    objectives: ObjectivesConfig
+    acknowledged_gaps: tuple[AcknowledgedGapConfig, ...]
+    poll: float  # seconds, as the four after it
+    scan: float
+    timeout: float
+    reverify: float
+    relist: float
+    io_limit: float | None  # bytes per second; None: no limit
+    depth: ScanDepth
+    drill: DrillConfig | None  # None: it is not drilled
+    evidence: EvidenceConfig | None  # None: nothing is signed
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether anything of it is known to lie in an object store."""
+        places = (*self.archives, *((self.backups,) if self.backups else ()), *self.repositories)
+        return any(is_remote(place.url) for place in places)
+
+    @property
+    def has_archives(self) -> bool:
+        return bool(self.archives or self.repositories)
+
+    @property
+    def has_backups(self) -> bool:
+        return bool(self.backups or self.repositories)
+
+    @property
+    def backup_depth(self) -> BackupDepth:
+        """How closely to look at the backups: as closely as any of its places asks for."""
+        asked = [each.depth for each in (*self.repositories, self.backups) if each is not None]
+        return max(asked, key=_BACKUP_DEPTHS.index, default="files")
+
+    def wanted(self, now: datetime) -> Objectives:
+        """As configured; how old a good drill may be follows from its schedule if not said."""
+        wanted = self.objectives.facts()
+        if self.drill is None or wanted.drill_age_seconds is not None:
+            return wanted
+        return replace(wanted, drill_age_seconds=self.drill.age_seconds(now))
+
+    def context(self, now: datetime) -> Context:
+        """What holds for every look at this cluster."""
+        return Context(
+            depth=self.depth,
+            objectives=self.wanted(now),
+            acknowledged=tuple(gap.facts() for gap in self.acknowledged_gaps),
+            way=Way(via=self.via),
+            watches_server=self.dsn is not None,
+        )
+
+
+def _resolve(
+    cluster: ClusterConfig, defaults: DefaultsConfig, evidence: EvidenceConfig | None
+) -> ResolvedCluster:
+    return ResolvedCluster(
+        name=cluster.name,
+        dsn=cluster.dsn,
+        archives=cluster.archives,
+        backups=cluster.backups,
+        repositories=cluster.repositories,
+        via=cluster.via,
+        log=cluster.log,
+        log_line_prefix=cluster.log_line_prefix,
+        log_timezone=cluster.log_timezone,
+        objectives=cluster.objectives,
+        acknowledged_gaps=cluster.acknowledged_gaps,
+        poll=_first(cluster.poll, defaults.poll),
+        scan=_first(cluster.scan, defaults.scan),
+        timeout=_first(cluster.timeout, defaults.timeout),
+        reverify=_first(cluster.reverify, defaults.reverify),
+        relist=_first(cluster.relist, defaults.relist),
+        io_limit=_first(cluster.io_limit, defaults.io_limit),
+        depth=_first(cluster.depth, defaults.depth),
+        drill=_drilled(cluster, defaults),
+        evidence=evidence,
+    )
+
+
+def _first(own: T | None, default: T) -> T:
+    return default if own is None else own
+
+
+def _drilled(cluster: ClusterConfig, defaults: DefaultsConfig) -> DrillConfig | None:
+    drill = cluster.drill_keys(defaults)
+    can_be = cluster.repositories or (cluster.archives and cluster.backups)
+    return drill if can_be and drill.schedule != NEVER else None

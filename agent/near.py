@@ -1,0 +1,34 @@
+"""What was probably meant by a word that nothing here is called."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The one that looks most like it; case, `-`, `_`, `.` and blanks count for nothing.
+
+    >>> nearest("--Target_Tme", ["--target-time", "--target-xid"])
+    '--target-time'
+    >>> nearest("--zebra", ["--target-time"]) is None
+    True
+    """
+    plain = {_plain(each): each for each in known}
+    key = _plain(word)
+    begun = [each for name, each in plain.items() if len(key) > 2 and name.startswith(key)]
+    if len(begun) == 1:
+        return begun[0]
+    close = difflib.get_close_matches(key, plain, n=1)
+    return plain[close[0]] if close else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message, or nothing where no name comes near."""
+    near = nearest(word, known)
+    return f": did you mean {near}?" if near else ""
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[-_.\s]", "", word).casefold()

@@ -1,0 +1,94 @@
+"""Processes of our own that read segments: started, or said why they cannot be.
+
+They come from a fork server: the parent has threads and libpq connections, which a fork would tear.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import multiprocessing
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.context import ForkServerContext
+from multiprocessing.spawn import get_executable
+from typing import Final
+
+from agent.errors import NoProcess
+
+_CANNOT: Final = "cannot start the processes that read segments"
+_TRY_SECONDS: Final = 60.0
+_SHARED_MEMORY: Final = "/dev/shm"
+
+
+def fork_server() -> ForkServerContext:
+    return multiprocessing.get_context("forkserver")
+
+
+def new_pool(
+    workers: int, preload: Sequence[str], begin: Callable[[], object] | None = None
+) -> ProcessPoolExecutor:
+    """Make a pool; the modules `preload` are imported once, not in every worker. Raises NoProcess.
+
+    `begin` is what each worker calls first.
+    """
+    context = fork_server()
+    context.set_forkserver_preload(list(preload))
+    with starting(_SHARED_MEMORY):  # a pool's semaphores are files there
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
+
+
+@contextlib.contextmanager
+def starting(place: str = "") -> Iterator[None]:
+    """Around what starts a process: whatever fails there becomes NoProcess.
+
+    `place` is the directory that it needs. The fork server's own failure shows only as a pipe or a
+    socket that no server listens on.
+    """
+    _require_interpreter()
+    try:
+        yield
+    except BrokenProcessPool:
+        raise
+    except (OSError, EOFError, ImportError, NotImplementedError) as error:
+        raise NoProcess(f"{_CANNOT}: {_why(error, place)}") from None
+
+
+def _interpreter() -> str:
+    return os.fsdecode(get_executable())
+
+
+@functools.cache
+def _require_interpreter() -> None:
+    """Raise NoProcess when our interpreter does not start, seen by starting it, once.
+
+    The fork server, and the tracker of its semaphores, would die of the same with tracebacks.
+    """
+    program = _interpreter()
+    try:
+        tried = subprocess.run(
+            [program, "-I", "-S", "-c", ""],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TRY_SECONDS,
+        )
+    except OSError as error:
+        raise NoProcess(f"{_CANNOT}: {program}: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        why = f"does not start within {_TRY_SECONDS:g} s"
+        raise NoProcess(f"{_CANNOT}: {program} {why}") from None
+    if tried.returncode:
+        said = tried.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        why = f"ended with {tried.returncode}" + (f": {said}" if said else "")
+        raise NoProcess(f"{_CANNOT}: {program} {why}")
+
+
+def _why(error: Exception, place: str) -> str:
+    if isinstance(error, BrokenPipeError | ConnectionError | EOFError):
+        return f"{_interpreter()} ended at once"
+    if place and isinstance(error, OSError):
+        return f"{place}: {error.strerror} (make it writable for this user)"
+    return str(error)

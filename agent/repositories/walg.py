@@ -1,0 +1,409 @@
+"""WAL-G's storage (version 005): flat WAL, and backups as tars that a sentinel makes complete.
+
+Nothing in a name tells that a file is encrypted. Where most of the WAL begins as no file of its
+codec does, it is taken for encrypted: unknown without a key, never damaged. A delta has the blocks
+that changed since the backup it is made from, so the whole chain must be there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from agent.archive import ciphers
+from agent.archive.ciphers import BadCipher, Cipher
+from agent.archive.codecs import CODECS, HEAD_BYTES, READABLE_SUFFIXES, BrokenStream
+from agent.archive.directory import Listing, parse_header
+from agent.archive.fetch import StoredAt
+from agent.archive.tar import BrokenTar, read_members
+from agent.backups.describe import CONTROL, LABEL, BackupDepth, NotABackup
+from agent.backups.layers import INCREMENT, BackupLayer, StoredFile
+from agent.backups.settings import CONFIGURATION
+from agent.backups.tablespaces import TABLESPACE_MAP
+from agent.denied import is_proof, reason
+from agent.repositories.backup import BackupContent, UnreadFile, describe_backup, sort_backups
+from agent.repositories.files import MANIFEST_BYTES, list_folder, read, read_range
+from agent.repositories.recognise import WALG
+from agent.repositories.repository import Backups, NotRead
+from agent.repositories.wal_names import add_files, with_size_by_names
+from parsers.errors import ParseError
+from parsers.repository.walg import (
+    BACKUP_NAME,
+    BACKUPS_FOLDER,
+    SENTINEL_SUFFIX,
+    WAL_FOLDER,
+    FilesMetadata,
+    WalgBackup,
+    parse_files_metadata,
+    parse_sentinel,
+)
+from parsers.wal.page import LONG_HEADER_BYTES
+from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, StoredBackup
+from rules.model.repository import ListedBackup, RepositoryFacts
+
+_PROBES: Final = 8
+_SMALL_FILE_BYTES: Final = 64 << 20
+_PIECE_BYTES: Final = 1 << 20
+_UNPACKED: Final = 4  # times what a compressed tar takes: a guess
+
+
+class Walg:
+    """One storage."""
+
+    tool: Final = WALG
+    name: Final = ""
+
+    def __init__(self, root: str, number: int, key: bytes | None) -> None:
+        self.url, self.number = root, number
+        self._key = key
+        self._backups = f"{root}/{BACKUPS_FOLDER}"
+        self._wal = f"{root}/{WAL_FOLDER}"
+        self.unread: dict[str, str] = {}
+        self._written_at: dict[str, datetime] = {}
+        self._set_cipher()
+        self.sentinels = dict(self._read_sentinels())
+
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.sentinels)
+
+    def read_backups(self, depth: BackupDepth, only: str | None) -> Backups:
+        found: list[BackupFacts] = []
+        unreadable = dict(self.unread)
+        gone = dict(self._gone())
+        for backup in self.sentinels.values():
+            if only in (None, backup.name) and backup.name not in gone:
+                try:
+                    found.append(self._read_backup(backup, depth))
+                except NotABackup as error:
+                    unreadable[f"{self._backups}/{backup.name}"] = str(error)
+        return Backups(
+            read=sort_backups(found), unreadable=unreadable, changing=dict(self._unfinished())
+        )
+
+    def find_wal(self, name: str) -> list[StoredAt]:
+        return [StoredAt(self._wal, f"{name}{suffix}") for suffix in ("", *READABLE_SUFFIXES)]
+
+    def list_archive(self) -> ArchiveFacts:
+        listed_at = datetime.now(UTC)
+        listing = Listing(root=self._wal, layout="wal-g")
+        add_files(self._list(self._wal).values(), listing)
+        return with_size_by_names(listing.facts(self._wal, listed_at))
+
+    def files(self, label: str) -> None:
+        """Not read: what a tar holds is found by reading it to its end."""
+
+    @property
+    def archive_url(self) -> str:
+        return self._wal
+
+    def layers(self, label: str) -> list[BackupLayer]:
+        chain = self._chain(self.sentinels[label])
+        if chain[0].delta_from is not None:
+            raise NotABackup(f"{chain[0].delta_from}: absent, and {label} is built on it")
+        tars = _Tars(self._backups, [each.name for each in chain])
+        tars.read_metadata()
+        return list(tars.layers())
+
+    def facts(self) -> RepositoryFacts:
+        listed = tuple(
+            ListedBackup(
+                backup.name, backup.finished_at, backup.stop_lsn, self._written_at[backup.name]
+            )
+            for backup in self.sentinels.values()
+        )
+        return RepositoryFacts(
+            tool=self.tool,
+            url=self.url,
+            name="",
+            number=self.number,
+            backups=listed,
+            gone=dict(self._gone()),
+            unlisted={url.rpartition("/")[2]: at for url, at in self._unfinished()},
+        )
+
+    # -- encryption --------------------------------------------------------------------------------
+
+    def _set_cipher(self) -> None:
+        """Remember how the files are encrypted, if they are. Raises NotRead for a wrong key."""
+        listing = Listing(root=self._wal)
+        add_files(
+            (file for file in self._list(self._wal).values() if not file.name.endswith(".history")),
+            listing,
+        )
+        names = sorted(listing.segments)
+        probes = [*names[-_PROBES // 2 :], *names[: _PROBES // 2]]
+        files = [listing.segments[name] for name in dict.fromkeys(probes)]
+        closed = [file for file in files if not _is_open(file)]
+        if len(closed) * 2 <= len(files):
+            return
+        key = self._key
+        if key is not None and not any(_decrypts(file, key) for file in closed):
+            raise NotRead(
+                f"{self._wal}: WALG_LIBSODIUM_KEY decrypts nothing of it: is it the right key, and"
+                " WALG_LIBSODIUM_KEY_TRANSFORM as it was?"
+            )
+        cipher = Cipher("libsodium", key) if key else Cipher("libsodium or OpenPGP", None)
+        for folder in (self._wal, self._backups):
+            ciphers.remember(folder, cipher)
+
+    # -- backups -----------------------------------------------------------------------------------
+
+    def _read_sentinels(self) -> Iterator[tuple[str, WalgBackup]]:
+        for name, file in sorted(self._list(self._backups).items()):
+            if not name.endswith(SENTINEL_SUFFIX):
+                continue
+            label, path = name.removesuffix(SENTINEL_SUFFIX), f"{self._backups}/{name}"
+            milliseconds = file.mtime_ns // 1_000_000  # below them a store's hold a version tag
+            self._written_at[label] = datetime.fromtimestamp(milliseconds / 1000, UTC)
+            try:
+                yield label, parse_sentinel(read(path), label)
+            except ParseError as error:
+                self.unread[path] = f"{path}: {error}"
+            except OSError as error:
+                self.unread[path] = f"{path}: {reason(error, path)}"
+
+    def _read_backup(self, backup: WalgBackup, depth: BackupDepth) -> BackupFacts:
+        chain = self._chain(backup)
+        parents = tuple(each.name for each in chain[:-1])
+        content = _Tars(self._backups, [each.name for each in chain])
+        content.read_metadata()
+        if depth != "label":
+            content.compare(whole=depth in ("checksums", "pages"))
+        lacking = backup.delta_from if len(chain) == 1 else chain[0].delta_from
+        if lacking is not None:
+            content.bad.append(f"{lacking} (absent, and this backup is built on it)")
+        return describe_backup(
+            BackupContent(
+                url=f"{self._backups}/{backup.name}",
+                stored=StoredBackup(
+                    repository=self.number,
+                    label=backup.name,
+                    kind="full" if backup.delta_from is None else "incr",
+                    parents=parents,
+                ),
+                paths=content.paths,
+                read=content.content,
+                depth=depth,
+                stop_lsn=backup.stop_lsn,
+                started_at=backup.started_at,
+                finished_at=backup.finished_at,
+                bad=content.bad,
+                unread=content.unread,
+                major=backup.major,
+                system_identifier=backup.system_identifier,
+            )
+        )
+
+    def _chain(self, backup: WalgBackup) -> list[WalgBackup]:
+        """The full backup and the deltas on it, as far back as they are there."""
+        chain = [backup]
+        while (before := chain[0].delta_from) is not None and before in self.sentinels:
+            if any(each.name == before for each in chain):
+                break
+            chain.insert(0, self.sentinels[before])
+        return chain
+
+    def _unfinished(self) -> Iterator[tuple[str, datetime]]:
+        try:
+            folders = list_folder(self._backups).folders
+        except OSError:
+            return
+        for name in folders:
+            if BACKUP_NAME.match(name) and name not in self.sentinels:
+                path = f"{self._backups}/{name}"
+                if f"{path}{SENTINEL_SUFFIX}" not in self.unread:
+                    yield path, datetime.fromtimestamp(_newest(path), UTC)
+
+    def _gone(self) -> Iterator[tuple[str, str]]:
+        """Backups of which the sentinel is there, and nothing else."""
+        try:
+            folders = list_folder(self._backups).folders
+        except OSError:
+            return
+        for name in self.sentinels:
+            if name not in folders:
+                yield name, f"{self._backups}/{name}"
+
+    def _list(self, path: str) -> Mapping[str, ArchivedFile]:
+        try:
+            return list_folder(path).files
+        except OSError as error:
+            if is_proof(error):
+                return {}
+            raise NotRead(f"{path}: cannot be listed: {reason(error, path)}") from None
+
+
+@dataclass(slots=True)
+class _Tars:
+    """The tars of one backup, and of those that it is a delta of, the full one first."""
+
+    root: str
+    names: list[str]
+    metadata: list[FilesMetadata] = field(default_factory=list)
+    paths: set[str] = field(default_factory=set)
+    bad: list[str] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+
+    def read_metadata(self) -> None:
+        """What lies in which tar. Without it (--without-files-metadata) the small tars tell."""
+        for name in self.names:
+            path = f"{self.root}/{name}/files_metadata.json"
+            try:
+                self.metadata.append(parse_files_metadata(read(path, MANIFEST_BYTES)))
+            except ParseError as error:
+                self.unread.append(f"files_metadata.json of {name} ({error})")
+                self.metadata.append(_NO_METADATA)
+            except OSError as error:
+                if not is_proof(error):
+                    self.unread.append(f"files_metadata.json of {name} ({reason(error, path)})")
+                self.metadata.append(_NO_METADATA)
+        self.paths |= {LABEL, TABLESPACE_MAP, CONTROL}
+        for each in self.metadata:
+            self.paths.update(path for inside in each.tars.values() for path in inside)
+
+    def compare(self, *, whole: bool) -> None:
+        """Look for every tar that the metadata names; read each to its end if asked to."""
+        for name, metadata in zip(self.names, self.metadata, strict=True):
+            stored = self._tars_of(name)
+            if stored is None:
+                continue
+            of = f" of {name}" if name != self.names[-1] else ""
+            absent = [tar for tar in metadata.tars if _plain(tar) not in stored]
+            self.bad += [f"{tar}{of} (absent)" for tar in absent]
+            if not whole:
+                continue
+            for tar, path in stored.items():
+                wanted = {file for each, inside in metadata.tars.items() if _plain(each) == tar
+                          for file in inside}  # fmt: skip
+                self._read_through(tar, path, of, wanted)
+
+    def layers(self) -> Iterator[BackupLayer]:
+        """What each brings, the full backup first."""
+        for name, metadata in zip(self.names, self.metadata, strict=True):
+            stored = self._tars_of(name)
+            if not stored:
+                raise NotABackup(f"{self.root}/{name}: none of its tars can be read")
+            yield BackupLayer(
+                name=f"{self.root}/{name}",
+                files=partial(_unpacked, stored.values(), metadata),
+                files_bytes=_UNPACKED
+                * sum(
+                    file.size_bytes
+                    for file in list_folder(f"{self.root}/{name}/tar_partitions").files.values()
+                ),
+                unchanged=metadata.skipped,
+            )
+
+    def content(self, path: str) -> bytes | None:
+        """A small file, of the newest backup of the chain that has it whole. Raises UnreadFile."""
+        for name, metadata in zip(reversed(self.names), reversed(self.metadata), strict=True):
+            tars = [tar for tar, inside in metadata.tars.items() if path in inside]
+            if path in (LABEL, TABLESPACE_MAP):
+                tars = ["backup_label.tar"]
+            elif path == CONTROL:
+                tars = ["pg_control.tar"]
+            stored = self._tars_of(name) if tars else None
+            for tar in tars:
+                place = (stored or {}).get(_plain(tar))
+                if place is not None and path not in metadata.incremented:
+                    found = self._member(place, path)
+                    if found is not None:
+                        return found
+            if path in (LABEL, TABLESPACE_MAP, CONTROL):
+                return None
+        return None
+
+    def _tars_of(self, name: str) -> dict[str, str] | None:
+        """The tars there are, without the codec's suffix; None, said, where that is unknown."""
+        folder = f"{self.root}/{name}/tar_partitions"
+        try:
+            return {_plain(each): f"{folder}/{each}" for each in list_folder(folder).files}
+        except OSError as error:
+            if is_proof(error):
+                return {}
+            said = f"tar_partitions of {name} ({reason(error, folder)})"
+            if said not in self.unread:
+                self.unread.append(said)
+            return None
+
+    def _member(self, tar: str, path: str) -> bytes | None:
+        try:
+            for member in read_members(tar):
+                if member.name.lstrip("/") == path and member.size_bytes <= _SMALL_FILE_BYTES:
+                    return member.read()
+        except (BrokenTar, BrokenStream, BadCipher) as error:
+            raise UnreadFile(str(error)) from None
+        except OSError as error:
+            raise UnreadFile(reason(error, tar)) from None
+        return None
+
+    def _read_through(self, tar: str, path: str, of: str, wanted: set[str]) -> None:
+        found: set[str] = set()
+        try:
+            for member in read_members(path):
+                found.add(member.name.lstrip("/"))
+                while member.read(1 << 20):
+                    pass
+        except (BrokenTar, BrokenStream, BadCipher) as error:
+            self.bad.append(f"{tar}{of} ({error})")
+        except OSError as error:
+            self.unread.append(f"{tar}{of} ({reason(error, path)})")
+        else:
+            self.bad += [f"{file}{of} (absent in {tar})" for file in sorted(wanted - found)]
+
+
+_NO_METADATA: Final = FilesMetadata(
+    tars={"part_001.tar": CONFIGURATION}, skipped=frozenset(), incremented=frozenset()
+)
+
+
+def _unpacked(tars: Iterable[str], metadata: FilesMetadata) -> Iterator[StoredFile]:
+    """The files of some tars, increments under a name that tells. Raises UnreadFile."""
+    for tar in tars:
+        try:
+            for member in read_members(tar):
+                name = member.name.lstrip("/")
+                if name in metadata.incremented:
+                    folder, slash, last = name.rpartition("/")
+                    name = f"{folder}{slash}{INCREMENT}{last}"
+                pieces = iter(partial(member.read, _PIECE_BYTES), b"")
+                yield StoredFile(name, member.size_bytes, pieces)
+        except (BrokenTar, BrokenStream, BadCipher) as error:
+            raise UnreadFile(f"{tar}: {error}") from None
+
+
+def _plain(tar: str) -> str:
+    """A tar's name without the codec's suffix."""
+    stem, dot, _ = tar.partition(".tar")
+    return f"{stem}{dot}"
+
+
+def _is_open(file: ArchivedFile) -> bool:
+    """Whether a segment begins as one that is stored as it is, or in a codec's format."""
+    try:
+        head = read_range(file.path, 0, max(HEAD_BYTES, LONG_HEADER_BYTES))
+    except OSError:
+        return True
+    known = any(codec.magic and head.startswith(codec.magic) for codec in CODECS)
+    suffix = file.name[24:]
+    unmarked = suffix in (".br", ".lzma", ".lzo")  # codecs whose files begin with anything
+    return known or unmarked or not head or parse_header(head) is not None
+
+
+def _decrypts(file: ArchivedFile, key: bytes) -> bool:
+    try:
+        ciphers.decrypt(read(file.path, 1 << 31), Cipher("libsodium", key))
+    except (OSError, BadCipher):
+        return False
+    return True
+
+
+def _newest(path: str) -> float:
+    try:
+        files = list_folder(path).files.values()
+    except OSError:
+        return 0.0
+    return max((file.mtime_ns / 1e9 for file in files), default=0.0)

@@ -1,0 +1,1 @@
+"""`pitr-agent check-config --try`: each source of a configuration is read once, and said how."""

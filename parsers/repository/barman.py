@@ -1,0 +1,158 @@
+"""Barman's `backup.info` and `xlog.db`, which barman-cloud's backups have as well.
+
+`key=value` lines; `None` is written where there is no value, tuples and quoted text as Python
+writes them (barman/infofile.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from parsers.errors import ParseError
+from parsers.lsn import parse_lsn
+from parsers.segment import is_segment_size
+
+BACKUP_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}\Z")
+RESTORABLE: Final = ("DONE", "WAITING_FOR_WALS")
+UNFINISHED: Final = ("EMPTY", "STARTED", "SYNCING")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BarmanBackup:
+    """What `backup.info` says of one backup."""
+
+    id: str
+    name: str | None
+    status: str
+    mode: str | None
+    timeline: int | None
+    start_lsn: int | None
+    stop_lsn: int | None
+    start_segment: str | None
+    stop_segment: str | None
+    started_at: datetime | None  # None where it is written without a zone
+    finished_at: datetime | None
+    system_identifier: int | None
+    major: int | None
+    segment_size_bytes: int | None
+    parent: str | None
+    encryption: str | None
+    label: bytes | None  # the backup_label, as it is in the backup
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XlogEntry:
+    """One file of WAL that `xlog.db` lists."""
+
+    name: str
+    stored_bytes: int
+    compression: str | None
+    encryption: str | None
+    stored_at: float | None = None  # epoch seconds; None: from 3.14 on
+
+
+def parse_backup_info(data: bytes, backup_id: str) -> BarmanBackup:
+    """Read `backup.info`. Raises ParseError."""
+    values = _values(data)
+    status = values.get("status")
+    if not status:
+        raise ParseError("it has no status: it is no backup.info")
+    version = _number(values, "version")
+    size = _number(values, "xlog_segment_size")
+    return BarmanBackup(
+        id=backup_id,
+        name=values.get("backup_name"),
+        status=status,
+        mode=values.get("mode"),
+        timeline=_number(values, "timeline"),
+        start_lsn=_lsn(values, "begin_xlog"),
+        stop_lsn=_lsn(values, "end_xlog"),
+        start_segment=values.get("begin_wal"),
+        stop_segment=values.get("end_wal"),
+        started_at=_instant(values.get("begin_time")),
+        finished_at=_instant(values.get("end_time")),
+        system_identifier=_number(values, "systemid"),
+        major=version // 10000 if version is not None else None,
+        segment_size_bytes=size if size is not None and is_segment_size(size) else None,
+        parent=values.get("parent_backup_id"),
+        encryption=values.get("encryption"),
+        label=_label(values.get("backup_label")),
+        error=values.get("error"),
+    )
+
+
+def parse_xlogdb(data: bytes) -> tuple[XlogEntry, ...]:
+    """Read `xlog.db`, with 4 or 5 fields a line. Raises ParseError."""
+    entries: list[XlogEntry] = []
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
+        fields = line.split("\t")
+        if len(fields) < 4 or not fields[1].isdecimal():
+            raise ParseError("expected NAME, SIZE, TIME, COMPRESSION", line=number)
+        codec, cipher = (None if text == "None" else text for text in [*fields[3:], "None"][:2])
+        size = int(fields[1])
+        entry = XlogEntry(
+            name=fields[0], stored_bytes=size, compression=codec, encryption=cipher,
+            stored_at=_epoch(fields[2]) if len(fields) == 4 else None,
+        )  # fmt: skip
+        entries.append(entry)
+    return tuple(entries)
+
+
+def _epoch(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else None
+
+
+def _values(data: bytes) -> Mapping[str, str]:
+    values: dict[str, str] = {}
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
+        if not line.strip():
+            continue
+        key, equals, value = line.partition("=")
+        if not equals:
+            raise ParseError("expected key=value", line=number)
+        if value != "None":
+            values[key] = value
+    return values
+
+
+def _number(values: Mapping[str, str], key: str) -> int | None:
+    text = values.get(key)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) < 21):
+        raise ParseError(f"{key} is no number")
+    return int(text)
+
+
+def _lsn(values: Mapping[str, str], key: str) -> int | None:
+    text = values.get(key)
+    return parse_lsn(text) if text is not None else None
+
+
+def _instant(text: str | None) -> datetime | None:
+    """ISO 8601; by barman-cloud before 3.13 as ctime() has it, without a zone."""
+    if text is None:
+        return None
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return read.astimezone(UTC) if read.tzinfo else None
+
+
+def _label(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        read = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ParseError("backup_label is not quoted as Python quotes it") from None
+    if not isinstance(read, str):
+        raise ParseError("backup_label is no text")
+    return read.encode("utf-8", "surrogatepass")

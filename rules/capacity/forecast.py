@@ -1,0 +1,149 @@
+"""Forecasts: when pg_wal will be full, and how long a restore would take.
+
+Both are arithmetic on what was measured, and say on what they rest. Without a measurement there is
+no forecast: no default rate is assumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Final
+
+from rules.capacity.exposure import ExposureFacts
+from rules.model.counted import counted, sized, timed
+from rules.model.evidence import WindowsFacts
+from rules.model.facts import ArchiveStatusFacts, BackupsFacts, WalVolumeFacts
+
+_HORIZON: Final = timedelta(days=30)  # what lies further away is no forecast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRate:
+    """One actual restore, as its log shows it."""
+
+    replayed_bytes: int
+    seconds: float
+    source: str  # where it was measured: "server log", "drill"
+    at: datetime | None = None  # when it ended; None: the log's stamps do not tell
+
+    @property
+    def bytes_per_second(self) -> float:
+        return self.replayed_bytes / self.seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyTime:
+    """How long copying a backup into place took, in a drill."""
+
+    copied_bytes: int
+    seconds: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreEstimateFacts:
+    """How long a restore to the end of the newest window would take, and on what that rests."""
+
+    replay_bytes: int  # from the backup's start to the end of the window
+    bytes_per_second: float
+    restores_count: int  # measured restores that give the rate
+    latest: ReplayRate  # the last of them
+    source: str
+    copy: CopyTime | None = None  # None: nothing measured it, and it is not in the estimate
+
+    @property
+    def replay_seconds(self) -> float:
+        return self.replay_bytes / self.bytes_per_second
+
+    @property
+    def seconds(self) -> float:
+        return self.replay_seconds + (self.copy.seconds if self.copy else 0.0)
+
+    @property
+    def basis(self) -> str:
+        """What was measured, for a person."""
+        rate, copy = self.latest, self.copy
+        when = f" until {rate.at:%Y-%m-%d %H:%M}Z" if rate.at else ""
+        copied = (
+            f"copying {sized(copy.copied_bytes)} took {timed(copy.seconds)} in the drill of "
+            f"{copy.at:%Y-%m-%d %H:%M}Z"
+            if copy
+            else "copying the backup is not in it: no drill has measured that"
+        )
+        return (
+            f"measured: {counted(self.restores_count, 'restore')}, {self.source};"
+            f" the last replayed {sized(rate.replayed_bytes)}"
+            f" in {timed(rate.seconds)}{when}; {copied}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalFullFacts:
+    """When the volume of pg_wal fills at the present rate, if archiving stays as it is."""
+
+    full_at: datetime | None  # None: not within thirty days
+    free_bytes: int
+    growth_per_second: float
+
+
+def forecast_wal_full(
+    volume: WalVolumeFacts, status: ArchiveStatusFacts, exposed: ExposureFacts, now: datetime
+) -> WalFullFacts | None:
+    """What is written and not archived stays in pg_wal. None when room or rate is not known.
+
+    While nothing waits for the archiver nothing comes to stay.
+    """
+    if volume.free_bytes is None:
+        return None
+    if exposed.written_per_second is None or exposed.archived_per_second is None:
+        return None
+    growth = max(0.0, exposed.written_per_second - exposed.archived_per_second)
+    growth = growth if status.ready else 0.0
+    full_at = None
+    if growth > 0 and volume.free_bytes / growth < _HORIZON.total_seconds():
+        full_at = now + timedelta(seconds=volume.free_bytes / growth)
+    return WalFullFacts(full_at=full_at, free_bytes=volume.free_bytes, growth_per_second=growth)
+
+
+def estimate_restore(
+    windows: WindowsFacts,
+    backups: BackupsFacts,
+    rates: Sequence[ReplayRate],
+    copy: CopyTime | None = None,
+) -> RestoreEstimateFacts | None:
+    """The time to the latest restorable instant, from the best backup for it.
+
+    `rates` are in the order in which they were measured. None without one, or without a window.
+    """
+    latest = windows.latest
+    if latest is None or not rates:
+        return None
+    starts = _starts(windows, backups, latest.timeline, latest.to_lsn)
+    if not starts:
+        return None
+    speed = median(rate.bytes_per_second for rate in rates)
+    replay_bytes = latest.to_lsn - max(starts)
+    return RestoreEstimateFacts(
+        replay_bytes=replay_bytes,
+        bytes_per_second=speed,
+        restores_count=len(rates),
+        latest=rates[-1],
+        copy=copy,
+        source=", ".join(sorted({rate.source for rate in rates})),
+    )
+
+
+def _starts(
+    windows: WindowsFacts, backups: BackupsFacts, timeline: int, to_lsn: int
+) -> Sequence[int]:
+    """Where the backups begin that reach this end of a window."""
+    by_url: Mapping[str, int] = {b.url: b.label.start_lsn for b in backups.backups}
+    return [
+        by_url[url]
+        for url, reached in windows.by_backup.items()
+        if url in by_url
+        and any((w.timeline, w.to_lsn) == (timeline, to_lsn) for w in reached or ())
+    ]

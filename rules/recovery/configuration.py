@@ -1,0 +1,31 @@
+"""What a restore lacks whose backup has no postgresql.conf: Debian and Ubuntu keep it elsewhere.
+
+Follows pg_createcluster(1): postgresql.conf, pg_hba.conf, pg_ident.conf and conf.d lie in
+/etc/postgresql/VERSION/NAME, and the first names the directories of its own cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rules.model.facts import BackupFacts
+
+# What a postgresql.conf of another place may not bring along: each leads to that place.
+PLACES: Final = ("data_directory", "hba_file", "ident_file", "external_pid_file")
+
+
+def configuration_wanted(backup: BackupFacts) -> str | None:
+    """What to do about a backup that has no postgresql.conf; None: it has one, or may have.
+
+    The name of the cluster is that of the first.
+    """
+    if backup.has_configuration:
+        return None
+    version = backup.major or "VERSION"
+    *places, last = PLACES
+    return (
+        "this backup has no postgresql.conf: copy it, pg_hba.conf, pg_ident.conf and conf.d into "
+        f"the restored directory, and leave out its lines {', '.join(places)} and {last}; Debian "
+        f"and Ubuntu have them in /etc/postgresql/{version}/main, and pg_ctl in "
+        f"/usr/lib/postgresql/{version}/bin"
+    )

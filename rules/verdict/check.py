@@ -1,0 +1,232 @@
+"""The mechanism of the catalogue: what a check is, and how all of them are asked at once.
+
+A check is a file in rules/catalogue/ with one decorated function of the file's name. Its
+parameters say by their types which facts it needs; `X | None` marks a fact that it can do without;
+`now` and `objectives` may be asked for too. The docstring of the file is its page:
+
+    <title: one line>
+
+    Why it matters
+        …
+    How to look (of a check that alerts)
+        …
+    What to do
+        …
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+import traceback
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from rules import catalogue
+from rules.model.evidence import Evidence, RaisedFacts
+from rules.model.facts import Objectives
+from rules.model.findings import EvidenceValue, Finding, Severity
+
+
+class NoPage(ImportError):
+    """A check that cannot say what it means. One line for a person."""
+
+
+class Found:
+    """What a check yields: a line for a person, and its numbers."""
+
+    def __init__(
+        self,
+        summary: str,
+        *,
+        remedy: str | None = None,
+        cause: str | None = None,
+        **evidence: EvidenceValue,
+    ):
+        self.summary = summary
+        self.remedy = remedy  # when the page's "What to do" can be made concrete
+        self.cause = cause  # of a restore's end: the same for whoever sees that it ended
+        self.evidence = evidence
+
+
+class Note(Found):
+    """What a check yields where it may be so: info, whatever the check's severity.
+
+    It is not counted in the metric and raises no alert: there, one id has one severity.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One entry of the catalogue."""
+
+    id: str
+    severity: Severity
+    hold_seconds: float  # how long it must be found before it alerts
+    asked: bool  # it answers a question that somebody asks: an agent never does
+    needs: Mapping[str, type]  # parameter -> fact type
+    wants: Mapping[str, type]  # the same for those it can do without
+    function: Callable[..., Iterator[Found]]
+    title: str
+    why: str
+    look: str  # how to find out more; empty for what only pitr-check finds
+    remedy: str
+
+    @property
+    def inputs(self) -> frozenset[type]:
+        """The fact types that it needs or can use."""
+        return frozenset((*self.needs.values(), *self.wants.values()))
+
+    def run(self, evidence: Evidence) -> list[Finding]:
+        """Ask the check. The facts it needs must be there."""
+        return [self._finding(found) for found in self.ask(evidence)]
+
+    def ask(self, evidence: Evidence) -> Iterator[Found]:
+        """What it finds, as it says it."""
+        arguments: dict[str, Any] = {
+            name: evidence.facts.get(fact) for name, fact in {**self.needs, **self.wants}.items()
+        }
+        asked = inspect.signature(self.function).parameters
+        context = {"now": evidence.now, "objectives": evidence.objectives}
+        arguments |= {name: value for name, value in context.items() if name in asked}
+        return self.function(**arguments)
+
+    def _finding(self, found: Found) -> Finding:
+        return Finding(
+            id=self.id,
+            severity=Severity.INFO if isinstance(found, Note) else self.severity,
+            note=isinstance(found, Note),
+            summary=found.summary,
+            remedy=found.remedy or self.remedy,
+            evidence=found.evidence,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What all checks said, and which of them could not run."""
+
+    findings: tuple[Finding, ...]
+    known: Mapping[str, bool]  # check -> could it be asked; a check that does not apply is absent
+
+
+def check(
+    *, severity: Severity, hold_seconds: float = 0, asked: bool = False
+) -> Callable[[Callable[..., Iterator[Found]]], Check]:
+    """Make a catalogue entry of a function; the rest is read from its file's docstring."""
+
+    def make(function: Callable[..., Iterator[Found]]) -> Check:
+        needs, wants = _facts_asked_for(function)
+        title, why, look, remedy = _read_page(_page_of(function))
+        return Check(
+            id=function.__name__,
+            severity=severity,
+            hold_seconds=hold_seconds,
+            asked=asked,
+            needs=needs,
+            wants=wants,
+            function=function,
+            title=title,
+            why=why,
+            look=look,
+            remedy=remedy,
+        )
+
+    return make
+
+
+def _facts_asked_for(
+    function: Callable[..., Iterator[Found]],
+) -> tuple[dict[str, type], dict[str, type]]:
+    needs: dict[str, type] = {}
+    wants: dict[str, type] = {}
+    for name, hint in typing.get_type_hints(function).items():
+        if name == "return" or hint in (datetime, Objectives):
+            continue
+        if isinstance(hint, types.UnionType):
+            wants[name] = next(part for part in hint.__args__ if part is not types.NoneType)
+        else:
+            needs[name] = hint
+    return needs, wants
+
+
+def _page_of(function: Callable[..., Iterator[Found]]) -> str:
+    """The docstring of a check's file: from its source where Python drops docstrings (-OO)."""
+    module = inspect.getmodule(function)
+    if module is None:
+        raise NoPage(f"{function.__module__} cannot be found")
+    page = inspect.getdoc(module)
+    if page is None:
+        try:
+            page = ast.get_docstring(ast.parse(inspect.getsource(module)))
+        except (OSError, SyntaxError):
+            raise NoPage(
+                f"{module.__name__} has no docstring and no source file: install the sources, "
+                "or run Python without -OO"
+            ) from None
+    if not page:
+        raise NoPage(f"{module.__name__} has no docstring: what it means cannot be told")
+    return page
+
+
+def _read_page(page: str) -> tuple[str, str, str, str]:
+    title, _, rest = page.partition("Why it matters\n")
+    rest, _, remedy = rest.partition("What to do\n")
+    why, _, look = rest.partition("How to look\n")
+    return title.strip(), _unwrap(why), _unwrap(look), _unwrap(remedy)
+
+
+def _unwrap(text: str) -> str:
+    return " ".join(text.split())
+
+
+def hold_for(checks: Mapping[str, Check], seconds: float) -> dict[str, Check]:
+    """The same checks with another patience than their own."""
+    return {name: replace(entry, hold_seconds=seconds) for name, entry in checks.items()}
+
+
+def load_catalogue() -> dict[str, Check]:
+    """Every check of rules/catalogue/, by id."""
+    checks: dict[str, Check] = {}
+    for module in pkgutil.iter_modules(catalogue.__path__):
+        loaded = importlib.import_module(f"{catalogue.__name__}.{module.name}")
+        entry = getattr(loaded, module.name)
+        checks[entry.id] = entry
+    return checks
+
+
+def judge(evidence: Evidence, checks: Mapping[str, Check]) -> Judgement:
+    """Ask every check whose facts are there; say of the others that they are not known.
+
+    A check that raises is not known either, and ends no other: check_raised tells of it.
+    """
+    findings: list[Finding] = []
+    known: dict[str, bool] = {}
+    errors: dict[str, str] = {}
+    before: RaisedFacts = evidence.facts.get(RaisedFacts) or RaisedFacts(errors={})
+    raised = replace(before, errors=errors)
+    told = replace(evidence, facts={**evidence.facts, RaisedFacts: raised})
+    for entry in sorted(checks.values(), key=lambda entry: RaisedFacts in entry.needs.values()):
+        if not told.absent(entry.needs.values()):
+            try:
+                findings += entry.run(told)
+                known[entry.id] = True
+            except Exception as error:
+                errors[entry.id] = where(error)
+                known[entry.id] = False
+        elif all(need in told.facts or need in told.expected for need in entry.needs.values()):
+            known[entry.id] = False
+    return Judgement(findings=tuple(findings), known=known)
+
+
+def where(error: Exception) -> str:
+    """What an error says and where it comes from, in one line."""
+    *_, (frame, line) = traceback.walk_tb(error.__traceback__)
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said} ({frame.f_globals.get('__name__')}:{line})"
