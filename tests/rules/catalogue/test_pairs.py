@@ -385,7 +385,7 @@ PAIRS = {
           ("standby.signal", "recovery.signal"))
     ),
     "unlogged_tables_lost": alone(
-        backups(backup(unlogged_count=2)), backups(backup(unlogged_count=0))
+        backups(backup(unlogged=("base/5/16390",))), backups(backup(unlogged=()))
     ),
     "window_too_short": alone(
         *(WindowsFacts(by_backup={"/backup": (window(age),)}) for age in (7 * DAY - 1, 7 * DAY))
