@@ -140,6 +140,12 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="the restore is for another machine: list what it needs instead of checking this one",
     )
+    how.add_argument(
+        "--server-version",
+        type=target_options.release,
+        metavar="V",
+        help="the minor release that made the backups, as 18.7: known faults of it are told",
+    )
     how.add_argument("--now", metavar="T", help="compute ages as of this time (ISO 8601)")
     how.add_argument(
         "--wait",

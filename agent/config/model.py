@@ -20,7 +20,7 @@ from agent.config.alerts import AlertsConfig
 from agent.config.drills import NEVER, DrillConfig
 from agent.config.dsn import check_dsn
 from agent.config.evidence import EvidenceConfig
-from agent.config.fields import Seconds, Strict, zone_named
+from agent.config.fields import Seconds, ServerVersion, Strict, zone_named
 from agent.config.place import PlaceConfig
 from agent.config.rates import parse_rate
 from agent.config.repositories import EVERY, RepositoryConfig
@@ -119,6 +119,7 @@ class ClusterConfig(Strict):
     log: Path | None = None
     log_line_prefix: str | None = None
     log_timezone: str | None = None
+    server_version: ServerVersion | None = None
     objectives: ObjectivesConfig = ObjectivesConfig()
     acknowledged_gaps: tuple[AcknowledgedGapConfig, ...] = ()
     poll: Seconds | None = None
@@ -230,6 +231,7 @@ class ResolvedCluster:
     log: Path | None
     log_line_prefix: str | None  # None: detected
     log_timezone: str | None  # None: the log names its own
+    server_version: int | None  # server_version_num; None: the server or its log may tell
     objectives: ObjectivesConfig
     acknowledged_gaps: tuple[AcknowledgedGapConfig, ...]
     poll: float  # seconds, as the four after it
@@ -276,6 +278,7 @@ class ResolvedCluster:
             objectives=self.wanted(now),
             acknowledged=tuple(gap.facts() for gap in self.acknowledged_gaps),
             way=Way(via=self.via),
+            server_version=self.server_version,
             watches_server=self.dsn is not None,
         )
 
@@ -293,6 +296,7 @@ def _resolve(
         log=cluster.log,
         log_line_prefix=cluster.log_line_prefix,
         log_timezone=cluster.log_timezone,
+        server_version=cluster.server_version,
         objectives=cluster.objectives,
         acknowledged_gaps=cluster.acknowledged_gaps,
         poll=_first(cluster.poll, defaults.poll),

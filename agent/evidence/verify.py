@@ -65,17 +65,24 @@ def verify_directory(directory: Path, keys: PublicKeys, expected: Sequence[str])
     return chain
 
 
-def compare_archive(
-    url: str, chain: Chain, workers: int, on_progress: OnProgress = lambda done, total: None
-) -> ArchiveToday:
-    """Read what was proven of an archive again. Raises CannotCheck where it cannot be listed."""
+def list_today(url: str) -> ArchiveFacts:
+    """The archive as it is now. Raises CannotCheck where it cannot be listed."""
     try:
-        archive = list_archive(url)
+        return list_archive(url)
     except NotAnArchive as error:
         raise CannotCheck(str(error)) from None
+
+
+def compare_archive(
+    archive: ArchiveFacts,
+    chain: Chain,
+    workers: int,
+    on_progress: OnProgress = lambda done, total: None,
+) -> ArchiveToday:
+    """Read what was proven of an archive again."""
     proven = _about(archive.url, chain)
     if proven is None:
-        return ArchiveToday(url=without_secrets(url), proven=None)
+        return ArchiveToday(url=without_secrets(archive.url), proven=None)
     digests = proven.inventory.digests
     segments = []
     with ThreadPoolExecutor(workers) as pool:
@@ -86,7 +93,7 @@ def compare_archive(
     places = _places(digests)
     first, last = min(places, default=""), max(places, default="")
     return ArchiveToday(
-        url=without_secrets(url),
+        url=without_secrets(archive.url),
         proven=proven.name,
         segments=tuple(segments),
         later=tuple(name for name in unknown if name[8:] > last),

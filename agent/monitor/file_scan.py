@@ -39,6 +39,7 @@ from rules.case.observations import (
     SegmentsRead,
     SettledSegments,
 )
+from rules.drill.coverage import ReadTimes
 from rules.model.evidence import AloneFacts, CarriedWalFacts, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,
@@ -55,7 +56,7 @@ from rules.model.target import TargetFacts
 _ARRIVAL: Final = timedelta(seconds=60)
 
 # What may take seconds on a large archive, by the collector that answers for it.
-_OF_SEGMENTS: Final = (SettledSegments, ScanFacts, WalIdentity, WalkedWal)
+_OF_SEGMENTS: Final = (SettledSegments, ScanFacts, WalIdentity, WalkedWal, ReadTimes)
 _OF_RESTORES: Final = (
     RestoreInputsFacts,
     ListedReaches,
