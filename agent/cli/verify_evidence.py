@@ -100,7 +100,7 @@ def body(argv: Sequence[str]) -> int:
     today = []
     with progress_bar(shown=arguments.format == "text") as on_progress:
         for url in archives:
-            tell = on_progress or (lambda done, total: None)
+            tell = on_progress or (lambda *_: None)
             today.append(compare_archive(url, chain, arguments.workers, tell))
     if arguments.format == "json":
         print(render_json(verification_document(directory, chain, today)))

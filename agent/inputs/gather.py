@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.archive.directory import NotAnArchive, list_archive
 from agent.archive.limits import NO_LIMITS, Limits
 from agent.archive.pg_wal import list_pg_wal, still_written, with_partials
+from agent.archive.progress import OnProgress
 from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.find import read_any_backup, read_backups
 from agent.backups.tar import is_tar_backup
@@ -45,7 +46,6 @@ class EmptyArchive(CannotCheck):
 
 
 T = TypeVar("T")
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def gather(
     reading: ReadingOptions,
     repositories: RepositorySources = NO_REPOSITORIES,
     needs_zone: bool = False,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> Case:
     """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read.
 
