@@ -19,12 +19,6 @@ import pytest
 from tests.fix_stores import free_ports
 from tests.fix_tools import PATIENCE_SECONDS, need
 
-# What ends a wait of the programs for what does not come.
-HASTY = {
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
-    "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": "5s",
-}
-
 
 @dataclass
 class DaskCluster:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +35,22 @@ ROOT = Path(__file__).parent.parent.parent
 COUNT = 12
 NAMES = [segment_name(1, number, MIB) for number in range(1, COUNT + 1)]
 TICK_SECONDS = 2.5
+HASTY_SECONDS = 5.0  # for what will not come
+
+
+@contextmanager
+def waiting_for(seconds: float) -> Iterator[None]:
+    """Dask's own settings end the wait for a scheduler, and for workers."""
+    from dask import config
+
+    names = ("comm.timeouts.connect", "scheduler.no-workers-timeout")
+    with config.set({f"distributed.{name}": f"{seconds} s" for name in names}):
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
-def hasty() -> Iterator[None]:
-    """Dask's own settings end what would be waited for."""
-    from dask import config
-
-    with config.set(
-        {
-            "distributed.comm.timeouts.connect": "4s",
-            "distributed.scheduler.no-workers-timeout": "4s",
-        }
-    ):
+def unhurried() -> Iterator[None]:
+    with waiting_for(PATIENCE_SECONDS):
         yield
 
 
@@ -163,8 +167,9 @@ def test_other_code_and_no_code_is_refused_and_named(
     other = alone.start_worker({"PYTHONPATH": str(tmp_path / "other")})
     none = alone.start_worker({"PYTHONPATH": str(tmp_path / "none")})
     alone.wait_for_workers()
-    alone_with_them = Reading(alone.url, archive)
-    readings = alone_with_them.end()
+    with waiting_for(HASTY_SECONDS):
+        alone_with_them = Reading(alone.url, archive)
+        readings = alone_with_them.end()
     assert not readings.scans
     (why,) = {*readings.unread.values()}
     assert why.startswith(f"the scheduler {alone.url} has no workers that run this code (tcp://")
@@ -247,13 +252,14 @@ def test_a_scheduler_that_goes_away_and_comes_back(
         (worker,) = cluster.workers
         cluster.wait_for_workers()
 
-        stop(cluster.workers[worker])  # and one that says nothing any more
-        reading = Reading(cluster.url, archive)
-        wait_until(lambda: cluster.tasks().get(worker))
-        stop(cluster.scheduler)
-        silent = reading.end()
-        cluster.kill_scheduler()
-        gone = Reading(cluster.url, archive).end()
+        stop(cluster.workers[worker])
+        with waiting_for(HASTY_SECONDS):  # for one that says nothing any more
+            reading = Reading(cluster.url, archive)
+            wait_until(lambda: cluster.tasks().get(worker))
+            stop(cluster.scheduler)
+            silent = reading.end()
+            cluster.kill_scheduler()
+            gone = Reading(cluster.url, archive).end()
         for readings in (silent, gone):
             assert not readings.scans
             assert set(readings.unread) == set(NAMES)
@@ -282,11 +288,12 @@ def test_tls_is_asked_for_by_the_address(
         file.write_text(pem)
         settings[f"DASK_DISTRIBUTED__COMM__TLS__{name}"] = str(file)
     with running_cluster(tmp_path / "dask", 1, settings, scheme="tls") as cluster:
-        bare = Reading(cluster.url, archive).end()
+        with waiting_for(HASTY_SECONDS):
+            bare = Reading(cluster.url, archive).end()
+            plain = Reading(cluster.url.replace("tls:", "tcp:"), archive).end()
         (why,) = {*bare.unread.values()}
         assert not bare.scans
         assert cluster.url in why
-        plain = Reading(cluster.url.replace("tls:", "tcp:"), archive).end()
         assert not plain.scans
         tls = "distributed.comm.tls"
         with config.set(
@@ -316,7 +323,8 @@ def test_a_segment_that_ends_its_workers_is_unknown_and_no_workers_are_missed(
             why == f"several workers of {cluster.url} ended while they read it, {victim} the last"
         )
         cluster.kill_worker(other)
-        none = Reading(cluster.url, archive).end()
+        with waiting_for(HASTY_SECONDS):
+            none = Reading(cluster.url, archive).end()
         assert {*none.unread.values()} == {f"the scheduler {cluster.url} has no workers"}
 
 
