@@ -202,7 +202,7 @@ def _answer(arguments: argparse.Namespace, asked: FindRequest) -> Answer:
             sources,
             _read_timeline(arguments.timeline),
             times=asked.times,
-            on_progress=on_progress or (lambda done, total: None),
+            on_progress=on_progress or (lambda *_: None),
             add_names=_asker(arguments.dsn),
         )
     return answer(asked.at(looked.times), looked)

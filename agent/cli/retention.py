@@ -57,7 +57,7 @@ def body(argv: Sequence[str]) -> int:
     asked = _asked(arguments)
     try:
         with progress_bar(shown=arguments.format == "text") as on_progress:
-            advice = advise(asked, on_progress or (lambda done, total: None))
+            advice = advise(asked, on_progress or (lambda *_: None))
     except UsageError:
         raise
     except (Exception, KeyboardInterrupt) as error:

@@ -105,7 +105,7 @@ def body(argv: Sequence[str]) -> int:
     archives, today = [*map(list_today, urls), *repositories.list_archives()], []
     with progress_bar(shown=arguments.format == "text") as on_progress:
         for archive in archives:
-            tell = on_progress or (lambda done, total: None)
+            tell = on_progress or (lambda *_: None)
             today.append(compare_archive(archive, chain, arguments.workers, tell))
     if arguments.format == "json":
         print(render_json(verification_document(directory, chain, today)))

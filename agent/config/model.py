@@ -24,6 +24,7 @@ from agent.config.fields import Seconds, ServerVersion, Strict, zone_named
 from agent.config.place import PlaceConfig
 from agent.config.rates import parse_rate
 from agent.config.repositories import EVERY, RepositoryConfig
+from agent.dask_scan.address import scheduler_url
 from agent.store.urls import is_remote
 from parsers.segment import parse_wal_name
 from rules.case.context import Context
@@ -42,6 +43,7 @@ def _bytes_per_second(value: object) -> object:
 
 _BACKUP_DEPTHS: Final[tuple[BackupDepth, ...]] = ("label", "files", "checksums", "pages")
 ScanDepth = Literal["names", "headers", "records"]
+SchedulerUrl = Annotated[str, BeforeValidator(scheduler_url)]
 BytesPerSecond = Annotated[float, BeforeValidator(_bytes_per_second), Field(gt=0)]
 
 
@@ -128,6 +130,7 @@ class ClusterConfig(Strict):
     reverify: Seconds | None = None
     relist: Seconds | None = None
     io_limit: BytesPerSecond | None = None
+    scan_on: SchedulerUrl | None = None
     depth: ScanDepth | None = None
     drill: DrillConfig | None = None
 
@@ -194,6 +197,7 @@ class DefaultsConfig(Strict):
     reverify: Seconds = REVERIFY_SECONDS
     relist: Seconds = 3600.0
     io_limit: BytesPerSecond | None = None
+    scan_on: SchedulerUrl | None = None
     drill: DrillConfig = DrillConfig()
 
 
@@ -240,6 +244,7 @@ class ResolvedCluster:
     reverify: float
     relist: float
     io_limit: float | None  # bytes per second; None: no limit
+    scan_on: str | None  # the scheduler of a Dask cluster; None: this process reads
     depth: ScanDepth
     drill: DrillConfig | None  # None: it is not drilled
     evidence: EvidenceConfig | None  # None: nothing is signed
@@ -305,6 +310,7 @@ def _resolve(
         reverify=_first(cluster.reverify, defaults.reverify),
         relist=_first(cluster.relist, defaults.relist),
         io_limit=_first(cluster.io_limit, defaults.io_limit),
+        scan_on=_first(cluster.scan_on, defaults.scan_on),
         depth=_first(cluster.depth, defaults.depth),
         drill=_drilled(cluster, defaults),
         evidence=evidence,

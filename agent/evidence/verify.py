@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from agent.archive.codecs import Flaw
 from agent.archive.directory import NotAnArchive, list_archive
+from agent.archive.progress import OnProgress
 from agent.archive.stored import read_stored, require_own
 from agent.archive.unreadable import Unreadable, read_guarded, why_unreadable
 from agent.errors import CannotCheck
@@ -20,8 +21,6 @@ from agent.evidence.keys import PublicKeys
 from agent.evidence.words import without_secrets
 from rules.evidence.chain import Chain, Proven, judge_chain
 from rules.model.facts import ArchivedFile, ArchiveFacts
-
-OnProgress = Callable[[int, int], None]
 
 State = Literal["same", "altered", "absent", "unread"]
 
@@ -77,7 +76,7 @@ def compare_archive(
     archive: ArchiveFacts,
     chain: Chain,
     workers: int,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> ArchiveToday:
     """Read what was proven of an archive again."""
     proven = _about(archive.url, chain)

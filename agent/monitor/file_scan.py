@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -16,6 +17,7 @@ from agent.archive.scanner import (
     files_of,
     segments_to_read,
 )
+from agent.archive.workers import Workers
 from agent.backups.find import read_backups
 from agent.backups.memory import BackupMemory
 from agent.backups.restore_inputs import segments_read
@@ -52,6 +54,8 @@ from rules.model.repository import RepositoriesRead
 from rules.model.restore_inputs import RestoreInputsFacts
 from rules.model.target import TargetFacts
 
+log: Final = logging.getLogger("pitr.archive")
+
 # How long a backup's last segment may be on its way where no server tells what waits for it.
 _ARRIVAL: Final = timedelta(seconds=60)
 
@@ -85,7 +89,9 @@ class FileScan:
         self._collectors = collectors
         limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
         signed = config.evidence is not None
-        self._reader = SegmentReader(ledger=ledger, limits=limits, digests=signed)
+        self._reader = SegmentReader(
+            ledger=ledger, limits=limits, digests=signed, on=_workers_of(config)
+        )
         self._emptied = Emptied(ledger)
         self._known_backups = KnownBackups()
         self._repositories = WatchedRepositories(config)
@@ -210,3 +216,12 @@ class FileScan:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _workers_of(config: ResolvedCluster) -> Workers | None:
+    """Those of a Dask cluster, where one is named."""
+    if config.scan_on is None:
+        return None
+    from agent.dask_scan.workers import DaskWorkers
+
+    return DaskWorkers(config.scan_on, log.warning, waits=False)

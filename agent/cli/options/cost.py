@@ -17,13 +17,19 @@ if TYPE_CHECKING:
 
 
 def add_options(cost: argparse._ArgumentGroup) -> None:
-    """--workers, --ledger, --budget, --io-limit, --reverify."""
+    """--workers, --scheduler, --ledger, --budget, --io-limit, --reverify."""
     cost.add_argument(
         "--workers",
         type=int,
         metavar="N",
         help="segments that are read at once (default: the processors, "
         f"{os.cpu_count() or 1} here)",
+    )
+    cost.add_argument(
+        "--scheduler",
+        metavar="URL",
+        help="let the workers of this Dask cluster read segments, with credentials of their own:"
+        " tcp://host:8786 or tls://host:8786",
     )
     cost.add_argument(
         "--ledger",
@@ -65,14 +71,29 @@ def check(arguments: argparse.Namespace) -> None:
         arguments.workers = os.cpu_count() or 1
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+    if arguments.scheduler is not None:
+        _check_scheduler(arguments.scheduler)
     if arguments.ledger == "":  # an unset variable in a script
         raise UsageError("--ledger is empty: name its file, as --ledger /var/lib/pitr.sqlite")
+
+
+def _check_scheduler(url: str) -> None:
+    from agent.dask_scan.address import MISSING, is_installed, scheduler_url
+
+    try:
+        scheduler_url(url)
+    except ValueError as error:
+        raise UsageError(f"--scheduler {error}") from None
+    if not is_installed():
+        raise UsageError(f"--scheduler {url}: {MISSING}")
 
 
 def take_from(config: Config, cluster: ResolvedCluster, arguments: argparse.Namespace) -> None:
     """Fill in what the agent's configuration says, where no option was given."""
     if arguments.ledger is None and config.ledger:
         arguments.ledger = str(config.ledger)
+    if arguments.scheduler is None:
+        arguments.scheduler = cluster.scan_on
     if arguments.reverify is None:
         arguments.reverify = cluster.reverify
     if arguments.io_limit is None:
@@ -88,6 +109,7 @@ def reading(arguments: argparse.Namespace) -> ReadingOptions:
     reads = getattr(arguments, "depth", "records") != "names"
     return ReadingOptions(
         workers=arguments.workers,
+        scheduler=arguments.scheduler,
         ledger=_ledger(arguments.ledger) if arguments.ledger and reads else None,
         limits=Limits(bytes_per_second=arguments.io_limit, reverify_seconds=age),
         budget_seconds=arguments.budget,

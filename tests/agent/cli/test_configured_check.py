@@ -77,6 +77,13 @@ _READING: Final = {
     "io_limit": Applied(
         "5MB/s", lambda a: a.reading.limits.bytes_per_second, 5e6, ("--io-limit", "1MB/s"), 1e6
     ),
+    "scan_on": Applied(
+        "tcp://a:8786",
+        lambda a: a.reading.scheduler,
+        "tcp://a:8786",
+        ("--scheduler", "tls://b:8786"),
+        "tls://b:8786",
+    ),
 }
 _DRILL: Final = {
     "directory": Applied("/room", lambda a: str(a.drill.base), "/room",
