@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from agent.documents.values import json_time
-from rules.drill.coverage import RECENT_DAYS, Coverage, WindowCoverage
+from rules.drill.coverage import RECENT_DAYS, ReadingCoverage, WindowCoverage
 
 
-def coverage_document(coverage: Coverage) -> dict[str, Any]:
+def coverage_document(coverage: ReadingCoverage) -> dict[str, Any]:
     """Every key always there; null is not known."""
     oldest, share = coverage.oldest_read_at, coverage.read_share
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from rules.drill.coverage import RECENT_DAYS, Coverage
+from rules.drill.coverage import RECENT_DAYS, ReadingCoverage
 
 # Name, kind, labels after `cluster`, help.
 COVERAGE_METRICS: Final = (
@@ -32,7 +32,7 @@ COVERAGE_METRICS: Final = (
 Row = tuple[str, tuple[str, ...], float | None]
 
 
-def coverage_rows(coverage: Coverage) -> Iterator[Row]:
+def coverage_rows(coverage: ReadingCoverage) -> Iterator[Row]:
     yield "pitr_coverage_read_ratio", (), coverage.read_share
     yield "pitr_coverage_oldest_read_timestamp_seconds", (), coverage.oldest_read_at
     drills = coverage.drills

@@ -11,7 +11,7 @@ from agent.html.environment import SIGNS
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
 from agent.page.missing import Missing, missing_evidence
-from rules.drill.coverage import RECENT_DAYS, Coverage, coverage_of
+from rules.drill.coverage import RECENT_DAYS, ReadingCoverage, coverage_of
 from rules.model.counted import counted
 from rules.model.evidence import WindowsFacts
 from rules.model.facts import ArchiveFacts, BackupsFacts, ScanFacts
@@ -83,7 +83,7 @@ def headline(cluster: WatchedCluster) -> Headline:
     )
 
 
-def _covered(coverage: Coverage) -> str:
+def _covered(coverage: ReadingCoverage) -> str:
     said = []
     if (share := coverage.read_share) is not None:
         said.append(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from rules import known_faults
 from rules.verdict.check import Check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
 _HEAD = """\
 # Known faults of PostgreSQL
@@ -44,7 +44,7 @@ def render_known_faults(checks: dict[str, Check]) -> str:
     return _HEAD + "\n" + "\n".join(_entries(checks)) + "\n"
 
 
-def load_faults() -> dict[str, Fault]:
+def load_faults() -> dict[str, KnownFault]:
     """Every fault, by the id of its check."""
     names = [module.name for module in pkgutil.iter_modules(known_faults.__path__)]
     loaded = {name: importlib.import_module(f"{known_faults.__name__}.{name}") for name in names}
@@ -75,5 +75,5 @@ def _entries(checks: dict[str, Check]) -> Iterator[str]:
         yield f"**Mended by** {_mended(fault)} of {fault.mended_on}. Release notes: {fault.notes}."
 
 
-def _mended(fault: Fault) -> str:
+def _mended(fault: KnownFault) -> str:
     return ", ".join(f"{major}.{minor}" for major, minor in sorted(fault.mended.items()))

@@ -52,7 +52,7 @@ class WindowCoverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
+class ReadingCoverage:
     """Both, as far as they are known."""
 
     segments_count: int | None  # None, as the two after it: nothing of the archive is known
@@ -69,7 +69,7 @@ class Coverage:
         return self.read_count / self.segments_count
 
 
-def coverage_of(known: KnownFacts, now: datetime) -> Coverage:
+def coverage_of(known: KnownFacts, now: datetime) -> ReadingCoverage:
     """What was covered as of `now`."""
     times, windows, drills = known.get(ReadTimes), known.get(WindowsFacts), known.get(DrillsFacts)
     read_count = never_count = oldest = None
@@ -79,7 +79,7 @@ def coverage_of(known: KnownFacts, now: datetime) -> Coverage:
         never_count = times.segments_count - len(times.read_at)
         oldest = times.read_at[0] if times.read_at else None
     latest = windows.latest if windows else None
-    return Coverage(
+    return ReadingCoverage(
         segments_count=times.segments_count if times else None,
         read_count=read_count,
         never_count=never_count,

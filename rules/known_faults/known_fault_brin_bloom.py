@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={14: 18, 15: 13, 16: 9, 17: 5},
     mended_on=date(2025, 5, 8),
     notes="15.13: Avoid data loss when merging compressed BRIN summaries in brin_bloom_union()",

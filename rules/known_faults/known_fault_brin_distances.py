@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={14: 19, 15: 14, 16: 10, 17: 6},
     mended_on=date(2025, 8, 14),
     notes="15.14: Fix incorrect distance calculation in BRIN numeric_minmax_multi_ops support "

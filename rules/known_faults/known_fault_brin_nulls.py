@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={13: 12, 14: 9, 15: 4},
     mended_on=date(2023, 8, 10),
     notes="15.4: Fix confusion between empty (no rows) ranges and all-NULL ranges in BRIN indexes",

@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={13: 14, 14: 11, 15: 6, 16: 2},
     mended_on=date(2024, 2, 8),
     notes="15.6: Fix insufficient locking when cleaning up an incomplete split of a GIN index's "

@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={14: 25, 15: 20, 16: 16, 17: 12, 18: 7},
     mended_on=date(2026, 11, 12),
     notes="15.20: Ensure that VACUUM cleans up all dead tuples in a GIN index; Fix GIN posting tree"

@@ -19,9 +19,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={13: 13, 14: 10, 15: 5, 16: 1},
     mended_on=date(2023, 11, 9),
     notes="15.5: Fix misbehavior during recursive page split in GiST index build",

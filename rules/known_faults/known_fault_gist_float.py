@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={14: 24, 15: 19, 16: 15, 17: 11, 18: 6},
     mended_on=date(2026, 8, 13),
     notes="15.19: In contrib/btree_gist, fix NaN handling in the float4 and float8 opclasses",

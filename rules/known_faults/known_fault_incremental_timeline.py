@@ -20,9 +20,9 @@ from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={17: 12, 18: 7},
     mended_on=date(2026, 11, 12),
     notes="18.7: Fix WAL summary boundary checks for incremental backups",

@@ -21,9 +21,9 @@ from rules.model.evidence import WalEventsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts, name_of
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={14: 24, 15: 19, 16: 15, 17: 11, 18: 6},
     mended_on=date(2026, 8, 13),
     notes="15.17 (2026-02-26): Fix failure after replaying a multixid truncation record; 15.19"

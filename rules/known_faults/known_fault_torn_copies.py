@@ -21,9 +21,9 @@ from rules.model.facts import BackupFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
 from rules.verdict.check import Found, check
-from rules.verdict.fault import Fault
+from rules.verdict.fault import KnownFault
 
-FAULT: Final = Fault(
+FAULT: Final = KnownFault(
     mended={15: 20, 16: 16, 17: 12, 18: 7},
     mended_on=date(2026, 11, 12),
     notes="15.20: Avoid reading a potentially-torn copy of the pg_control file for base backups;"

@@ -23,7 +23,7 @@ _HOW_TO_TELL: Final = (
 )
 
 
-class Standing(enum.Enum):
+class FaultReach(enum.Enum):
     """Whether a fault reached something."""
 
     PROVEN = "proven"
@@ -32,20 +32,22 @@ class Standing(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class KnownFault:
     """A fault, the releases without it, and where PostgreSQL says so."""
 
     mended: Mapping[int, int]  # major -> its first minor release without it; others never had it
     mended_on: date  # the day of those releases: what was made before is by older ones
     notes: str  # which release notes
 
-    def standing(self, major: int | None, made_at: datetime | None, by: Release | None) -> Standing:
+    def standing(
+        self, major: int | None, made_at: datetime | None, by: Release | None
+    ) -> FaultReach:
         """By when and by what it was made, as far as either is known."""
         if major is None or major not in self.mended:
-            return Standing.NOT_AFFECTED
+            return FaultReach.NOT_AFFECTED
         if self._was_before(made_at) or (by and by.version_num < self._first(major)):
-            return Standing.PROVEN
-        return Standing.NOT_AFFECTED if by and by.is_exact else Standing.POSSIBLE
+            return FaultReach.PROVEN
+        return FaultReach.NOT_AFFECTED if by and by.is_exact else FaultReach.POSSIBLE
 
     def of_backup(
         self,
@@ -59,12 +61,12 @@ class Fault:
         """Say of a backup `what` it is, and what follows of the fault if it has it."""
         made_at, by = _made_at(backup), _maker(backup, releases)
         standing = self.standing(backup.major, made_at, by)
-        if standing is Standing.NOT_AFFECTED or backup.major is None:
+        if standing is FaultReach.NOT_AFFECTED or backup.major is None:
             return
         told = dict(evidence, backup=backup.url, made_at=made_at.isoformat() if made_at else None)
         told["made_by"] = by.in_words if by else None
         first = self._first(backup.major)
-        if standing is Standing.PROVEN:
+        if standing is FaultReach.PROVEN:
             older = by is not None and by.version_num < first
             how = f"by {by.in_words}" if by and older else f"before {self.mended_on}"
             found = Found(f"{what}; it was made {how}: {so}", remedy=remedy)
@@ -93,10 +95,10 @@ class Fault:
                 continue
             by, born = _maker(backup, releases), _born(backup.system_identifier)
             standing = self.standing(backup.major, _made_at(backup), by)
-            if standing is Standing.NOT_AFFECTED and not self._was_before(born):
+            if standing is FaultReach.NOT_AFFECTED and not self._was_before(born):
                 continue
             first = name_of(self._first(backup.major))
-            tell = f". {_HOW_TO_TELL.format(first)}" if standing is Standing.POSSIBLE else ""
+            tell = f". {_HOW_TO_TELL.format(first)}" if standing is FaultReach.POSSIBLE else ""
             yield Found(
                 f"the WAL shows {kind} indexes: of those last built before PostgreSQL {first}"
                 f" ({self.mended_on}) {so}{tell}",
