@@ -1,4 +1,4 @@
-"""All clusters as one list: the worst first, found by a word of their name."""
+"""All clusters as one list: the worst first, found by a word of their name, class or labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from markupsafe import Markup
 from agent.html.environment import SIGNS, render
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
-from agent.page.headline import headline, latest_window, shown_verdict
+from agent.page.headline import headline, latest_window, shown_verdict, tags_of
 from agent.page.visit import Visit
 from rules.capacity.exposure import ExposureFacts
 from rules.model.findings import Verdict
@@ -47,7 +47,7 @@ class Fleet:
         order = order if order in SORTS else "worst"
         only = only if only in SIGNS else ""
         verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
-        found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
+        found = [c for c in self._clusters if _answers(c, wanted.casefold())]
         found = [c for c in found if only in ("", verdicts[c].value)]
         found.sort(key=lambda cluster: cluster.name)
         found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
@@ -69,11 +69,17 @@ class Fleet:
             html = render(
                 "fleet_row.html",
                 name=cluster.name,
+                tags=tags_of(cluster.config),
                 headline=headline(cluster),
                 exposed=cluster.fact(ExposureFacts),
             )
             kept = self._rows[cluster] = _Row(state, Markup(html))
         return kept.html
+
+
+def _answers(cluster: WatchedCluster, word: str) -> bool:
+    """Whether a word is in its name, its class or its labels."""
+    return any(word in each.casefold() for each in (cluster.name, *tags_of(cluster.config)))
 
 
 class _Count(NamedTuple):

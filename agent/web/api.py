@@ -56,6 +56,8 @@ class ClusterSummary(BaseModel):
     """One cluster in a line."""
 
     name: str
+    protection_class: str | None
+    labels: dict[str, str]
     verdict: str
     finding_count: int
     judged_at: datetime | None
@@ -72,6 +74,8 @@ class ClusterView(BaseModel, extra="allow"):
     """
 
     name: str
+    protection_class: str | None  # null: it is in none
+    labels: dict[str, str]
     verdict: str
     judged_at: datetime | None
     blind: list[str]  # checks that lack their evidence
@@ -112,6 +116,8 @@ def _summary(cluster: WatchedCluster) -> dict[str, Any]:
     latest = windows.latest if windows and None not in windows.by_backup.values() else None
     return {
         "name": cluster.name,
+        "protection_class": cluster.config.protection_class,
+        "labels": dict(cluster.config.labels),
         "verdict": cluster.verdict.value,
         "finding_count": sum(map(len, cluster.findings.values())),
         "judged_at": cluster.judged_at,
@@ -129,6 +135,8 @@ def _view(cluster: WatchedCluster) -> ClusterView:
         **verdict_document(report)
         | {
             "name": cluster.name,
+            "protection_class": cluster.config.protection_class,
+            "labels": dict(cluster.config.labels),
             "judged_at": cluster.judged_at,
             "blind": [check for check, known in cluster.known.items() if not known],
             "alerts": list(_alerts(cluster)),

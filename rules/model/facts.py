@@ -26,6 +26,7 @@ class Objectives:
     window_seconds: float | None = None  # how far back one must be able to go; None: not stated
     backup_age_seconds: float | None = None  # how old the newest backup may be; None: not stated
     drill_age_seconds: float | None = None  # how long ago the last good drill may be; None: ditto
+    copies: int | None = None  # archives that must each be whole; None: not stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -411,6 +411,7 @@ ELSEWHERE = {
     "backup_pages_damaged": "test_backup_pages.py",
     "wal_in_cold_storage": "test_store_cold.py",
     "archive_copy_behind": "test_copies_alone.py",
+    "copies_below_objective": "test_copies_alone.py",
     "archive_emptied": "test_emptied.py",
     "backup_pages_unproven": "test_backup_pages.py",
     "backup_stale": "test_live_settings.py",

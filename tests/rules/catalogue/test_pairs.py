@@ -16,6 +16,7 @@ from parsers.files.timeline_history import HistoryEntry, TimelineHistory
 from parsers.log.messages.event import Event
 from parsers.wal.facts import Transaction, TransactionKind
 from rules.capacity.forecast import WalFullFacts
+from rules.case.derived.listing import Listings
 from rules.drill.comparison import Inspection
 from rules.drill.records import DrillsFacts
 from rules.live.attempt import Attempt
@@ -98,6 +99,19 @@ class Pair(NamedTuple):
 def alone(fires: object, silent: object) -> Pair:
     """One fact, and another of its type."""
     return Pair((fires,), (silent,))
+
+
+def copies(*restorable: bool) -> AloneFacts:
+    """Archives, and whether a backup can be restored from each alone."""
+    reached = (
+        WindowsFacts(by_backup={"/backup": (window(DAY),) if each else ()}) for each in restorable
+    )
+    return AloneFacts(
+        by_archive=tuple(
+            CopyAlone(url="/copy", windows=each, unread_count=0, lacking=(), bad=())
+            for each in reached
+        )
+    )
 
 
 def setting(of: str | None = "/backup", /, **values: tuple[str, str]) -> Pair:
@@ -388,6 +402,10 @@ PAIRS = {
     ),
     "unlogged_tables_lost": alone(
         backups(backup(unlogged_count=2)), backups(backup(unlogged_count=0))
+    ),
+    "copies_below_objective": Pair(
+        (Listings(archives=(archive(), archive())), copies(True, False)),
+        (Listings(archives=(archive(), archive())), copies(True, True)),
     ),
     "window_too_short": alone(
         *(WindowsFacts(by_backup={"/backup": (window(age),)}) for age in (7 * DAY - 1, 7 * DAY))
