@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from agent.monitor.drill_metrics import DRILL_METRICS, drill_rows
-from agent.monitor.goal_metrics import GOAL_METRICS, INFO, info_family, objective_rows
+from agent.monitor.goal_metrics import GOAL_METRICS, INFO, breach_rows, info_family, objective_rows
 from agent.monitor.store_metrics import STORE_METRICS, store_rows
 from agent.monitor.watched import WatchedCluster
 from parsers.wal.damage import DamageKind
@@ -239,7 +239,7 @@ def _facts(cluster: WatchedCluster) -> list[Row]:
     rows: list[Row] = []
     failure: Exception | None = None
     for part in (
-        _server, _archiving, _archive, _forecasts, _windows, _backups, _recovery, _drills,
+        _server, _archiving, _archive, _forecasts, _windows, _backups, _recovery, _drills, _goals,
     ):  # fmt: skip
         try:
             rows += part(cluster)
@@ -248,6 +248,10 @@ def _facts(cluster: WatchedCluster) -> list[Row]:
     if cluster.jobs.note_raised(METRICS_JOB, failure):
         cluster.judge()
     return rows
+
+
+def _goals(cluster: WatchedCluster) -> Iterator[Row]:
+    yield from breach_rows(cluster.line)
 
 
 def _drills(cluster: WatchedCluster) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from agent.archive.directory import list_archive
 from agent.archive.limits import Limits
 from agent.archive.remote import WatchedPrefix
+from agent.archive.room import room_of
 from agent.archive.scanner import (
     READER_SPARE_SECONDS,
     SegmentReader,
@@ -29,11 +30,13 @@ from agent.monitor.repositories import WatchedRepositories
 from agent.store.meter import StoreUsage, counting
 from agent.store.urls import is_remote
 from rules.case.case import Case
+from rules.case.derived.goal_space import GoalSpace
 from rules.case.derived.listing import Identity
 from rules.case.derived.restores import ListedReaches
 from rules.case.derived.segments import WalIdentity, WalkedWal
 from rules.case.observations import (
     ArchiveListings,
+    ArchiveRoom,
     BackupsRead,
     SaidBefore,
     SegmentsRead,
@@ -63,6 +66,7 @@ _OF_RESTORES: Final = (
     TargetFacts,
     CarriedWalFacts,
     AloneFacts,
+    GoalSpace,
 )
 
 
@@ -127,7 +131,8 @@ class FileScan:
         cluster.observe(BackupsRead, read)
         cluster.observe(RepositoriesRead, tools)
         cluster.observe(SaidBefore, said)
-        cluster.observe(ArchiveListings, listed)
+        cluster.observe(ArchiveListings, listed[0] if listed else None)
+        cluster.observe(ArchiveRoom, listed[1] if listed else None)
 
     async def _read_backups(self) -> tuple[BackupsRead | None, RepositoriesRead | None]:
         config = self._cluster.config
@@ -160,7 +165,7 @@ class FileScan:
         archiver = self._cluster.case.get(ArchiverFacts)
         return SaidBefore(archiver=archiver, status=status, arrival=arrival)
 
-    def _list_archives(self) -> ArchiveListings:
+    def _list_archives(self) -> tuple[ArchiveListings, ArchiveRoom | None]:
         urls = [archive.url for archive in self._cluster.config.archives]
         with counting(self._usage["archive"]):
             listed = tuple(
@@ -168,7 +173,7 @@ class FileScan:
                 for url in urls
             )
             further = self._repositories.list_archives()
-        return ArchiveListings(archives=(*listed, *further))
+        return ArchiveListings(archives=(*listed, *further)), room_of(urls)
 
     async def read(self) -> None:
         """Read what the listing names and no earlier round has read; then what follows of it."""

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily
 
 from agent.monitor.watched import WatchedCluster
+from rules.fleet.line import FleetLine
 from rules.model.facts import Objectives
 
 INFO: Final = "pitr_cluster_info"
@@ -20,6 +21,13 @@ GOAL_METRICS: Final = (
         ("protection_class",),
         "Always 1. The cluster's class, and the labels that the configuration gives it, to join "
         "with: no other metric has them.",
+    ),
+    ("pitr_window_goal_seconds", "gauge", (), "How far back a restore must be able to go."),
+    (
+        "pitr_goal_breach_timestamp_seconds",
+        "gauge",
+        ("goal",),
+        "When the goal will be broken, if all goes on as it went; in the past, since when it is.",
     ),
     ("pitr_objective_seconds", "gauge", ("objective",), "The objectives of the configuration."),
 )
@@ -43,3 +51,10 @@ def objective_rows(wanted: Objectives) -> Iterator[Row]:
     yield "pitr_objective_seconds", ("window",), wanted.window_seconds
     yield "pitr_objective_seconds", ("backup_age",), wanted.backup_age_seconds
     yield "pitr_objective_seconds", ("drill_age",), wanted.drill_age_seconds
+
+
+def breach_rows(line: FleetLine) -> Iterator[Row]:
+    """Absent where none is foreseen."""
+    yield "pitr_window_goal_seconds", (), line.goal_seconds
+    for breach in line.breaches:
+        yield "pitr_goal_breach_timestamp_seconds", (breach.goal,), breach.at.timestamp()

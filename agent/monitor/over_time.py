@@ -23,8 +23,9 @@ from rules.capacity.forecast import ReplayRate, WalFullFacts, forecast_wal_full
 from rules.case.case import Case
 from rules.case.observations import MeasuredRates
 from rules.drill.records import DrillsFacts
+from rules.fleet.cuts import WindowCuts, follow_window
 from rules.live.facts import LiveRestore, LoggedRecovery
-from rules.model.evidence import CollectorsFacts
+from rules.model.evidence import CollectorsFacts, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,
     ArchiverFacts,
@@ -41,7 +42,14 @@ _RATES_MAX: Final = 20  # measured restores that count
 class OverTime:
     """Remembers between readings what the next will be held against."""
 
-    def __init__(self, kept: KeptTrail | None = None, *, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        kept: KeptTrail | None = None,
+        cuts: WindowCuts | None = None,
+        *,
+        poll_seconds: float,
+    ) -> None:
+        self.cuts = cuts or WindowCuts()
         self.archiving = ArchivingHistory(poll_seconds)
         self._remembered: dict[str, datetime] = {}  # of each collector: its last reading
         self._trail: Trail = ()
@@ -70,7 +78,9 @@ class OverTime:
         rates = tuple(_by_age((*drills.replay_rates, *self._rates))[-_RATES_MAX:])
         if rates != self._measured.rates:
             self._measured = MeasuredRates(rates=rates)
-        told = (exposed, full, restore, self._measured, _collectors(readings))
+        if (windows := case.get(WindowsFacts)) is not None:
+            self.cuts = follow_window(self.cuts, windows, now)
+        told = (exposed, full, restore, self._measured, self.cuts, _collectors(readings))
         return case.without(ExposureFacts, WalFullFacts, LiveRestore).having(
             *(each for each in told if each is not None)
         )

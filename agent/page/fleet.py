@@ -10,15 +10,16 @@ from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
+from agent.documents import fleet_words
 from agent.html.environment import SIGNS, render
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
 from agent.page.headline import headline, latest_window, shown_verdict, tags_of
 from agent.page.visit import Visit
 from rules.capacity.exposure import ExposureFacts
+from rules.fleet.line import WORST_FIRST, FleetLine
 from rules.model.findings import Verdict
 
-_WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 _WORD_MAX: Final = 200  # looked for in every name, and shown again
 _COUNTED_AS: Final = {
     Verdict.CRITICAL: "critical",
@@ -49,8 +50,9 @@ class Fleet:
         verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
         found = [c for c in self._clusters if _answers(c, wanted.casefold())]
         found = [c for c in found if only in ("", verdicts[c].value)]
-        found.sort(key=lambda cluster: cluster.name)
-        found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
+        found.sort(key=lambda cluster: cluster.line.rank)
+        if (key := SORTS[order].key) is not None:
+            found.sort(key=key)
         counts = _counts(verdicts.values(), {"q": wanted, "sort": look.query.get("sort", "")}, only)
         return {
             "q": wanted,
@@ -71,7 +73,9 @@ class Fleet:
                 name=cluster.name,
                 tags=tags_of(cluster.config),
                 headline=headline(cluster),
-                exposed=cluster.fact(ExposureFacts),
+                line=cluster.line,
+                wants_backup=cluster.case.context.objectives.backup_age_seconds is not None,
+                words=fleet_words,
             )
             kept = self._rows[cluster] = _Row(state, Markup(html))
         return kept.html
@@ -97,7 +101,7 @@ def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> 
             words=f"{counts[v]} {_COUNTED_AS[v]}",
             query=_query({**view, "verdict": "" if v.value == only else v.value}),
         )
-        for v in _WORST_FIRST
+        for v in WORST_FIRST
         if counts[v]
     ]
 
@@ -127,9 +131,22 @@ def _by_exposure(cluster: WatchedCluster) -> tuple[bool, float, int]:
     return False, -(exposed.seconds or 0.0), -exposed.bytes
 
 
+def _by_breach(cluster: WatchedCluster) -> float:
+    """Who breaks a goal first; where nothing is foreseen, last."""
+    line: FleetLine = cluster.line
+    return line.breaches[0].at.timestamp() if line.breaches else float("inf")
+
+
+def _by_backup(cluster: WatchedCluster) -> float:
+    due = cluster.line.backup_needed_by
+    return due.timestamp() if due else float("inf")
+
+
 SORTS: Final[Mapping[str, _Sort]] = {
     "worst": _Sort("worst first", None),
     "name": _Sort("name", lambda cluster: cluster.name),
     "latest": _Sort("furthest behind", _by_latest),
     "exposure": _Sort("most to lose", _by_exposure),
+    "breach": _Sort("goal broken first", _by_breach),
+    "backup": _Sort("backup needed first", _by_backup),
 }

@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
+from agent.documents.fleet import fleet_document
 from agent.documents.verdict import verdict_document
 from agent.monitor.watched import WatchedCluster
 from agent.web.drills import DrillsView, view_drills
@@ -94,6 +95,12 @@ def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
         """All clusters, the worst first."""
         ranked = sorted(clusters, key=lambda c: (_WORST_FIRST.index(c.verdict), c.name))
         return [ClusterSummary(**_summary(cluster)) for cluster in ranked]
+
+    @router.get("/fleet")
+    async def show_fleet() -> dict[str, Any]:
+        """All clusters against their goals, the worst first: pitr-fleet/1."""
+        lines = (cluster.line for cluster in clusters)
+        return fleet_document(sorted(lines, key=lambda line: line.rank))
 
     @router.get("/clusters/{name:path}")
     async def show_cluster(name: str) -> ClusterView:

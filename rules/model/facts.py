@@ -354,6 +354,7 @@ class BackupFacts:
     # Our clock: when we knew that it was there. None: before anything was listed.
     known_at: datetime | None = field(default=None, compare=False)
     stored: StoredBackup | None = None  # None: it lies there as PostgreSQL's own tools make it
+    size_bytes: int | None = None  # of the manifest's files, unpacked; None: they were not counted
     # (file, its SHA-256): the manifest, which names every file's checksum, else the label.
     identified_by: tuple[str, str] | None = None
 

@@ -49,6 +49,8 @@ PROMISED: Final[dict[str, tuple[str, ...]]] = {
     "pitr_verdict_timestamp_seconds": (),
     "pitr_objective_seconds": ("objective",),
     "pitr_cluster_info": ("protection_class",),
+    "pitr_window_goal_seconds": (),
+    "pitr_goal_breach_timestamp_seconds": ("goal",),
     "pitr_collector_success": ("collector",),
     "pitr_collector_duration_seconds": ("collector",),
     # Not of the design: rules compare it with the clock, where a verdict that is late must alert.
@@ -57,7 +59,7 @@ PROMISED: Final[dict[str, tuple[str, ...]]] = {
 # What may be told apart within a cluster: never a WAL name, an LSN or a backup's label.
 LABELS: Final = {
     "timeline", "class", "kind", "state", "event", "id", "severity", "objective", "collector",
-    "outcome", "phase", "operation", "archive", "protection_class",
+    "outcome", "phase", "operation", "archive", "protection_class", "goal",
 }  # fmt: skip
 
 Table = tuple[tuple[str, str, tuple[str, ...], str], ...]
