@@ -60,6 +60,25 @@ class WalVolumeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One row of pg_replication_slots."""
+
+    name: str
+    active: bool
+    restart_lsn: int | None  # the oldest WAL that it needs; None: it reserved none, or lost it
+    wal_status: str | None  # reserved, extended, unreserved, lost
+    inactive_since: datetime | None  # None while it is active, and before 17
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsFacts:
+    """pg_replication_slots."""
+
+    slots: tuple[Slot, ...]
+    read_at: datetime  # the server's clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveStatusFacts:
     """pg_ls_archive_statusdir(): what waits for the archiver, and what it says it has done."""
 

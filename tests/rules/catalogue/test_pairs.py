@@ -16,6 +16,7 @@ from parsers.files.timeline_history import HistoryEntry, TimelineHistory
 from parsers.log.messages.event import Event
 from parsers.wal.facts import Transaction, TransactionKind
 from rules.capacity.forecast import WalFullFacts
+from rules.capacity.held_wal import HeldWalFacts, Holder
 from rules.case.derived.listing import Listings
 from rules.drill.comparison import Inspection
 from rules.drill.records import DrillsFacts
@@ -112,6 +113,14 @@ def copies(*restorable: bool) -> AloneFacts:
             for each in reached
         )
     )
+
+
+def held(*, active: bool) -> HeldWalFacts:
+    slot = Holder(
+        what="replication slot s", held_bytes=2 << 30, growth_per_second=1.0, slot="s",
+        active=active, inactive_since=None if active else NOW,
+    )  # fmt: skip
+    return HeldWalFacts(holders=(slot,))
 
 
 def setting(of: str | None = "/backup", /, **values: tuple[str, str]) -> Pair:
@@ -227,6 +236,10 @@ PAIRS = {
     ),
     "restore_command_wrong_content": setting(
         restore_command=("cp /archive/%f.gz %p", "gunzip < /archive/%f.gz > %p")
+    ),
+    "slot_keeps_wal": Pair(
+        (held(active=False), settings(None, max_wal_size="1024")),
+        (held(active=True), settings(None, max_wal_size="1024")),
     ),
     "slot_wal_unbounded": setting(None, max_slot_wal_keep_size=("-1", "1024")),
     "wal_level_minimal": setting(None, wal_level=("minimal", "replica")),
