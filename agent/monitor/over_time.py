@@ -18,6 +18,7 @@ from rules.capacity.archiving_history import (
     WAL_BYTES,
     ArchivingHistory,
 )
+from rules.capacity.base_backups import BackupTrail, BaseBackupsFacts
 from rules.capacity.exposure import (
     RATE_SPAN,
     ExposureFacts,
@@ -42,6 +43,7 @@ from rules.model.facts import (
     ArchiveStatusFacts,
     ControlFacts,
     PositionFacts,
+    RunningBackupsFacts,
     SettingsFacts,
     SlotsFacts,
     WalDirectoryFacts,
@@ -68,6 +70,7 @@ class OverTime:
         self._kept = kept  # until it is known whose it is
         self._system_identifier: int | None = None
         self._slots = SlotTrail()
+        self._backups = BackupTrail()
         self._fetched: deque[tuple[datetime, int]] = deque()  # sizes of pg_wal during a recovery
         self._restore = RestoreWatch()
         self._rates: deque[ReplayRate] = deque(maxlen=_RATES_MAX)
@@ -79,6 +82,10 @@ class OverTime:
         exposed = exposure(self._trail, case) if case.get(PositionFacts) is not None else None
         self._remember(readings, exposed)
         held = self._held(case, exposed)
+        running = case.get(RunningBackupsFacts)
+        if running is not None:
+            self._backups = self._backups.follow(running)
+        taken = self._backups.progress() if running is not None else None
         volume, wal, full = case.get(WalVolumeFacts), case.get(WalDirectoryFacts), None
         if volume and wal and held:
             full = forecast_wal_full(volume, held, wal.size_bytes, now)
@@ -96,10 +103,19 @@ class OverTime:
             self._measured = MeasuredRates(rates=rates)
         if (windows := case.get(WindowsFacts)) is not None:
             self.cuts = follow_window(self.cuts, windows, now)
-        told = (exposed, held, full, restore, self._measured, self.cuts, _collectors(readings))
-        return case.without(ExposureFacts, HeldWalFacts, WalFullFacts, LiveRestore).having(
-            *(each for each in told if each is not None)
+        told = (
+            exposed,
+            held,
+            full,
+            taken,
+            restore,
+            self._measured,
+            self.cuts,
+            _collectors(readings),
         )
+        return case.without(
+            ExposureFacts, HeldWalFacts, WalFullFacts, BaseBackupsFacts, LiveRestore
+        ).having(*(each for each in told if each is not None))
 
     @property
     def kept_trail(self) -> KeptTrail | None:

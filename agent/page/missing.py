@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.monitor.sources import SERVER, failing_sources
 from agent.monitor.watched import WatchedCluster
-from rules.capacity import exposure, forecast, held_wal
+from rules.capacity import base_backups, exposure, forecast, held_wal
 from rules.live import facts as restore_facts
 from rules.model import evidence, facts
 from rules.verdict.check import Check
@@ -24,6 +24,7 @@ SOURCES: Final = {
     "control": "control file of the server",
     "settings": "settings of the server",
     "slots": "replication slots",
+    "base_backups": "running base backups",
     "archive_status": "archive_status",
     "wal_directory": "size of pg_wal",
     "wal_volume": "volume of pg_wal",
@@ -48,6 +49,8 @@ MADE_OF: Final[dict[type, tuple[str, ...]]] = {
     facts.WalDirectoryFacts: ("wal_directory",),
     facts.WalVolumeFacts: ("wal_volume",),
     facts.SlotsFacts: ("slots",),
+    facts.RunningBackupsFacts: ("base_backups",),
+    base_backups.BaseBackupsFacts: ("base_backups",),
     held_wal.HeldWalFacts: ("positions", "slots", "settings", "wal_directory"),
     evidence.AbsentFacts: ("archive", "archiver", "archive_status"),
     exposure.ExposureFacts: ("positions", "archiver", "control"),

@@ -43,6 +43,16 @@ class ArchiverFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OccupiedName:
+    """A segment that could not be archived, and a file of its name that the archive has."""
+
+    name: str
+    path: str  # in the archive
+    same: bool | None  # whether it holds what the server's has; None: it could not be compared
+    why_unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WalDirectoryFacts:
     """pg_ls_waldir(), summed."""
 
@@ -75,6 +85,24 @@ class SlotsFacts:
     """pg_replication_slots."""
 
     slots: tuple[Slot, ...]
+    read_at: datetime  # the server's clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningBackup:
+    """One row of pg_stat_progress_basebackup."""
+
+    pid: int
+    phase: str
+    total_bytes: int | None  # an estimate; None: not made yet, or not wanted
+    streamed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningBackupsFacts:
+    """pg_stat_progress_basebackup."""
+
+    backups: tuple[RunningBackup, ...]
     read_at: datetime  # the server's clock
 
 

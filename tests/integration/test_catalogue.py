@@ -448,6 +448,7 @@ ELSEWHERE = {
     "verdict_overdue": "test_net.py",
     "wal_arriving": "test_layouts.py",
     "wal_changed": "test_ledger.py",
+    "base_backup_running": "test_base_backups.py",
     "slot_keeps_wal": "test_slots.py",
     "wal_directory_filling": "test_agent.py",
     "window_too_short": "test_live_settings.py",

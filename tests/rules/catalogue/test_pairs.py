@@ -15,6 +15,7 @@ import pytest
 from parsers.files.timeline_history import HistoryEntry, TimelineHistory
 from parsers.log.messages.event import Event
 from parsers.wal.facts import Transaction, TransactionKind
+from rules.capacity.base_backups import STREAMING, BackupTrail, BaseBackupsFacts
 from rules.capacity.forecast import WalFullFacts
 from rules.capacity.held_wal import HeldWalFacts, Holder
 from rules.case.derived.listing import Listings
@@ -47,6 +48,8 @@ from rules.model.facts import (
     DamagedFork,
     EngineCrashFacts,
     PagesFacts,
+    RunningBackup,
+    RunningBackupsFacts,
     SegmentCopy,
     StoredBackup,
     Unlabelled,
@@ -113,6 +116,11 @@ def copies(*restorable: bool) -> AloneFacts:
             for each in reached
         )
     )
+
+
+def taking(phase: str) -> RunningBackupsFacts:
+    one = RunningBackup(pid=1, phase=phase, total_bytes=None, streamed_bytes=0)
+    return RunningBackupsFacts(backups=(one,), read_at=NOW)
 
 
 def held(*, active: bool) -> HeldWalFacts:
@@ -236,6 +244,9 @@ PAIRS = {
     ),
     "restore_command_wrong_content": setting(
         restore_command=("cp /archive/%f.gz %p", "gunzip < /archive/%f.gz > %p")
+    ),
+    "base_backup_running": alone(
+        BackupTrail(seen=(taking(STREAMING),)).progress(), BaseBackupsFacts(running=())
     ),
     "slot_keeps_wal": Pair(
         (held(active=False), settings(None, max_wal_size="1024")),
