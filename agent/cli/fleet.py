@@ -51,7 +51,15 @@ def body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
     now, config = entry.now(arguments.now), read_config(arguments.config)
-    lines = _collect(arguments, config, now)
+    try:
+        lines = _collect(arguments, config, now)
+    except (Exception, KeyboardInterrupt) as error:
+        if arguments.format != "text":  # programs get their document whatever happens
+            from agent.fleet.collect import unknown_lines
+
+            failed = unknown_lines(config, str(error) or "interrupted", now)
+            print(_render(failed, arguments, now))
+        raise
     if arguments.format == "text":
         from agent.fleet.render_text import fleet_text
 

@@ -60,9 +60,14 @@ def unprotected(line: FleetLine) -> str:
 
 def first_breach(line: FleetLine, now: datetime) -> str:
     if not line.breaches:
-        return "none foreseen"
+        return nothing_foreseen(line)
     first = line.breaches[0]
     return f"{first.goal} {until(first.at, now)}"
+
+
+def nothing_foreseen(line: FleetLine) -> str:
+    """A cluster that could not be checked is not called calm."""
+    return UNKNOWN if line.verdict is Verdict.UNKNOWN else "none foreseen"
 
 
 def until(at: datetime | None, now: datetime) -> str:

@@ -28,11 +28,18 @@ def fleet_lines(config: Config, look: Look, now: datetime) -> list[FleetLine]:
         try:
             lines.append(_line(config, cluster, look(index), now))
         except Exception as error:  # a fault of ours is that cluster's alone, and no verdict
-            nothing, said = Case(context=cluster.context(now)), f"{type(error).__name__}: {error}"
-            lines.append(
-                line_of(nothing, cluster.name, cluster.protection_class, Verdict.UNKNOWN, now, said)
-            )
+            lines.append(_unknown(cluster, f"{type(error).__name__}: {error}", now))
     return sorted(lines, key=lambda line: line.rank)
+
+
+def unknown_lines(config: Config, why: str, now: datetime) -> list[FleetLine]:
+    """What can be told of them when the run was broken off."""
+    return [_unknown(cluster, why, now) for cluster in config.resolved()]
+
+
+def _unknown(cluster: ResolvedCluster, why: str, now: datetime) -> FleetLine:
+    nothing = Case(context=cluster.context(now))
+    return line_of(nothing, cluster.name, cluster.protection_class, Verdict.UNKNOWN, now, why)
 
 
 def _line(config: Config, cluster: ResolvedCluster, report: Report, now: datetime) -> FleetLine:

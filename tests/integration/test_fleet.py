@@ -15,6 +15,7 @@ from typing import Any, Final
 import jsonschema
 import pytest
 
+from agent.cli.check import main
 from agent.postgres.cluster import Cluster
 from parsers.segment import parse_segment_name
 from tests.fix_agent import WatchedAgent
@@ -122,6 +123,22 @@ def test_one_that_cannot_be_checked_is_unknown_and_the_others_are_told(
     assert told.status == 3
     assert [each["verdict"] for each in document_of(told.out)["clusters"]] == ["unknown", "ok"]
     assert "no archive, backups or repository is configured" in fleet(file).out
+
+
+def test_a_program_gets_its_document_when_it_is_broken_off(
+    pristine: Archived,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.fleet.collect.fleet_lines", interrupt)
+    file = configure(tmp_path, cluster_of(pristine, "fine"))
+    assert main(["fleet", "--config", str(file), "--format", "json"]) == 3
+    (told,) = document_of(capsys.readouterr().out)["clusters"]
+    assert told["verdict"] == "unknown"
 
 
 def test_a_configuration_that_is_wrong_is_usage(tmp_path: Path) -> None:
