@@ -9,10 +9,13 @@ import contextlib
 import functools
 import multiprocessing
 import os
+import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.context import ForkServerContext
 from multiprocessing.spawn import get_executable
 from typing import Final
@@ -24,8 +27,21 @@ _TRY_SECONDS: Final = 60.0
 _SHARED_MEMORY: Final = "/dev/shm"
 
 
-def fork_server() -> ForkServerContext:
-    return multiprocessing.get_context("forkserver")
+def fork_server(preload: Sequence[str] = ()) -> ForkServerContext:
+    """What starts processes; it has imported the modules `preload`. Raises NoProcess.
+
+    It and all that it starts never hear of Ctrl-C: that is for us, who end them.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    with starting():
+        resource_tracker.ensure_running()  # which ends with the signal unblocked
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return context
 
 
 def new_pool(
@@ -35,8 +51,7 @@ def new_pool(
 
     `begin` is what each worker calls first.
     """
-    context = fork_server()
-    context.set_forkserver_preload(list(preload))
+    context = fork_server(preload)
     with starting(_SHARED_MEMORY):  # a pool's semaphores are files there
         return ProcessPoolExecutor(workers, mp_context=context, initializer=begin)
 
@@ -50,11 +65,28 @@ def starting(place: str = "") -> Iterator[None]:
     """
     _require_interpreter()
     try:
-        yield
+        with _unbroken():
+            yield
     except BrokenProcessPool:
         raise
     except (OSError, EOFError, ImportError, NotImplementedError) as error:
         raise NoProcess(f"{_CANNOT}: {_why(error, place)}") from None
+
+
+@contextlib.contextmanager
+def _unbroken() -> Iterator[None]:
+    """Ctrl-C waits until the end: a process whose start it cut short would be nobody's to end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: arrived.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if arrived:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _interpreter() -> str:

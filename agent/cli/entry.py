@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final, TextIO
 
+from agent.cli import interrupts_end, interrupts_raise
 from agent.cli.parser import Parser, words_of
 from agent.cli.streams import open_closed_streams
 from agent.errors import UNKNOWN, USAGE, CannotCheck, UsageError
@@ -65,6 +66,7 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
     if os.environ.get("PITR_DEBUG"):
         _show_debug_log()
     try:
+        interrupts_raise()
         try:
             words = words_of(argv)
             if os.environ.get("PITR_ENGINE") and "--version" not in words:
@@ -74,6 +76,7 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
             return body(words)
         finally:
             _flush()  # while its failure can still become a status
+            interrupts_end()
     except UsageError as error:
         return _end(program, str(error), USAGE, words)
     except CannotCheck as error:

@@ -7,8 +7,8 @@ view waits for it.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import os
-import signal
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -107,10 +107,9 @@ class Foreteller:
         """Drop the question before, and ask this one."""
         self.close()
         self._asked, self.forecast, self.complaint, self.reading = question, None, None, None
-        context = fork_server()
-        self._pipe, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(question, theirs), daemon=True)
+        self._pipe, theirs = multiprocessing.Pipe()
         try:
+            process = fork_server().Process(target=_serve, args=(question, theirs), daemon=True)
             with starting():
                 process.start()
             self._process = process
@@ -161,7 +160,6 @@ class Foreteller:
 
 
 def _serve(question: PredictionQuestion, pipe: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the view, which ends this one
     os.nice(_NICENESS)
     try:
         _serve_forever(question, pipe)

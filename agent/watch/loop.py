@@ -68,13 +68,18 @@ def _why_unreadable(follower: Follower, stream: LogStream) -> str:
 
 
 def follow(follower: Follower, show: Callable[[list[Item]], None]) -> None:
-    """Step until it has ended, the time is up, or the person has seen enough (Ctrl-C)."""
+    """Step until it has ended, the time is up, or the person has seen enough (Ctrl-C).
+
+    Raises CannotCheck when Ctrl-C comes before all that is there was read: nothing is said of it.
+    """
     options = follower.options
     began = time.monotonic()
+    caught_up = False
     stays = sys.stdout.isatty()  # a person may resume a pause; a job runner will not
     try:
         while True:
             items = _step(follower)
+            caught_up = caught_up or follower.at_end
             show(items)
             if options.once and follower.at_end:
                 return
@@ -85,7 +90,8 @@ def follow(follower: Follower, show: Callable[[list[Item]], None]) -> None:
             if not (options.once and items):
                 time.sleep(_STEP_SECONDS)
     except KeyboardInterrupt:
-        return
+        if not caught_up:
+            raise CannotCheck("interrupted before the log was read to its end") from None
 
 
 def _step(follower: Follower) -> list[Item]:

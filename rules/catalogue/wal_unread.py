@@ -3,11 +3,12 @@
 Why it matters
     WAL that was not read is not known to be good: the verdict cannot be OK.
 How to look
-    The finding says why: permissions, an unsupported codec, an exhausted budget, a file that is
-    still growing, an error in this program.
+    The finding says why: permissions, a link out of the archive, an unsupported codec, an exhausted
+    budget, a file that is still growing, an error in this program.
 What to do
     The finding gives the reason. A file that is still being written is read by the next check; a
-    file that cannot be opened needs read permission for this account. An unexpected error is a bug:
+    file that cannot be opened needs read permission for this account. A link out of the archive is
+    not followed: put the file itself in its place. Only an "unexpected" error is a fault of ours:
     report it with the traceback (`pitr-agent run --log.level debug`, PITR_DEBUG=1 pitr-check).
 """
 

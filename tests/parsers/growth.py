@@ -20,7 +20,6 @@ def grows_too_fast(small: Callable[[], object], large: Callable[[], object]) -> 
     Processor time without the collector, which walks all that the tests before have left; the least
     of several runs of each, for a neighbour makes some of them long and none short.
     """
-    gc.collect()
     gc.disable()
     try:
         least_small = least_large = float("inf")
