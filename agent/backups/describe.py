@@ -218,6 +218,9 @@ def describe(
         has_configuration=pieces.has_configuration,
         signal_files=frozenset(pieces.signal_files),
         unlogged=_list_unlogged(manifest, pieces),
+        size_bytes=sum(file.size_bytes for file in manifest.files)
+        if manifest and counted
+        else None,
         identified_by=_identified_by(pieces),
     )
 

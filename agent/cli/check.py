@@ -34,6 +34,7 @@ files and writes nothing; only --try-restore-command runs a command, and only --
 _EPILOG = """\
 subcommands (each has its own --help):
   pitr-check windows …           from which instant to which each backup can be restored
+  pitr-check fleet …             every cluster of a configuration against its goals, the worst first
   pitr-check plan …              what a restore to a target needs: backup, WAL, room, time, settings
   pitr-check find …              what happened in the WAL, and the target just before it
   pitr-check retention …         which WAL each backup still needs, and what a deletion would cost
@@ -52,6 +53,7 @@ _SUBCOMMANDS: Final = {
     "clean-drills": "agent.cli.clean_drills",
     "explain": "agent.cli.explain",
     "find": "agent.cli.find",
+    "fleet": "agent.cli.fleet",
     "plan": "agent.cli.plan",
     "report": "agent.cli.report",
     "retention": "agent.cli.retention",

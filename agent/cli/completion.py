@@ -19,6 +19,7 @@ PROGRAMS: Final[dict[str, tuple[str, dict[str, str]]]] = {
             "clean-drills": "agent.cli.clean_drills",
             "explain": "agent.cli.explain",
             "find": "agent.cli.find",
+            "fleet": "agent.cli.fleet",
             "plan": "agent.cli.plan",
             "report": "agent.cli.report",
             "retention": "agent.cli.retention",

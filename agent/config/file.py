@@ -60,6 +60,7 @@ def load_config(path: Path) -> Config:
         more, its_lines = read_model(included, IncludedConfig)
         parts.append(_Part(included, more.clusters, its_lines))
     _refuse_duplicates(parts)
+    _refuse_unknown_classes(parts, config)
     clusters = tuple(cluster for part in parts for cluster in part.clusters)
     if not clusters:
         asked = "clusters" in config.model_fields_set or config.include is not None
@@ -118,6 +119,20 @@ def _refuse_duplicates(parts: list[_Part]) -> None:
                     f"{where}: each needs a name of its own"
                 )
             seen[cluster.name] = part.path, line
+
+
+def _refuse_unknown_classes(parts: list[_Part], config: Config) -> None:
+    """An included file has no classes of its own: they are those of the first."""
+    for part in parts:
+        for index, cluster in enumerate(part.clusters):
+            name = cluster.protection_class
+            if name is not None and name not in config.classes:
+                meant = did_you_mean(name, config.classes)
+                known = ", ".join(config.classes) or "none: `classes` is not there"
+                raise ConfigError(
+                    f"{part.path}:{_line_of(part.lines, ('clusters', index, 'class'))}: there is"
+                    f" no class {name!r}{meant or ':'} the classes are {known}"
+                )
 
 
 def _stores(parts: list[_Part]) -> dict[str, StoreSettings]:
@@ -205,9 +220,9 @@ def _complaint(item: Any, model: type[BaseModel]) -> str:
 def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
     """The keys that the mapping at `location` may have, by walking the models."""
     for part in location:
-        if isinstance(part, str):
+        if isinstance(part, str) and part in model.model_fields:  # else a name that it is told by
             model = _model_in(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
+    return [each.alias or name for name, each in model.model_fields.items()]
 
 
 def _model_in(annotation: object) -> type[BaseModel] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -44,6 +46,8 @@ def _bytes_per_second(value: object) -> object:
 _BACKUP_DEPTHS: Final[tuple[BackupDepth, ...]] = ("label", "files", "checksums", "pages")
 ScanDepth = Literal["names", "headers", "records"]
 SchedulerUrl = Annotated[str, BeforeValidator(scheduler_url)]
+_LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_OWN_LABELS: Final = ("cluster", "protection_class")  # of pitr_cluster_info
 BytesPerSecond = Annotated[float, BeforeValidator(_bytes_per_second), Field(gt=0)]
 
 
@@ -67,6 +71,12 @@ class ObjectivesConfig(Strict):
     window: Seconds | None = None
     backup_age: Seconds | None = None
     drill_age: Seconds | None = None
+    copies: Annotated[int, Field(ge=1, strict=True)] | None = None
+
+    def over(self, of_class: ObjectivesConfig) -> ObjectivesConfig:
+        """This cluster's own goals, and for the others those of its class."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return of_class.model_copy(update=given)
 
     def facts(self) -> Objectives:
         return Objectives(
@@ -75,6 +85,7 @@ class ObjectivesConfig(Strict):
             window_seconds=self.window,
             backup_age_seconds=self.backup_age,
             drill_age_seconds=self.drill_age,
+            copies=self.copies,
         )
 
 
@@ -122,6 +133,8 @@ class ClusterConfig(Strict):
     log_line_prefix: str | None = None
     log_timezone: str | None = None
     server_version: ServerVersion | None = None
+    protection_class: str | None = Field(default=None, alias="class")
+    labels: Mapping[str, str] = Field(default_factory=dict)
     objectives: ObjectivesConfig = ObjectivesConfig()
     acknowledged_gaps: tuple[AcknowledgedGapConfig, ...] = ()
     poll: Seconds | None = None
@@ -146,6 +159,18 @@ class ClusterConfig(Strict):
         if not name.isprintable():
             raise ValueError(f"{name!r} has characters that cannot be shown")
         return name
+
+    @field_validator("labels")
+    @classmethod
+    def _are_labels(cls, labels: Mapping[str, str]) -> Mapping[str, str]:
+        for name, value in labels.items():
+            if not _LABEL.fullmatch(name) or name.startswith("__"):
+                raise ValueError(f"{name!r} is not a label's name: letters, digits and _")
+            if name in _OWN_LABELS:
+                raise ValueError(f"{name!r} is a label that pitr_cluster_info has by itself")
+            if not value.isprintable():
+                raise ValueError(f"{name}: {value!r} has characters that cannot be shown")
+        return labels
 
     @field_validator("dsn")
     @classmethod
@@ -211,15 +236,24 @@ class Config(Strict):
     """The whole file."""
 
     clusters: tuple[ClusterConfig, ...] = ()
+    classes: Mapping[str, ObjectivesConfig] = Field(default_factory=dict)
     include: str | None = None  # further files with clusters: a pattern, beside this file
     defaults: DefaultsConfig = DefaultsConfig()
     alerts: AlertsConfig = AlertsConfig()
     ledger: Path | None = None
     evidence: EvidenceConfig | None = None
 
+    @field_validator("classes")
+    @classmethod
+    def _have_names(cls, classes: Mapping[str, ObjectivesConfig]) -> Mapping[str, ObjectivesConfig]:
+        for name in classes:
+            if not name.strip() or not name.isprintable():
+                raise ValueError(f"{name!r} is no name for a class: it cannot be shown")
+        return classes
+
     def resolved(self) -> tuple[ResolvedCluster, ...]:
         """The clusters with the defaults filled in: what all but the file's reader works with."""
-        return tuple(_resolve(each, self.defaults, self.evidence) for each in self.clusters)
+        return tuple(_resolve(each, self) for each in self.clusters)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +270,9 @@ class ResolvedCluster:
     log_line_prefix: str | None  # None: detected
     log_timezone: str | None  # None: the log names its own
     server_version: int | None  # server_version_num; None: the server or its log may tell
-    objectives: ObjectivesConfig
+    protection_class: str | None  # None: it is in none
+    labels: Mapping[str, str]
+    objectives: ObjectivesConfig  # with those of its class
     acknowledged_gaps: tuple[AcknowledgedGapConfig, ...]
     poll: float  # seconds, as the four after it
     scan: float
@@ -288,9 +324,8 @@ class ResolvedCluster:
         )
 
 
-def _resolve(
-    cluster: ClusterConfig, defaults: DefaultsConfig, evidence: EvidenceConfig | None
-) -> ResolvedCluster:
+def _resolve(cluster: ClusterConfig, config: Config) -> ResolvedCluster:
+    defaults, named = config.defaults, cluster.protection_class
     return ResolvedCluster(
         name=cluster.name,
         dsn=cluster.dsn,
@@ -302,7 +337,9 @@ def _resolve(
         log_line_prefix=cluster.log_line_prefix,
         log_timezone=cluster.log_timezone,
         server_version=cluster.server_version,
-        objectives=cluster.objectives,
+        protection_class=named,
+        labels=cluster.labels,
+        objectives=cluster.objectives.over(config.classes[named]) if named else cluster.objectives,
         acknowledged_gaps=cluster.acknowledged_gaps,
         poll=_first(cluster.poll, defaults.poll),
         scan=_first(cluster.scan, defaults.scan),
@@ -313,7 +350,7 @@ def _resolve(
         scan_on=_first(cluster.scan_on, defaults.scan_on),
         depth=_first(cluster.depth, defaults.depth),
         drill=_drilled(cluster, defaults),
-        evidence=evidence,
+        evidence=config.evidence,
     )
 
 

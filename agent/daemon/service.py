@@ -200,6 +200,7 @@ class Service:
             try:
                 if (trail := cluster.over_time.kept_trail) is not None:
                     self._memory.keep_trail(cluster.name, trail)
+                self._memory.keep_cuts(cluster.name, cluster.over_time.cuts)
             except Exception as error:
                 if cluster.jobs.note_raised(_TRAIL_JOB, error):
                     cluster.judge()
@@ -249,7 +250,7 @@ class Service:
             config,
             checks,
             alerts=self._memory.alerts_of(config.name),
-            over_time=OverTime(trail, poll_seconds=config.poll),
+            over_time=OverTime(trail, self._memory.cuts_of(config.name), poll_seconds=config.poll),
             on_alerts=self._notifier.advanced,
             ledger=self._ledger,
         )

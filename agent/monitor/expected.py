@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agent.config.model import ResolvedCluster
 from agent.pollers.registry import POLLERS
+from rules.capacity.base_backups import BaseBackupsFacts
 from rules.live.facts import LiveRestore, LoggedRecovery
 from rules.model.evidence import (
     AbsentFacts,
@@ -19,7 +20,7 @@ def expected_facts(config: ResolvedCluster) -> frozenset[type]:
     """All that do not hang on what the sources said before."""
     expected: set[type] = set()
     if config.dsn:
-        expected |= {poller.facts for poller in POLLERS}
+        expected |= {poller.facts for poller in POLLERS} | {BaseBackupsFacts}
     if config.has_archives:
         expected |= {ArchiveFacts, SequenceFacts}
         if config.dsn:

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 
 from agent.monitor.coverage_metrics import COVERAGE_METRICS, coverage_rows
 from agent.monitor.drill_metrics import DRILL_METRICS, drill_rows
+from agent.monitor.goal_metrics import GOAL_METRICS, INFO, breach_rows, info_family, objective_rows
 from agent.monitor.store_metrics import STORE_METRICS, store_rows
 from agent.monitor.watched import WatchedCluster
 from parsers.wal.damage import DamageKind
@@ -194,7 +195,7 @@ METRICS: Final = (
         (),
         "When the verdict is overdue, and then unknown, unless its sources are read before.",
     ),
-    ("pitr_objective_seconds", "gauge", ("objective",), "The objectives of the configuration."),
+    *GOAL_METRICS,
     ("pitr_collector_success", "gauge", ("collector",), "1 if the last reading succeeded."),
     ("pitr_collector_duration_seconds", "gauge", ("collector",), "How long it took."),
 )
@@ -211,6 +212,9 @@ class ClusterCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         rendered = [(cluster.name, _samples(cluster)) for cluster in self._clusters]
         for name, kind, labels, help_text in METRICS:
+            if name == INFO:
+                yield info_family(self._clusters, help_text)
+                continue
             family = make_family(name, kind, ("cluster", *labels), help_text)
             for cluster_name, samples in rendered:
                 for values, number in samples.get(name, ()):
@@ -239,7 +243,7 @@ def _facts(cluster: WatchedCluster) -> list[Row]:
     failure: Exception | None = None
     for part in (
         _server, _archiving, _archive, _forecasts, _windows, _backups, _recovery, _drills,
-        _coverage,
+        _coverage, _goals,
     ):  # fmt: skip
         try:
             rows += part(cluster)
@@ -252,6 +256,10 @@ def _facts(cluster: WatchedCluster) -> list[Row]:
 
 def _coverage(cluster: WatchedCluster) -> Iterator[Row]:
     yield from coverage_rows(coverage_of(cluster.case, datetime.now(UTC)))
+
+
+def _goals(cluster: WatchedCluster) -> Iterator[Row]:
+    yield from breach_rows(cluster.line)
 
 
 def _drills(cluster: WatchedCluster) -> Iterator[Row]:
@@ -377,12 +385,7 @@ def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
     yield "pitr_verdict_timestamp_seconds", (), _epoch(cluster.judged_at)
     if (left := cluster.jobs.rounds.seconds_left()) is not None:
         yield "pitr_verdict_deadline_timestamp_seconds", (), time.time() + left
-    objectives = cluster.case.context.objectives
-    yield "pitr_objective_seconds", ("rpo",), objectives.rpo_seconds
-    yield "pitr_objective_seconds", ("rto",), objectives.rto_seconds
-    yield "pitr_objective_seconds", ("window",), objectives.window_seconds
-    yield "pitr_objective_seconds", ("backup_age",), objectives.backup_age_seconds
-    yield "pitr_objective_seconds", ("drill_age",), objectives.drill_age_seconds
+    yield from objective_rows(cluster.case.context.objectives)
 
 
 def _collectors(cluster: WatchedCluster) -> Iterator[Row]:

@@ -10,7 +10,9 @@ from typing import Final, Protocol
 
 from agent.archive.directory import list_archive
 from agent.archive.limits import Limits
+from agent.archive.occupied import occupied_name
 from agent.archive.remote import WatchedPrefix
+from agent.archive.room import room_of
 from agent.archive.scanner import (
     READER_SPARE_SECONDS,
     SegmentReader,
@@ -31,11 +33,13 @@ from agent.monitor.repositories import WatchedRepositories
 from agent.store.meter import StoreUsage, counting
 from agent.store.urls import is_remote
 from rules.case.case import Case
+from rules.case.derived.goal_space import GoalSpace
 from rules.case.derived.listing import Identity
 from rules.case.derived.restores import ListedReaches
 from rules.case.derived.segments import WalIdentity, WalkedWal
 from rules.case.observations import (
     ArchiveListings,
+    ArchiveRoom,
     BackupsRead,
     SaidBefore,
     SegmentsRead,
@@ -48,7 +52,9 @@ from rules.model.facts import (
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
+    OccupiedName,
     ScanFacts,
+    WalVolumeFacts,
 )
 from rules.model.repository import RepositoriesRead
 from rules.model.restore_inputs import RestoreInputsFacts
@@ -68,6 +74,7 @@ _OF_RESTORES: Final = (
     TargetFacts,
     CarriedWalFacts,
     AloneFacts,
+    GoalSpace,
 )
 
 
@@ -134,7 +141,10 @@ class FileScan:
         cluster.observe(BackupsRead, read)
         cluster.observe(RepositoriesRead, tools)
         cluster.observe(SaidBefore, said)
-        cluster.observe(ArchiveListings, listed)
+        wal, room, occupied = listed or (None, None, None)
+        cluster.observe(ArchiveListings, wal)
+        cluster.observe(ArchiveRoom, room)
+        cluster.observe(OccupiedName, occupied)
 
     async def _read_backups(self) -> tuple[BackupsRead | None, RepositoriesRead | None]:
         config = self._cluster.config
@@ -167,7 +177,9 @@ class FileScan:
         archiver = self._cluster.case.get(ArchiverFacts)
         return SaidBefore(archiver=archiver, status=status, arrival=arrival)
 
-    def _list_archives(self) -> ArchiveListings:
+    def _list_archives(
+        self,
+    ) -> tuple[ArchiveListings, ArchiveRoom | None, OccupiedName | None]:
         urls = [archive.url for archive in self._cluster.config.archives]
         with counting(self._usage["archive"]):
             listed = tuple(
@@ -175,7 +187,12 @@ class FileScan:
                 for url in urls
             )
             further = self._repositories.list_archives()
-        return ArchiveListings(archives=(*listed, *further))
+            case = self._cluster.case
+            volume = case.get(WalVolumeFacts)
+            seen_from_here = volume is not None and volume.free_bytes is not None
+            pg_wal = volume.directory if volume and seen_from_here else None
+            occupied = occupied_name(listed, case.get(ArchiverFacts), pg_wal)
+        return ArchiveListings(archives=(*listed, *further)), room_of(urls), occupied
 
     async def read(self) -> None:
         """Read what the listing names and no earlier round has read; then what follows of it."""

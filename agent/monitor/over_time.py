@@ -18,19 +18,34 @@ from rules.capacity.archiving_history import (
     WAL_BYTES,
     ArchivingHistory,
 )
-from rules.capacity.exposure import ExposureFacts, KeptTrail, Trail, condense, exposure, follow
+from rules.capacity.base_backups import BackupTrail, BaseBackupsFacts
+from rules.capacity.exposure import (
+    RATE_SPAN,
+    ExposureFacts,
+    KeptTrail,
+    Trail,
+    condense,
+    exposure,
+    follow,
+    written_per_second,
+)
 from rules.capacity.forecast import ReplayRate, WalFullFacts, forecast_wal_full
+from rules.capacity.held_wal import HeldWalFacts, SlotTrail, fetched_wal, held_wal
 from rules.case.case import Case
 from rules.case.observations import MeasuredRates
 from rules.drill.records import DrillsFacts
+from rules.fleet.cuts import WindowCuts, follow_window
 from rules.live.facts import LiveRestore, LoggedRecovery
-from rules.model.evidence import CollectorsFacts
+from rules.model.evidence import CollectorsFacts, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     ControlFacts,
     PositionFacts,
+    RunningBackupsFacts,
+    SettingsFacts,
+    SlotsFacts,
     WalDirectoryFacts,
     WalVolumeFacts,
 )
@@ -41,12 +56,22 @@ _RATES_MAX: Final = 20  # measured restores that count
 class OverTime:
     """Remembers between readings what the next will be held against."""
 
-    def __init__(self, kept: KeptTrail | None = None, *, poll_seconds: float) -> None:
+    def __init__(
+        self,
+        kept: KeptTrail | None = None,
+        cuts: WindowCuts | None = None,
+        *,
+        poll_seconds: float,
+    ) -> None:
+        self.cuts = cuts or WindowCuts()
         self.archiving = ArchivingHistory(poll_seconds)
         self._remembered: dict[str, datetime] = {}  # of each collector: its last reading
         self._trail: Trail = ()
         self._kept = kept  # until it is known whose it is
         self._system_identifier: int | None = None
+        self._slots = SlotTrail()
+        self._backups = BackupTrail()
+        self._fetched: deque[tuple[datetime, int]] = deque()  # sizes of pg_wal during a recovery
         self._restore = RestoreWatch()
         self._rates: deque[ReplayRate] = deque(maxlen=_RATES_MAX)
         self._measured = MeasuredRates(rates=())
@@ -56,10 +81,16 @@ class OverTime:
         self._follow(case)
         exposed = exposure(self._trail, case) if case.get(PositionFacts) is not None else None
         self._remember(readings, exposed)
-        volume, status = case.get(WalVolumeFacts), case.get(ArchiveStatusFacts)
-        full = None
-        if volume and status and exposed:
-            full = forecast_wal_full(volume, status, exposed, now)
+        held = self._held(case, exposed)
+        running = case.get(RunningBackupsFacts)
+        if running is not None:
+            self._backups = self._backups.follow(running)
+        taken = self._backups.progress() if running is not None else None
+        volume, wal, full = case.get(WalVolumeFacts), case.get(WalDirectoryFacts), None
+        if volume and wal and held:
+            full = forecast_wal_full(volume, held, wal.size_bytes, now)
+            if full and full.full_at is None and not _knows_archiver(case, exposed):
+                full = None
         logged, restore = case.get(LoggedRecovery), None
         if logged is not None:
             positions, archive = case.get(PositionFacts), case.get(ArchiveFacts)
@@ -70,10 +101,21 @@ class OverTime:
         rates = tuple(_by_age((*drills.replay_rates, *self._rates))[-_RATES_MAX:])
         if rates != self._measured.rates:
             self._measured = MeasuredRates(rates=rates)
-        told = (exposed, full, restore, self._measured, _collectors(readings))
-        return case.without(ExposureFacts, WalFullFacts, LiveRestore).having(
-            *(each for each in told if each is not None)
+        if (windows := case.get(WindowsFacts)) is not None:
+            self.cuts = follow_window(self.cuts, windows, now)
+        told = (
+            exposed,
+            held,
+            full,
+            taken,
+            restore,
+            self._measured,
+            self.cuts,
+            _collectors(readings),
         )
+        return case.without(
+            ExposureFacts, HeldWalFacts, WalFullFacts, BaseBackupsFacts, LiveRestore
+        ).having(*(each for each in told if each is not None))
 
     @property
     def kept_trail(self) -> KeptTrail | None:
@@ -81,6 +123,29 @@ class OverTime:
         if self._system_identifier is None or not self._trail:
             return self._kept
         return KeptTrail(system_identifier=self._system_identifier, trail=condense(self._trail))
+
+    def _held(self, case: Case, exposed: ExposureFacts | None) -> HeldWalFacts | None:
+        """What keeps WAL; None where it is not known how fast it is written, or who needs it."""
+        slots, settings = case.get(SlotsFacts), case.get(SettingsFacts)
+        positions, wal = case.get(PositionFacts), case.get(WalDirectoryFacts)
+        if slots is None or settings is None or positions is None or wal is None:
+            return None
+        if positions.in_recovery:
+            fetched = fetched_wal(self._fetched, settings)
+            return HeldWalFacts(holders=(fetched,) if fetched else ())
+        self._slots = self._slots.follow(slots)
+        written = written_per_second(self._trail) if self._trail else None
+        if positions.insert_lsn is None or written is None:
+            return None
+        return held_wal(
+            positions.insert_lsn,
+            written,
+            self._slots,
+            settings,
+            exposed,
+            case.get(ArchiveStatusFacts),
+            wal.size_bytes,
+        )
 
     def _follow(self, case: Case) -> None:
         """Go on with the trail that was kept, if it is this server that left it."""
@@ -98,11 +163,12 @@ class OverTime:
 
     def expected(self, case: Case) -> set[type]:
         """What should be there, as far as the sources that it rests on ever told."""
+        writes: set[type] = {HeldWalFacts} if len(self._trail) > 1 else set()
         if not any(step.archived_to_lsn is not None for step in self._trail):
-            return set()
+            return writes
         volume = case.get(WalVolumeFacts)
         seen = volume is None or volume.free_bytes is not None
-        return {ExposureFacts, WalFullFacts} if seen else {ExposureFacts}
+        return writes | ({ExposureFacts, WalFullFacts} if seen else {ExposureFacts})
 
     def _remember(self, readings: Mapping[str, Reading], exposed: ExposureFacts | None) -> None:
         """Add what was read since the last time to the history of archiving."""
@@ -120,6 +186,9 @@ class OverTime:
                     self.archiving.see(READY_FILES, at, len(status.ready))
                 case WalDirectoryFacts() as wal:
                     self.archiving.see(WAL_BYTES, at, wal.size_bytes)
+                    self._fetched.append((at, wal.size_bytes))
+                    while at - self._fetched[0][0] > RATE_SPAN or at < self._fetched[0][0]:
+                        self._fetched.popleft()
                 case PositionFacts() if exposed is not None:
                     self.archiving.see(EXPOSURE_BYTES, at, exposed.bytes)
                     if exposed.seconds is not None:
@@ -133,6 +202,16 @@ class OverTime:
     def progress(self, case: Case) -> RestoreProgress:
         """How far the running recovery has come."""
         return self._restore.progress(case.get(LiveRestore))
+
+
+def _knows_archiver(case: Case, exposed: ExposureFacts | None) -> bool:
+    """Whether it is known what the archiver keeps in pg_wal; without one, nothing."""
+    settings = case.get(SettingsFacts)
+    off = settings is not None and settings.value("archive_mode") == "off"
+    positions = case.get(PositionFacts)
+    if off or (positions is not None and positions.in_recovery):
+        return True
+    return exposed is not None and exposed.archived_per_second is not None
 
 
 def _by_age(rates: Iterable[ReplayRate]) -> list[ReplayRate]:

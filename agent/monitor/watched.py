@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -18,6 +19,7 @@ from agent.pollers.registry import Lane
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
+from rules.fleet.line import FleetLine, line_of
 from rules.model.findings import Finding, Verdict, verdict_of
 from rules.verdict.check import Check
 
@@ -46,6 +48,7 @@ class WatchedCluster:
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
+        self._line: tuple[int, FleetLine] | None = None
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -108,6 +111,16 @@ class WatchedCluster:
         """The worst that is known; unknown while nothing was judged, or a check is blind."""
         blind = self.judged_at is None or not all(self.known.values()) or not self.jobs.are_sound
         return verdict_of((f for found in self.findings.values() for f in found), blind=blind)
+
+    @property
+    def line(self) -> FleetLine:
+        """This cluster against its goals, as of the last judgement."""
+        if self._line is None or self._line[0] != self.changes_count:
+            now = self.judged_at or datetime.now(UTC)
+            named = self.config.protection_class
+            made = line_of(self.case, self.name, named, self.verdict, now)
+            self._line = self.changes_count, made
+        return replace(self._line[1], verdict=self.verdict)
 
     # -- jobs ------------------------------------------------------------------------------------
 

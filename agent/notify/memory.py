@@ -1,10 +1,11 @@
-"""What must outlive the process: alerts, what each receiver was not yet told, trails of exposure.
+"""What must outlive the process: alerts, what receivers were not told yet, exposure, deletions.
 
 Kept in memory, and written through to a file of its own (agent.state_file).
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,14 +13,25 @@ from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from agent.state_file import StateFile
+from agent.state_file import StateFile, read_rows
 from rules.alerting.notifications import Notification
 from rules.alerting.state import Alert, Alerts
 from rules.capacity.exposure import KeptTrail
+from rules.fleet.cuts import WindowCuts
 
 _ALERTS: Final = TypeAdapter(dict[str, Alert])
 _NOTIFICATION: Final = TypeAdapter(Notification)
 _TRAIL: Final = TypeAdapter(KeptTrail)
+_CUTS: Final = TypeAdapter(WindowCuts)
+
+
+def read_cuts(path: Path, cluster: str) -> WindowCuts | None:
+    """What an agent remembers of a cluster's window, written nowhere. None: it has none."""
+    for kind, name, _, value in read_rows(path) if path.exists() else ():
+        if (kind, name) == ("window", cluster):
+            with contextlib.suppress(ValidationError):
+                return _CUTS.validate_json(value)
+    return None
 
 
 class AlertMemory:
@@ -29,6 +41,7 @@ class AlertMemory:
         self._file = StateFile(path, "alerts")
         self._alerts: dict[str, Alerts] = {}
         self._trails: dict[str, KeptTrail] = {}  # by cluster
+        self._cuts: dict[str, WindowCuts] = {}  # the same
         self._waiting: dict[
             str, dict[int, Notification]
         ] = {}  # by receiver; each known one is there
@@ -44,7 +57,7 @@ class AlertMemory:
 
     @property
     def clusters(self) -> list[str]:
-        return list(self._alerts | self._trails)
+        return list(self._alerts | self._trails | self._cuts)
 
     def alerts_of(self, cluster: str) -> Alerts:
         return self._alerts.get(cluster, {})
@@ -58,8 +71,10 @@ class AlertMemory:
     def forget(self, cluster: str) -> None:
         self._alerts.pop(cluster, None)
         self._trails.pop(cluster, None)
+        self._cuts.pop(cluster, None)
         self._file.put(("alerts", cluster, 0), None)
         self._file.put(("trail", cluster, 0), None)
+        self._file.put(("window", cluster, 0), None)
 
     def trail_of(self, cluster: str) -> KeptTrail | None:
         return self._trails.get(cluster)
@@ -69,6 +84,15 @@ class AlertMemory:
         if self._trails.get(cluster) != trail:
             self._trails[cluster] = trail
             self._file.put(("trail", cluster, 0), _TRAIL.dump_json(trail).decode())
+
+    def cuts_of(self, cluster: str) -> WindowCuts:
+        return self._cuts.get(cluster, WindowCuts())
+
+    def keep_cuts(self, cluster: str, cuts: WindowCuts) -> None:
+        """The same of what retention took."""
+        if self.cuts_of(cluster) != cuts:
+            self._cuts[cluster] = cuts
+            self._file.put(("window", cluster, 0), _CUTS.dump_json(cuts).decode())
 
     # -- notifications ---------------------------------------------------------------------------
 
@@ -120,6 +144,8 @@ class AlertMemory:
                     self._alerts[name] = _ALERTS.validate_json(value)
                 elif kind == "trail":
                     self._trails[name] = _TRAIL.validate_json(value)
+                elif kind == "window":
+                    self._cuts[name] = _CUTS.validate_json(value)
                 elif kind == "receiver":
                     self._waiting.setdefault(name, {})
                 else:

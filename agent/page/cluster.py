@@ -8,7 +8,7 @@ from agent.monitor.watched import WatchedCluster
 from agent.page.archiving import archiving_of
 from agent.page.cards import make_cards
 from agent.page.drawing import drawing_of
-from agent.page.headline import headline
+from agent.page.headline import headline, tags_of
 from agent.page.missing import SOURCES, missing_evidence
 from agent.page.restore import restore_of
 from agent.page.visit import Visit
@@ -20,6 +20,7 @@ def cluster_context(cluster: WatchedCluster, look: Visit) -> dict[str, Any]:
     """What templates/cluster.html shows. A section that has nothing to say is None or empty."""
     return {
         "name": cluster.name,
+        "tags": tags_of(cluster.config),
         "headline": headline(cluster),
         "wrong": make_cards(cluster, Severity.CRITICAL, Severity.WARNING),
         "unsure": make_cards(cluster, Severity.UNKNOWN),

@@ -1,4 +1,4 @@
-"""All clusters as one list: the worst first, found by a word of their name."""
+"""All clusters as one list: the worst first, found by a word of their name, class or labels."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from weakref import WeakKeyDictionary
 
 from markupsafe import Markup
 
+from agent.documents import fleet_words
 from agent.html.environment import SIGNS, render
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
-from agent.page.headline import headline, latest_window, shown_verdict
+from agent.page.headline import headline, latest_window, shown_verdict, tags_of
 from agent.page.visit import Visit
 from rules.capacity.exposure import ExposureFacts
+from rules.fleet.line import WORST_FIRST, FleetLine
 from rules.model.findings import Verdict
 
-_WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 _WORD_MAX: Final = 200  # looked for in every name, and shown again
 _COUNTED_AS: Final = {
     Verdict.CRITICAL: "critical",
@@ -47,10 +48,11 @@ class Fleet:
         order = order if order in SORTS else "worst"
         only = only if only in SIGNS else ""
         verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
-        found = [c for c in self._clusters if wanted.casefold() in c.name.casefold()]
+        found = [c for c in self._clusters if _answers(c, wanted.casefold())]
         found = [c for c in found if only in ("", verdicts[c].value)]
-        found.sort(key=lambda cluster: cluster.name)
-        found.sort(key=SORTS[order].key or (lambda c: _WORST_FIRST.index(verdicts[c])))
+        found.sort(key=lambda cluster: cluster.line.rank)
+        if (key := SORTS[order].key) is not None:
+            found.sort(key=key)
         counts = _counts(verdicts.values(), {"q": wanted, "sort": look.query.get("sort", "")}, only)
         return {
             "q": wanted,
@@ -69,11 +71,19 @@ class Fleet:
             html = render(
                 "fleet_row.html",
                 name=cluster.name,
+                tags=tags_of(cluster.config),
                 headline=headline(cluster),
-                exposed=cluster.fact(ExposureFacts),
+                line=cluster.line,
+                wants_backup=cluster.case.context.objectives.backup_age_seconds is not None,
+                words=fleet_words,
             )
             kept = self._rows[cluster] = _Row(state, Markup(html))
         return kept.html
+
+
+def _answers(cluster: WatchedCluster, word: str) -> bool:
+    """Whether a word is in its name, its class or its labels."""
+    return any(word in each.casefold() for each in (cluster.name, *tags_of(cluster.config)))
 
 
 class _Count(NamedTuple):
@@ -91,7 +101,7 @@ def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> 
             words=f"{counts[v]} {_COUNTED_AS[v]}",
             query=_query({**view, "verdict": "" if v.value == only else v.value}),
         )
-        for v in _WORST_FIRST
+        for v in WORST_FIRST
         if counts[v]
     ]
 
@@ -121,9 +131,22 @@ def _by_exposure(cluster: WatchedCluster) -> tuple[bool, float, int]:
     return False, -(exposed.seconds or 0.0), -exposed.bytes
 
 
+def _by_breach(cluster: WatchedCluster) -> float:
+    """Who breaks a goal first; where nothing is foreseen, last."""
+    line: FleetLine = cluster.line
+    return line.breaches[0].at.timestamp() if line.breaches else float("inf")
+
+
+def _by_backup(cluster: WatchedCluster) -> float:
+    due = cluster.line.backup_needed_by
+    return due.timestamp() if due else float("inf")
+
+
 SORTS: Final[Mapping[str, _Sort]] = {
     "worst": _Sort("worst first", None),
     "name": _Sort("name", lambda cluster: cluster.name),
     "latest": _Sort("furthest behind", _by_latest),
     "exposure": _Sort("most to lose", _by_exposure),
+    "breach": _Sort("goal broken first", _by_breach),
+    "backup": _Sort("backup needed first", _by_backup),
 }

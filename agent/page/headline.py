@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from agent.config.model import ResolvedCluster
 from agent.html.environment import SIGNS
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
@@ -115,6 +116,12 @@ def latest_window(cluster: WatchedCluster) -> Window | None:
     """The window of the latest restorable instant; None while a backup's reach is not known."""
     windows = cluster.fact(WindowsFacts)
     return windows.latest if windows and None not in windows.by_backup.values() else None
+
+
+def tags_of(config: ResolvedCluster) -> tuple[str, ...]:
+    """Its class, and its labels."""
+    named = (config.protection_class,) if config.protection_class else ()
+    return (*named, *(f"{name}={value}" for name, value in sorted(config.labels.items())))
 
 
 def worst_first(cluster: WatchedCluster) -> list[Finding]:

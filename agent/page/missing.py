@@ -7,7 +7,7 @@ from typing import Final
 
 from agent.monitor.sources import SERVER, failing_sources
 from agent.monitor.watched import WatchedCluster
-from rules.capacity import exposure, forecast
+from rules.capacity import base_backups, exposure, forecast, held_wal
 from rules.live import facts as restore_facts
 from rules.model import evidence, facts
 from rules.verdict.check import Check
@@ -23,11 +23,16 @@ SOURCES: Final = {
     "positions": "WAL position of the server",
     "control": "control file of the server",
     "settings": "settings of the server",
+    "slots": "replication slots",
+    "base_backups": "running base backups",
     "archive_status": "archive_status",
     "wal_directory": "size of pg_wal",
     "wal_volume": "volume of pg_wal",
     "log": "server log",
 }
+_OF_WAL_FULL: Final = (
+    "wal_volume", "wal_directory", "slots", "archive_status", "positions", "archiver",
+)  # fmt: skip
 # Evidence, and whose readings it is made of: the first of them that is not there is the cause.
 MADE_OF: Final[dict[type, tuple[str, ...]]] = {
     facts.ArchiveFacts: ("archive",),
@@ -43,9 +48,13 @@ MADE_OF: Final[dict[type, tuple[str, ...]]] = {
     facts.ArchiveStatusFacts: ("archive_status",),
     facts.WalDirectoryFacts: ("wal_directory",),
     facts.WalVolumeFacts: ("wal_volume",),
+    facts.SlotsFacts: ("slots",),
+    facts.RunningBackupsFacts: ("base_backups",),
+    base_backups.BaseBackupsFacts: ("base_backups",),
+    held_wal.HeldWalFacts: ("positions", "slots", "settings", "wal_directory"),
     evidence.AbsentFacts: ("archive", "archiver", "archive_status"),
     exposure.ExposureFacts: ("positions", "archiver", "control"),
-    forecast.WalFullFacts: ("wal_volume", "archive_status", "positions", "archiver"),
+    forecast.WalFullFacts: _OF_WAL_FULL,
     forecast.RestoreEstimateFacts: ("backups", "windows"),
     restore_facts.LoggedRecovery: ("log",),
     restore_facts.LiveRestore: ("log",),

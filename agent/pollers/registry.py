@@ -15,9 +15,11 @@ from psycopg import Connection
 
 from agent.pollers.archive_status import poll_archive_status
 from agent.pollers.archiver import poll_archiver
+from agent.pollers.base_backups import poll_base_backups
 from agent.pollers.control import poll_control
 from agent.pollers.positions import poll_positions
 from agent.pollers.settings import poll_settings
+from agent.pollers.slots import poll_slots
 from agent.pollers.wal_directory import poll_wal_directory
 from agent.pollers.wal_volume import poll_wal_volume
 from rules.model import facts
@@ -45,6 +47,13 @@ POLLERS: Final = (
     Poller(name="positions", facts=facts.PositionFacts, lane=Lane.STATE, poll=poll_positions),
     Poller(name="control", facts=facts.ControlFacts, lane=Lane.STATE, poll=poll_control),
     Poller(name="settings", facts=facts.SettingsFacts, lane=Lane.STATE, poll=poll_settings),
+    Poller(name="slots", facts=facts.SlotsFacts, lane=Lane.STATE, poll=poll_slots),
+    Poller(
+        name="base_backups",
+        facts=facts.RunningBackupsFacts,
+        lane=Lane.STATE,
+        poll=poll_base_backups,
+    ),
     Poller(
         name="archive_status",
         facts=facts.ArchiveStatusFacts,

@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel
 
+from agent.documents.fleet import fleet_document
 from agent.documents.verdict import verdict_document
 from agent.monitor.watched import WatchedCluster
 from agent.web.drills import DrillsView, view_drills
@@ -56,6 +57,8 @@ class ClusterSummary(BaseModel):
     """One cluster in a line."""
 
     name: str
+    protection_class: str | None
+    labels: dict[str, str]
     verdict: str
     finding_count: int
     judged_at: datetime | None
@@ -72,6 +75,8 @@ class ClusterView(BaseModel, extra="allow"):
     """
 
     name: str
+    protection_class: str | None  # null: it is in none
+    labels: dict[str, str]
     verdict: str
     judged_at: datetime | None
     blind: list[str]  # checks that lack their evidence
@@ -90,6 +95,12 @@ def make_api(clusters: Sequence[WatchedCluster]) -> APIRouter:
         """All clusters, the worst first."""
         ranked = sorted(clusters, key=lambda c: (_WORST_FIRST.index(c.verdict), c.name))
         return [ClusterSummary(**_summary(cluster)) for cluster in ranked]
+
+    @router.get("/fleet")
+    async def show_fleet() -> dict[str, Any]:
+        """All clusters against their goals, the worst first: pitr-fleet/1."""
+        lines = (cluster.line for cluster in clusters)
+        return fleet_document(sorted(lines, key=lambda line: line.rank))
 
     @router.get("/clusters/{name:path}")
     async def show_cluster(name: str) -> ClusterView:
@@ -112,6 +123,8 @@ def _summary(cluster: WatchedCluster) -> dict[str, Any]:
     latest = windows.latest if windows and None not in windows.by_backup.values() else None
     return {
         "name": cluster.name,
+        "protection_class": cluster.config.protection_class,
+        "labels": dict(cluster.config.labels),
         "verdict": cluster.verdict.value,
         "finding_count": sum(map(len, cluster.findings.values())),
         "judged_at": cluster.judged_at,
@@ -129,6 +142,8 @@ def _view(cluster: WatchedCluster) -> ClusterView:
         **verdict_document(report)
         | {
             "name": cluster.name,
+            "protection_class": cluster.config.protection_class,
+            "labels": dict(cluster.config.labels),
             "judged_at": cluster.judged_at,
             "blind": [check for check, known in cluster.known.items() if not known],
             "alerts": list(_alerts(cluster)),

@@ -127,11 +127,17 @@ def exposure(trail: Trail, known: KnownFacts | None = None) -> ExposureFacts | N
         bytes=max(0, last.insert_lsn - archived_to),
         seconds=(last.at - since).total_seconds() if since else None,
         at_least=at_least,
-        written_per_second=_rate([(step.at, step.insert_lsn) for step in recent]),
+        written_per_second=written_per_second(trail),
         archived_per_second=_rate(archived),
         beyond=beyond,
         unarchived_seconds=(last.at - unarchived).total_seconds() if unarchived else None,
     )
+
+
+def written_per_second(trail: Trail) -> float | None:
+    """How fast WAL is written; None: the trail is too short."""
+    recent = [step for step in trail if trail[-1].at - step.at <= RATE_SPAN]
+    return _rate([(step.at, step.insert_lsn) for step in recent])
 
 
 def _beyond(known: KnownFacts, timeline: int) -> tuple[str | None, int | None]:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
-from rules.capacity.exposure import ExposureFacts
+from rules.capacity.held_wal import HeldWalFacts, Holder
 from rules.model.counted import counted, sized, timed
 from rules.model.evidence import WindowsFacts
-from rules.model.facts import ArchiveStatusFacts, BackupsFacts, WalVolumeFacts
+from rules.model.facts import BackupsFacts, WalVolumeFacts
 
 _HORIZON: Final = timedelta(days=30)  # what lies further away is no forecast
 
@@ -82,30 +82,31 @@ class RestoreEstimateFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WalFullFacts:
-    """When the volume of pg_wal fills at the present rate, if archiving stays as it is."""
+    """When the volume of pg_wal fills at the present rate, if all stays as it is."""
 
     full_at: datetime | None  # None: not within thirty days
     free_bytes: int
     growth_per_second: float
+    holder: Holder | None = None  # that keeps what fills it; None: nothing does
 
 
 def forecast_wal_full(
-    volume: WalVolumeFacts, status: ArchiveStatusFacts, exposed: ExposureFacts, now: datetime
+    volume: WalVolumeFacts, held: HeldWalFacts, directory_bytes: int, now: datetime
 ) -> WalFullFacts | None:
-    """What is written and not archived stays in pg_wal. None when room or rate is not known.
-
-    While nothing waits for the archiver nothing comes to stay.
-    """
+    """What is written and held back stays in pg_wal. None when the room is not known."""
     if volume.free_bytes is None:
         return None
-    if exposed.written_per_second is None or exposed.archived_per_second is None:
-        return None
-    growth = max(0.0, exposed.written_per_second - exposed.archived_per_second)
-    growth = growth if status.ready else 0.0
-    full_at = None
-    if growth > 0 and volume.free_bytes / growth < _HORIZON.total_seconds():
-        full_at = now + timedelta(seconds=volume.free_bytes / growth)
-    return WalFullFacts(full_at=full_at, free_bytes=volume.free_bytes, growth_per_second=growth)
+    first = held.first_to_fill(volume.free_bytes, directory_bytes)
+    if first is None or first[1] >= _HORIZON.total_seconds():
+        growth = first[0].growth_per_second if first else 0.0
+        return WalFullFacts(full_at=None, free_bytes=volume.free_bytes, growth_per_second=growth)
+    holder, seconds = first
+    return WalFullFacts(
+        full_at=now + timedelta(seconds=seconds),
+        free_bytes=volume.free_bytes,
+        growth_per_second=holder.growth_per_second,
+        holder=holder,
+    )
 
 
 def estimate_restore(

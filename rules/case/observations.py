@@ -65,6 +65,13 @@ class SaidBefore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveRoom:
+    """The file system of the archives; of several that which has least room."""
+
+    free_bytes: int  # for an unprivileged user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProposedRemoval:
     """Segments that somebody means to delete."""
 

@@ -1,14 +1,16 @@
-"""pg_wal will be full before long, because WAL is not archived as fast as it is written.
+"""pg_wal will be full before long: something keeps WAL there as fast as it is written.
 
 Why it matters
     When the volume of pg_wal is full the server stops with a PANIC and does not start again until
-    there is room. WAL that waits for the archiver is never removed to make some.
+    there is room. WAL that waits for the archiver, or that a replication slot needs, is never
+    removed to make some.
 How to look
     df on the volume of pg_wal, SELECT * FROM pg_stat_archiver, SELECT slot_name, wal_status,
-    safe_wal_size FROM pg_replication_slots: an unused slot keeps WAL as well.
+    safe_wal_size FROM pg_replication_slots. The finding names what holds the WAL.
 What to do
-    Fix archiving first; the server then removes archived WAL by itself. Until then enlarge the
-    volume. Never delete files in pg_wal by hand.
+    Fix what holds it: the archiver, or a slot without a consumer (SELECT
+    pg_drop_replication_slot('NAME') when there is none any more). The server then removes WAL by
+    itself. Until then enlarge the volume. Never delete files in pg_wal by hand.
 """
 
 from collections.abc import Iterator
@@ -29,8 +31,10 @@ def wal_directory_filling(forecast: WalFullFacts, now: datetime) -> Iterator[Fou
         yield Found(
             f"at this rate pg_wal will be full at {forecast.full_at:%Y-%m-%d %H:%M %Z}: "
             f"{sized(forecast.free_bytes)} are free and "
-            f"it grows by {sized(forecast.growth_per_second)}/s",
+            f"it grows by {sized(forecast.growth_per_second)}/s"
+            + (f"; {holder.in_words}" if (holder := forecast.holder) else ""),
             full_at=forecast.full_at.isoformat(),
             free_bytes=forecast.free_bytes,
             growth_bytes_per_second=round(forecast.growth_per_second),
+            held_by=holder.what if holder else None,
         )

@@ -26,6 +26,7 @@ class Objectives:
     window_seconds: float | None = None  # how far back one must be able to go; None: not stated
     backup_age_seconds: float | None = None  # how old the newest backup may be; None: not stated
     drill_age_seconds: float | None = None  # how long ago the last good drill may be; None: ditto
+    copies: int | None = None  # archives that must each be whole; None: not stated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,16 @@ class ArchiverFacts:
     last_failed_wal: str | None
     last_failed_at: datetime | None
     stats_reset_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccupiedName:
+    """A segment that could not be archived, and a file of its name that the archive has."""
+
+    name: str
+    path: str  # in the archive
+    same: bool | None  # whether it holds what the server's has; None: it could not be compared
+    why_unknown: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +67,43 @@ class WalVolumeFacts:
     directory: str | None  # None: the role may not see data_directory
     size_bytes: int | None  # None, as free_bytes: the volume cannot be seen from here
     free_bytes: int | None  # for an unprivileged user, as the server is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """One row of pg_replication_slots."""
+
+    name: str
+    active: bool
+    restart_lsn: int | None  # the oldest WAL that it needs; None: it reserved none, or lost it
+    wal_status: str | None  # reserved, extended, unreserved, lost
+    inactive_since: datetime | None  # None while it is active, and before 17
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlotsFacts:
+    """pg_replication_slots."""
+
+    slots: tuple[Slot, ...]
+    read_at: datetime  # the server's clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningBackup:
+    """One row of pg_stat_progress_basebackup."""
+
+    pid: int
+    phase: str
+    total_bytes: int | None  # an estimate; None: not made yet, or not wanted
+    streamed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningBackupsFacts:
+    """pg_stat_progress_basebackup."""
+
+    backups: tuple[RunningBackup, ...]
+    read_at: datetime  # the server's clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,6 +401,7 @@ class BackupFacts:
     # Our clock: when we knew that it was there. None: before anything was listed.
     known_at: datetime | None = field(default=None, compare=False)
     stored: StoredBackup | None = None  # None: it lies there as PostgreSQL's own tools make it
+    size_bytes: int | None = None  # of the manifest's files, unpacked; None: they were not counted
     # (file, its SHA-256): the manifest, which names every file's checksum, else the label.
     identified_by: tuple[str, str] | None = None
 

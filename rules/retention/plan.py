@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from parsers.segment import segment_of
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, StoredBackup
@@ -107,6 +108,21 @@ def keep_newest(needs: Sequence[Need], count: int | None) -> list[Need]:
         return list(needs)
     ranked = sorted(needs, key=lambda need: need.backup.label.start_lsn, reverse=True)[:count]
     wanted = {need.backup.url for need in ranked} | {url for n in ranked for url in n.parents}
+    return [replace(need, kept=need.backup.url in wanted) for need in needs]
+
+
+def keep_back_to(needs: Sequence[Need], since: datetime) -> list[Need]:
+    """Keep the newest backup that ended by then, all that are newer, and what they are built on.
+
+    A backup of which it is not known when it ended counts as newer.
+    """
+    old = [n for n in needs if n.backup.finished_at is not None and n.backup.finished_at <= since]
+    first = max(old, key=lambda need: need.backup.label.start_lsn, default=None)
+    if first is None:
+        return list(needs)
+    begin = first.backup.label.start_lsn
+    wanted = {n.backup.url for n in needs if n not in old or n.backup.label.start_lsn >= begin}
+    wanted |= {url for n in needs if n.backup.url in wanted for url in n.parents}
     return [replace(need, kept=need.backup.url in wanted) for need in needs]
 
 

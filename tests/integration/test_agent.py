@@ -24,7 +24,8 @@ from tests.integration.test_drill_hangs import hanging
 NewAgent = Callable[..., WatchedAgent]
 GOLDEN = Path(__file__).parent.parent / "golden" / "metrics.txt"
 SERVER_COLLECTORS = (
-    "archiver", "positions", "control", "settings", "archive_status", "wal_directory", "wal_volume",
+    "archiver", "positions", "control", "settings", "slots", "base_backups", "archive_status",
+    "wal_directory", "wal_volume",
 )  # fmt: skip
 
 

@@ -411,6 +411,7 @@ ELSEWHERE = {
     "backup_pages_damaged": "test_backup_pages.py",
     "wal_in_cold_storage": "test_store_cold.py",
     "archive_copy_behind": "test_copies_alone.py",
+    "copies_below_objective": "test_copies_alone.py",
     "archive_emptied": "test_emptied.py",
     "backup_pages_unproven": "test_backup_pages.py",
     "backup_stale": "test_live_settings.py",
@@ -459,6 +460,8 @@ ELSEWHERE = {
     "verdict_overdue": "test_net.py",
     "wal_arriving": "test_layouts.py",
     "wal_changed": "test_ledger.py",
+    "base_backup_running": "test_base_backups.py",
+    "slot_keeps_wal": "test_slots.py",
     "wal_directory_filling": "test_agent.py",
     "window_too_short": "test_live_settings.py",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import urllib.request
 from pathlib import Path
@@ -128,3 +129,27 @@ def test_it_is_told_everywhere(
     assert (page.total(name, archive=str(archived.archive)) or 0) < (latest or 0)
     with urllib.request.urlopen(f"{agent.url}/clusters/lab", timeout=PATIENCE_SECONDS) as answer:
         assert answer.read().decode().count("from this copy alone: to ") >= 2
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_class_wants_copies_that_are_whole(
+    archived: Archived, tmp_path: Path, lost: bool
+) -> None:
+    second = mirror(archived, tmp_path)
+    if lost:
+        (second.archive / start_of(archived)).unlink()
+    file = tmp_path / "pitr.yaml"
+    archives = [{"url": str(each.archive)} for each in (archived, second)]
+    backups = {"url": str(archived.backup.parent)}
+    cluster = {"name": "a", "class": "gold", "archives": archives, "backups": backups}
+    file.write_text(json.dumps({"classes": {"gold": {"copies": 2}}, "clusters": [cluster]}))
+    checked = pitr_check("--config", file, "--cluster", "a", "--format", "json")
+    assert ("copies_below_objective" in checked.findings) == lost
+
+
+def test_one_archive_is_one_copy(archived: Archived, tmp_path: Path) -> None:
+    file = tmp_path / "pitr.yaml"
+    cluster = {"name": "a", "class": "gold", "archives": [{"url": str(archived.archive)}]}
+    file.write_text(json.dumps({"classes": {"gold": {"copies": 2}}, "clusters": [cluster]}))
+    checked = pitr_check("--config", file, "--cluster", "a", "--format", "json")
+    assert "copies_below_objective" in checked.findings

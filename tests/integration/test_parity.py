@@ -42,6 +42,7 @@ DEPTHS = ("names", "headers", "records")
 # What the API tells of a cluster besides the document of pitr-check.
 OF_THE_AGENT = {
     "name", "judged_at", "blind", "alerts", "collectors", "drills", "restore_estimate",
+    "protection_class", "labels",
 }  # fmt: skip
 GAP = {"timeline": 1, "why": "the disk was lost"}
 STRICT = {"rpo": "5m", "window": "36500d", "backup_age": "1h"}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry
 from agent.cli.options import cost, repository_options
@@ -18,6 +18,9 @@ from agent.errors import UsageError
 from agent.near import did_you_mean
 from agent.store.spellings import read_here_as
 from agent.store.urls import SCHEMES, is_remote, take
+
+if TYPE_CHECKING:
+    from agent.config.model import Config
 
 _OPTIONS: Final = {"archives": "--archive", "elsewhere": "--wal", "backups": "--backup"}
 
@@ -75,11 +78,26 @@ def add_sources(what: argparse._ArgumentGroup) -> None:
 def complete_sources(arguments: argparse.Namespace) -> None:
     """Fill in the archives and backups of a configured cluster, and refuse an empty question."""
     arguments.context, arguments.configured = None, ()  # what the configuration says
-    reverify, backup_depth = arguments.reverify, getattr(arguments, "backup_depth", None)
     if arguments.cluster and not arguments.config:
         raise UsageError("--cluster needs --config FILE")
+    reverify, backup_depth = arguments.reverify, getattr(arguments, "backup_depth", None)
     if arguments.config:
         _take_from_config(arguments)
+    _complete(arguments, reverify, backup_depth)
+
+
+def complete_cluster(arguments: argparse.Namespace, config: Config, index: int) -> None:
+    """The same for one cluster of a configuration that is read already."""
+    arguments.context, arguments.configured = None, ()
+    reverify, backup_depth = arguments.reverify, arguments.backup_depth
+    _take_cluster(arguments, config, index)
+    _complete(arguments, reverify, backup_depth)
+
+
+def _complete(
+    arguments: argparse.Namespace, reverify: float | None, backup_depth: str | None
+) -> None:
+    """`reverify` and `backup_depth` are what was typed."""
     repository_options.take(arguments)
     if (
         not any((arguments.archives, arguments.elsewhere, arguments.backups))
@@ -133,13 +151,7 @@ def refuse_other_spelling(option: str, path: str) -> None:
 
 
 def _take_from_config(arguments: argparse.Namespace) -> None:
-    from agent.config.file import ConfigError, load_config
-    from agent.config.fleet import with_fleets
-
-    try:
-        config = with_fleets(load_config(arguments.config))
-    except ConfigError as error:
-        raise UsageError(f"the configuration is wrong:\n{error}") from None
+    config = read_config(arguments.config)
     names = [cluster.name for cluster in config.clusters]
     if arguments.cluster is None and len(names) > 1:
         raise UsageError(f"which one? --cluster NAME, one of {', '.join(names)}")
@@ -149,7 +161,21 @@ def _take_from_config(arguments: argparse.Namespace) -> None:
         raise UsageError(
             f"no cluster {arguments.cluster!r}: the file has {', '.join(names)}{meant}"
         )
-    index = names.index(arguments.cluster)
+    _take_cluster(arguments, config, names.index(arguments.cluster))
+
+
+def read_config(path: Path) -> Config:
+    """The configuration, with a cluster for each that a `*` stands for. Raises UsageError."""
+    from agent.config.file import ConfigError, load_config
+    from agent.config.fleet import with_fleets
+
+    try:
+        return with_fleets(load_config(path))
+    except ConfigError as error:
+        raise UsageError(f"the configuration is wrong:\n{error}") from None
+
+
+def _take_cluster(arguments: argparse.Namespace, config: Config, index: int) -> None:
     cluster = config.resolved()[index]
     arguments.archives = arguments.archives or [archive.url for archive in cluster.archives]
     if not arguments.backups and arguments.backups_below is None and cluster.backups:

@@ -157,6 +157,7 @@ _WHEN_DRILLED: Final = {
     "history": 20,  # what the agent remembers
     "socket": "/run/pitr-drill.socket",  # whom the agent has make its drills
 }
+_SHOWN: Final = {"labels": {"team": "payments"}}  # by the agent
 _PLAIN: Final = {"name": "lab", "archives": [{"url": "/wal"}], "backups": {"url": "/base"}}
 
 
@@ -205,7 +206,7 @@ APPLIED: Final = [
 WITHOUT_EFFECT: Final = [
     pytest.param(place, key, value, id=f"{place.__name__}-{key}")
     for place, table in (
-        (of_cluster, _SCHEDULES | _OF_THE_SERVER),
+        (of_cluster, _SCHEDULES | _OF_THE_SERVER | _SHOWN),
         (of_defaults, _SCHEDULES),
         (of_drill, _WHEN_DRILLED),
         (of_drill_defaults, _WHEN_DRILLED),
@@ -215,12 +216,13 @@ WITHOUT_EFFECT: Final = [
 
 
 def test_every_key_is_in_a_table() -> None:
-    cluster = _CLUSTER.keys() | _SCHEDULES.keys() | _OF_THE_SERVER.keys()
-    assert cluster == ClusterConfig.model_fields.keys()
+    cluster = _CLUSTER.keys() | _SCHEDULES.keys() | _OF_THE_SERVER.keys() | _SHOWN.keys()
+    written = {each.alias or name for name, each in ClusterConfig.model_fields.items()}
+    assert cluster | {"class"} == written, "the class is below"
     defaults = _READING.keys() | _SCHEDULES.keys() | {"drill"}
     assert defaults == DefaultsConfig.model_fields.keys()
     assert _DRILL.keys() | _WHEN_DRILLED.keys() == DrillConfig.model_fields.keys()
-    of_file = {"clusters", "include", "defaults", "alerts", "ledger", "evidence"}
+    of_file = {"clusters", "classes", "include", "defaults", "alerts", "ledger", "evidence"}
     why = "alerts and evidence are the agent's, ledger is below"
     assert of_file == Config.model_fields.keys(), why
 
@@ -257,6 +259,12 @@ def test_a_release_is_written_in_quotes_with_its_minor(tmp_path: Path, written: 
     file.write_text(f"clusters: [{{name: lab, log: /var/log/x, server_version: {written}}}]")
     with pytest.raises(UsageError, match=r"is not a minor release: write it in quotes, as '18\.7'"):
         read_arguments(["--config", str(file)])
+
+
+def test_the_goals_of_a_class_are_heeded(tmp_path: Path) -> None:
+    goals = {"classes": {"gold": {"window": "7d", "copies": 2}}}
+    told = ask(tmp_path, of_cluster("class", "gold") | goals).context.objectives
+    assert told == Objectives(rpo_seconds=300.0, window_seconds=7 * 86400.0, copies=2)
 
 
 def test_the_ledger_is_the_files(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from agent.config.file import ConfigError, load_config
 from agent.config.model import ClusterConfig, Config, DefaultsConfig, ResolvedCluster
+from rules.model.facts import Objectives
 
 CONTRACT = """\
 clusters:
@@ -85,6 +86,37 @@ defaults: {drill: {schedule: 0 3 * * 0, directory: /scratch, timeout: 1h}}
     assert a.trigger is not None and a == load(tmp_path, text).resolved()[0].drill
 
 
+CLASSES = """\
+classes:
+  gold: {window: 7d, backup_age: 1d, rpo: 1m, copies: 2}
+  bronze: {window: 1d}
+clusters:
+  - {name: a, dsn: host=x, class: gold, labels: {team: payments}, objectives: {window: 3d}}
+  - {name: b, dsn: host=x, class: bronze}
+  - {name: c, dsn: host=x, objectives: {rto: 1h}}
+"""
+
+
+def test_a_cluster_has_the_goals_of_its_class_but_for_its_own(tmp_path: Path) -> None:
+    a, b, c = load(tmp_path, CLASSES).resolved()
+    day = 86400.0
+    assert a.objectives.facts() == Objectives(
+        rpo_seconds=60, window_seconds=3 * day, backup_age_seconds=day, copies=2
+    )
+    assert b.objectives.facts() == Objectives(rpo_seconds=300, window_seconds=day)
+    assert c.objectives.facts() == Objectives(rpo_seconds=300, rto_seconds=3600)
+    assert [each.protection_class for each in (a, b, c)] == ["gold", "bronze", None]
+    assert [dict(each.labels) for each in (a, b, c)] == [{"team": "payments"}, {}, {}]
+
+
+def test_a_cluster_of_an_included_file_has_a_class_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "more.yaml").write_text("clusters:\n- {name: d, dsn: host=x, class: gold}\n")
+    included = f"include: more.yaml\n{CLASSES}"
+    assert load(tmp_path, included).resolved()[3].objectives.copies == 2
+    with pytest.raises(ConfigError, match=r"more\.yaml:2: there is no class 'gold'"):
+        load(tmp_path, "include: more.yaml\n")
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -133,6 +165,17 @@ defaults: {drill: {schedule: 0 3 * * 0, directory: /scratch, timeout: 1h}}
         ("clusters:\n  - name: a\n    dsn: host=x\n    repositories: [{url: /r, stanza: '*'}]\n", "F:2: clusters.0: '*' stands for many clusters, and dsn is of one"),
         ("clusters:\n  - name: a\n    repositories: [{url: /r, stanz: x}]\n", "F:3: unknown key 'clusters.0.repositories.0.stanz': did you mean stanza? expected one of url,"),
         ("clusters:\n  - name: a\n    dsn: host=x\n    log_timezone: Mars\n", "F:4: clusters.0.log_timezone: 'Mars' is not a time zone: write it as log_timezone has it"),
+        ("classes: {gold: {window: 7d}}\nclusters:\n  - name: a\n    dsn: host=x\n    class: gol\n", "F:5: there is no class 'gol': did you mean gold? the classes are gold"),
+        ("clusters:\n  - {name: a, dsn: host=x, class: gold}\n", "F:2: there is no class 'gold': the classes are none: `classes` is not there"),
+        ("clusters:\n  - name: a\n    dsn: host=x\n    clas: gold\n", "F:4: unknown key 'clusters.0.clas': did you mean class? expected one of name, dsn,"),
+        ("classes:\n  gold:\n    windw: 7d\nclusters: [{name: a, dsn: host=x}]\n", "F:3: unknown key 'classes.gold.windw': did you mean window? expected one of rpo, rto,"),
+        ("classes:\n  gold: {copies: 0}\nclusters: [{name: a, dsn: host=x}]\n", "F:2: classes.gold.copies: Input should be greater than or equal to 1"),
+        ("classes:\n  gold: {window: 7}\nclusters: [{name: a, dsn: host=x}]\n", "F:2: classes.gold.window: '7' has no unit: write 7s"),
+        ("clases: {}\nclusters: [{name: a, dsn: host=x}]\n", "F:1: unknown key 'clases': did you mean classes? expected one of clusters, classes,"),
+        ("classes: {' ': {}}\nclusters: [{name: a, dsn: host=x}]\n", "F:1: classes: ' ' is no name for a class"),
+        ("clusters:\n  - {name: a, dsn: host=x, labels: {team-a: x}}\n", "F:2: clusters.0.labels: 'team-a' is not a label's name"),
+        ("clusters:\n  - {name: a, dsn: host=x, labels: {cluster: x}}\n", "F:2: clusters.0.labels: 'cluster' is a label that pitr_cluster_info has by itself"),
+        ("clusters:\n  - {name: a, dsn: host=x, labels: {tier: 1}}\n", "F:2: clusters.0.labels.tier: expected text: put it in quotes"),
         ("[]\n", "F:1: the file: expected keys with their values"),
         ("clusters: 5\n", "F:1: clusters: expected a list"),
         ("clusters:\n  - name: 5\n    dsn: host=x\n", "F:2: clusters.0.name: expected text: put it in quotes"),

@@ -7,8 +7,10 @@ from typing import Final
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from agent.config.model import Config
 from agent.daemon.own_metrics import OWN_METRICS, OwnCollector, Reloads
 from agent.monitor.exporter import METRICS, ClusterCollector
+from agent.monitor.watched import WatchedCluster
 from agent.notify.memory import AlertMemory
 from agent.notify.notifier import Notifier
 from agent.web.refusals import Refusals
@@ -46,6 +48,9 @@ PROMISED: Final[dict[str, tuple[str, ...]]] = {
     "pitr_check_known": ("id",),
     "pitr_verdict_timestamp_seconds": (),
     "pitr_objective_seconds": ("objective",),
+    "pitr_cluster_info": ("protection_class",),
+    "pitr_window_goal_seconds": (),
+    "pitr_goal_breach_timestamp_seconds": ("goal",),
     "pitr_collector_success": ("collector",),
     "pitr_collector_duration_seconds": ("collector",),
     # Not of the design: rules compare it with the clock, where a verdict that is late must alert.
@@ -54,7 +59,7 @@ PROMISED: Final[dict[str, tuple[str, ...]]] = {
 # What may be told apart within a cluster: never a WAL name, an LSN or a backup's label.
 LABELS: Final = {
     "timeline", "class", "kind", "state", "event", "id", "severity", "objective", "collector",
-    "outcome", "phase", "operation", "archive",
+    "outcome", "phase", "operation", "archive", "protection_class", "goal",
 }  # fmt: skip
 
 Table = tuple[tuple[str, str, tuple[str, ...], str], ...]
@@ -90,6 +95,34 @@ def test_every_metric_keeps_to_the_rules() -> None:
             assert kind == "gauge", name
     names = [row[0] for row in (*METRICS, *OWN_METRICS)]
     assert len(names) == len(set(names))
+
+
+def test_labels_of_the_configuration_are_on_one_series_alone() -> None:
+    config = Config.model_validate(
+        {
+            "classes": {"gold": {"window": "7d"}},
+            "clusters": [
+                {"name": "a", "log": "/x", "class": "gold", "labels": {"team": "payments"}},
+                {"name": "b", "log": "/y"},
+            ],
+        }
+    )
+    registry = CollectorRegistry()
+    made = [WatchedCluster(each, {}) for each in config.resolved()]
+    registry.register(ClusterCollector(made))
+    served_now = list(text_string_to_metric_families(generate_latest(registry).decode()))
+    (info,) = (each for each in served_now if each.name == "pitr_cluster_info")
+    assert [(sample.labels, sample.value) for sample in info.samples] == [
+        ({"cluster": "a", "protection_class": "gold", "team": "payments"}, 1.0),
+        ({"cluster": "b", "protection_class": ""}, 1.0),
+    ]
+    others = [each for each in served_now if each is not info]
+    assert any(sample.labels["cluster"] == "a" for each in others for sample in each.samples)
+    assert not [
+        s for each in others for s in each.samples if {"team", "protection_class"} & s.labels.keys()
+    ]
+    for cluster in made:
+        cluster.close()
 
 
 def test_the_page_has_them() -> None:

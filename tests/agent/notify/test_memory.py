@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.notify.memory import AlertMemory
+from agent.notify.memory import AlertMemory, read_cuts
 from rules.alerting.notifications import Notification
 from rules.alerting.state import Alert, AlertState
 from rules.capacity.exposure import Footprint, KeptTrail
+from rules.fleet.cuts import Cut, WindowCuts
 from rules.model.findings import Severity
 
 AT = datetime(2026, 1, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -113,3 +114,21 @@ def test_a_file_of_a_newer_release_is_put_aside_whole(
     assert "written by a newer release (version 99)" in caplog.text
     aside = path.with_name(f"{path.name}.unreadable")
     assert sqlite3.connect(aside).execute("SELECT count(*) FROM state").fetchone()[0] >= 3
+
+
+def test_what_retention_took_outlives_the_agent(tmp_path: Path) -> None:
+    path = tmp_path / "alerts.sqlite"
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    cuts = WindowCuts(earliest=at, backup="/b", cuts=(Cut(at=at, left_seconds=7.5),))
+    memory = AlertMemory(path)
+    memory.keep_cuts("lab", cuts)
+    memory.save()
+    memory.close()
+    assert read_cuts(path, "lab") == cuts
+    again = AlertMemory(path)
+    assert again.cuts_of("lab") == cuts
+    again.forget("lab")
+    again.save()
+    again.close()
+    assert read_cuts(path, "lab") is None
+    assert read_cuts(tmp_path / "absent", "lab") is None

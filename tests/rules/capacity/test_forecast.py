@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,9 +11,16 @@ from parsers.files.backup_label import BackupLabel
 from parsers.log.stream import LogStream
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import ReplayRate, estimate_restore, forecast_wal_full
+from rules.capacity.held_wal import SlotTrail, held_wal
 from rules.live.facts import RestoreRecord
 from rules.model.evidence import WindowsFacts
-from rules.model.facts import ArchiveStatusFacts, BackupFacts, BackupsFacts, WalVolumeFacts
+from rules.model.facts import (
+    ArchiveStatusFacts,
+    BackupFacts,
+    BackupsFacts,
+    SettingsFacts,
+    WalVolumeFacts,
+)
 from rules.model.windows import Window
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -20,7 +28,7 @@ GB = 10**9
 
 
 def full_at(
-    *, written: float | None, archived: float | None, free: int | None = 36 * GB, waits: int = 1
+    *, written: float, archived: float, free: int | None = 36 * GB, waits: int = 1
 ) -> datetime | None:
     """When pg_wal is full, by the forecast for these rates in bytes a second."""
     exposed = ExposureFacts(
@@ -35,7 +43,8 @@ def full_at(
     status = ArchiveStatusFacts(
         ready=ready, done=frozenset(), listed_at=NOW, oldest_ready_at=NOW, oldest_ready=None
     )
-    found = forecast_wal_full(volume, status, exposed, NOW)
+    held = held_wal(0, written, SlotTrail(), SettingsFacts(settings={}), exposed, status, 0)
+    found = forecast_wal_full(volume, held, 0, NOW)
     return found.full_at if found else None
 
 
@@ -49,12 +58,11 @@ def test_pg_wal_fills_with_what_is_not_archived() -> None:
         ("the archiver keeps up", {"written": 1e6, "archived": 1e6}),
         ("nothing waits", {"written": 1e6, "archived": 0, "waits": 0}),
         ("it is further away than a forecast goes", {"written": 1e3, "archived": 0}),
-        ("no rate is known", {"written": None, "archived": None}),
         ("the volume cannot be seen", {"written": 1e6, "archived": 0, "free": None}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_there_is_no_forecast_when(what: str, given: dict[str, float | int | None]) -> None:
+def test_there_is_no_forecast_when(what: str, given: dict[str, Any]) -> None:
     assert full_at(**given) is None
 
 

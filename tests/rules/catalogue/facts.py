@@ -45,7 +45,7 @@ DAY = 86400.0
 SIZE = 1 << 24
 OBJECTIVES = Objectives(
     rpo_seconds=60, rto_seconds=600, window_seconds=7 * DAY, backup_age_seconds=DAY,
-    drill_age_seconds=7 * DAY,
+    drill_age_seconds=7 * DAY, copies=2,
 )  # fmt: skip
 _CONTROL = Path(__file__).parents[2] / "data" / "control"
 

@@ -15,7 +15,10 @@ import pytest
 from parsers.files.timeline_history import HistoryEntry, TimelineHistory
 from parsers.log.messages.event import Event
 from parsers.wal.facts import Transaction, TransactionKind
+from rules.capacity.base_backups import STREAMING, BackupTrail, BaseBackupsFacts
 from rules.capacity.forecast import WalFullFacts
+from rules.capacity.held_wal import HeldWalFacts, Holder
+from rules.case.derived.listing import Listings
 from rules.drill.comparison import Inspection
 from rules.drill.records import DrillsFacts
 from rules.live.attempt import Attempt
@@ -45,6 +48,8 @@ from rules.model.facts import (
     DamagedFork,
     EngineCrashFacts,
     PagesFacts,
+    RunningBackup,
+    RunningBackupsFacts,
     SegmentCopy,
     StoredBackup,
     Unlabelled,
@@ -99,6 +104,32 @@ class Pair(NamedTuple):
 def alone(fires: object, silent: object) -> Pair:
     """One fact, and another of its type."""
     return Pair((fires,), (silent,))
+
+
+def copies(*restorable: bool) -> AloneFacts:
+    """Archives, and whether a backup can be restored from each alone."""
+    reached = (
+        WindowsFacts(by_backup={"/backup": (window(DAY),) if each else ()}) for each in restorable
+    )
+    return AloneFacts(
+        by_archive=tuple(
+            CopyAlone(url="/copy", windows=each, unread_count=0, lacking=(), bad=())
+            for each in reached
+        )
+    )
+
+
+def taking(phase: str) -> RunningBackupsFacts:
+    one = RunningBackup(pid=1, phase=phase, total_bytes=None, streamed_bytes=0)
+    return RunningBackupsFacts(backups=(one,), read_at=NOW)
+
+
+def held(*, active: bool) -> HeldWalFacts:
+    slot = Holder(
+        what="replication slot s", held_bytes=2 << 30, growth_per_second=1.0, slot="s",
+        active=active, inactive_since=None if active else NOW,
+    )  # fmt: skip
+    return HeldWalFacts(holders=(slot,))
 
 
 def setting(of: str | None = "/backup", /, **values: tuple[str, str]) -> Pair:
@@ -214,6 +245,13 @@ PAIRS = {
     ),
     "restore_command_wrong_content": setting(
         restore_command=("cp /archive/%f.gz %p", "gunzip < /archive/%f.gz > %p")
+    ),
+    "base_backup_running": alone(
+        BackupTrail(seen=(taking(STREAMING),)).progress(), BaseBackupsFacts(running=())
+    ),
+    "slot_keeps_wal": Pair(
+        (held(active=False), settings(None, max_wal_size="1024")),
+        (held(active=True), settings(None, max_wal_size="1024")),
     ),
     "slot_wal_unbounded": setting(None, max_slot_wal_keep_size=("-1", "1024")),
     "wal_level_minimal": setting(None, wal_level=("minimal", "replica")),
@@ -386,6 +424,10 @@ PAIRS = {
     ),
     "unlogged_tables_lost": alone(
         backups(backup(unlogged=("base/5/16390",))), backups(backup(unlogged=()))
+    ),
+    "copies_below_objective": Pair(
+        (Listings(archives=(archive(), archive())), copies(True, False)),
+        (Listings(archives=(archive(), archive())), copies(True, True)),
     ),
     "window_too_short": alone(
         *(WindowsFacts(by_backup={"/backup": (window(age),)}) for age in (7 * DAY - 1, 7 * DAY))

@@ -1,0 +1,247 @@
+"""When a goal will be broken, if all goes on as it went.
+
+Each forecast is arithmetic on what was seen, says on what it rests, and is silent where that does
+not support one: too few repetitions, repetitions that are not regular, or an extrapolation over a
+longer time than was seen. A goal that is broken already is no forecast: its breach is in the past.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from statistics import median
+from typing import Final
+
+from rules.capacity.exposure import ExposureFacts
+from rules.capacity.forecast import RestoreEstimateFacts
+from rules.fleet.cuts import Cut
+from rules.model.counted import counted, sized, timed
+
+_REPETITIONS: Final = 4  # intervals, the least that make a habit
+_RECENT: Final = 8  # intervals that make one whatever was before them
+_REGULAR: Final = 0.25  # by how much of their median intervals, or rates, may differ
+_OVERDUE: Final = 1.1  # of the longest interval: after it what was expected has not come
+_RPO_HORIZON: Final = timedelta(days=1)  # rates are those of the last minutes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A goal that is broken, or will be."""
+
+    goal: str  # rpo, rto, window, backup_age, drill_age, space
+    at: datetime  # in the past: it is broken since then
+    basis: str  # what that rests on, for a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Habit:
+    """Something that comes again and again."""
+
+    seconds: float  # from one to the next, the median
+    longest_seconds: float
+    count: int  # intervals
+    last: datetime
+
+    @property
+    def next_at(self) -> datetime:
+        return self.last + timedelta(seconds=self.seconds)
+
+    def is_overdue(self, now: datetime) -> bool:
+        return (now - self.last).total_seconds() > _OVERDUE * self.longest_seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WalRate:
+    """How fast WAL is written, over the time between the first and the last thing seen of it."""
+
+    bytes_per_second: float
+    seen_seconds: float
+    until: datetime
+
+
+def habit_of(instants: Sequence[datetime]) -> Habit | None:
+    """None where they are too few, or come as they like."""
+    ordered = sorted(set(instants))
+    gaps = list(_gaps(ordered))
+    if not _is_steady(gaps):
+        gaps = gaps[-_RECENT:] if len(gaps) > _RECENT else []
+    if len(gaps) < _REPETITIONS or not _is_steady(gaps):
+        return None
+    return Habit(seconds=median(gaps), longest_seconds=max(gaps), count=len(gaps), last=ordered[-1])
+
+
+def rate_of(points: Sequence[tuple[datetime, int]]) -> WalRate | None:
+    """From positions in WAL and when they were written. None where the pace changed much."""
+    ordered = sorted(points)
+    if len(ordered) < 2:
+        return None
+    pieces = [
+        (later[1] - sooner[1]) / (later[0] - sooner[0]).total_seconds()
+        for sooner, later in pairwise(ordered)
+        if later[0] > sooner[0]
+    ]
+    (first_at, first), (last_at, last) = ordered[0], ordered[-1]
+    seconds = (last_at - first_at).total_seconds()
+    if last <= first or not seconds or not _is_steady(pieces):
+        return None
+    return WalRate(bytes_per_second=(last - first) / seconds, seen_seconds=seconds, until=last_at)
+
+
+# -- something that must come in time ------------------------------------------------------------
+
+
+def forecast_age(
+    goal: str, what: str, wanted_seconds: float, ended: Sequence[datetime], now: datetime
+) -> Breach | None:
+    """The age of the newest backup, or of the last good drill."""
+    if not ended:
+        return None
+    due = max(ended) + timedelta(seconds=wanted_seconds)
+    said = f"the last {what} ended at {_at(max(ended))}"
+    if due <= now:
+        return Breach(goal=goal, at=due, basis=said)
+    habit = habit_of(ended)
+    if habit is None:
+        return None
+    every = f"{counted(habit.count, 'interval')} of {timed(habit.seconds)}"
+    if habit.seconds > wanted_seconds:
+        return Breach(goal=goal, at=due, basis=f"{said}; they come less often: {every}")
+    if habit.is_overdue(now):
+        missed = f"the next was expected at {_at(habit.next_at)} and has not come"
+        return Breach(goal=goal, at=due, basis=f"{said}; {missed}: before, {every}")
+    return None
+
+
+# -- retention that is cutting -------------------------------------------------------------------
+
+
+def forecast_window(
+    wanted_seconds: float, earliest: datetime, cuts: Sequence[Cut], now: datetime
+) -> Breach | None:
+    """When a deletion leaves less of the window than is wanted."""
+    if (now - earliest).total_seconds() < wanted_seconds:
+        since = cuts[-1].at if cuts else earliest
+        why = "retention cut it" if cuts else "it has not reached back further yet"
+        return Breach(goal="window", at=since, basis=f"it begins at {_at(earliest)}: {why}")
+    habit = habit_of([cut.at for cut in cuts])
+    if habit is None or habit.is_overdue(now):
+        return None
+    of_habit = cuts[-habit.count - 1 :]
+    trend = _trend([cut.left_seconds for cut in of_habit])
+    if trend is None:
+        return None
+    last, step, doubt = trend
+    for number in range(1, habit.count + 1):  # no further than was seen
+        at, left = habit.last + timedelta(seconds=number * habit.seconds), last + number * step
+        if doubt and abs(left - wanted_seconds) <= doubt:  # it may go either way
+            return None
+        if left < wanted_seconds:
+            said = (
+                f"retention cut it {counted(len(of_habit), 'time')}, every {timed(habit.seconds)}"
+            )
+            shrinks = f", {timed(-step)} less each time" if step < -doubt else ""
+            then = f"then {timed(left)} are left{shrinks}"
+            return Breach(goal="window", at=max(at, now), basis=f"{said}; {then}")
+    return None
+
+
+def _trend(values: Sequence[float]) -> tuple[float, float, float] | None:
+    """The last value of a straight line, its step, and the doubt; None: they follow no line."""
+    slopes = [
+        (values[j] - values[i]) / (j - i)
+        for i in range(len(values))
+        for j in range(i + 1, len(values))
+    ]
+    step = median(slopes)  # Theil and Sen's: one odd value does not bend it
+    middle = median(value - number * step for number, value in enumerate(values))
+    doubt = max(abs(value - middle - number * step) for number, value in enumerate(values))
+    if doubt > _REGULAR / 2 * median(values):
+        return None
+    return middle + (len(values) - 1) * step, step, doubt if doubt >= 1 else 0.0
+
+
+# -- archive lag, and a restore that takes longer and longer --------------------------------------
+
+
+def forecast_rpo(
+    wanted_seconds: float, exposed: ExposureFacts, waits: bool, now: datetime
+) -> Breach | None:
+    """While segments wait and the archiver is slower than the writer, exposure grows with time."""
+    if exposed.seconds is None:
+        return None
+    if exposed.seconds > wanted_seconds:
+        at = now - timedelta(seconds=exposed.seconds - wanted_seconds)
+        return Breach(goal="rpo", at=at, basis=f"{timed(exposed.seconds)} are not archived")
+    written, archived = exposed.written_per_second, exposed.archived_per_second
+    if not waits or not written or archived is None or archived >= written:
+        return None
+    left = timedelta(seconds=(wanted_seconds - exposed.seconds) / (1 - archived / written))
+    if left > _RPO_HORIZON:
+        return None
+    return Breach(
+        goal="rpo",
+        at=now + left,
+        basis=f"{sized(written)}/s are written and {sized(archived)}/s archived",
+    )
+
+
+def forecast_rto(
+    wanted_seconds: float,
+    estimate: RestoreEstimateFacts,
+    rate: WalRate | None,
+    habit: Habit | None,
+    now: datetime,
+) -> Breach | None:
+    """A restore takes longer with all WAL that is written; the next backup begins it anew."""
+    over = (estimate.seconds - wanted_seconds) * estimate.bytes_per_second
+    if rate is None:
+        return Breach(goal="rto", at=now, basis=estimate.basis) if over > 0 else None
+    at = rate.until - timedelta(seconds=over / rate.bytes_per_second)
+    if over <= 0:
+        if (at - rate.until).total_seconds() > rate.seen_seconds:
+            return None
+        if habit is not None and at > habit.next_at and not habit.is_overdue(now):
+            return None
+    writes = f"{sized(rate.bytes_per_second)}/s of WAL over {timed(rate.seen_seconds)}"
+    return Breach(
+        goal="rto",
+        at=at,
+        basis=f"{writes}, replayed at {sized(estimate.bytes_per_second)}/s; {estimate.basis}",
+    )
+
+
+# -- growth ---------------------------------------------------------------------------------------
+
+
+def forecast_space(
+    needed_bytes: int, held_bytes: int, free_bytes: int, stored_rate: WalRate
+) -> Breach | None:
+    """When the archive's file system is full, where what the goal needs has no room in it."""
+    if needed_bytes <= held_bytes + free_bytes:
+        return None
+    seconds = free_bytes / stored_rate.bytes_per_second
+    if seconds > stored_rate.seen_seconds:
+        return None
+    return Breach(
+        goal="space",
+        at=stored_rate.until + timedelta(seconds=seconds),
+        basis=f"the goal needs {sized(needed_bytes)} of WAL, {sized(held_bytes)} are there and"
+        f" {sized(free_bytes)} free; it grows by {sized(stored_rate.bytes_per_second)}/s,"
+        f" by {timed(stored_rate.seen_seconds)}",
+    )
+
+
+def _gaps(ordered: Sequence[datetime]) -> Iterator[float]:
+    for sooner, later in pairwise(ordered):
+        yield (later - sooner).total_seconds()
+
+
+def _is_steady(values: Sequence[float]) -> bool:
+    """Whether they differ by no more than a part of what they are."""
+    return bool(values) and max(values) - min(values) <= _REGULAR * median(values)
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M %Z}"

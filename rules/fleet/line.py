@@ -1,0 +1,215 @@
+"""One cluster against its goals: everything that a line of the fleet shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from rules.capacity.exposure import ExposureFacts
+from rules.capacity.forecast import RestoreEstimateFacts
+from rules.case.case import Case
+from rules.case.derived.goal_space import GoalSpace
+from rules.case.observations import ArchiveRoom
+from rules.drill.records import DrillsFacts
+from rules.fleet.cuts import WindowCuts
+from rules.fleet.forecasts import (
+    Breach,
+    Habit,
+    WalRate,
+    forecast_age,
+    forecast_rpo,
+    forecast_rto,
+    forecast_space,
+    forecast_window,
+    habit_of,
+    rate_of,
+)
+from rules.model.evidence import WindowsFacts
+from rules.model.facts import ArchiveStatusFacts, BackupsFacts, Objectives
+from rules.model.findings import Verdict
+from rules.model.windows import Window
+
+WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
+_NEVER: Final = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetLine:
+    """None is *not known*, or not applicable, of every number."""
+
+    name: str
+    protection_class: str | None
+    verdict: Verdict
+    goal_seconds: float | None  # of the window
+    window_seconds: float | None
+    exposure_seconds: float | None
+    exposure_bytes: int | None
+    breaches: tuple[Breach, ...]  # the first to come first
+    backup_needed_by: datetime | None
+    obsolete_bytes: int | None
+    needed_bytes: int | None  # of WAL in the archive, for the goal
+    available_bytes: int | None  # what is there and what is free
+    drilled_at: datetime | None  # when the last good drill ended
+    drilled_share: float | None  # how much of the window drills covered, 0 to 1
+    summary: str  # the worst that was found; empty: nothing
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """For sorting: the worst verdict first, then who breaks a goal first."""
+        first = self.breaches[0].at.timestamp() if self.breaches else _NEVER
+        return WORST_FIRST.index(self.verdict), first, self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Habits:
+    """What was seen again and again."""
+
+    backups: tuple[datetime, ...]  # when they ended
+    backup: Habit | None
+    rate: WalRate | None
+
+
+def line_of(
+    case: Case,
+    name: str,
+    protection_class: str | None,
+    verdict: Verdict,
+    now: datetime,
+    summary: str = "",
+) -> FleetLine:
+    """Asks the case, and forecasts."""
+    wanted, latest = case.context.objectives, latest_window(case)
+    exposed, drills = case.get(ExposureFacts), case.get(DrillsFacts)
+    space, room = case.get(GoalSpace), case.get(ArchiveRoom)
+    habits = _habits(case, latest)
+    needed = _needed_bytes(wanted, space, habits)
+    breaches = sorted(
+        _breaches(case, wanted, latest, habits, needed, now), key=lambda each: each.at
+    )
+    good = drills.last_success if drills else None
+    begins = latest.from_time if latest else None
+    return FleetLine(
+        name=name,
+        protection_class=protection_class,
+        verdict=verdict,
+        goal_seconds=wanted.window_seconds,
+        window_seconds=(now - begins).total_seconds() if begins else None,
+        exposure_seconds=exposed.seconds if exposed else None,
+        exposure_bytes=exposed.bytes if exposed else None,
+        breaches=tuple(breaches),
+        backup_needed_by=_backup_needed_by(case, wanted, habits, breaches, now),
+        obsolete_bytes=space.obsolete_bytes if space else None,
+        needed_bytes=needed,
+        available_bytes=space.held_bytes + room.free_bytes if space and room else None,
+        drilled_at=good.ended_at if good else None,
+        drilled_share=_drilled_share(case, latest, drills) if drills else None,
+        summary=summary,
+    )
+
+
+def latest_window(case: Case) -> Window | None:
+    """The window of the latest restorable instant; None while a backup's reach is not known."""
+    windows = case.get(WindowsFacts)
+    return windows.latest if windows and None not in windows.by_backup.values() else None
+
+
+def _habits(case: Case, latest: Window | None) -> _Habits:
+    found = case.get(BackupsFacts)
+    backups = found.backups if found else ()
+    ended = tuple(b.finished_at for b in backups if b.finished_at is not None)
+    points = []
+    if latest is not None and latest.to_time is not None:
+        points = [
+            (b.started_at, b.label.start_lsn)
+            for b in backups
+            if b.started_at and b.label.timeline == latest.timeline
+            if b.label.start_lsn < latest.to_lsn
+        ]
+        points.append((latest.to_time, latest.to_lsn))
+    return _Habits(backups=ended, backup=habit_of(ended), rate=rate_of(points))
+
+
+def _needed_bytes(wanted: Objectives, space: GoalSpace | None, habits: _Habits) -> int | None:
+    """WAL for the window that is wanted, and back to the backup that it begins at."""
+    if wanted.window_seconds is None or space is None or habits.rate is None:
+        return None
+    between = habits.backup.longest_seconds if habits.backup else wanted.backup_age_seconds
+    if between is None:
+        return None
+    seconds = wanted.window_seconds + between
+    if seconds > 2 * habits.rate.seen_seconds:  # as much again as was seen, and no more
+        return None
+    return round(seconds * habits.rate.bytes_per_second * space.stored_share)
+
+
+def _breaches(
+    case: Case,
+    wanted: Objectives,
+    latest: Window | None,
+    habits: _Habits,
+    needed: int | None,
+    now: datetime,
+) -> Iterator[Breach]:
+    exposed, estimate = case.get(ExposureFacts), case.get(RestoreEstimateFacts)
+    drills, cuts = case.get(DrillsFacts), case.get(WindowCuts)
+    space, room = case.get(GoalSpace), case.get(ArchiveRoom)
+    found: list[Breach | None] = []
+    if wanted.window_seconds is not None and latest is not None and latest.from_time is not None:
+        known = cuts.cuts if cuts else ()
+        found.append(forecast_window(wanted.window_seconds, latest.from_time, known, now))
+    if wanted.rpo_seconds != _NEVER and exposed is not None:
+        status = case.get(ArchiveStatusFacts)
+        waits = bool(status and status.ready)
+        found.append(forecast_rpo(wanted.rpo_seconds, exposed, waits, now))
+    if wanted.rto_seconds is not None and estimate is not None:
+        rate, habit = habits.rate, habits.backup
+        found.append(forecast_rto(wanted.rto_seconds, estimate, rate, habit, now))
+    if (age := wanted.backup_age_seconds) is not None:
+        found.append(forecast_age("backup_age", "base backup", age, habits.backups, now))
+    if (age := wanted.drill_age_seconds) is not None and drills is not None:
+        good = [record.ended_at for record in drills.records if record.succeeded]
+        found.append(forecast_age("drill_age", "good drill", age, good, now))
+    if needed is not None and space and room and habits.rate and not (cuts and cuts.cuts):
+        rate = WalRate(
+            bytes_per_second=habits.rate.bytes_per_second * space.stored_share,
+            seen_seconds=habits.rate.seen_seconds,
+            until=now,
+        )
+        found.append(forecast_space(needed, space.held_bytes, room.free_bytes, rate))
+    yield from (each for each in found if each is not None)
+
+
+def _backup_needed_by(
+    case: Case, wanted: Objectives, habits: _Habits, breaches: Sequence[Breach], now: datetime
+) -> datetime | None:
+    """When the goals that only a new backup keeps would be broken without one."""
+    found = case.get(BackupsFacts)
+    if found is not None and not found.backups and not (found.unreadable or found.changing):
+        return now
+    due = [each.at for each in breaches if each.goal == "rto"]
+    if wanted.backup_age_seconds is not None and habits.backups:
+        due.append(max(habits.backups) + timedelta(seconds=wanted.backup_age_seconds))
+    return min(due, default=None)
+
+
+def _drilled_share(case: Case, latest: Window | None, drills: DrillsFacts) -> float | None:
+    """A good drill has replayed from where its backup is consistent to the instant it went to."""
+    windows = case.get(WindowsFacts)
+    if latest is None or windows is None or latest.from_time is None or latest.to_time is None:
+        return None
+    whole = (latest.to_time - latest.from_time).total_seconds()
+    if whole <= 0:
+        return None
+    stretches = []
+    for record in drills.records:
+        own = windows.by_backup.get(record.backup or "") or ()
+        begin = next((w.from_time for w in own if w.timeline == latest.timeline), None)
+        if record.succeeded and record.instant is not None and begin is not None:
+            stretches.append((max(begin, latest.from_time), min(record.instant, latest.to_time)))
+    covered, until = 0.0, latest.from_time
+    for begin, end in sorted(stretches):
+        covered += max(0.0, (end - max(begin, until)).total_seconds())
+        until = max(until, end)
+    return covered / whole

@@ -1,0 +1,53 @@
+"""A base backup that is being taken, on a real server: phase, pace, and how long still."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fix_agent import WatchedAgent
+from tests.fix_postgres import NewCluster
+
+NewAgent = Callable[..., WatchedAgent]
+RUNS = "base_backup_running"
+
+
+@pytest.mark.parametrize("major", [16, 18])
+def test_its_phase_its_pace_and_its_end_are_told(
+    new_cluster: NewCluster, new_agent: NewAgent, major: int
+) -> None:
+    primary = new_cluster(major)
+    agent = new_agent(dsn=primary.dsn)
+    page = agent.wait_for(lambda page: page.total("pitr_check_known", id=RUNS) == 1)
+    assert page.total("pitr_finding", id=RUNS) == 0
+    target = primary.account.make_directory(primary.home / "backups") / "slow"
+    taking = threading.Thread(target=primary.base_backup, args=(target, "--max-rate=2M"))
+    taking.start()
+    try:
+        told: list[dict[str, Any]] = []
+
+        def streams(page: object) -> bool:
+            found = finding(agent)
+            told[:] = [found] if found else []
+            return bool(found and found["evidence"]["seconds_left"] is not None)
+
+        agent.wait_for(streams)
+        evidence = told[0]["evidence"]
+        assert evidence["phase"] == "streaming database files"
+        assert 0 < evidence["streamed_bytes"] < evidence["total_bytes"]
+        assert evidence["bytes_per_second"] > 0
+        assert "to go" in told[0]["summary"]
+    finally:
+        taking.join()
+    agent.wait_for(lambda page: page.total("pitr_finding", id=RUNS) == 0)
+
+
+def finding(agent: WatchedAgent) -> dict[str, Any] | None:
+    with urllib.request.urlopen(f"{agent.url}/api/v1/clusters/lab", timeout=30) as answer:
+        found = json.loads(answer.read())["findings"]
+    return next((each for each in found if each["id"] == RUNS), None)

@@ -1,0 +1,209 @@
+"""`pitr-check fleet` and the agent's fleet: every cluster against its goals, on real archives."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import jsonschema
+import pytest
+
+from agent.cli.check import main
+from agent.postgres.cluster import Cluster
+from parsers.segment import parse_segment_name
+from tests.fix_agent import WatchedAgent
+from tests.fix_check import Archived, Checked, pitr_check
+from tests.fix_postgres import NewCluster
+from tests.fix_tools import PATIENCE_SECONDS
+
+NewAgent = Callable[..., WatchedAgent]
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "docs" / "schemas" / "pitr-fleet.schema.json").read_text()
+)
+CLASSES: Final = {
+    "gold": {"window": "3650d", "backup_age": "1h"},
+    "lead": {"window": "1s", "backup_age": "3650d"},
+}
+
+
+def configure(tmp_path: Path, *clusters: dict[str, Any], **more: Any) -> Path:
+    file = tmp_path / "pitr.yaml"
+    file.write_text(json.dumps({"classes": CLASSES, "clusters": clusters, **more}))
+    return file
+
+
+def cluster_of(archived: Archived, name: str, **keys: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "archives": [{"url": str(archived.archive)}],
+        "backups": {"url": str(archived.backup)},
+        **keys,
+    }
+
+
+def fleet(file: Path, *options: object) -> Checked:
+    return pitr_check("fleet", "--config", file, *options)
+
+
+def document_of(text: str) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(text)
+    jsonschema.validate(document, SCHEMA)
+    return document
+
+
+@pytest.fixture
+def three(archived: Archived, pristine: Archived, tmp_path: Path) -> Path:
+    """A cluster with a gap, one that misses a goal, one that is fine, one that cannot be read."""
+    archived.segments[len(archived.segments) // 2].unlink()
+    archived.age(archived.segments[-1])
+    return configure(
+        tmp_path,
+        cluster_of(pristine, "fine", **{"class": "lead"}),
+        cluster_of(pristine, "old", **{"class": "gold", "objectives": {"backup_age": "1s"}}),
+        {"name": "=gone", "archives": [{"url": str(tmp_path / "nowhere")}]},
+        cluster_of(archived, "broken", objectives={"window": "1s"}),
+    )
+
+
+def test_the_worst_comes_first_in_every_form(three: Path) -> None:
+    told = fleet(three, "--format", "json")
+    clusters = document_of(told.out)["clusters"]
+    ranked = [(each["name"], each["class"], each["verdict"]) for each in clusters]
+    assert ranked == [
+        ("broken", None, "critical"), ("=gone", None, "unknown"), ("old", "gold", "warning"),
+        ("fine", "lead", "ok"),
+    ]  # fmt: skip
+    assert told.status == 2
+    rows = list(csv.DictReader(io.StringIO(fleet(three, "--format", "csv").out)))
+    assert [row["name"] for row in rows] == ["broken", "'=gone", "old", "fine"]
+    text = fleet(three).out.splitlines()
+    said = "4 clusters: 1 critical, 1 could not be checked, 1 with warnings, 1 fine"
+    assert text[0] == f"CRITICAL: {said}"
+    html = fleet(three, "--format", "html").out
+    assert said in html and "<script" not in html and "=gone" in html
+
+
+def test_goals_that_are_broken_say_since_when(three: Path) -> None:
+    clusters = document_of(fleet(three, "--format", "json").out)["clusters"]
+    old, fine = clusters[2], clusters[3]
+    goals = {each["goal"]: each for each in old["breaches"]}
+    assert goals.keys() == {"window", "backup_age"}
+    assert all(each["at"] <= datetime.now().astimezone().isoformat() for each in goals.values())
+    assert old["backup_needed_by"] == goals["backup_age"]["at"]
+    assert old["window"]["goal_seconds"] == 3650 * 86400.0 > old["window"]["seconds"] > 0
+    assert fine["breaches"] == [] and fine["backup_needed_by"] > "2030"
+
+
+def test_wal_before_the_only_backup_is_obsolete(pristine: Archived, tmp_path: Path) -> None:
+    file = configure(tmp_path, cluster_of(pristine, "a", **{"class": "lead"}))
+    (told,) = document_of(fleet(file, "--format", "json").out)["clusters"]
+    planned = json.loads(
+        pitr_check(
+            "retention", "--archive", pristine.archive, "--backup", pristine.backup,
+            "--format", "json",
+        ).out
+    )  # fmt: skip
+    assert told["obsolete_bytes"] == planned["not_needed"]["bytes"] > 0
+
+
+def test_one_that_cannot_be_checked_is_unknown_and_the_others_are_told(
+    pristine: Archived, tmp_path: Path
+) -> None:
+    file = configure(
+        tmp_path, cluster_of(pristine, "fine"), {"name": "blind", "log": str(tmp_path / "log")}
+    )
+    told = fleet(file, "--format", "json")
+    assert told.status == 3
+    assert [each["verdict"] for each in document_of(told.out)["clusters"]] == ["unknown", "ok"]
+    assert "no archive, backups or repository is configured" in fleet(file).out
+
+
+def test_a_program_gets_its_document_when_it_is_broken_off(
+    pristine: Archived,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("agent.fleet.collect.fleet_lines", interrupt)
+    file = configure(tmp_path, cluster_of(pristine, "fine"))
+    assert main(["fleet", "--config", str(file), "--format", "json"]) == 3
+    (told,) = document_of(capsys.readouterr().out)["clusters"]
+    assert told["verdict"] == "unknown"
+
+
+def test_a_configuration_that_is_wrong_is_usage(tmp_path: Path) -> None:
+    file = configure(tmp_path, {"name": "a", "class": "gol", "dsn": "host=x"})
+    told = fleet(file)
+    assert told.status == 64
+    assert "did you mean gold" in told.err
+
+
+@pytest.mark.pg("== 16")
+def test_a_server_that_answers_says_how_much_is_not_archived(
+    new_cluster: NewCluster, tmp_path: Path
+) -> None:
+    primary = new_cluster(16)
+    primary.sql("CREATE TABLE t AS SELECT generate_series(1, 1000)")
+    primary.sql("SELECT pg_switch_wal()")
+    primary.sql("INSERT INTO t SELECT generate_series(1, 100000)")
+    archive = {"url": str(primary.home / "archive")}
+    here = {"name": "here", "dsn": primary.dsn, "archives": [archive]}
+    away = {"name": "away", "dsn": "host=/nowhere", "archives": [archive]}
+    file = configure(tmp_path, here, away)
+    before = waiting(primary)
+    told = document_of(fleet(file, "--format", "json").out)["clusters"]
+    exposed = {each["name"]: each["exposure"]["bytes"] for each in told}
+    assert exposed["away"] is None
+    assert 0 < before <= exposed["here"] <= waiting(primary)
+
+
+def waiting(primary: Cluster) -> int:
+    """WAL after the last segment that was archived, as the server has it, once all are."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while primary.sql("SELECT 1 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+    ((lsn, name, size),) = primary.sql(
+        "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint, last_archived_wal,"
+        " pg_size_bytes(current_setting('wal_segment_size')) FROM pg_stat_archiver"
+    )
+    return int(lsn - (parse_segment_name(name, size)[1] + 1) * size)
+
+
+def test_the_agent_says_the_same(pristine: Archived, new_agent: NewAgent, tmp_path: Path) -> None:
+    keys = cluster_of(pristine, "lab", objectives={"window": "3650d", "backup_age": "1s"})
+    agent = new_agent(**{key: value for key, value in keys.items() if key != "name"})
+    page = agent.wait_for(
+        lambda page: (
+            page.total("pitr_goal_breach_timestamp_seconds", goal="window")
+            and page.total("pitr_collector_success", collector="windows") == 1
+        )
+    )
+    with urllib.request.urlopen(f"{agent.url}/api/v1/fleet", timeout=30) as answer:
+        (served,) = document_of(answer.read().decode())["clusters"]
+    file = configure(tmp_path, keys)
+    (told,) = document_of(fleet(file, "--format", "json").out)["clusters"]
+    assert stable(served) == stable(told)
+    assert page.total("pitr_window_goal_seconds") == 3650 * 86400
+    for breach in told["breaches"]:
+        at = datetime.fromisoformat(breach["at"]).timestamp()
+        shown = page.total("pitr_goal_breach_timestamp_seconds", goal=breach["goal"])
+        assert shown == pytest.approx(at, abs=0.001)
+    with urllib.request.urlopen(f"{agent.url}/", timeout=30) as answer:
+        assert '<span class="goal-of">window</span>' in answer.read().decode()
+
+
+def stable(line: dict[str, Any]) -> dict[str, Any]:
+    """Without what goes on while one looks."""
+    kept = {key: value for key, value in line.items() if key not in ("name", "window")}
+    return kept | {"goal": line["window"]["goal_seconds"]}
