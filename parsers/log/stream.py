@@ -307,7 +307,7 @@ class LogStream:
             self._count(record, accepted=accepted is not False)
         if accepted is False:
             return
-        self._roles.learn(message, record)
+        self._roles.learn(message, record, sure=accepted is True)
         at = self._instant(record)
         if at is None and record.stamp is not None:
             yield from self._complain_of_zone(record.stamp)
@@ -315,8 +315,9 @@ class LogStream:
 
     def _interpret_unlisted(self, record: LogRecord) -> Iterator[StreamItem]:
         """A FATAL or PANIC that no table knows."""
-        if self._roles.is_recovery(record):
-            yield self._event(_UNLISTED, {}, record, self._instant(record), proven=True)
+        ours = self._roles.is_recovery(record)
+        if ours is not False:
+            yield self._event(_UNLISTED, {}, record, self._instant(record), proven=ours is True)
         elif not self._roles.is_known and not record.session and record.statement is None:
             self.counts.unplaced += 1
             self.puzzle = self.puzzle or f"{record.severity}:  {record.message}"
