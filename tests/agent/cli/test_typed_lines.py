@@ -101,8 +101,9 @@ _SOURCES: Final = (
     ("--cluster", ("a", "b")), ("--repository", "place"), ("--stanza", ("main", "x")),
     ("--server", ("main", "x")), ("--repo", ("1", "2", "x")), ("--pgbackrest", "place"),
     ("--barman", "place"), ("--walg", "place"), ("--ledger", "odd"), ("--budget", "duration"),
-    ("--reverify", "duration"), ("--workers", ("1", "2", "0", "x")), ("--color", ("never", "blue")),
-    ("--io-limit", ("1MB/s", "5", "fast")), ("--version", None), ("--help", None),
+    ("--reverify", "duration"), ("--timeout", "duration"), ("--workers", ("1", "2", "0", "x")),
+    ("--color", ("never", "blue")), ("--io-limit", ("1MB/s", "5", "fast")), ("--version", None),
+    ("--help", None),
 )  # fmt: skip
 _TARGETS: Final = (
     ("--target-time", "time"), ("--target-lsn", ("0/3000000", "FF/0", "x")),
