@@ -37,7 +37,7 @@ from parsers.log.message_catalogue import Fields, Language
 from parsers.log.messages.event import Event
 from parsers.log.messages.message import CONTEXT, DETAIL, PRIMARY, STARTUP, Message
 from parsers.log.origin import Roles
-from parsers.log.prefix import Prefix
+from parsers.log.prefix import MAX_PREFIX, Prefix
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.times import Zone, parse_log_time
 
@@ -90,6 +90,8 @@ class LogStream:
         self.counts = Counts()
         self._locale = LogLocale(languages, find_languages, zone or Zone(), encoding)
         self.puzzle: str | None = None  # the first line that could not be read, or not believed
+        if prefix is not None and len(prefix) > MAX_PREFIX:
+            prefix = None  # to compile it would take longer than to read the log
         self._prefix = prefix
         self._zone = zone or Zone()
         self._tail = b""
