@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.cli import entry
+from agent.cli.options import deadline
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add_options(cost: argparse._ArgumentGroup) -> None:
-    """--workers, --scheduler, --ledger, --budget, --io-limit, --reverify."""
+    """--workers, --scheduler, --ledger, --budget, --timeout, --io-limit, --reverify."""
     cost.add_argument(
         "--workers",
         type=int,
@@ -43,6 +44,12 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
         help="time limit for reading segments, newest first; with a ledger the next run continues",
     )
     cost.add_argument(
+        "--timeout",
+        type=_limit,
+        metavar="DURATION",
+        help="time limit for all of it: then it ends, with status 3 and nothing proven",
+    )
+    cost.add_argument(
         "--io-limit",
         type=_rate,
         metavar="RATE",
@@ -56,6 +63,13 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
     )
 
 
+def _limit(text: str) -> float:
+    seconds = entry.duration(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError("nothing is done in no time: write a duration, as 5m")
+    return seconds
+
+
 def _rate(text: str) -> float:
     from agent.config.rates import parse_rate
 
@@ -66,7 +80,8 @@ def _rate(text: str) -> float:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Fill in the workers. Raises UsageError for what cannot be."""
+    """Fill in the workers, and begin to count the time. Raises UsageError for what cannot be."""
+    deadline.begin(arguments.timeout)
     if arguments.workers is None:
         arguments.workers = os.cpu_count() or 1
     if arguments.workers < 1:
