@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -18,6 +20,12 @@ from agent.backups.find import read_backups
 from agent.config.model import ResolvedCluster
 from agent.denied import reason
 from agent.errors import CannotCheck, UsageError
+from agent.inputs.misplaced import (
+    in_place_of_archive,
+    in_place_of_backup,
+    in_place_of_backups,
+    is_laid_out_by_a_tool,
+)
 from agent.monitor.recovery_log import RecoveryLog, UnreadableLog
 from agent.monitor.repositories import WatchedRepositories
 from agent.repositories.repository import NotRead
@@ -30,6 +38,9 @@ from rules.model.counted import counted
 T = TypeVar("T")
 _SEGMENT_LIMIT_BYTES: Final = 1 << 30
 _READABLE: Final = 'docs/running.md has under "What the account may read" what else does'
+# An option of pitr-check and what it is given -> the key that is for the same.
+_OPTION: Final = re.compile(r"--(archive|backup|repository) ([^\s;,]+)")
+_KEYS: Final = {"archive": "archives", "backup": "backups", "repository": "repositories"}
 _FAILURES: Final = (NotAnArchive, NotABackup, NotRead, CannotCheck, UsageError, StoreError, OSError,
                     UnreadableLog)  # fmt: skip
 
@@ -37,10 +48,16 @@ _FAILURES: Final = (NotAnArchive, NotABackup, NotRead, CannotCheck, UsageError, 
 def try_files(cluster: ResolvedCluster) -> Iterator[Tried]:
     """In the order of the configuration."""
     for archive in cluster.archives:
-        yield _try(f"archive {archive.url}", archive.url, partial(_archive, archive.url))
+        yield _try(
+            f"archive {archive.url}", archive.url, partial(_archive, archive.url),
+            instead=partial(in_place_of_archive, archive.url),
+        )  # fmt: skip
     if cluster.backups is not None:
         url = cluster.backups.url
-        yield _try(f"backups {url}", url, lambda: _backups(url))
+        yield _try(
+            f"backups {url}", url, lambda: _backups(url),
+            instead=lambda: in_place_of_backups(url) or in_place_of_backup(url, "backups"),
+        )  # fmt: skip
     if cluster.repositories:
         yield _try("repositories", "", lambda: _repositories(cluster))
     if cluster.log is not None:
@@ -57,13 +74,28 @@ def try_ledger(ledger: Path) -> Tried:
     return Tried(source=f"ledger {ledger}", said=said, works=False, to_type=(make,))
 
 
-def _try(source: str, place: str, look: Callable[[], str]) -> Tried:
+def _try(
+    source: str,
+    place: str,
+    look: Callable[[], str],
+    instead: Callable[[], str | None] = lambda: None,
+) -> Tried:
+    """`instead` says what lies there where it is of another kind."""
     try:
         return Tried(source=source, said=look(), works=True)
     except _FAILURES as failure:
+        with contextlib.suppress(*_FAILURES):
+            if found := instead():
+                return Tried(source=source, said=_of_the_file(found, place), works=False)
         said = why_unreadable(failure) if isinstance(failure, OSError) else str(failure)
         said = said.removeprefix(f"{place}: ")  # the source says it
         return Tried(source=source, said=said, works=False, to_type=_advice(failure, said, place))
+
+
+def _of_the_file(said: str, place: str) -> str:
+    """An option of pitr-check, as the key of the configuration that is for the same."""
+    said = said.removeprefix(f"{place} ")  # the source says it
+    return _OPTION.sub(lambda option: f"{_KEYS[option[1]]}: {{url: {option[2]}}}", said)
 
 
 def _advice(failure: BaseException, said: str, place: str) -> tuple[str, ...]:
@@ -91,6 +123,8 @@ def _archive(url: str) -> str:
         raise CannotCheck("it holds no WAL: is this the directory that archive_command writes to?")
     newest = max(facts.segments)
     file = facts.segments[newest]
+    if is_laid_out_by_a_tool(url, file):
+        raise CannotCheck("it is laid out as another tool does it")
     _read(lambda: read_stored(file.directory, file.name, _SEGMENT_LIMIT_BYTES), f"{url}/{newest}")
     return f"{counted(len(facts.segments), 'segment')}, the newest of them {newest}, which was read"
 

@@ -18,6 +18,7 @@ from tests.fix_check import Archived
 from tests.fix_debian import DebianCluster, NewDebianCluster
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS, lack
+from tests.unpack import unpack_tar
 from tests.waiting import wait_until
 
 ROLE = Path(__file__).parents[2] / "packaging" / "sql" / "role.sql"
@@ -25,6 +26,7 @@ PROGRAM = (
     sys.executable, "-c", "import sys; from agent.cli.agent import main; sys.exit(main())",
 )  # fmt: skip
 STRANGER = 65534
+REPOSITORIES = Path(__file__).parents[1] / "data" / "repositories"
 
 
 def try_config(
@@ -85,7 +87,7 @@ def test_the_agent_logs_in_on_a_stock_pg_hba(
     server.sql("SELECT pg_reload_conf()")
     status, said = tried()
     assert status == 0, said
-    assert "as pitr_agent, a member of pg_monitor; 7 of 7 questions answered" in said
+    assert "as pitr_agent, a member of pg_monitor; 9 of 9 questions answered" in said
 
 
 def _prepend(path: Path, line: str) -> None:
@@ -121,6 +123,22 @@ def test_each_source_is_read(archived: Archived, tmp_path: Path) -> None:
     assert status == 0, said
     assert f"{len(archived.segments)} segments, the newest of them {newest}, which was read" in said
     assert "1 backup, the newest" in said and "which was read" in said and "can be written" in said
+
+
+def test_what_belongs_under_another_key_is_named(archived: Archived, tmp_path: Path) -> None:
+    unpack_tar(REPOSITORIES / "bm_gap_16.tar.xz", tmp_path / "tool")
+    barman = tmp_path / "tool" / "barman"
+    cluster = {
+        "archives": [{"url": str(archived.backup)}],
+        "backups": {"url": str(archived.archive)},
+    }
+    status, said = try_config(tmp_path, cluster)
+    assert status == 3
+    assert f"is a base backup: name it with backups: {{url: {archived.backup}}}" in said
+    assert f"holds archived WAL: name it with archives: {{url: {archived.archive}}}" in said
+    status, said = try_config(tmp_path, {"archives": [{"url": str(barman)}]})
+    assert status == 3
+    assert f"is a repository of Barman: name it with repositories: {{url: {barman}}}" in said
 
 
 @pytest.mark.needs("root")
