@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import TypeVar
 
 from agent.config.model import ResolvedCluster
@@ -48,7 +49,8 @@ class WatchedCluster:
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
-        self._line: tuple[int, FleetLine] | None = None
+        self._line: FleetLine | None = None
+        self._line_of, self._line_made = 0, 0.0  # changes_count, monotonic
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -114,13 +116,22 @@ class WatchedCluster:
 
     @property
     def line(self) -> FleetLine:
-        """This cluster against its goals, as of the last judgement."""
-        if self._line is None or self._line[0] != self.changes_count:
-            now = self.judged_at or datetime.now(UTC)
-            named = self.config.protection_class
-            made = line_of(self.case, self.name, named, self.verdict, now)
-            self._line = self.changes_count, made
-        return replace(self._line[1], verdict=self.verdict)
+        """This cluster against its goals, no older than a poll."""
+        line = self._line
+        if line is None or (self._line_of != self.changes_count and self._line_is_old):
+            line = self._draw_line()
+        return replace(line, verdict=self.verdict)
+
+    @property
+    def _line_is_old(self) -> bool:
+        return monotonic() - self._line_made >= self.config.poll
+
+    def _draw_line(self) -> FleetLine:
+        """Each time a cluster is judged, but once a poll: a scrape finds the lines drawn."""
+        self._line_of, self._line_made = self.changes_count, monotonic()
+        now, named = self.judged_at or datetime.now(UTC), self.config.protection_class
+        self._line = line_of(self.case, self.name, named, self.verdict, now)
+        return self._line
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -188,6 +199,8 @@ class WatchedCluster:
         self.case = self.over_time.observe(self.case, self.readings, now).having(*troubles)
         expected = self.over_time.expected(self.case)
         self._verdicts.judge(self.case, self.readings, expected, self._tell)
+        if self._line_is_old:
+            self._draw_line()
 
     def _tell(self, before: Alerts, after: Alerts) -> None:
         self._on_alerts(self.name, before, after)
