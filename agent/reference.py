@@ -1,4 +1,4 @@
-"""The reference pages that are made from the product itself: findings, runbooks, metrics."""
+"""The reference pages that are made from the product: findings, faults, runbooks, metrics."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 from agent.daemon.own_metrics import OWN_METRICS
 from agent.monitor.exporter import METRICS
 from rules.alerting.findings_page import render_page
+from rules.alerting.known_faults_page import render_known_faults
 from rules.alerting.runbooks import render_runbooks
 from rules.verdict.check import load_catalogue
 
@@ -18,8 +19,13 @@ WIDTH: Final = 120  # of a line of text; tables have the lines that they have
 
 def render_reference() -> dict[Path, str]:
     """Path below docs/ -> content."""
-    checks = load_catalogue().values()
-    pages = {Path("findings.md"): render_page(checks), Path("metrics.md"): render_metrics()}
+    catalogue = load_catalogue()
+    checks = catalogue.values()
+    pages = {
+        Path("findings.md"): render_page(checks),
+        Path("known-faults.md"): render_known_faults(catalogue),
+        Path("metrics.md"): render_metrics(),
+    }
     for name, page in render_runbooks(checks).items():
         pages[Path("runbooks") / f"{name}.md"] = page
     return {path: "\n".join(map(_wrap, page.split("\n"))) for path, page in pages.items()}

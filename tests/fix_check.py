@@ -50,10 +50,13 @@ class Checked:
         return {finding["id"] for finding in self.json["findings"]}
 
 
+_READINGS = {"verified_at", "oldest_read_at"}
+
+
 def timeless(document: Any) -> Any:
     """A document without the instants of reading."""
     if isinstance(document, dict):
-        return {key: timeless(each) for key, each in document.items() if key != "verified_at"}
+        return {key: timeless(each) for key, each in document.items() if key not in _READINGS}
     return [timeless(each) for each in document] if isinstance(document, list) else document
 
 

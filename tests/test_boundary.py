@@ -74,6 +74,7 @@ _OTHERS: Final = {
     ("agent/inputs/gather.py", "ledger.open"): "our ledger",
     ("agent/monitor/emptied.py", "self._ledger.open"): "our ledger",
     ("agent/monitor/store_metrics.py", "usage.read_bytes"): "a number",
+    ("agent/dask_scan/words.py", "usage.read_bytes"): "a number",
 }
 
 

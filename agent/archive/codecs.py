@@ -2,12 +2,14 @@
 
 What a file is compressed with is told by its first bytes, and by its suffix only where these do not
 tell: `gzip < %p > archive/%f` leaves no suffix. Nothing is ever read past the length that the
-caller expects, so a decompression bomb ends there. Each codec is imported when a file needs it.
+caller expects, so a decompression bomb ends there; what a codec needs for itself is bounded too.
+Each codec is imported when a file needs it.
 """
 
 from __future__ import annotations
 
 import enum
+import errno
 import importlib
 import io
 import sys
@@ -62,14 +64,15 @@ class Codec(NamedTuple):
 
 
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
+_XZ_MODULE: Final = "agent.archive.xz"
 
 CODECS: Final = (
     Codec(
         "gzip", (".gz",), b"\x1f\x8b\x08", "gzip", lambda gzip: (gzip.BadGzipFile, gzip.zlib.error)
     ),
     Codec("bzip2", (".bz2",), b"BZh", "bz2", lambda _: (OSError, ValueError)),
-    Codec("xz", (".xz",), b"\xfd7zXZ\0", "lzma", lambda lzma: (lzma.LZMAError,)),
-    Codec("xz", (".lzma",), b"", "lzma", lambda lzma: (lzma.LZMAError,)),
+    Codec("xz", (".xz",), b"\xfd7zXZ\0", _XZ_MODULE, lambda xz: (xz.LZMAError,)),
+    Codec("xz", (".lzma",), b"", _XZ_MODULE, lambda xz: (xz.LZMAError,)),
     Codec("lz4", (".lz4",), b"\x04\x22\x4d\x18", "lz4.frame", lambda _: (RuntimeError, ValueError)),
     Codec("zstd", (".zst",), b"\x28\xb5\x2f\xfd", _ZSTD_MODULE, lambda zstd: (zstd.ZstdError,)),
 )
@@ -136,6 +139,8 @@ class Stream:
             return self._file.read(size)
         except EOFError:
             raise self._cut() from None
+        except MemoryError:
+            raise OSError(errno.ENOMEM, "it takes more memory than there is: not read") from None
         except BadCipher as error:
             raise BrokenStream(Flaw.CORRUPT, str(error)) from None
         except self._errors as error:

@@ -31,7 +31,7 @@ class LedgerMemory(Memory):
         super().__init__()
         self._ledger = ledger
         self._rows: dict[Place, FileRow] = {}
-        self._pending: list[tuple[FileRow, PackedScan]] = []
+        self._pending: list[tuple[FileRow, PackedScan, Job, ScannedSegment]] = []
         self._pending_since = 0.0
         self._now = datetime.now(UTC)
         self._wrote = False
@@ -104,7 +104,7 @@ class LedgerMemory(Memory):
             job.file, self._depth, self._segment_size, scanned.read_at, content,
             scanned.sound, digest, at,
         )  # fmt: skip
-        self._pending.append((known, packed))
+        self._pending.append((known, packed, job, scanned))
         if len(self._pending) == 1:
             self._pending_since = monotonic()
         return super().keep(job, scanned)
@@ -116,9 +116,14 @@ class LedgerMemory(Memory):
 
     def flush(self) -> None:
         pending, self._pending = self._pending, []
-        if pending:
-            self._wrote = True
-            self._ledger.write(pending)
+        if not pending:
+            return
+        self._wrote = True
+        rows = self._ledger.write((row, packed) for row, packed, _, _ in pending)
+        for row, (_, _, job, scanned) in zip(rows, pending, strict=False):
+            # The ledger has it: a first look at a large archive need not hold all of it.
+            scanned.recall = partial(self._recall, row, job, self._depth)
+            scanned.packed = scanned.held = None
 
     def stretches(self, wanted: Sequence[Job]) -> Mapping[str, JoinedStretch]:
         if self._depth != "records":

@@ -55,6 +55,7 @@ class ScannedSegment:
     digest: bytes | None = None  # SHA-256 of its content; only where it is asked for
     sound: bool = False  # nothing is wrong with it by itself
     stable: bool = False  # the file did not change while it was read, nor just before
+    as_listed: bool = False  # it is the file that was listed, whether or not it changed just before
     changed: ChangedFile | None = None  # it held something else, and that was sound
     held: SegmentScan | None = None
     packed: PackedScan | None = None
@@ -64,15 +65,17 @@ class ScannedSegment:
     @property
     def scan(self) -> SegmentScan:
         """What was read; unpacked when it is asked for."""
-        if self.held is None:
-            if self.packed is not None:
+        held, packed = self.held, self.packed  # which a thread may take out: the ledger has it now
+        if held is None:
+            if packed is not None:
                 from agent.ledger.encode import unpack_scan
 
-                self.held = unpack_scan(self.packed)
+                held = unpack_scan(packed)
             else:
                 assert self.recall is not None, "a scan comes from somewhere"
-                self.held = self.recall()
-        return self.held
+                held = self.recall()
+            self.held = held
+        return held
 
 
 @dataclass(slots=True, repr=False)
@@ -195,11 +198,13 @@ def _read_segment(
             require_own(file.directory, file.name, content)
         found = _with_flaw(scan, content), _digest(content) if wants_digest else None
     scan, digest = found
+    as_listed = is_as_listed(file, version)
     scanned = ScannedSegment(
         read_at=read_at,
         digest=digest,
-        sound=scan.damage is None and scan.end.kind in _SOUND_ENDS,
-        stable=_is_stable(file, version, read_at),
+        sound=is_sound(scan),
+        stable=as_listed and is_settled(file, read_at),
+        as_listed=as_listed,
     )
     if not pack:
         return replace(scanned, held=scan)
@@ -237,6 +242,11 @@ def _digest(content: Content) -> bytes:
 _SOUND_ENDS: Final = (EndKind.FULL, EndKind.SWITCH, EndKind.UNREAD)
 
 
+def is_sound(scan: SegmentScan) -> bool:
+    """Whether nothing is wrong with a segment by itself."""
+    return scan.damage is None and scan.end.kind in _SOUND_ENDS
+
+
 def _require_whole(file: ArchivedFile, content: Content) -> None:
     """Raise Unreadable for an object of another length than its own version was listed with."""
     version = content.version
@@ -252,15 +262,13 @@ def _is_version(file: ArchivedFile, version: Version | None) -> bool:
     return version is not None and version.tag == tag
 
 
-def _is_stable(file: ArchivedFile, version: Version | None, read_at: datetime) -> bool:
-    """Tell whether what was read belongs to the size and times that the listing saw.
+def is_as_listed(file: ArchivedFile, version: Version | None) -> bool:
+    """Tell whether a file has, after it was read, the size and times that the listing saw.
 
-    A file written twice within one tick of its clock keeps its times: one that changed a moment
-    before it was read is not relied on again. A store tells its versions apart.
+    `version` is that of the object which was read.
     """
-    settled = max(file.mtime_ns, file.ctime_ns) / 1e9 < read_at.timestamp() - TICK_SECONDS
-    if is_remote(file.directory):  # a host tells seconds alone
-        return _is_version(file, version) and (settled or not file.directory.startswith("sftp://"))
+    if is_remote(file.directory):
+        return _is_version(file, version)
     in_tar = os.path.isfile(file.directory)  # noqa: PTH113 - pathlib costs start-up time
     try:
         status = stat_path(file.directory if in_tar else file.path)
@@ -268,9 +276,19 @@ def _is_stable(file: ArchivedFile, version: Version | None, read_at: datetime) -
         return False
     size = file.size_bytes if in_tar else status.st_size
     seen = (size, status.st_mtime_ns, status.st_ctime_ns)
-    if seen != (file.size_bytes, file.mtime_ns, file.ctime_ns):
-        return False
-    return settled
+    return seen == (file.size_bytes, file.mtime_ns, file.ctime_ns)
+
+
+def is_settled(file: ArchivedFile, read_at: datetime) -> bool:
+    """Tell whether a file that is as it was listed cannot have been written once more since.
+
+    One written twice within one tick of its clock keeps its times: one that changed a moment
+    before it was read is not relied on again. A store tells its versions apart; a host tells
+    seconds alone.
+    """
+    if is_remote(file.directory) and not file.directory.startswith("sftp://"):
+        return True
+    return max(file.mtime_ns, file.ctime_ns) / 1e9 < read_at.timestamp() - TICK_SECONDS
 
 
 FLAW_KINDS: Final = {

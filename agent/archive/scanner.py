@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from agent.archive.codecs import READABLE_SUFFIXES
 from agent.archive.limits import NO_LIMITS, Limits
 from agent.archive.memory import Memory
+from agent.archive.progress import OnProgress
 from agent.archive.readings import (
     SETTLE_SECONDS,
     Job,
@@ -28,7 +29,7 @@ from agent.archive.readings import (
 )
 from agent.archive.round import Round
 from agent.archive.unreadable import why_unreadable
-from agent.archive.workers import BrokenExecutor, StillHangs, new_workers
+from agent.archive.workers import BrokenExecutor, NoWorkers, StillHangs, Workers, new_workers
 from agent.deadline import DeadlinePassed, Worker
 from agent.store.meter import StoreUsage
 from parsers.segment import ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX
@@ -52,6 +53,7 @@ log: Final = logging.getLogger("pitr.archive")
 _LEDGER_SECONDS: Final = 30.0  # how long to wait for the ledger, which is a file
 READER_SPARE_SECONDS: Final = 4 * _LEDGER_SECONDS  # what a round may take over its budget
 _COLD_SECONDS: Final = 3600.0  # how long what is in cold storage is not asked for again
+_FILES_A_WORKER: Final = 4  # so that none waits for us
 _LATE: Final = "reading it takes too long"
 
 
@@ -77,9 +79,9 @@ class SegmentReader:
         limits: Limits = NO_LIMITS,
         digests: bool = False,
         read: Callable[..., ScannedSegment] = read_segment,
+        on: Workers | None = None,
     ) -> None:
-        self._count = workers
-        self._workers = new_workers(workers)
+        self._workers = on or new_workers(workers)
         self.read_one = read
         self._limits = limits
         self._packs = ledger is not None
@@ -97,7 +99,7 @@ class SegmentReader:
         depth: Depth,
         *,
         budget_seconds: float | None = None,
-        on_progress: Callable[[int, int], None] = lambda done, total: None,
+        on_progress: OnProgress = lambda *_: None,
     ) -> SegmentReadings:
         """Read what is not known yet, newest first, until the budget (None: unlimited) is over.
 
@@ -121,27 +123,31 @@ class SegmentReader:
         return readings
 
     async def _read_all(
-        self,
-        jobs: list[Job],
-        old: list[Job],
-        task: Round,
-        on_progress: Callable[[int, int], None],
+        self, jobs: list[Job], old: list[Job], task: Round, on_progress: OnProgress
     ) -> None:
         """First what is not known, then what was read too long ago."""
-        total, done = len(jobs) + len(old), 0
-        while jobs and not task.is_over:
-            batch, jobs = jobs[: 4 * self._count], jobs[4 * self._count :]
-            await self._read_batch(batch, task)
-            await self._flush_when_due()
-            done += len(batch)
-            on_progress(done, total)
-        task.leave(jobs)
+        total, read_bytes = len(jobs) + len(old), 0
+
+        def tell(done: list[Job], before: int) -> None:
+            nonlocal read_bytes
+            read_bytes += sum(job.file.size_bytes for job in done)
+            on_progress(before + len(done), total, read_bytes, self._workers.described)
+
+        answered = 0
+        async for done in self._read_jobs(jobs, task):
+            tell(done, answered)
+            answered += len(done)
         while old and not task.is_over:
-            batch, old = old[: 4 * self._count], old[4 * self._count :]
+            size = self._window
+            batch, old = old[:size], old[size:]
             await self._read_again(batch, task)
-            await self._flush_when_due()
-            done += len(batch)
-            on_progress(done, total)
+            tell(batch, answered)
+            answered += len(batch)
+
+    @property
+    def _window(self) -> int:
+        """How many files are begun, or wait, at once."""
+        return _FILES_A_WORKER * self._workers.count
 
     async def forget_all_but(self, files: Iterable[ArchivedFile]) -> None:
         """Drop what is remembered of files that are no more."""
@@ -195,52 +201,66 @@ class SegmentReader:
         readings, before = task.readings, {job: self._memory.find(job) for job in batch}
         for job in batch:
             readings.drop(job)
-        await self._read_batch(batch, task)
+        async for _ in self._read_jobs(batch, task):
+            pass
         for job, known in before.items():
             if known and job not in task.answered:
                 readings.take(job, known)
 
-    async def _read_batch(self, batch: list[Job], task: Round) -> None:
-        waiting: dict[Job, asyncio.Future[ScannedSegment]] = {}
+    async def _read_jobs(self, jobs: list[Job], task: Round) -> AsyncIterator[list[Job]]:
+        """Read files, as many at once as there are workers for; give them as they are done."""
+        waiting: dict[asyncio.Future[ScannedSegment], Job] = {}
         try:
-            await self._await_batch(batch, task, waiting)
+            for place, job in enumerate(jobs):
+                while len(waiting) >= self._window:
+                    yield await self._await_some(waiting, task)
+                await task.pace(job.file.size_bytes)
+                if task.is_over:
+                    task.leave(jobs[place:])
+                    break
+                future = self._begin(job, task)
+                if future is not None:
+                    waiting[future] = job
+            while waiting:
+                yield await self._await_some(waiting, task)
         finally:  # also when the agent stops in the middle of it
-            for answer in waiting.values():
+            for answer in waiting:
                 if not answer.cancel() and not answer.cancelled():
                     answer.exception()
 
-    async def _await_batch(
-        self, batch: list[Job], task: Round, waiting: dict[Job, asyncio.Future[ScannedSegment]]
-    ) -> None:
-        for job in batch:
-            await task.pace(job.file.size_bytes)
-            if task.is_over and waiting:
-                task.leave([job for job in batch if job not in waiting])
-                break
-            try:
-                future = self._workers.submit(
-                    job.file.path, self.read_one,
-                    job.file, job.name, task.segment_size, task.depth,
-                    job.compare or self._digests, self._packs,
-                )  # fmt: skip
-            except StillHangs:
-                task.readings.unread[job.name] = f"{_LATE}: an earlier look at it still hangs"
-                continue
-            except BrokenExecutor as error:
-                self._lose_worker(job, error, task)
-                continue
-            waiting[job] = asyncio.wrap_future(future)
-        if not waiting:
-            return
-        _, late = await asyncio.wait(waiting.values(), timeout=task.patience_seconds)
-        for job, answer in waiting.items():
-            if answer in late:
+    def _begin(self, job: Job, task: Round) -> asyncio.Future[ScannedSegment] | None:
+        """Have a file read; None: it cannot be, and why is said."""
+        try:
+            future = self._workers.submit(
+                job.file.path, self.read_one,
+                job.file, job.name, task.segment_size, task.depth,
+                job.compare or self._digests, self._packs,
+            )  # fmt: skip
+        except StillHangs:
+            task.readings.unread[job.name] = f"{_LATE}: an earlier look at it still hangs"
+        except BrokenExecutor as error:
+            self._lose_worker(job, error, task)
+        else:
+            return asyncio.wrap_future(future)
+        return None
+
+    async def _await_some(
+        self, waiting: dict[asyncio.Future[ScannedSegment], Job], task: Round
+    ) -> list[Job]:
+        """Take what comes next out of what is waited for; if nothing comes in time, all."""
+        done, late = await asyncio.wait(
+            waiting, timeout=task.patience_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            for answer in late:
                 answer.cancel()
-                task.readings.unread[job.name] = _LATE
-            else:
-                self._receive(job, answer, task)
-        if late:
+                task.readings.unread[waiting[answer].name] = _LATE
             self.close()
+        taken = [(waiting.pop(answer), answer) for answer in done or late]
+        for job, answer in taken if done else ():
+            self._receive(job, answer, task)
+        await self._flush_when_due()
+        return [job for job, _ in taken]
 
     def _receive(self, job: Job, future: asyncio.Future[ScannedSegment], task: Round) -> None:
         readings = task.readings
@@ -270,7 +290,9 @@ class SegmentReader:
                 readings.growing.add(job.name)
 
     def _lose_worker(self, job: Job, error: Exception, task: Round) -> None:
-        if isinstance(error, OSError):
+        if isinstance(error, NoWorkers):
+            why = str(error)
+        elif isinstance(error, OSError):
             why = f"no process could be started to read it: {error.strerror}"
         else:
             why = "the process that read it was ended"

@@ -1,16 +1,19 @@
 """Tar files, compressed or not, as a stream of members: nothing is unpacked to disk.
 
 Follows what pg_basebackup -Ft and GNU tar write, read by the standard library's tarfile. A stream
-that ends too early, or that cannot be decoded, raises BrokenTar at the member where it breaks.
+that ends too early, or that cannot be decoded, raises BrokenTar at the member where it breaks. What
+would take more memory than any backup needs, a header of gigabytes, raises OSError: it is not read.
 """
 
 from __future__ import annotations
 
+import errno
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
-from agent.archive.codecs import BrokenStream, Content, Flaw, longer, open_stream
+from agent.archive.codecs import BrokenStream, Content, Flaw, Stream, longer, open_stream
 
 if TYPE_CHECKING:
     from agent.store.entries import Version
@@ -23,6 +26,11 @@ _KINDS: Final = {
     tarfile.CHRTYPE: "a device",
     tarfile.BLKTYPE: "a device",
 }
+
+
+_HEADER_BYTES: Final = 4 << 20  # of one member: extended attributes take some 64 KiB
+_GLOBAL_BYTES: Final = 1 << 20  # of headers that hold for all members after them
+_MOST_MEMBERS: Final = 1_000_000  # whoever lists them needs some 200 bytes for each
 
 
 class BrokenTar(Exception):
@@ -58,6 +66,50 @@ class NoFile(NamedTuple):
     kind: str
 
 
+class _TooLarge(Exception):
+    """More than is read of any tar. One line."""
+
+
+class _Meter:
+    """The bytes of a tar, of which no header takes more than it can honestly need."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._left: int | None = None  # for the header that is being read; None: for none
+        self._global_bytes = 0
+
+    def read(self, size: int) -> bytes:
+        data = self._stream.read(size)
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise _TooLarge(f"a header of more than {_HEADER_BYTES >> 20} MiB")
+        return data
+
+    @contextmanager
+    def header(self, info: tarfile.TarInfo) -> Iterator[None]:
+        """While a header is read, and what follows it before its member: texts, maps of holes."""
+        is_first = self._left is None
+        if info.type == tarfile.XGLTYPE:
+            self._global_bytes += info.size
+        if self._global_bytes > _GLOBAL_BYTES:
+            raise _TooLarge(f"more than {_GLOBAL_BYTES >> 20} MiB of headers for all members")
+        if is_first:
+            self._left = _HEADER_BYTES
+        yield
+        if is_first:
+            self._left = None
+
+
+def _headers(meter: _Meter) -> type[tarfile.TarInfo]:
+    class Header(tarfile.TarInfo):
+        def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
+            with meter.header(self):
+                return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
+
+    return Header
+
+
 def read_members(path: str) -> Iterator[Member]:
     """Yield the regular files of a tar in its order. Raises OSError, BrokenTar."""
     return (entry for entry in read_entries(path) if isinstance(entry, Member))
@@ -65,13 +117,14 @@ def read_members(path: str) -> Iterator[Member]:
 
 def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
     """Yield all that a tar holds, in its order. Raises OSError, BrokenTar."""
-    last = "its start"
+    last, count = "its start", 0
     try:
-        with (
-            open_stream(path) as stream,
-            tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|") as tar,
-        ):
-            for info in tar:
+        with open_stream(path) as stream, _open(_Meter(stream)) as tar:
+            while (info := tar.next()) is not None:
+                tar.members.clear()  # type: ignore[attr-defined]  # a kilobyte each
+                count += 1
+                if count > _MOST_MEMBERS:
+                    raise _TooLarge(f"more than {_MOST_MEMBERS:,} members")
                 name = info.name.removeprefix("./")
                 if info.isreg():
                     content = tar.extractfile(info)
@@ -84,8 +137,15 @@ def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
                 last = name
     except (tarfile.TarError, BrokenStream) as error:
         raise BrokenTar(f"{error}, after {last}") from None
+    except (_TooLarge, RecursionError) as error:  # each header of a chain is a call
+        what = str(error) if isinstance(error, _TooLarge) else "a header of a header of a header"
+        raise OSError(errno.EFBIG, f"{what}, after {last}: not read", path) from None
     except ValueError:  # tarfile's own: its words quote the header
         raise BrokenTar(f"a header that no tar has, after {last}") from None
+
+
+def _open(meter: _Meter) -> tarfile.TarFile:
+    return tarfile.open(fileobj=cast(IO[bytes], meter), mode="r|", tarinfo=_headers(meter))
 
 
 def read_member(path: str, name: str, limit_bytes: int) -> Content:

@@ -16,11 +16,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.engine import running
+from rules.model.counted import counted
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
 
-__all__ = ["BrokenExecutor", "StillHangs", "Workers", "new_workers"]
+__all__ = ["BrokenExecutor", "NoWorkers", "StillHangs", "Workers", "new_workers"]
 
 THREAD_NAME: Final = "segments"
 _FAREWELL_SECONDS: Final = 2.0  # how long the thread that minds ended workers gets to end itself
@@ -31,8 +32,20 @@ class StillHangs(Exception):
     """A read that was given up has not come back: nothing further is begun."""
 
 
+class NoWorkers(BrokenExecutor):
+    """Nothing is there to read segments, nor will be in this round. One line for a person."""
+
+
 class Workers(Protocol):
     """There while they are needed; `close` may be called at any time, and then `submit` again."""
+
+    @property
+    def count(self) -> int:
+        """How many calls they make at once, as far as is known by now."""
+
+    @property
+    def described(self) -> str:
+        """Who they are, for a person."""
 
     def submit(self, subject: Hashable, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Have a call made about a file. Raises NoProcess, BrokenExecutor and StillHangs."""
@@ -50,10 +63,14 @@ class Threads:
     """Daemon threads, unlike those of concurrent.futures: the process ends though one hangs."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self._threads: list[_Thread] = []
         self._given_up: list[_Thread] = []
         self._queue: SimpleQueue[_Call | None] = SimpleQueue()
+
+    @property
+    def described(self) -> str:
+        return counted(self.count, "thread")
 
     def submit(self, subject: Hashable, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         self._given_up = [thread for thread in self._given_up if thread.is_alive()]
@@ -62,7 +79,7 @@ class Threads:
             raise StillHangs
         todo = _Call(subject, call, arguments)
         self._queue.put(todo)
-        if len(self._threads) < self._count:
+        if len(self._threads) < self.count:
             thread = _Thread(self._queue)
             self._threads.append(thread)
             thread.start()
@@ -118,8 +135,12 @@ class Processes:
     """Processes from a fork server: the parent has threads and libpq connections."""
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def described(self) -> str:
+        return counted(self.count, "worker")
 
     def submit(self, subject: Hashable, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
         from functools import partial
@@ -129,7 +150,7 @@ class Processes:
 
         if self._pool is None:
             preload = ("agent.archive.readings", "parsers.wal.scan_columns")
-            self._pool = new_pool(self._count, preload, partial(adopt, remembered()))
+            self._pool = new_pool(self.count, preload, partial(adopt, remembered()))
         with starting():
             return self._pool.submit(call, *arguments)
 

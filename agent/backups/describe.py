@@ -217,7 +217,7 @@ def describe(
         unread_settings=tuple(pieces.unread_settings),
         has_configuration=pieces.has_configuration,
         signal_files=frozenset(pieces.signal_files),
-        unlogged_count=_count_unlogged(manifest, pieces),
+        unlogged=_list_unlogged(manifest, pieces),
         size_bytes=sum(file.size_bytes for file in manifest.files)
         if manifest and counted
         else None,
@@ -237,11 +237,12 @@ def _reached(depth: BackupDepth, pages: PagesFacts | None) -> BackupDepth:
     return "checksums" if pages is not None and pages.unchecked else depth
 
 
-def _count_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> int | None:
-    """How many relations restoring empties; None where the files were not listed."""
+def _list_unlogged(manifest: BackupManifest | None, pieces: Pieces) -> tuple[str, ...] | None:
+    """The files of relations that restoring empties; None where the files were not listed."""
     paths = (file.path for file in manifest.files) if manifest else iter(pieces.paths)
     listed = manifest is not None or bool(pieces.paths)
-    return sum(1 for path in paths if _INIT_FORK.match(path)) if listed else None
+    found = sorted(path.removesuffix("_init") for path in paths if _INIT_FORK.match(path))
+    return tuple(found) if listed else None
 
 
 def _needs(manifest: BackupManifest | None) -> tuple[WalNeed, ...]:

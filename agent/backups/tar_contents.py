@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from dataclasses import dataclass, field
+from io import BytesIO
 from typing import Final
 
 from agent.archive.codecs import READABLE_SUFFIXES
@@ -38,7 +39,10 @@ from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, BackupTablespace
 
 _SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP, *CONFIGURATION)
-_SMALL_FILE_BYTES: Final = 256 << 20  # a manifest has some 150 bytes a file
+_MANIFEST_BYTES: Final = 150 << 20  # some 150 bytes a file
+_SMALL_FILE_BYTES: Final = 1 << 20  # of the others, as beside a backup that is no tar
+_MOST_UNREAD: Final = 10  # that are named
+_SMALL_BYTES: Final = 16 << 20  # of all of them: a tar may hold many that are named so
 _IN_PLACE: Final = re.compile(r"pg_tblspc/([1-9][0-9]{0,9})/.")
 IS_TAR: Final = re.compile(r"\.tar(\.[a-z0-9]+)?\Z|\.tgz\Z").search
 TABLESPACE: Final = re.compile(r"([1-9][0-9]{0,9})\.tar(\.[a-z0-9]+)?\Z").match
@@ -65,6 +69,7 @@ class Contents:
     broken: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)  # tars that the system does not let us read
     closed: list[str] = field(default_factory=list)  # what the paths of their files begin with
+    _small_bytes: int = 0  # of `small`, but for the manifest
 
     def read(self, tar: AnyPath, prefix: str, *, stop_at_label: bool = False) -> None:
         """Go through one tar. What it holds before it breaks counts."""
@@ -92,14 +97,32 @@ class Contents:
         if not prefix and (
             name.endswith(".conf") or any(is_named(name, small) for small in _SMALL)
         ):
-            if member.size_bytes <= _SMALL_FILE_BYTES:
-                self.small[name] = member.read()
+            self._keep(name, member)
         elif not prefix and _is_segment(name):
             header = parse_header(member.read(LONG_HEADER_BYTES))
             segment = name.rpartition("/")[2]
             if header is not None and holds_its_name(segment, header):
                 self.wal[segment] = tar_member(str(tar), member, status)
                 self.segment_size = header.segment_size
+
+    def _keep(self, name: str, member: Member) -> None:
+        """Read a small file; of several manifests the one nearest to the root."""
+        of_manifest = is_named(name, MANIFEST)
+        if of_manifest:
+            nearer = [each for each in self.small if is_named(each, MANIFEST)]
+            if any(len(each) <= len(name) for each in nearer):
+                return
+            for each in nearer:
+                del self.small[each]
+        most = _MANIFEST_BYTES if of_manifest else _SMALL_FILE_BYTES
+        all_of_them = 0 if of_manifest else self._small_bytes + member.size_bytes
+        if member.size_bytes <= most and all_of_them <= _SMALL_BYTES:
+            self._small_bytes += 0 if of_manifest else member.size_bytes
+            self.small[name] = _content(member)
+        elif len(self.unread) < _MOST_UNREAD:
+            what = "larger than" if member.size_bytes > most else "with others of such names over"
+            most = most if member.size_bytes > most else _SMALL_BYTES
+            self.unread.append(f"{name} ({what} {most >> 20} MiB: not read)")
 
     def strip_folder(self) -> None:
         """Take the folder off that holds the backup_label nearest to the root."""
@@ -224,6 +247,14 @@ class _TarConfiguration:
             for name in names
             if "/" not in name.removeprefix(inside) and is_configuration(name.removeprefix(inside))
         ]
+
+
+def _content(member: Member) -> bytes:
+    """All of a member, which tarfile would hold twice for a moment."""
+    data = BytesIO()
+    while chunk := member.read(1 << 20):
+        data.write(chunk)
+    return data.getvalue()
 
 
 def wal_tar(directory: AnyPath) -> AnyPath | None:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from agent.archive.progress import OnProgress
 from agent.check.try_restore import try_restore_command
-from agent.inputs.gather import EmptyArchive, OnProgress
+from agent.inputs.gather import EmptyArchive
 from agent.inputs.sources import Sources
 from rules.backup.completeness import BackupState, missing_segments
 from rules.case.case import Case

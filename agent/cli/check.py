@@ -13,7 +13,7 @@ from io import TextIOWrapper
 from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry, screen
-from agent.cli.options import cost, evidence_options, repository_options, target_options
+from agent.cli.options import cost, deadline, evidence_options, repository_options, target_options
 from agent.cli.options.drill_options import add_drill_options, drill_asked_for
 from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.target_options import context_of
@@ -142,6 +142,12 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="the restore is for another machine: list what it needs instead of checking this one",
     )
+    how.add_argument(
+        "--server-version",
+        type=target_options.release,
+        metavar="V",
+        help="the minor release that made the backups, as 18.7: known faults of it are told",
+    )
     how.add_argument("--now", metavar="T", help="compute ages as of this time (ISO 8601)")
     how.add_argument(
         "--wait",
@@ -176,8 +182,13 @@ def _run(argv: Sequence[str]) -> int:
     context, now = context_of(arguments), entry.now(arguments.now)
     refuse(_without_effect(arguments))
     key = evidence_options.take(arguments)
+    from agent.check.run import report_failure
     from agent.postgres.interruption import Interruption
 
+    def print_failure(why: str) -> None:
+        print(_render(report_failure(context, why, now), arguments, argv))
+
+    deadline.at_worst(print_failure if arguments.format != "text" else None)
     try:
         with Interruption(once=True):  # a SIGTERM ends in a document too
             report = _check(arguments, context, now)
@@ -187,10 +198,8 @@ def _run(argv: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         # Programs get their document whatever happens; the line for a person follows on stderr.
         if arguments.format != "text" or key is not None:
-            from agent.check.run import report_failure
-
             known = getattr(error, "case", None)  # of an EmptyArchive
-            failed = report_failure(context, str(error) or "interrupted", now, known)
+            failed = report_failure(context, deadline.why(error), now, known)
             failed = evidence_options.keep(failed, arguments, key)
         if arguments.format != "text":
             print(_render(failed, arguments, argv))

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Final, TextIO
 
 from agent.cli import interrupts_end, interrupts_raise
+from agent.cli.options import deadline
 from agent.cli.parser import Parser, words_of
 from agent.cli.streams import open_closed_streams
 from agent.errors import UNKNOWN, USAGE, CannotCheck, UsageError
@@ -60,6 +61,11 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
 
     PITR_DEBUG=1 in the environment shows it, for whoever reports the error.
     """
+    deadline.name(program)
+    return deadline.finish(_run(program, body, argv))
+
+
+def _run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] | None) -> int:
     words = sys.argv[1:] if argv is None else argv
     open_closed_streams()
     _print_anything()
@@ -81,8 +87,8 @@ def run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str] 
         return _end(program, str(error), USAGE, words)
     except CannotCheck as error:
         return _end(program, str(error), UNKNOWN, words)
-    except KeyboardInterrupt:
-        return _end(program, "interrupted", UNKNOWN, words)
+    except KeyboardInterrupt as error:
+        return _end(program, deadline.why(error), UNKNOWN, words)
     except ImportError as error:
         if os.environ.get("PITR_DEBUG"):
             raise

@@ -32,6 +32,7 @@ OPTIONS = {
     "--cluster": "NAME",
     "--prefetch": "N",
     "--prefetch-directory": "DIR",
+    "--timeout": "DURATION",
 }
 _REMOTE = ("s3://", "gs://", "az://", "sftp://")
 _TOOLS = ("--pgbackrest", "--barman", "--walg")
@@ -42,7 +43,7 @@ _USAGE = """\
 usage: pitr-agent fetch-wal [--archive URL]... [--config FILE [--cluster NAME]]
                             [--repository URL]... [--stanza NAME | --server NAME] [--repo N]
                             [--pgbackrest CONFIG | --barman CONFIG | --walg CONFIG]
-                            [--prefetch N [--prefetch-directory DIR]] %f %p
+                            [--prefetch N [--prefetch-directory DIR]] [--timeout DURATION] %f %p
 
 Puts a WAL segment or history file from an archive where PostgreSQL wants it: the restore_command
 for archives in dated folders, compressed, or with several copies. It decompresses, checks that the
@@ -61,6 +62,8 @@ options:
   --prefetch N    fetch the next N segments while the server replays this one (1 to 64)
   --prefetch-directory DIR
                   where they wait, on the file system of pg_wal (default: in pg_wal)
+  --timeout DURATION
+                  stop recovery when the file is not there after so long, as 5m (default: never)
 
 examples:
   restore_command = 'pitr-agent fetch-wal --archive /backup/wal %f %p'
@@ -93,11 +96,16 @@ def main(argv: Sequence[str]) -> int:
     try:
         name, target, roots, options, words = _arguments(argv)
         count, directory = _ahead(options)
+        _limit(options.get("--timeout"))
         if not count:
             return _fetch(name, target, roots, words)
         return _fetch_ahead(name, target, roots, words, count, directory)
     except Abort as error:
         return _abort(str(error))
+    except KeyboardInterrupt as error:
+        from agent.cli.options.deadline import why
+
+        return _abort(why(error))
     except BaseException as error:  # 1 to 125 would be taken for the end of the WAL
         if os.environ.get("PITR_DEBUG"):
             raise SystemExit(ABORT) from error
@@ -223,6 +231,23 @@ def _ahead(options: dict[str, str]) -> tuple[int, str | None]:
     if directory is not None and not count:
         raise Abort(f"--prefetch-directory needs --prefetch N (type  {PROGRAM} --help)")
     return count, directory
+
+
+def _limit(text: str | None) -> None:
+    if text is None:
+        return
+    from agent.cli.options import deadline
+    from agent.durations import parse_duration
+
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise Abort(f"--timeout {error}") from None
+    if not seconds:
+        raise Abort(f"--timeout {text}: write a duration, as 5m")
+    deadline.name(PROGRAM)
+    deadline.begin(seconds, ABORT)
+    deadline.at_worst(None)
 
 
 def _configured(options: dict[str, str]) -> tuple[list[str], list[str]]:

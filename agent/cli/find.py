@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry, screen
-from agent.cli.options import cost, repository_options
+from agent.cli.options import cost, deadline, repository_options
 from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.without_effect import Rule, refuse
 from agent.cli.parser import SHARED
@@ -50,17 +50,8 @@ def body(argv: Sequence[str]) -> int:
         raise UsageError("name the --archive to search (type  pitr-check find --help)")
     refuse(_without_effect(arguments))
     asked = _read_question(arguments)
-    try:
+    with deadline.documented(_print_failure if arguments.format == "json" else None):
         found = _answer(arguments, asked)
-    except UsageError:
-        raise
-    except (Exception, KeyboardInterrupt) as error:
-        if arguments.format == "json":  # programs get their document whatever happens
-            from agent.documents.render import render_json
-            from agent.find.document import failure_document
-
-            print(render_json(failure_document(str(error) or "interrupted")))
-        raise
     if arguments.format == "text":
         from agent.find.render_text import find_lines
 
@@ -71,6 +62,13 @@ def body(argv: Sequence[str]) -> int:
 
         print(render_json(find_document(found)))
     return found.verdict.status
+
+
+def _print_failure(why: str) -> None:
+    from agent.documents.render import render_json
+    from agent.find.document import failure_document
+
+    print(render_json(failure_document(why)))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -202,7 +200,7 @@ def _answer(arguments: argparse.Namespace, asked: FindRequest) -> Answer:
             sources,
             _read_timeline(arguments.timeline),
             times=asked.times,
-            on_progress=on_progress or (lambda done, total: None),
+            on_progress=on_progress or (lambda *_: None),
             add_names=_asker(arguments.dsn),
         )
     return answer(asked.at(looked.times), looked)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent.cli import entry, screen
-from agent.cli.options import cost, repository_options, target_options
+from agent.cli.options import cost, deadline, repository_options, target_options
 from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.without_effect import refuse
 from agent.cli.parser import SHARED
@@ -48,22 +48,18 @@ def body(argv: Sequence[str]) -> int:
     context, now = target_options.context_of(arguments), entry.now(arguments.now)
     from agent.plan.plan import make_plan
 
-    try:
+    def print_failure(why: str) -> None:
+        from agent.check.run import report_failure
+        from agent.repositories.sources import NO_REPOSITORIES
+
+        failed = report_failure(context, why, now)
+        _print(make_plan(failed, NO_REPOSITORIES, None, None), arguments)
+
+    with deadline.documented(print_failure if arguments.format == "json" else None):
         sources = sources_of(arguments)
         report = verdict_of(arguments, sources, context, now)
         measured = _measured(arguments)
         plan = make_plan(report, sources.repositories, arguments.destination, measured)
-    except UsageError:
-        raise
-    except (Exception, KeyboardInterrupt) as error:
-        if arguments.format == "json":  # programs get their document whatever happens
-            from agent.check.run import report_failure
-            from agent.plan.plan import make_plan
-            from agent.repositories.sources import NO_REPOSITORIES
-
-            failed = report_failure(context, str(error) or "interrupted", now)
-            _print(make_plan(failed, NO_REPOSITORIES, None, None), arguments)
-        raise
     _print(plan, arguments)
     return report.verdict.status
 

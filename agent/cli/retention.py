@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from agent.cli import entry, screen
-from agent.cli.options import cost, repository_options
+from agent.cli.options import cost, deadline, repository_options
 from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.without_effect import refuse
 from agent.cli.parser import SHARED
@@ -55,18 +56,12 @@ def body(argv: Sequence[str]) -> int:
     from agent.retention.advice import advise
 
     asked = _asked(arguments)
-    try:
-        with progress_bar(shown=arguments.format == "text") as on_progress:
-            advice = advise(asked, on_progress or (lambda done, total: None))
-    except UsageError:
-        raise
-    except (Exception, KeyboardInterrupt) as error:
-        if arguments.format == "json":  # programs get their document whatever happens
-            from agent.documents.render import render_json
-            from agent.retention.document import failure_document
-
-            print(render_json(failure_document(str(error) or "interrupted", arguments.depth)))
-        raise
+    failing = partial(_print_failure, depth=arguments.depth)
+    with (
+        deadline.documented(failing if arguments.format == "json" else None),
+        progress_bar(shown=arguments.format == "text") as on_progress,
+    ):
+        advice = advise(asked, on_progress or (lambda *_: None))
     if arguments.format == "list" and not advice.is_sure:
         raise CannotCheck(f"no list: {'; '.join(advice.notes)}")
     if arguments.format == "text":
@@ -76,6 +71,13 @@ def body(argv: Sequence[str]) -> int:
     else:
         print(_render(advice, arguments.format))
     return advice.verdict.status
+
+
+def _print_failure(why: str, depth: str) -> None:
+    from agent.documents.render import render_json
+    from agent.retention.document import failure_document
+
+    print(render_json(failure_document(why, depth)))
 
 
 def _parser() -> argparse.ArgumentParser:

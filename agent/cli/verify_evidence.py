@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agent.cli import entry
+from agent.cli.options import repository_options
 from agent.errors import UsageError
 
 _DESCRIPTION = """\
 Verifies a directory of signed statements: every signature, that none was altered, removed, repeated
-or put elsewhere, that the end was not cut off. With --archive it also reads the WAL again and says
-whether it still is what was proven. It only reads.
+or put elsewhere, that the end was not cut off. With --archive or --repository it also reads the WAL
+again and says whether it still is what was proven. It only reads.
 """
 
 _EPILOG = """\
@@ -50,6 +51,7 @@ def _parser() -> entry.Parser:
         dest="archives",
         help="read this archive again and compare it with what was proven of it; may be repeated",
     )
+    repository_options.add_sources(parser.add_argument_group("repositories of other tools"))
     parser.add_argument(
         "--expect",
         type=_sha256,
@@ -90,18 +92,21 @@ def body(argv: Sequence[str]) -> int:
         verification_document,
         verification_lines,
     )
-    from agent.evidence.verify import compare_archive, verify_directory
+    from agent.evidence.verify import compare_archive, list_today, verify_directory
     from agent.inputs.progress import progress_bar
 
-    archives = [place_of("--archive", url) for url in arguments.archives]
+    urls = [place_of("--archive", url) for url in arguments.archives]
+    arguments.backups, arguments.configured = [], ()
+    repository_options.take(arguments)
     keys = read_public_keys(arguments.keys)
     directory: Path = arguments.directory
     chain = verify_directory(directory, keys, arguments.expect)
-    today = []
+    repositories = repository_options.open_repositories(arguments)
+    archives, today = [*map(list_today, urls), *repositories.list_archives()], []
     with progress_bar(shown=arguments.format == "text") as on_progress:
-        for url in archives:
-            tell = on_progress or (lambda done, total: None)
-            today.append(compare_archive(url, chain, arguments.workers, tell))
+        for archive in archives:
+            tell = on_progress or (lambda *_: None)
+            today.append(compare_archive(archive, chain, arguments.workers, tell))
     if arguments.format == "json":
         print(render_json(verification_document(directory, chain, today)))
     else:

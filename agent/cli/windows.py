@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from agent.cli import entry, screen
-from agent.cli.options import cost, repository_options, target_options
+from agent.cli.options import cost, deadline, repository_options, target_options
 from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.without_effect import refuse
 from agent.cli.parser import SHARED
 from agent.cli.verdicts import sources_of, verdict_of
 from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from rules.verdict.report import Report
 
 _DESCRIPTION = """\
 Lists the windows: from which instant to which each backup can be restored, on each timeline, and
@@ -41,29 +45,28 @@ def body(argv: Sequence[str]) -> int:
         raise UsageError("a window begins at a backup: name --backup, --backups or --repository")
     refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
     context, now = target_options.context_of(arguments), entry.now(arguments.now)
-    try:
+
+    def print_failure(why: str) -> None:
+        from agent.check.run import report_failure
+
+        _print(report_failure(context, why, now))
+
+    with deadline.documented(print_failure if arguments.format == "json" else None):
         report = verdict_of(arguments, sources_of(arguments), context, now)
-    except UsageError:
-        raise
-    except (Exception, KeyboardInterrupt) as error:
-        if arguments.format == "json":  # programs get their document whatever happens
-            from agent.check.run import report_failure
-            from agent.documents.render import render_json
-            from agent.documents.verdict import verdict_document
-
-            failed = report_failure(context, str(error) or "interrupted", now)
-            print(render_json(verdict_document(failed)))
-        raise
     if arguments.format == "json":
-        from agent.documents.render import render_json
-        from agent.documents.verdict import verdict_document
-
-        print(render_json(verdict_document(report)))
+        _print(report)
     else:
         from agent.check.render_windows import windows_lines
 
         screen.show(windows_lines(report), arguments.color, verdict_first=True)
     return report.verdict.status
+
+
+def _print(report: Report) -> None:
+    from agent.documents.render import render_json
+    from agent.documents.verdict import verdict_document
+
+    print(render_json(verdict_document(report)))
 
 
 def _parser() -> argparse.ArgumentParser:

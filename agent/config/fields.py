@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agent.durations import parse_duration
 from agent.zones import find_zone
+from rules.model.releases import parse_release
 
 
 class Strict(BaseModel):
@@ -23,6 +24,15 @@ def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+def _release(value: object) -> object:
+    """server_version_num. A number without quotes has lost its zero: 17.10 is 17.1 to YAML."""
+    found = parse_release(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(f"{value!r} is not a minor release: write it in quotes, as '18.7'")
+    return found
+
+
+ServerVersion = Annotated[int, BeforeValidator(_release)]
 Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0, strict=True)]
 
 

@@ -22,10 +22,11 @@ from agent.config.alerts import AlertsConfig
 from agent.config.drills import NEVER, DrillConfig
 from agent.config.dsn import check_dsn
 from agent.config.evidence import EvidenceConfig
-from agent.config.fields import Seconds, Strict, zone_named
+from agent.config.fields import Seconds, ServerVersion, Strict, zone_named
 from agent.config.place import PlaceConfig
 from agent.config.rates import parse_rate
 from agent.config.repositories import EVERY, RepositoryConfig
+from agent.dask_scan.address import scheduler_url
 from agent.store.urls import is_remote
 from parsers.segment import parse_wal_name
 from rules.case.context import Context
@@ -44,6 +45,7 @@ def _bytes_per_second(value: object) -> object:
 
 _BACKUP_DEPTHS: Final[tuple[BackupDepth, ...]] = ("label", "files", "checksums", "pages")
 ScanDepth = Literal["names", "headers", "records"]
+SchedulerUrl = Annotated[str, BeforeValidator(scheduler_url)]
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _OWN_LABELS: Final = ("cluster", "protection_class")  # of pitr_cluster_info
 BytesPerSecond = Annotated[float, BeforeValidator(_bytes_per_second), Field(gt=0)]
@@ -130,6 +132,7 @@ class ClusterConfig(Strict):
     log: Path | None = None
     log_line_prefix: str | None = None
     log_timezone: str | None = None
+    server_version: ServerVersion | None = None
     protection_class: str | None = Field(default=None, alias="class")
     labels: Mapping[str, str] = Field(default_factory=dict)
     objectives: ObjectivesConfig = ObjectivesConfig()
@@ -140,6 +143,7 @@ class ClusterConfig(Strict):
     reverify: Seconds | None = None
     relist: Seconds | None = None
     io_limit: BytesPerSecond | None = None
+    scan_on: SchedulerUrl | None = None
     depth: ScanDepth | None = None
     drill: DrillConfig | None = None
 
@@ -218,6 +222,7 @@ class DefaultsConfig(Strict):
     reverify: Seconds = REVERIFY_SECONDS
     relist: Seconds = 3600.0
     io_limit: BytesPerSecond | None = None
+    scan_on: SchedulerUrl | None = None
     drill: DrillConfig = DrillConfig()
 
 
@@ -264,6 +269,7 @@ class ResolvedCluster:
     log: Path | None
     log_line_prefix: str | None  # None: detected
     log_timezone: str | None  # None: the log names its own
+    server_version: int | None  # server_version_num; None: the server or its log may tell
     protection_class: str | None  # None: it is in none
     labels: Mapping[str, str]
     objectives: ObjectivesConfig  # with those of its class
@@ -274,6 +280,7 @@ class ResolvedCluster:
     reverify: float
     relist: float
     io_limit: float | None  # bytes per second; None: no limit
+    scan_on: str | None  # the scheduler of a Dask cluster; None: this process reads
     depth: ScanDepth
     drill: DrillConfig | None  # None: it is not drilled
     evidence: EvidenceConfig | None  # None: nothing is signed
@@ -312,6 +319,7 @@ class ResolvedCluster:
             objectives=self.wanted(now),
             acknowledged=tuple(gap.facts() for gap in self.acknowledged_gaps),
             way=Way(via=self.via),
+            server_version=self.server_version,
             watches_server=self.dsn is not None,
         )
 
@@ -328,6 +336,7 @@ def _resolve(cluster: ClusterConfig, config: Config) -> ResolvedCluster:
         log=cluster.log,
         log_line_prefix=cluster.log_line_prefix,
         log_timezone=cluster.log_timezone,
+        server_version=cluster.server_version,
         protection_class=named,
         labels=cluster.labels,
         objectives=cluster.objectives.over(config.classes[named]) if named else cluster.objectives,
@@ -338,6 +347,7 @@ def _resolve(cluster: ClusterConfig, config: Config) -> ResolvedCluster:
         reverify=_first(cluster.reverify, defaults.reverify),
         relist=_first(cluster.relist, defaults.relist),
         io_limit=_first(cluster.io_limit, defaults.io_limit),
+        scan_on=_first(cluster.scan_on, defaults.scan_on),
         depth=_first(cluster.depth, defaults.depth),
         drill=_drilled(cluster, defaults),
         evidence=config.evidence,

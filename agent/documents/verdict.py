@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from agent.archive.restore_command import block_to_paste
+from agent.documents.coverage import coverage_document
 from agent.documents.drill import drill_document
 from agent.documents.parts import finding_part, gap_part, stop_part, window_part
 from agent.documents.values import json_lsn as _lsn
@@ -13,6 +14,7 @@ from agent.documents.values import json_time as _time
 from agent.documents.values import json_time_us
 from parsers.segment import segment_before, segment_name
 from rules.backup.pages import page_total
+from rules.drill.coverage import coverage_of
 from rules.model.evidence import CopyAlone
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, PagesFacts
 from rules.model.outcome import LastTransaction, Outcome
@@ -51,6 +53,7 @@ def verdict_document(report: Report) -> dict[str, Any]:
             for timeline, point in report.restore_points
         ],
         "findings": [finding_part(finding) for finding in report.findings],
+        "coverage": coverage_document(coverage_of(report.case, report.now)),
         "drill": drill_document(report.drill) if report.drill else None,
     }
 

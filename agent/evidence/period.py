@@ -66,6 +66,7 @@ def _cluster(shown: ClusterShown, digests: dict[int, str]) -> dict[str, Any]:
         "objectives": list(map(_objective, shown.objectives)),
         "drills": [_drill(each, digests) for each in shown.drills],
         "drills_agreed": len(agreed),
+        "coverage": shown.coverage,
         "configuration": dict(last.predicate["configuration"]),
         "configuration_changes": [
             {"at": json_time(each.at), "statement": each.sequence, "key": each.key,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from agent.archive.codecs import Flaw
 from agent.archive.directory import NotAnArchive, list_archive
+from agent.archive.progress import OnProgress
 from agent.archive.stored import read_stored, require_own
 from agent.archive.unreadable import Unreadable, read_guarded, why_unreadable
 from agent.errors import CannotCheck
@@ -20,8 +21,6 @@ from agent.evidence.keys import PublicKeys
 from agent.evidence.words import without_secrets
 from rules.evidence.chain import Chain, Proven, judge_chain
 from rules.model.facts import ArchivedFile, ArchiveFacts
-
-OnProgress = Callable[[int, int], None]
 
 State = Literal["same", "altered", "absent", "unread"]
 
@@ -65,17 +64,24 @@ def verify_directory(directory: Path, keys: PublicKeys, expected: Sequence[str])
     return chain
 
 
-def compare_archive(
-    url: str, chain: Chain, workers: int, on_progress: OnProgress = lambda done, total: None
-) -> ArchiveToday:
-    """Read what was proven of an archive again. Raises CannotCheck where it cannot be listed."""
+def list_today(url: str) -> ArchiveFacts:
+    """The archive as it is now. Raises CannotCheck where it cannot be listed."""
     try:
-        archive = list_archive(url)
+        return list_archive(url)
     except NotAnArchive as error:
         raise CannotCheck(str(error)) from None
+
+
+def compare_archive(
+    archive: ArchiveFacts,
+    chain: Chain,
+    workers: int,
+    on_progress: OnProgress = lambda *_: None,
+) -> ArchiveToday:
+    """Read what was proven of an archive again."""
     proven = _about(archive.url, chain)
     if proven is None:
-        return ArchiveToday(url=without_secrets(url), proven=None)
+        return ArchiveToday(url=without_secrets(archive.url), proven=None)
     digests = proven.inventory.digests
     segments = []
     with ThreadPoolExecutor(workers) as pool:
@@ -86,7 +92,7 @@ def compare_archive(
     places = _places(digests)
     first, last = min(places, default=""), max(places, default="")
     return ArchiveToday(
-        url=without_secrets(url),
+        url=without_secrets(archive.url),
         proven=proven.name,
         segments=tuple(segments),
         later=tuple(name for name in unknown if name[8:] > last),

@@ -56,10 +56,14 @@ class TarFiles:
 
     def __init__(self, tar: AnyPath) -> None:
         self._found: dict[str, bytes] = {}
+        left = _LIMIT_BYTES  # of all of them
         with suppress(OSError, BrokenTar):
             for member in read_members(str(tar)):
                 match = _IN_TAR.search(member.name)
-                if match is not None:
+                if match is None or match[0] in self._found:
+                    continue
+                left -= member.size_bytes
+                if left >= 0:
                     self._found[match[0]] = member.read()
 
     def databases(self) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from agent.archive import ciphers
 from agent.archive.ciphers import Cipher
+from agent.archive.progress import OnProgress
 from agent.archive.stored import read_stored
 from agent.archive.unreadable import Unreadable, read_guarded
 from agent.processes import new_pool, starting
@@ -38,9 +39,7 @@ class Journals(NamedTuple):
     unread: dict[str, str]  # why there is none; a file that went away since its scan is in neither
 
 
-def read_journals(
-    jobs: Iterable[JournalJob], workers: int, on_progress: Callable[[int, int], None]
-) -> Journals:
+def read_journals(jobs: Iterable[JournalJob], workers: int, on_progress: OnProgress) -> Journals:
     """Read the journals of some segments: what fails on one says so of that one."""
     wanted = list(jobs)
     journals = Journals({}, {})

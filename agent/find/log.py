@@ -21,7 +21,7 @@ from parsers.errors import ParseError
 from parsers.log.csvlog import CsvReader, looks_like_csv
 from parsers.log.format import LogReader, LogRecord, StderrReader
 from parsers.log.jsonlog import JsonReader, looks_like_json
-from parsers.log.prefix import parse_prefix
+from parsers.log.prefix import MAX_PREFIX, parse_prefix
 from parsers.log.times import Zone, parse_log_time
 from rules.events.attribution import LogLine
 
@@ -80,6 +80,8 @@ def _reader(path: Path, first: str, prefix: str | None) -> LogReader:
         return CsvReader()
     if prefix is None:
         raise NotTold(f"{path}: its log_line_prefix is not known: give it with --log-line-prefix")
+    if len(prefix) > MAX_PREFIX:
+        raise NotTold(f"{path}: its log_line_prefix has more than {MAX_PREFIX} characters")
     if "%u" not in _escapes(prefix):
         raise NotTold(f"{path}: log_line_prefix = {prefix!r} has no %u (nor %x, to prove it by)")
     return StderrReader(parse_prefix(prefix))

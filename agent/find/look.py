@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from agent.archive.progress import OnProgress
 from agent.errors import CannotCheck, NoProcess
 from agent.find.catalogs import files_of, load_catalogs
 from agent.find.journals import JournalJob, read_journals
@@ -30,8 +31,6 @@ from rules.model.scans import JoinedScans, Scans
 from rules.model.timelines import Stretch, in_order, latest_timeline, path_of
 from rules.recovery.prediction import find_restores
 from rules.recovery.start import Start, find_start
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +62,7 @@ def look(
     timeline: str | int,
     *,
     times: FindTimes,
-    on_progress: Progress = lambda done, total: None,
+    on_progress: OnProgress = lambda *_: None,
     add_names: Callable[[CatalogRows], None] = lambda rows: None,
 ) -> FindInput:
     """Read archives and backups. Raises CannotCheck for a source that cannot be read.

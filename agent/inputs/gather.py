@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from agent.archive.directory import NotAnArchive, list_archive
 from agent.archive.limits import NO_LIMITS, Limits
 from agent.archive.pg_wal import list_pg_wal, still_written, with_partials
+from agent.archive.progress import OnProgress
 from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.find import read_any_backup, read_backups
 from agent.backups.tar import is_tar_backup
@@ -33,6 +34,7 @@ from rules.model.counted import counted
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, BackupsFacts
 
 if TYPE_CHECKING:
+    from agent.archive.workers import Workers
     from agent.ledger.store import Ledger
 
 
@@ -45,7 +47,6 @@ class EmptyArchive(CannotCheck):
 
 
 T = TypeVar("T")
-OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class ReadingOptions:
     """How segments are to be read."""
 
     workers: int
+    scheduler: str | None = None  # of the Dask cluster whose workers read; None: this process does
     ledger: Ledger | None = None
     limits: Limits = NO_LIMITS
     digests: bool = False  # of each segment's content, for a signed statement
@@ -70,7 +72,7 @@ def gather(
     reading: ReadingOptions,
     repositories: RepositorySources = NO_REPOSITORIES,
     needs_zone: bool = False,
-    on_progress: OnProgress = lambda done, total: None,
+    on_progress: OnProgress = lambda *_: None,
 ) -> Case:
     """Read it. Raises CannotCheck when an archive or a backup that was named cannot be read.
 
@@ -238,6 +240,7 @@ async def _read(
 
     reader = SegmentReader(
         reading.workers,
+        on=_elsewhere(reading),
         ledger=reading.ledger,
         limits=reading.limits,
         digests=reading.digests,
@@ -253,3 +256,17 @@ async def _read(
     )
     await reader.forget_all_but(files_of(archive))
     return segments_read(readings, depth)
+
+
+def _elsewhere(reading: ReadingOptions) -> Workers | None:
+    """The workers of a Dask cluster, where one is named."""
+    if reading.scheduler is None:
+        return None
+    import sys
+
+    from agent.dask_scan.workers import DaskWorkers
+
+    def complain(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    return DaskWorkers(reading.scheduler, complain, here=reading.workers)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterator
 
-from agent.inputs.gather import OnProgress
+from agent.archive.progress import OnProgress
+from rules.model.counted import sized
 
 
 @contextlib.contextmanager
 def progress_bar(shown: bool) -> Iterator[OnProgress | None]:
-    """Give the function that is told (done, total) segments; None without a terminal."""
+    """Give the function that is told how far it is; None without a terminal."""
     if not shown or not sys.stderr.isatty():
         yield None
         return
@@ -29,9 +31,24 @@ def progress_bar(shown: bool) -> Iterator[OnProgress | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=None, rate="")
 
-        def tell(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
-            rate = f"{speed:.1f} segments/s" if speed else ""
+        begun = time.monotonic()
+
+        def tell(done: int, total: int, read_bytes: int = 0, by: str = "", /) -> None:
+            rate = rate_of(done, read_bytes, by, time.monotonic() - begun)
             bar.update(task, completed=done, total=total, rate=rate)
 
         yield tell
+
+
+def rate_of(done: int, read_bytes: int, by: str, seconds: float) -> str:
+    """How fast it goes, and who reads.
+
+    >>> rate_of(120, 120 << 24, "4 workers", 10.0)
+    '12.0 segments/s, 192 MiB/s, 4 workers'
+    """
+    if not done or not seconds:
+        return ""
+    parts = [f"{done / seconds:.1f} segments/s"]
+    if read_bytes:
+        parts.append(f"{sized(read_bytes / seconds)}/s")
+    return ", ".join([*parts, by] if by else parts)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from agent.archive.progress import OnProgress
 from agent.backups.describe import BackupDepth
-from agent.inputs.gather import OnProgress, ReadingOptions, gather
+from agent.inputs.gather import ReadingOptions, gather
 from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
 from rules.case.case import Case
 from rules.case.context import Context
@@ -36,5 +37,5 @@ class Sources:
             reading=self.reading,
             repositories=self.repositories,
             needs_zone=self.needs_zone,
-            on_progress=on_progress or (lambda done, total: None),
+            on_progress=on_progress or (lambda *_: None),
         )

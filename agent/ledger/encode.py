@@ -145,7 +145,7 @@ def pack_scan(scan: SegmentScan) -> PackedScan:
     return PackedScan(msgspec.msgpack.encode(packed), _pack_transactions(facts.transactions))
 
 
-def unpack_scan(packed: PackedScan) -> SegmentScan:
+def unpack_scan(packed: PackedScan, *, most_transactions: int = _MOST_TRANSACTIONS) -> SegmentScan:
     """Decode one scan. Raises ParseError, whatever the bytes."""
     found: Any = _decode(_scan_decoder(), packed.scan)
     records: _Records = found.records
@@ -154,7 +154,7 @@ def unpack_scan(packed: PackedScan) -> SegmentScan:
         last_lsn=records.last_lsn,
         end_lsn=records.end_lsn,
         records=records.records,
-        transactions=unpack_transactions(packed.transactions),
+        transactions=unpack_transactions(packed.transactions, most=most_transactions),
         events=_in_order(records.events),
         by_rmgr=records.by_rmgr,
     )
@@ -195,13 +195,13 @@ def _pack_transactions(transactions: Transactions) -> bytes:
     return msgspec.msgpack.encode(packed)
 
 
-def unpack_transactions(data: bytes) -> Transactions:
+def unpack_transactions(data: bytes, *, most: int = _MOST_TRANSACTIONS) -> Transactions:
     """Decode the transactions of a scan. Raises ParseError."""
     if not data:
         return Transactions()
     packed: _Transactions = _decode(_transactions_decoder(), data)
     count = packed.count
-    if not 0 < count <= _MOST_TRANSACTIONS or any(not 0 <= row < count for row in packed.details):
+    if not 0 < count <= most or any(not 0 <= row < count for row in packed.details):
         raise ParseError("not the transactions of a segment")
     columns = {
         name: _stretch(block, count, _TYPECODES[name])

@@ -139,18 +139,19 @@ class Ledger:
         packed = PackedScan(*found)
         return packed if _checksum(row, packed) == row.checksum else None
 
-    def write(self, entries: Iterable[tuple[FileRow, PackedScan]]) -> None:
-        """Write down some readings, all or none."""
+    def write(self, entries: Iterable[tuple[FileRow, PackedScan]]) -> list[FileRow]:
+        """Write down some readings, all or none; give their rows as they stand there now."""
         with self._lock:
             if self._connection is None or not self._writes:
-                return
+                return []
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                for row, packed in entries:
-                    self._write_one(row, packed)
+                written = [self._write_one(row, packed) for row, packed in entries]
                 self._connection.execute("COMMIT")
             except sqlite3.Error as error:
                 self._stop_writing(error)
+                return []
+        return written
 
     def runs(self, directories: Iterable[str]) -> dict[Place, RunRow]:
         """The stretches known whose first file lies in some directories."""
@@ -223,7 +224,7 @@ class Ledger:
             in self._connection.execute(query, (_key(directory), depth))
         }  # fmt: skip
 
-    def _write_one(self, row: FileRow, packed: PackedScan) -> None:
+    def _write_one(self, row: FileRow, packed: PackedScan) -> FileRow:
         assert self._connection is not None
         run, file = self._connection.execute, row.file
         path = _key(file.directory)
@@ -234,7 +235,7 @@ class Ledger:
         for (number,) in old.fetchall():
             run("DELETE FROM scans WHERE id = ?", (number,))
             run("DELETE FROM files WHERE id = ?", (number,))
-        changed_at = row.changed_read_at
+        changed_at, crc = row.changed_read_at, _checksum(row, packed)
         number = run(
             "INSERT INTO files (directory, name, depth, segment_size, format, size, mtime_ns,"
             " ctime_ns, read_at, digest, sound, changed_digest, changed_read_at, checksum)"
@@ -243,10 +244,12 @@ class Ledger:
                 *place, row.segment_size, format_fingerprint(), file.size_bytes, file.mtime_ns,
                 file.ctime_ns, _microseconds(row.read_at), row.digest, row.sound,
                 row.changed_digest, None if changed_at is None else _microseconds(changed_at),
-                _checksum(row, packed),
+                crc,
             ),
         ).lastrowid  # fmt: skip
         run("INSERT INTO scans VALUES (?, ?, ?)", (number, *packed))
+        assert number is not None, "a row was made"
+        return row._replace(id=number, checksum=crc)
 
     def _forget_in(self, directory: str, there: set[Place]) -> None:
         assert self._connection is not None

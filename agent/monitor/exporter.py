@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agent.monitor.coverage_metrics import COVERAGE_METRICS, coverage_rows
 from agent.monitor.drill_metrics import DRILL_METRICS, drill_rows
 from agent.monitor.goal_metrics import GOAL_METRICS, INFO, breach_rows, info_family, objective_rows
 from agent.monitor.store_metrics import STORE_METRICS, store_rows
@@ -23,6 +24,7 @@ from parsers.wal.damage import DamageKind
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import RestoreEstimateFacts, WalFullFacts
 from rules.case.derived.restores import BackupStates
+from rules.drill.coverage import coverage_of
 from rules.drill.records import DrillsFacts
 from rules.live.facts import OUTCOMES, LastRestore, LiveRestore
 from rules.model.evidence import AloneFacts, SequenceFacts, WindowsFacts
@@ -175,6 +177,7 @@ METRICS: Final = (
         "When the last restore came to its outcome.",
     ),
     ("pitr_recovery_events", "counter", ("event",), "Recovery events read from the server log."),
+    *COVERAGE_METRICS,
     *DRILL_METRICS,
     *STORE_METRICS,
     (
@@ -239,7 +242,8 @@ def _facts(cluster: WatchedCluster) -> list[Row]:
     rows: list[Row] = []
     failure: Exception | None = None
     for part in (
-        _server, _archiving, _archive, _forecasts, _windows, _backups, _recovery, _drills, _goals,
+        _server, _archiving, _archive, _forecasts, _windows, _backups, _recovery, _drills,
+        _coverage, _goals,
     ):  # fmt: skip
         try:
             rows += part(cluster)
@@ -248,6 +252,10 @@ def _facts(cluster: WatchedCluster) -> list[Row]:
     if cluster.jobs.note_raised(METRICS_JOB, failure):
         cluster.judge()
     return rows
+
+
+def _coverage(cluster: WatchedCluster) -> Iterator[Row]:
+    yield from coverage_rows(coverage_of(cluster.case, datetime.now(UTC)))
 
 
 def _goals(cluster: WatchedCluster) -> Iterator[Row]:

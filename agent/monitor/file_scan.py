@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -18,6 +19,7 @@ from agent.archive.scanner import (
     files_of,
     segments_to_read,
 )
+from agent.archive.workers import Workers
 from agent.backups.find import read_backups
 from agent.backups.memory import BackupMemory
 from agent.backups.restore_inputs import segments_read
@@ -43,6 +45,7 @@ from rules.case.observations import (
     SegmentsRead,
     SettledSegments,
 )
+from rules.drill.coverage import ReadTimes
 from rules.model.evidence import AloneFacts, CarriedWalFacts, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,
@@ -57,11 +60,13 @@ from rules.model.repository import RepositoriesRead
 from rules.model.restore_inputs import RestoreInputsFacts
 from rules.model.target import TargetFacts
 
+log: Final = logging.getLogger("pitr.archive")
+
 # How long a backup's last segment may be on its way where no server tells what waits for it.
 _ARRIVAL: Final = timedelta(seconds=60)
 
 # What may take seconds on a large archive, by the collector that answers for it.
-_OF_SEGMENTS: Final = (SettledSegments, ScanFacts, WalIdentity, WalkedWal)
+_OF_SEGMENTS: Final = (SettledSegments, ScanFacts, WalIdentity, WalkedWal, ReadTimes)
 _OF_RESTORES: Final = (
     RestoreInputsFacts,
     ListedReaches,
@@ -91,7 +96,9 @@ class FileScan:
         self._collectors = collectors
         limits = Limits(bytes_per_second=config.io_limit, reverify_seconds=config.reverify)
         signed = config.evidence is not None
-        self._reader = SegmentReader(ledger=ledger, limits=limits, digests=signed)
+        self._reader = SegmentReader(
+            ledger=ledger, limits=limits, digests=signed, on=_workers_of(config)
+        )
         self._emptied = Emptied(ledger)
         self._known_backups = KnownBackups()
         self._repositories = WatchedRepositories(config)
@@ -226,3 +233,12 @@ class FileScan:
 
     def close(self) -> None:
         self._reader.close()
+
+
+def _workers_of(config: ResolvedCluster) -> Workers | None:
+    """Those of a Dask cluster, where one is named."""
+    if config.scan_on is None:
+        return None
+    from agent.dask_scan.workers import DaskWorkers
+
+    return DaskWorkers(config.scan_on, log.warning, waits=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from agent.config.model import ResolvedCluster
@@ -12,6 +12,7 @@ from agent.html.environment import SIGNS
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
 from agent.page.missing import Missing, missing_evidence
+from rules.drill.coverage import RECENT_DAYS, ReadingCoverage, coverage_of
 from rules.model.counted import counted
 from rules.model.evidence import WindowsFacts
 from rules.model.facts import ArchiveFacts, BackupsFacts, ScanFacts
@@ -56,6 +57,7 @@ class Headline:
     read_at: datetime | None  # the oldest reading that it rests on; None: nothing was read yet
     judged_at: datetime | None
     late: bool  # a source was not read for several rounds: some of this is old
+    covered: str  # how much was looked at lately, in words; empty: not known
 
 
 def headline(cluster: WatchedCluster) -> Headline:
@@ -78,7 +80,25 @@ def headline(cluster: WatchedCluster) -> Headline:
         read_at=read_at,
         judged_at=cluster.judged_at,
         late=late,
+        covered=_covered(coverage_of(cluster.case, datetime.now(UTC))),
     )
+
+
+def _covered(coverage: ReadingCoverage) -> str:
+    said = []
+    if (share := coverage.read_share) is not None:
+        said.append(
+            f"{_percent(share)} of the archived WAL was read in the last {RECENT_DAYS} days"
+        )
+    if (drills := coverage.drills) is not None:
+        days = counted(drills.days, "day")
+        said.append(f"drills that succeeded went to {drills.drilled_days} of the window's {days}")
+    return ". ".join(f"{each[0].upper()}{each[1:]}" for each in said)
+
+
+def _percent(share: float) -> str:
+    """Rounded down: 100 % is all of it."""
+    return f"{int(share * 100)} %"
 
 
 def _depth(cluster: WatchedCluster) -> str | None:

@@ -38,7 +38,10 @@ from rules.model.facts import ArchivedFile, BackupFacts, StoredBackup
 
 _DATA: Final = "pg_data/"
 _PIECE_BYTES: Final = 4 << 20
+_SUPER_BLOCK_BYTES: Final = 32 << 20  # its repo-block-size-super-full is a MiB, unless it is set
 _KEPT_BLOCKS: Final = 16  # super blocks, decoded
+_KEPT_BYTES: Final = 32 << 20  # of them
+_STORED_BYTES: Final = 64 << 20  # of one, or of the map of a file's blocks
 _SMALL_BYTES: Final = 64 << 20  # of what is decoded here: configuration, label, pg_control
 
 
@@ -320,7 +323,7 @@ class _Files:
         for block in self._block_map(file):
             key = block[:3]
             if key not in recent:
-                if len(recent) == _KEPT_BLOCKS:
+                while len(recent) == _KEPT_BLOCKS or sum(map(len, recent.values())) > _KEPT_BYTES:
                     del recent[next(iter(recent))]
                 recent[key] = self._super_block(file, block)
             assert file.block_bytes is not None
@@ -350,10 +353,17 @@ class _Files:
             stored = self._read(path, block.offset, block.stored_bytes)
         except FileNotFoundError:
             raise UnreadFile(f"{path}: absent") from None
-        return b"".join(self._decoded(iter((stored,)), raw=True))
+        data = bytearray()
+        for piece in self._decoded(iter((stored,)), raw=True):
+            data += piece
+            if len(data) > _SUPER_BLOCK_BYTES:
+                raise UnreadFile(f"{path}: a block that unpacks to over {len(data) >> 20} MiB")
+        return bytes(data)
 
     def _read(self, path: str, start: int, length: int) -> bytes:
         """Raises FileNotFoundError, UnreadFile."""
+        if length > _STORED_BYTES:
+            raise UnreadFile(f"{path}: a part of {length >> 20} MiB that has to be read at once")
         try:
             return read_range(path, start, length)
         except FileNotFoundError:
@@ -369,7 +379,9 @@ def _decompressed(file: BufferedReader, codec: str) -> Iterator[bytes]:
     elif codec == "gz":
         zipped = zlib.decompressobj(wbits=47)  # in gzip's format or, with raw, in zlib's
         for piece in iter(partial(file.read, _PIECE_BYTES), b""):
-            yield zipped.decompress(piece)
+            while piece:
+                yield zipped.decompress(piece, _PIECE_BYTES)
+                piece = zipped.unconsumed_tail
         yield zipped.flush()
         if not zipped.eof:
             raise BrokenStream(Flaw.CUT, "its gzip stream is cut short")

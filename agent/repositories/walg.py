@@ -29,6 +29,7 @@ from agent.repositories.files import MANIFEST_BYTES, list_folder, read, read_ran
 from agent.repositories.recognise import WALG
 from agent.repositories.repository import Backups, NotRead
 from agent.repositories.wal_names import add_files, with_size_by_names
+from agent.store.reading import open_at
 from parsers.errors import ParseError
 from parsers.repository.walg import (
     BACKUP_NAME,
@@ -395,7 +396,10 @@ def _is_open(file: ArchivedFile) -> bool:
 
 def _decrypts(file: ArchivedFile, key: bytes) -> bool:
     try:
-        ciphers.decrypt(read(file.path, 1 << 31), Cipher("libsodium", key))
+        with open_at(file.path) as stored:
+            decrypted = ciphers.decrypting(stored, Cipher("libsodium", key))
+            while decrypted.read(1 << 20):
+                pass
     except (OSError, BadCipher):
         return False
     return True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from agent.archive.progress import OnProgress
 from agent.errors import CannotCheck, UsageError
 from agent.inputs.gather import ReadingOptions, gather
 from agent.repositories.sources import RepositorySources
@@ -44,7 +45,6 @@ _EXPIRE: Final = {
     "barman-cloud": "barman-cloud-backup-delete",
     "WAL-G": "wal-g delete",
 }
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Advice:
     verdict: Verdict
 
 
-def advise(asked: RetentionRequest, on_progress: Progress) -> Advice:
+def advise(asked: RetentionRequest, on_progress: OnProgress) -> Advice:
     """Read and plan. Raises CannotCheck, UsageError."""
     case = gather(
         asked.archives, asked.backups, asked.backups_below,

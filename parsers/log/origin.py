@@ -8,7 +8,8 @@ name, a statement). What betrays it, from the strongest proof to the weakest:
     another pid than that of the process whose message it is
 
 `Roles` remembers which pid plays which part, from the messages that no client can have written
-because none can connect yet: those between the server's start and its first connection.
+because none can connect yet: those between the server's start and its first connection. Of a log
+that begins later it has no more than guesses: what they say is unproven.
 """
 
 from __future__ import annotations
@@ -26,12 +27,21 @@ from parsers.log.messages.message import (
     WALRECEIVER,
     Message,
 )
+from parsers.log.prefix import BACKEND_TYPES
 from parsers.log.recovery_events import FIRST_WORDS
 
-_CLIENT_TYPES: Final = frozenset({
-    "client backend", "dead-end client backend", "not initialized", "walsender",
-    "standalone backend",
+# Types of `BACKEND_TYPES` that run no function of a user's; the others run them, or are sessions.
+_OWN_TYPES: Final = frozenset({
+    "postmaster", "startup", "checkpointer", "background writer", "walwriter", "archiver",
+    "walreceiver", "walsummarizer", "autovacuum launcher", "logical replication launcher",
+    "logger", "io worker", "slotsync worker",
 })  # fmt: skip
+# FATALs that a session gets as well: by its options, its libraries, the files that it reads.
+_OF_SESSIONS_TOO: Final = frozenset({
+    Event.BAD_GUC_VALUE, Event.PRELOAD_LIB_MISSING, Event.PRELOAD_LIB_BROKEN, Event.READ_FAILED,
+    Event.DATA_SYNC_WRITE, Event.WAL_OPEN_FAILED,
+})  # fmt: skip
+_OPENINGS: Final = frozenset({Event.READY_READ_ONLY, Event.READY_READ_WRITE})
 _REMEMBERED: Final = 4096  # pids of sessions
 
 
@@ -40,6 +50,8 @@ class Roles:
 
     def __init__(self) -> None:
         self._pid: dict[str, int] = {}
+        self._guess: dict[str, int] = {}  # by words that a client may have written
+        self._open: bool | None = None  # clients can connect; None: not told yet
         self._down = True  # no server is known to run: one may start
         self._newcomer: int | None = None  # says that it is a starting server
         self._sessions: OrderedDict[int, None] = OrderedDict()
@@ -64,29 +76,39 @@ class Roles:
             return None
         if record.backend_type is not None:
             return _fits(message.process, record.backend_type)
-        if record.severity in ("FATAL", "PANIC") and message.process == BACKGROUND:
+        is_fatal = record.severity in ("FATAL", "PANIC") and message.process == BACKGROUND
+        if is_fatal and (message.event not in _OF_SESSIONS_TOO or not self._open):
             return True  # no client chooses the text of its FATAL
         return self._accepts_pid(message, record)
 
-    def learn(self, message: Message, record: LogRecord) -> None:
-        """Remember the writer of an accepted record."""
+    def learn(self, message: Message, record: LogRecord, *, sure: bool) -> None:
+        """Remember the writer of an accepted record; `sure`: it is proven."""
+        if message.process == ANYONE:
+            return
         if message.event == Event.SERVER_STARTING:
             self._newcomer = record.pid
             if self._down:
                 self._restart({POSTMASTER: record.pid})
-        elif message.event == Event.SERVER_SHUT_DOWN:
-            self._down = True
-        elif message.event == Event.REINITIALIZING:
+        elif message.event == Event.SERVER_SHUT_DOWN and sure:
+            self._down, self._open = True, False
+        elif message.event == Event.REINITIALIZING and sure:
             self._pid.pop(STARTUP, None)
+            self._open = False
         elif self._follows_newcomer(message, record):
             self._restart({POSTMASTER: self._newcomer, STARTUP: record.pid})
+        elif message.event in _OPENINGS:
+            self._open = True
+        elif self._open is None and message.event not in _OF_SESSIONS_TOO:
+            self._open = message.event not in FIRST_WORDS
         if record.pid is not None and message.process in (STARTUP, POSTMASTER):
-            self._pid.setdefault(message.process, record.pid)
+            pids = self._pid if sure else self._guess
+            pids.setdefault(message.process, record.pid)
 
     def _restart(self, pids: dict[str, int | None]) -> None:
         self._pid = {process: pid for process, pid in pids.items() if pid is not None}
+        self._guess.clear()
         self._sessions.clear()
-        self._down, self._newcomer = False, None
+        self._down, self._newcomer, self._open = False, None, False
 
     def _follows_newcomer(self, message: Message, record: LogRecord) -> bool:
         """A second process, of a server that was not seen to stop, opens a recovery."""
@@ -96,13 +118,15 @@ class Roles:
             and record.pid not in (None, self._newcomer, *self._pid.values())
         )
 
-    def is_recovery(self, record: LogRecord) -> bool:
-        """Tell whether the startup process or the postmaster surely wrote this."""
+    def is_recovery(self, record: LogRecord) -> bool | None:
+        """Tell whether the startup process or the postmaster wrote this; None: it may have."""
         if record.session or record.statement is not None or record.ambiguous or record.doubtful:
             return False
         if record.backend_type is not None:
             return record.backend_type in (STARTUP, POSTMASTER)
-        return record.pid is not None and record.pid in self._pid.values()
+        if record.pid is None or record.pid in self._pid.values():
+            return record.pid is not None
+        return None if record.pid in self._guess.values() else False
 
     def _betrayed(self, record: LogRecord, redo_context: bool) -> bool:
         session = (
@@ -120,7 +144,7 @@ class Roles:
     def _accepts_pid(self, message: Message, record: LogRecord) -> bool | None:
         known = self._pid.get(message.process)
         if record.pid is None:
-            return True if record.session is False else None
+            return True if record.session is False or self._nobody_connects(message) else None
         if message.event == Event.SERVER_STARTING:
             return True if self._down else None
         if self._follows_newcomer(message, record):
@@ -130,11 +154,19 @@ class Roles:
         if record.pid in self._pid.values():
             return message.process == BACKGROUND
         # Not seen yet: sure when the start was (no client connects before), or the prefix tells.
-        sure = POSTMASTER in self._pid and message.process == STARTUP
+        sure = POSTMASTER in self._pid and message.process == STARTUP and self._open is False
         return True if sure or record.session is False else None
 
+    def _nobody_connects(self, message: Message) -> bool:
+        """No client can have written a line without a pid: the server starts, or is to start."""
+        return self._open is False or (
+            self._open is None and message.event == Event.SERVER_STARTING
+        )
 
-def _fits(process: str, backend_type: str) -> bool:
-    if process == BACKGROUND:
-        return backend_type not in _CLIENT_TYPES
-    return backend_type == process
+
+def _fits(process: str, backend_type: str) -> bool | None:
+    if process != BACKGROUND:
+        return backend_type == process
+    if backend_type in _OWN_TYPES:
+        return True
+    return False if backend_type in BACKEND_TYPES else None  # an extension's own

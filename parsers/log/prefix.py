@@ -58,6 +58,7 @@ _TELLING: Final = frozenset("audrhL")
 # A session chooses what they print.
 _FREE: Final = frozenset("audrhLi")
 _MAX_WIDTH: Final = 1000
+MAX_PREFIX: Final = 4096  # characters of a setting that is compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,8 +143,8 @@ def _pattern(width: str, letter: str, named: set[str], *, session: bool) -> str:
         return ""  # the server drops what it does not know
     pattern = escape.session if session else escape.background
     side = "session" if session else "background"
-    if not pattern:
-        return f"(?: {{{_blanks(width)}}})?"  # before the release that knows it, nothing
+    if not pattern:  # before the release that knows it, nothing
+        return f"(?: {{{_blanks(width)}}})?+" if _blanks(width) else ""
     if escape.name and f"{side}{escape.name}" not in named:
         named.add(f"{side}{escape.name}")
         pattern = f"(?P<{escape.name}>{pattern})"

@@ -37,7 +37,7 @@ from parsers.log.message_catalogue import Fields, Language
 from parsers.log.messages.event import Event
 from parsers.log.messages.message import CONTEXT, DETAIL, PRIMARY, STARTUP, Message
 from parsers.log.origin import Roles
-from parsers.log.prefix import Prefix
+from parsers.log.prefix import MAX_PREFIX, Prefix
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.times import Zone, parse_log_time
 
@@ -90,6 +90,8 @@ class LogStream:
         self.counts = Counts()
         self._locale = LogLocale(languages, find_languages, zone or Zone(), encoding)
         self.puzzle: str | None = None  # the first line that could not be read, or not believed
+        if prefix is not None and len(prefix) > MAX_PREFIX:
+            prefix = None  # to compile it would take longer than to read the log
         self._prefix = prefix
         self._zone = zone or Zone()
         self._tail = b""
@@ -307,7 +309,7 @@ class LogStream:
             self._count(record, accepted=accepted is not False)
         if accepted is False:
             return
-        self._roles.learn(message, record)
+        self._roles.learn(message, record, sure=accepted is True)
         at = self._instant(record)
         if at is None and record.stamp is not None:
             yield from self._complain_of_zone(record.stamp)
@@ -315,8 +317,9 @@ class LogStream:
 
     def _interpret_unlisted(self, record: LogRecord) -> Iterator[StreamItem]:
         """A FATAL or PANIC that no table knows."""
-        if self._roles.is_recovery(record):
-            yield self._event(_UNLISTED, {}, record, self._instant(record), proven=True)
+        ours = self._roles.is_recovery(record)
+        if ours is not False:
+            yield self._event(_UNLISTED, {}, record, self._instant(record), proven=ours is True)
         elif not self._roles.is_known and not record.session and record.statement is None:
             self.counts.unplaced += 1
             self.puzzle = self.puzzle or f"{record.severity}:  {record.message}"

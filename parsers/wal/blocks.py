@@ -133,7 +133,7 @@ def restore_page(image: Image, page_bytes: int = PAGE_BYTES) -> bytes:
     elif image.method == _LZ4:
         content = _unpack_lz4(image.content, page_bytes - image.hole_bytes)
     elif image.method == _ZSTD:
-        content = _unpack_zstd(image.content)
+        content = _unpack_zstd(image.content, page_bytes)
     else:
         content = image.content
     page = content[: image.hole_offset] + bytes(image.hole_bytes) + content[image.hole_offset :]
@@ -151,10 +151,10 @@ def _unpack_lz4(content: bytes, size: int) -> bytes:
         raise ParseError(f"page image: {error}") from None
 
 
-def _unpack_zstd(content: bytes) -> bytes:
+def _unpack_zstd(content: bytes, most: int) -> bytes:
     zstd = importlib.import_module(_ZSTD_MODULE)
     try:
-        return bytes(zstd.decompress(content))
+        return bytes(zstd.ZstdDecompressor().decompress(content, most + 1))
     except zstd.ZstdError as error:
         raise ParseError(f"page image: {error}") from None
 

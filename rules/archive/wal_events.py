@@ -18,6 +18,7 @@ from parsers.wal.facts import (
     Facts,
     FullPageWritesChange,
     ParameterChange,
+    RelationTruncate,
     Transactions,
 )
 from parsers.wal.page import first_record_lsn
@@ -29,7 +30,9 @@ from rules.model.timelines import TimelineTree
 Written = Mapping[int, Sequence[Transactions]]  # by timeline
 
 
-_TELLING: Final = (CheckpointRecord, EndOfRecovery, FullPageWritesChange, ParameterChange)
+_TELLING: Final = (
+    CheckpointRecord, EndOfRecovery, FullPageWritesChange, ParameterChange, RelationTruncate,
+)  # fmt: skip
 _BEFORE_BEGIN_BYTES: Final = 256  # room for the two records
 
 
@@ -38,8 +41,11 @@ def collect_events(walked: Walked, tree: TimelineTree, segment_size: int) -> Wal
     changes: list[tuple[int, ParameterChange]] = []
     full_pages_off: list[tuple[int, int]] = []
     begins: set[TimelineBegin] = set()
+    truncations: list[tuple[int, RelationTruncate]] = []
+    resource_managers: set[int] = set()
     written: dict[int, list[Transactions]] = defaultdict(list)
     for timeline, facts in walked:
+        resource_managers.update(count.rmgr for count in facts.by_rmgr)
         written[timeline].append(facts.transactions)
         for event in facts.events:
             if not isinstance(event, _TELLING):
@@ -49,6 +55,9 @@ def collect_events(walked: Walked, tree: TimelineTree, segment_size: int) -> Wal
                 continue
             if isinstance(event, ParameterChange):
                 changes.append((timeline, event))
+            elif isinstance(event, RelationTruncate):
+                if event.blocks:  # TRUNCATE leaves none
+                    truncations.append((timeline, event))
             elif _turns_off(event):
                 full_pages_off.append((timeline, event.lsn))
     return WalEventsFacts(
@@ -57,6 +66,8 @@ def collect_events(walked: Walked, tree: TimelineTree, segment_size: int) -> Wal
         begins=tuple(sorted(begins)),
         reused=tuple(sorted(each for each in begins if _is_reuse(each, tree, segment_size))),
         at_once=tuple(_find_overlaps(written, begins, tree)),
+        vacuum_truncations=tuple(truncations),
+        resource_managers=frozenset(resource_managers),
     )
 
 

@@ -43,6 +43,7 @@ class Context:
     asked: Asked | None = None  # None: no target; recovery to the end of WAL is checked
     on_this_machine: bool = False  # the restore would run here: tablespaces' places can be checked
     way: Way = field(default_factory=Way)  # which restore, where a tool has its own
+    server_version: int | None = None  # server_version_num of who wrote it, where a person says it
     watches_server: bool = False  # its settings come from the server, not from a backup
 
     @property

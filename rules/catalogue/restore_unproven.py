@@ -1,4 +1,4 @@
-"""What became of a restore cannot be said: its log does not tell, or not in words known here.
+"""What became of a restore cannot be said: its log does not tell, or does not prove it.
 
 Why it matters
     A restore of which nobody can say whether it reached its target is not one to open for
@@ -9,7 +9,9 @@ How to look
 What to do
     Give pitr-watch the server's own log from its start on (--log), and for a log that is not in
     English the directory of the server's message catalogues (--localedir, as pg_config --localedir
-    says). For a server newer than this program, ask the server itself, and update the program.
+    says). Words that any session may have written decide nothing: let log_line_prefix have %b or
+    %p, or read the server's csvlog or jsonlog. For a server newer than this program, ask the server
+    itself, and update the program.
 """
 
 from collections.abc import Iterator
@@ -22,6 +24,8 @@ from rules.live.summary import PAUSED, PROMOTED, SHUT_DOWN
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 
+_SHOWN = 100  # characters of a line
+
 
 @check(severity=Severity.UNKNOWN)
 def restore_unproven(restore: LiveRestore, look: Observation | None) -> Iterator[Found]:
@@ -32,6 +36,12 @@ def restore_unproven(restore: LiveRestore, look: Observation | None) -> Iterator
             f"the log is in a language that cannot be read here{shown}: the server's own"
             " message catalogue (postgres-NN.mo) was not found",
             "pitr-watch --localedir $(pg_config --localedir)  with the pg_config of that server",
+        )
+    elif (doubted := restore.log.summary.doubted) is not None:
+        yield _found(
+            f"the log says '{doubted.message[:_SHOWN]}', and any session may have written that: its"
+            " format does not show which process did",
+            "SELECT pg_is_in_recovery(), pg_is_wal_replay_paused();",
         )
     elif look is not None and look.in_recovery and restore.is_none:
         yield _found(

@@ -5,24 +5,31 @@ Why it matters
     tables exist but are empty; unlogged sequences restart.
 What to do
     Dump what must be kept (pg_dump -t), or ALTER TABLE … SET LOGGED. To list them:
-    SELECT oid::regclass FROM pg_class WHERE relpersistence = 'u'
+    SELECT oid::regclass, pg_relation_filepath(oid) FROM pg_class WHERE relpersistence = 'u'
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from rules.model.counted import counted
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 
+_SHOWN: Final = 10
+
 
 @check(severity=Severity.INFO)
 def unlogged_tables_lost(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups[-1:]:
-        if backup.unlogged_count:
+        if backup.unlogged:
+            named = ", ".join(backup.unlogged[:_SHOWN])
+            more = len(backup.unlogged) - _SHOWN
             yield Found(
-                f"{backup.url}: {counted(backup.unlogged_count, 'unlogged relation')}, including"
-                " indexes, will be empty after a restore",
+                f"{backup.url}: {counted(len(backup.unlogged), 'unlogged relation')}, including"
+                f" indexes, will be empty after a restore: {named}"
+                + (f" and {more} more" if more > 0 else ""),
                 backup=backup.url,
-                relations=backup.unlogged_count,
+                relations=len(backup.unlogged),
+                files=named,
             )

@@ -74,6 +74,21 @@ class ClusterShown:
     changes: tuple[ConfigurationChange, ...]
     findings: tuple[FindingShown, ...]
 
+    @property
+    def coverage(self) -> Mapping[str, Any] | None:
+        """As the period's last verdict says it that knows of drills, else as the last says it.
+
+        A drill by itself knows of itself alone. None: no statement says it, older ones do not.
+        """
+        said = [each.predicate["verdict"].get("coverage") for each in self.statements]
+        told = [each for each in said if each]
+        of_verdicts = [
+            covered
+            for each, covered in zip(self.statements, said, strict=True)
+            if covered and covered["drills"] and each.predicate["comparison"] is None
+        ]
+        return of_verdicts[-1] if of_verdicts else told[-1] if told else None
+
 
 def show_period(
     statements: Iterable[Statement], begin: datetime, end: datetime

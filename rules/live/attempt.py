@@ -106,6 +106,7 @@ class Attempt:
     fatal: RecoveryEvent | None = None
     complaint: RecoveryEvent | None = None  # a setting that does not parse
     killed: RecoveryEvent | None = None  # the startup process died by a signal
+    doubted: RecoveryEvent | None = None  # an end that anybody may have written, and no more since
     wal_end: RecoveryEvent | None = None  # the last record or page that did not read
     unfetched: RecoveryEvent | None = None  # how the last segment asked for did not come
     archive_place: str | None = None  # where restore_command looks for files, as its messages say
@@ -230,7 +231,7 @@ class Attempt:
                 self.low_setting = event
             case Event.BAD_GUC_VALUE:
                 self.complaint = event
-            case Event.PROCESS_EXITED | Event.PROCESS_KILLED if self._is_death(event):
+            case Event.PROCESS_EXITED | Event.PROCESS_KILLED if self.is_death(event):
                 self.killed = event
             case name if name in FIRST_WORDS:
                 self.startup_pid, self.data_as_of = event.pid, event.instant("log_time")
@@ -287,7 +288,7 @@ class Attempt:
         harmless = event.fields.get("harmless")
         return harmless is False or (harmless is None and event.placed)
 
-    def _is_death(self, event: RecoveryEvent) -> bool:
+    def is_death(self, event: RecoveryEvent) -> bool:
         """The startup process ended otherwise than it should, and said nothing about it."""
         is_startup = event.text("process") == "startup process" or (
             self.startup_pid is not None and event.number("pid") == self.startup_pid

@@ -6,6 +6,7 @@ archive's listing say. A standby is in recovery as well, but it is no restore: n
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,10 +34,12 @@ from rules.live.summary import (
 )
 from rules.model.facts import ArchiveFacts, PositionFacts
 from rules.model.findings import Verdict
+from rules.model.releases import ServerStart, parse_release
 
 OUTCOMES: Final = (PROMOTED, PAUSED, FAILED, SHUT_DOWN)
 # A prefix with %t has whole seconds: shorter replays cannot be measured.
 MEASURABLE_SECONDS: Final = 5.0
+_STARTS: Final = 1000  # that are remembered: the release of a backup is that of the start before it
 _PAUSED: Final = frozenset({Phase.PAUSED, Phase.PAUSED_AT_TARGET})
 # STARTING is not told apart: a clean start looks the same until its next line.
 _RUNNING: Final = _PAUSED | {
@@ -71,6 +74,7 @@ class LoggedRecovery:
     moved_at: datetime | None = None  # when the last line about a running recovery was read
     last: LastRestore | None = None  # None: no restore was seen
     replay_rate: ReplayRate | None = None  # of the last replay that was long enough to measure
+    starts: tuple[ServerStart, ...] = ()  # with their release, oldest first
 
     @property
     def in_progress(self) -> bool | None:
@@ -134,6 +138,7 @@ class RestoreRecord(RestoreMachine):
         self._redo_started: RecoveryEvent | None = None
         self._stopped_at: datetime | None = None
         self._replay_rate: ReplayRate | None = None
+        self._starts: deque[ServerStart] = deque(maxlen=_STARTS)
         self.now = datetime.min.replace(tzinfo=UTC)  # when what came last was read
 
     def apply_all(self, events: Iterable[object], now: datetime | None = None) -> None:
@@ -154,6 +159,7 @@ class RestoreRecord(RestoreMachine):
             moved_at=self._moved_at,
             last=self._last,
             replay_rate=self._replay_rate,
+            starts=tuple(self._starts),
         )
 
     def apply(self, event: RecoveryEvent) -> None:
@@ -167,10 +173,17 @@ class RestoreRecord(RestoreMachine):
             self._replayed_lsn = event.lsn()
         if event.proven:
             self._measure(event)
+            self._keep_start(event)
         if current.phase in _RUNNING:
             self._moved_at = self.now
         if current.phase in _OVER | _PAUSED and self.attempt is current:
             self._remember(current, event)
+
+    def _keep_start(self, event: RecoveryEvent) -> None:
+        version = event.text("version") if event.name == Event.SERVER_STARTING else None
+        release = parse_release(version) if version else None
+        if release is not None and event.at is not None:
+            self._starts.append(ServerStart(event.at, release))
 
     def _measure(self, event: RecoveryEvent) -> None:
         """Learn how fast replay was, from its start to its stop.

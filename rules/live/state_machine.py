@@ -7,7 +7,8 @@ because the event and the phase alone do not decide them:
   is refused leaves the earlier server running (`_begins_attempt`, `_begin_attempt`,
   `_is_ignored`): it takes what the attempt has said so far, and whose lock file is spoken of.
 - *Whether it counts.* An event that the format does not prove to be a server's decides only after
-  a companion in the same attempt (`_COMPANIONS`).
+  a companion in the same attempt (`_COMPANIONS`), and never twice (`_ONCE`). An end of which any
+  session could write the words is no more than a doubt (`_is_doubtful`), until something follows.
 - *Any FATAL of the startup process ends it*, whatever its event: hundreds of messages, most of them
   in no table. So does a death that it does not log (`Attempt.fatal`, `Attempt.killed`).
 - *A shutdown* ends an attempt unless the attempt is over or waits at its target: that one has
@@ -26,6 +27,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from parsers.log.messages.event import Event
+from parsers.log.messages.message import BACKGROUND
 from parsers.log.recovery_events import FIRST_WORDS, RecoveryEvent
 from rules.live.attempt import BEFORE_START, Attempt, Phase
 
@@ -82,6 +84,17 @@ _COMPANIONS: Final = {
     Event.REDO_DONE: frozenset({Event.REDO_STARTED}),
     Event.TIMELINE_SELECTED: frozenset({Event.REDO_DONE}),
 }
+# What a start says once: an unproven one does not replace what is known.
+_ONCE: Final = frozenset({
+    Event.RECOVERY_TARGET_SET, Event.REDO_STARTED, Event.CONSISTENCY_REACHED,
+    Event.RECOVERY_STOPPING, Event.REDO_DONE, Event.LAST_TRANSACTION, Event.TIMELINE_SELECTED,
+})  # fmt: skip
+_DEATHS: Final = frozenset({Event.PROCESS_EXITED, Event.PROCESS_KILLED})
+_FAILURES: Final = frozenset({Event.STARTUP_FAILED, Event.STARTUP_FAILED_EARLY})
+# How a recovery that goes on ends, in words that nothing else has to go before.
+_HALTS: Final = frozenset({
+    Event.SERVER_SHUT_DOWN, Event.SHUTDOWN_REQUESTED, Event.READY_READ_WRITE,
+})  # fmt: skip
 # Said by a postmaster that starts, and by an archiver whose archive_library is not there.
 _OF_CHILDREN_TOO: Final = frozenset({Event.PRELOAD_LIB_MISSING, Event.PRELOAD_LIB_BROKEN})
 _DATA_LOCK: Final = "postmaster.pid"  # the other lock is the socket's, taken after the first line
@@ -123,6 +136,13 @@ class RestoreMachine:
         companions = _COMPANIONS.get(event.name)
         if not event.proven and companions is not None and not companions & attempt.seen:
             return
+        if not event.proven and event.name in _ONCE & attempt.seen:
+            return
+        if not event.proven and _is_doubtful(event, attempt):
+            attempt.doubted = event if attempt.phase not in _OVER else attempt.doubted
+            return
+        if event.name in MOVING - _HALTS - _DEATHS - _FAILURES:
+            attempt.doubted = None
         attempt.note(event)
         _move(attempt, event)
         if attempt.archive_recovery and not attempt.refused:
@@ -137,6 +157,8 @@ class RestoreMachine:
             return bool(current.seen)
         if not _is_refusal(event) or not current.is_up:
             return False
+        if not event.proven:
+            return True
         # What has the data directory's lock is the server that is still running.
         return current.opened or event.text("path") == _DATA_LOCK
 
@@ -165,6 +187,18 @@ class RestoreMachine:
     def _is_failed_start(self) -> bool:
         """A start that failed after a restore: the restore it was of is not open any more."""
         return self.current.phase is Phase.FAILED and not self.current.crash_recovery
+
+
+def _is_doubtful(event: RecoveryEvent, attempt: Attempt) -> bool:
+    """An unproven end: of a start that was seen, or of one that the log begins after."""
+    if event.severity in ("FATAL", "PANIC"):
+        said_by_others = event.process == BACKGROUND or event.name == Event.UNLISTED_FATAL
+        return said_by_others and (event.pid is None or event.pid != attempt.startup_pid)
+    if event.name in _FAILURES or (event.name in _DEATHS and attempt.is_death(event)):
+        return True
+    if event.name == Event.READY_READ_WRITE and Event.REDO_DONE in attempt.seen:
+        return False
+    return event.name in _HALTS and attempt.archive_recovery and attempt.phase in _UNFINISHED
 
 
 def _is_refusal(event: RecoveryEvent) -> bool:

@@ -67,6 +67,7 @@ class Summary:
     beyond: WalBeyond | None = None  # what the archive holds more than recovery could reach
     wal_end: RecoveryEvent | None = None  # the last record or page that did not read
     unfetched: RecoveryEvent | None = None  # what went wrong where recovery took the WAL for ended
+    doubted: RecoveryEvent | None = None  # an end that the log's format does not prove
     newer_release: bool = False  # than this program knows
 
     @property
@@ -74,7 +75,12 @@ class Summary:
         """The verdict of the exit status."""
         if self.outcome == FAILED or self.beyond is not None:
             return Verdict.CRITICAL
-        if self.outcome is None or self._may_be_otherwise or self.unfetched is not None:
+        if (
+            self.outcome is None
+            or self.doubted is not None
+            or self._may_be_otherwise
+            or self.unfetched is not None
+        ):
             return Verdict.UNKNOWN
         if self.outcome == IN_PROGRESS:
             return Verdict.WARNING
@@ -111,6 +117,7 @@ def summarize(restore: RestoreMachine) -> Summary:
         fatal_message=attempt.fatal.message if attempt.fatal is not None else None,
         wal_end=attempt.wal_end,
         unfetched=_unfetched(attempt) if outcome == PROMOTED else None,
+        doubted=attempt.doubted,
         newer_release=attempt.is_newer,
     )
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from parsers.lsn import format_lsn
-from parsers.wal.facts import ParameterChange
+from parsers.wal.facts import ParameterChange, RelationTruncate
 from rules.model.facts import DamagedSegment, Objectives
 from rules.model.sequence import Gap
 from rules.model.windows import Window
@@ -236,6 +236,8 @@ class WalEventsFacts:
     begins: tuple[TimelineBegin, ...] = ()
     reused: tuple[TimelineBegin, ...] = ()  # that do not begin where the history says
     at_once: tuple[Branch, ...] = ()  # timelines that were written to while others were
+    vacuum_truncations: tuple[tuple[int, RelationTruncate], ...] = ()  # what VACUUM cut short
+    resource_managers: frozenset[int] = frozenset()  # that wrote records, by number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -397,7 +397,7 @@ class BackupFacts:
     unread_settings: tuple[UnreadSettings, ...] = ()  # what `settings` may lack
     has_configuration: bool = True  # False: proven to hold no postgresql.conf, as Debian's
     signal_files: frozenset[str] = frozenset()  # recovery.signal, standby.signal: those it holds
-    unlogged_count: int | None = None  # its unlogged relations: lost by a restore; None: not known
+    unlogged: tuple[str, ...] | None = None  # files of relations a restore empties; None: not known
     # Our clock: when we knew that it was there. None: before anything was listed.
     known_at: datetime | None = field(default=None, compare=False)
     stored: StoredBackup | None = None  # None: it lies there as PostgreSQL's own tools make it

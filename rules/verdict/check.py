@@ -1,6 +1,7 @@
 """The mechanism of the catalogue: what a check is, and how all of them are asked at once.
 
-A check is a file in rules/catalogue/ with one decorated function of the file's name. Its
+A check is a file in rules/catalogue/ or, of a fault of PostgreSQL, in rules/known_faults/, with one
+decorated function of the file's name. Its
 parameters say by their types which facts it needs; `X | None` marks a fact that it can do without;
 `now` and `objectives` may be asked for too. The docstring of the file is its page:
 
@@ -28,7 +29,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from rules import catalogue
+from rules import catalogue, known_faults
 from rules.model.evidence import Evidence, RaisedFacts
 from rules.model.facts import Objectives
 from rules.model.findings import EvidenceValue, Finding, Severity
@@ -192,13 +193,14 @@ def hold_for(checks: Mapping[str, Check], seconds: float) -> dict[str, Check]:
 
 
 def load_catalogue() -> dict[str, Check]:
-    """Every check of rules/catalogue/, by id."""
+    """Every check of rules/catalogue/ and rules/known_faults/, by id."""
     checks: dict[str, Check] = {}
-    for module in pkgutil.iter_modules(catalogue.__path__):
-        loaded = importlib.import_module(f"{catalogue.__name__}.{module.name}")
-        entry = getattr(loaded, module.name)
-        checks[entry.id] = entry
-    return checks
+    for folder in (catalogue, known_faults):
+        for module in pkgutil.iter_modules(folder.__path__):
+            loaded = importlib.import_module(f"{folder.__name__}.{module.name}")
+            entry = getattr(loaded, module.name)
+            checks[entry.id] = entry
+    return dict(sorted(checks.items()))
 
 
 def judge(evidence: Evidence, checks: Mapping[str, Check]) -> Judgement:

@@ -139,3 +139,30 @@ def test_a_disk_that_hangs_on_one_segment_hides_no_other(
         thread.join(SECONDS)
     assert set(round_of_reading().scans) == set(NAMES)
     reader.close()
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_slow_segment_holds_up_no_other(tmp_path: Path) -> None:
+    """It is read to its end only once all others were, however many."""
+    wal, names = WalWriter(), [segment_name(1, number, MIB) for number in range(1, 21)]
+    for number in range(len(names)):
+        wal.commit(700 + number, number)
+        wal.fill_to(0)
+    for name, data in zip(names, wal.segments(), strict=True):
+        (tmp_path / name).write_bytes(data)
+    archive, others = list_archive(str(tmp_path)), threading.Semaphore(0)
+    told: list[tuple[int, int, int, str]] = []
+
+    def read(file: ArchivedFile, name: str, *options: Any) -> ScannedSegment:
+        if name == names[-1]:
+            assert all(others.acquire(timeout=SECONDS) for _ in names[1:])
+        else:
+            others.release()
+        return read_segment(file, name, *options)
+
+    reader = SegmentReader(2, read=read)
+    reading = reader.read(
+        archive, archive.segments, MIB, "records", on_progress=lambda *now: told.append(now)
+    )
+    assert set(asyncio.run(reading).scans) == set(names)
+    assert told[-1] == (20, 20, 20 * MIB, "2 threads")

@@ -9,8 +9,9 @@ import pytest
 pytest.register_assert_rewrite(
     *(f"tests.fix_{story}" for story in (
         "agent", "alertmanager", "backup_tools", "branches", "browser", "check", "dashboards",
-        "debian", "drill", "find", "guides", "layouts", "odd_backups", "prometheus", "recovery",
-        "repositories", "restores", "sftp", "soak", "stores", "syslog", "wal", "watched",
+        "dask", "debian", "drill", "find", "guides", "layouts", "odd_backups", "prometheus",
+        "recovery", "repositories", "restores", "sftp", "soak", "stores", "syslog", "wal",
+        "watched",
     ))
 )  # fmt: skip
 

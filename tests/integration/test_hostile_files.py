@@ -66,12 +66,12 @@ SIZED = ("global/pg_control", "PG_VERSION", "postgresql.conf")
 OF_ANOTHER_SIZE = (a_file_of_3_gib, a_file_of_somebody_else)
 
 
-def measured(*words: object, prefix: tuple[str, ...] = ()) -> Checked:
+def measured(*words: object, prefix: tuple[str, ...] = (), most_mib: int = _PEAK_MIB) -> Checked:
     """Run pitr-check, within seconds and in little memory."""
     command = [*prefix, sys.executable, "-c", _PROGRAM, *map(str, words)]
     process = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS)
     err, peak = process.stderr.rsplit("VmHWM:", 1)
-    assert int(peak.split()[0]) / 1024 < _PEAK_MIB
+    assert int(peak.split()[0]) / 1024 < most_mib, err
     return Checked(process.returncode, process.stdout, err)
 
 

@@ -40,7 +40,7 @@ def answer(checked: Checked) -> dict[str, Any]:
     verdict = checked.json
     for archive in verdict["archives"]:
         del archive["url"]
-    del verdict["verified_at"], verdict["target"]["settings"]
+    del verdict["verified_at"], verdict["target"]["settings"], verdict["coverage"]["oldest_read_at"]
     for backup in verdict["backups"]:
         for window in backup["windows"]:
             del window["verified_at"]

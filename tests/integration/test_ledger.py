@@ -277,7 +277,7 @@ def test_what_a_ledger_does_not_take_is_read_once_and_not_every_round(
         for _ in range(count):
             await reader.read(
                 facts, facts.segments, 1 << 20, "records",
-                on_progress=lambda done, total: reads.append(done),
+                on_progress=lambda done, *_: reads.append(done),
             )  # fmt: skip
         reader.close()
         return len(reads) - before

@@ -129,6 +129,13 @@ def test_a_ledger_changes_nothing_but_when_it_was_read(
         assert timeless(known) == bare
 
 
+@pytest.mark.parametrize("case", TRUTHS)
+def test_no_known_fault_is_told_of(unpacked: Path, case: str) -> None:
+    """Nothing in them is of the kinds that the faults reached."""
+    found = {finding["id"] for finding in check(unpacked / case)["findings"]}
+    assert not {name for name in found if name.startswith("known_fault_")}
+
+
 @pytest.mark.parametrize(("case", "restore"), CONTRADICTIONS)
 def test_what_once_contradicted_the_server_goes_as_it_went(
     unpacked: Path, case: str, restore: dict[str, Any]

@@ -91,6 +91,45 @@ def test_a_superuser_who_hides_the_statement_has_another_pid(restore_story: Stor
         check_nothing_is_believed(restored.log)
 
 
+ENDS = (
+    "startup process (PID 7) was terminated by signal 9: Killed",
+    "startup process (PID 7) exited with exit code 1",
+    "aborting startup due to startup process failure",
+    "shutting down due to startup process failure",
+    "received immediate shutdown request",
+    "database system is shut down",
+)
+# What ends a session in a FATAL that a server may have as well.
+REFUSED = (
+    ("-c work_mem=plenty", 'FATAL:  invalid value for parameter "work_mem"'),
+    ("-c local_preload_libraries=nowhere", 'FATAL:  could not access file "'),
+)
+
+
+@pytest.mark.pg("== 16")
+@pytest.mark.parametrize("prefix", ["%m [%p] ", "%t ", "%m [%b] "])
+def test_no_session_ends_a_restore_in_words(restore_story: Story, prefix: str) -> None:
+    """Whatever hides the statement; where the format proves nothing, it is not known."""
+    with restore(
+        restore_story, until=paused, recovery_target_name=restore_story.restore_point,
+        log_line_prefix=prefix, log_error_verbosity="terse", log_min_error_statement="panic",
+    ) as restored:  # fmt: skip
+        for options, said in REFUSED:
+            with contextlib.suppress(psycopg.OperationalError):
+                psycopg.connect(restored.cluster.dsn, options=options).close()
+            assert said in restored.log.read_text()
+            check_nothing_is_believed(restored.log, "--log-line-prefix", prefix)
+        for text in ENDS:
+            with restored.cluster.connect() as connection:
+                connection.execute(f"DO $$ BEGIN RAISE LOG '{text}'; END $$")  # type: ignore[call-overload]
+            assert f"LOG:  {text}" in restored.log.read_text()
+            lines, status = watch("--log", str(restored.log), "--once", "--log-line-prefix", prefix)
+            assert lines[-1]["outcome"] == "paused" and lines[-1]["fatal_message"] is None
+            marked = [line for line in lines if line.get("unproven")]
+            assert status == (3 if prefix == "%t " else 0)
+            assert marked or prefix != "%t "
+
+
 # A name is part of the line's beginning, at most 63 bytes of it; a user's may hold a newline.
 NAMED = (
     ("%a [%p] ", " {start}{said}", "postgres"),

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from agent.cli import entry
+from agent.cli.options import deadline
 from agent.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,13 +18,19 @@ if TYPE_CHECKING:
 
 
 def add_options(cost: argparse._ArgumentGroup) -> None:
-    """--workers, --ledger, --budget, --io-limit, --reverify."""
+    """--workers, --scheduler, --ledger, --budget, --timeout, --io-limit, --reverify."""
     cost.add_argument(
         "--workers",
         type=int,
         metavar="N",
         help="segments that are read at once (default: the processors, "
         f"{os.cpu_count() or 1} here)",
+    )
+    cost.add_argument(
+        "--scheduler",
+        metavar="URL",
+        help="let the workers of this Dask cluster read segments, with credentials of their own:"
+        " tcp://host:8786 or tls://host:8786",
     )
     cost.add_argument(
         "--ledger",
@@ -35,6 +42,12 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
         type=entry.duration,
         metavar="DURATION",
         help="time limit for reading segments, newest first; with a ledger the next run continues",
+    )
+    cost.add_argument(
+        "--timeout",
+        type=_limit,
+        metavar="DURATION",
+        help="time limit for all of it: then it ends, with status 3 and nothing proven",
     )
     cost.add_argument(
         "--io-limit",
@@ -50,6 +63,13 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
     )
 
 
+def _limit(text: str) -> float:
+    seconds = entry.duration(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError("nothing is done in no time: write a duration, as 5m")
+    return seconds
+
+
 def _rate(text: str) -> float:
     from agent.config.rates import parse_rate
 
@@ -60,19 +80,35 @@ def _rate(text: str) -> float:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """Fill in the workers. Raises UsageError for what cannot be."""
+    """Fill in the workers, and begin to count the time. Raises UsageError for what cannot be."""
+    deadline.begin(arguments.timeout)
     if arguments.workers is None:
         arguments.workers = os.cpu_count() or 1
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+    if arguments.scheduler is not None:
+        _check_scheduler(arguments.scheduler)
     if arguments.ledger == "":  # an unset variable in a script
         raise UsageError("--ledger is empty: name its file, as --ledger /var/lib/pitr.sqlite")
+
+
+def _check_scheduler(url: str) -> None:
+    from agent.dask_scan.address import MISSING, is_installed, scheduler_url
+
+    try:
+        scheduler_url(url)
+    except ValueError as error:
+        raise UsageError(f"--scheduler {error}") from None
+    if not is_installed():
+        raise UsageError(f"--scheduler {url}: {MISSING}")
 
 
 def take_from(config: Config, cluster: ResolvedCluster, arguments: argparse.Namespace) -> None:
     """Fill in what the agent's configuration says, where no option was given."""
     if arguments.ledger is None and config.ledger:
         arguments.ledger = str(config.ledger)
+    if arguments.scheduler is None:
+        arguments.scheduler = cluster.scan_on
     if arguments.reverify is None:
         arguments.reverify = cluster.reverify
     if arguments.io_limit is None:
@@ -88,6 +124,7 @@ def reading(arguments: argparse.Namespace) -> ReadingOptions:
     reads = getattr(arguments, "depth", "records") != "names"
     return ReadingOptions(
         workers=arguments.workers,
+        scheduler=arguments.scheduler,
         ledger=_ledger(arguments.ledger) if arguments.ledger and reads else None,
         limits=Limits(bytes_per_second=arguments.io_limit, reverify_seconds=age),
         budget_seconds=arguments.budget,

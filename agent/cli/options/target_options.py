@@ -85,12 +85,24 @@ def context_of(arguments: argparse.Namespace) -> Context:
     from rules.case.context import Asked, Context
 
     refuse(of_a_target(arguments))
-    target = _target(arguments)
+    target, context = _target(arguments), arguments.context or Context(depth="records")
+    told: int | None = getattr(arguments, "server_version", None)
     return replace(
-        arguments.context or Context(depth="records"),
+        context,
         depth=arguments.depth,
+        server_version=told or context.server_version,
         asked=Asked(target=_held_to_servers(target), goal=_read_goal(target)),
         way=repository_options.way_of(arguments),
         on_this_machine=not arguments.other_machine,
         watches_server=False,
     )
+
+
+def release(text: str) -> int:
+    """server_version_num of what was typed, for argparse. Raises ArgumentTypeError."""
+    from rules.model.releases import parse_release
+
+    found = parse_release(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a minor release: write it as 18.7")
+    return found

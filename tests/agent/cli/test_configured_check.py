@@ -23,6 +23,7 @@ from agent.cli.options.target_options import context_of
 from agent.config.drills import DrillConfig
 from agent.config.model import ClusterConfig, Config, DefaultsConfig
 from agent.drill.drill import Order
+from agent.errors import UsageError
 from agent.inputs.gather import ReadingOptions
 from rules.case.context import Context
 from rules.drill.comparison import Probe
@@ -76,6 +77,13 @@ _READING: Final = {
     "io_limit": Applied(
         "5MB/s", lambda a: a.reading.limits.bytes_per_second, 5e6, ("--io-limit", "1MB/s"), 1e6
     ),
+    "scan_on": Applied(
+        "tcp://a:8786",
+        lambda a: a.reading.scheduler,
+        "tcp://a:8786",
+        ("--scheduler", "tls://b:8786"),
+        "tls://b:8786",
+    ),
 }
 _DRILL: Final = {
     "directory": Applied("/room", lambda a: str(a.drill.base), "/room",
@@ -120,6 +128,9 @@ _CLUSTER: Final = _READING | {
         [GAP], lambda a: a.context.acknowledged,
         (AcknowledgedGap(timeline=1, first=str(GAP["first"]), last=str(GAP["last"]),
                          why="the disk was lost"),),
+    ),
+    "server_version": Applied(
+        "17.10", lambda a: a.context.server_version, 170010, ("--server-version", "18.7"), 180007
     ),
     "drill": Applied(
         {"probes": [PROBE], "schedule": "0 3 * * *"}, lambda a: a.drill.probes, PROBED
@@ -239,6 +250,15 @@ def test_a_schedule_changes_nothing(
         assert wanted.drill_age_seconds is not None
         wanted = replace(wanted, drill_age_seconds=None)
     assert replace(told, context=replace(told.context, objectives=wanted)) == plain
+
+
+@pytest.mark.parametrize("written", ["17.10", "'17'", "'9.6.24'", "'19beta1'"])
+def test_a_release_is_written_in_quotes_with_its_minor(tmp_path: Path, written: str) -> None:
+    """17.10 without quotes is the number 17.1, another release."""
+    file = tmp_path / "pitr.yaml"
+    file.write_text(f"clusters: [{{name: lab, log: /var/log/x, server_version: {written}}}]")
+    with pytest.raises(UsageError, match=r"is not a minor release: write it in quotes, as '18\.7'"):
+        read_arguments(["--config", str(file)])
 
 
 def test_the_goals_of_a_class_are_heeded(tmp_path: Path) -> None:

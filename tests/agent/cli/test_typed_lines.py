@@ -101,7 +101,8 @@ _SOURCES: Final = (
     ("--cluster", ("a", "b")), ("--repository", "place"), ("--stanza", ("main", "x")),
     ("--server", ("main", "x")), ("--repo", ("1", "2", "x")), ("--pgbackrest", "place"),
     ("--barman", "place"), ("--walg", "place"), ("--ledger", "odd"), ("--budget", "duration"),
-    ("--reverify", "duration"), ("--workers", ("1", "2", "0", "x")), ("--color", ("never", "blue")),
+    ("--reverify", "duration"), ("--timeout", "duration"), ("--workers", ("1", "2", "0", "x")),
+    ("--scheduler", ("h:8786", "tcp://h", "")), ("--color", ("never", "blue")),
     ("--io-limit", ("1MB/s", "5", "fast")), ("--version", None), ("--help", None),
 )  # fmt: skip
 _TARGETS: Final = (

@@ -58,7 +58,8 @@ def test_what_is_resolved_has_every_key_and_every_default() -> None:
     assert own == set(ClusterConfig.model_fields)
     (cluster,) = Config(clusters=(ClusterConfig(name="a", dsn="host=x"),)).resolved()
     defaults = DefaultsConfig()
-    given = [name for name in DefaultsConfig.model_fields if name not in ("drill", "io_limit")]
+    none_by_default = ("drill", "io_limit", "scan_on")
+    given = [name for name in DefaultsConfig.model_fields if name not in none_by_default]
     assert all(getattr(cluster, name) == getattr(defaults, name) for name in given)
     hints = get_type_hints(ResolvedCluster)
     assert not [name for name in given if NoneType in get_args(hints[name])]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from agent.cli import check
@@ -17,6 +18,21 @@ from tests.signing import Signed, new_signed
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+
+COVERAGE = {
+    "days": 30, "segments": 100, "segments_read": 75, "segments_never_read": 20,
+    "read_share": 0.75, "oldest_read_at": "2025-11-01T00:00:00.000000+00:00",
+    "drills": {
+        "from": "2025-12-25T00:00:00.000000+00:00", "to": "2026-01-01T00:00:00.000000+00:00",
+        "days": 7, "days_drilled": 6, "drilled_share": 0.8571,
+        "never": [{"from": "2025-12-25T00:00:00.000000+00:00",
+                   "to": "2025-12-26T00:00:00.000000+00:00"}],
+    },
+}  # fmt: skip
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "docs/schemas/pitr-evidence-report.schema.json").read_text()
+)
 
 
 @dataclass
@@ -55,6 +71,7 @@ def said(
             "verdict": {
                 "verdict": verdict,
                 "findings": [{"id": each, "severity": how} for each, how in findings],
+                "coverage": COVERAGE if not drill else COVERAGE | {"drills": None},
                 "drill": drill,
             },
         },
@@ -98,7 +115,9 @@ def report(signed: Signed, *more: str, begin: str = "2026-01-01", end: str = "20
 def test_what_held_for_how_long(signed: Signed, capsys: pytest.CaptureFixture[str]) -> None:
     assert report(signed, "--format", "json") == 0
     document = json.loads(capsys.readouterr().out)
+    jsonschema.validate(document, SCHEMA)
     (cluster,) = document["clusters"]
+    assert cluster["coverage"] == COVERAGE, "a drill by itself does not know of the others"
     hours = {state: seconds / 3600 for state, seconds in cluster["verdict_seconds"].items()}
     assert hours == {"ok": 24 + 24, "critical": 6, NOT_KNOWN: 72 - 54}
     (rpo,) = cluster["objectives"]
@@ -126,6 +145,8 @@ def test_a_page_holds_it_and_escapes_it(signed: Signed, capsys: pytest.CaptureFi
     assert "1 drill: 1 ended as it was predicted" in page
     assert "data loss (RPO)" in page
     assert "The evidence is whole" in page
+    assert "Of 100 archived segments 75 (75 %) were read in the 30 days before it" in page
+    assert "went to 6 of the 7 days of the window" in page
 
 
 def test_a_period_without_statements_is_not_known(
@@ -133,6 +154,8 @@ def test_a_period_without_statements_is_not_known(
 ) -> None:
     assert report(signed, begin="2026-03-01", end="2026-04-01") == 3
     assert "There is no evidence of this period" in capsys.readouterr().out
+    assert report(signed, "--format", "json", begin="2026-03-01", end="2026-04-01") == 3
+    jsonschema.validate(json.loads(capsys.readouterr().out), SCHEMA)
 
 
 def test_an_altered_chain_is_said_first(
@@ -148,6 +171,8 @@ def test_an_altered_chain_is_said_first(
     page = capsys.readouterr().out
     assert "The evidence was altered" in page
     assert "statement 5 is not there" in page
+    assert report(other, "--format", "json") == 2
+    jsonschema.validate(json.loads(capsys.readouterr().out), SCHEMA)
 
 
 @pytest.mark.parametrize(

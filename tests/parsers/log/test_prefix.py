@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from parsers.errors import Unparsed
-from parsers.log.prefix import parse_prefix
+from parsers.log.prefix import MAX_PREFIX, parse_prefix
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.stream import LogStream, StreamItem
 from tests.parsers.growth import FACTOR, grows_too_fast
@@ -223,3 +224,20 @@ def test_a_log_that_begins_with_a_client_is_filtered_by_the_servers_own_lines() 
     items = stream.feed((client + background + client * 5000 + forged).encode()) + stream.end()
     assert [item.name for item in items if isinstance(item, RecoveryEvent)] == ["redo_started"]
     assert stream.counts.passed > 4990
+
+
+LINE = b"2026-11-22 12:46:40.700 UTC [7] LOG:  redo starts at 0/28\n"
+
+
+@pytest.mark.parametrize("unit", ["%a", "%u ", "%30a", "%p", "%q", "[", "%z"])
+def test_a_long_prefix_costs_what_its_length_makes_it(unit: str) -> None:
+    """Two ways to match nothing, forty times over, were 2^40."""
+
+    def read(length: int) -> None:
+        stream = LogStream(prefix=(unit * length)[:length])
+        stream.feed(LINE)
+        stream.end()
+
+    read(80)
+    assert not grows_too_fast(partial(read, MAX_PREFIX // FACTOR), partial(read, MAX_PREFIX))
+    read(100 << 10)  # not compiled: the log's own lines tell

@@ -30,6 +30,7 @@ from rules.model.facts import (
     ControlFacts,
     DamagedSegment,
     Objectives,
+    PositionFacts,
     ScanFacts,
     Setting,
     SettingsFacts,
@@ -134,6 +135,16 @@ FULL = backup({"start_lsn": SIZE + 40}, url="/full")
 
 
 # -- the server -----------------------------------------------------------------------------------
+
+
+def server(version: int, **changes: Any) -> PositionFacts:
+    """A primary that was started a day ago."""
+    made = PositionFacts(
+        server_version_num=version, server_at=NOW, in_recovery=False, timeline=1, insert_lsn=1,
+        snapshot="1:1:", replay_lsn=None, last_replay_at=None, replay_paused=None,
+        started_at=ago(DAY),
+    )  # fmt: skip
+    return replace(made, **changes)
 
 
 def settings(of: str | None = "/backup", /, **values: str) -> SettingsFacts:

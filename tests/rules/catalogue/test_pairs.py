@@ -91,6 +91,7 @@ from tests.rules.catalogue.facts import (
     waiting,
     window,
 )
+from tests.rules.catalogue.fault_pairs import FAULT_PAIRS
 
 CHECKS = load_catalogue()
 
@@ -413,9 +414,6 @@ PAIRS = {
         backups(backup(unlabelled=Unlabelled(started=False, cold=True))),
     ),
     "backup_without_manifest": alone(backups(backup(manifest_error="")), backups(backup())),
-    "known_fault_incremental_backup": alone(
-        backups(backup(INCREMENT, major=18)), backups(backup(INCREMENT, major=19))
-    ),
     "no_restorable_backup": Pair(
         (backups(backup()), WindowsFacts(by_backup={"/backup": ()})),
         (backups(backup()), WindowsFacts(by_backup={"/backup": None})),
@@ -425,7 +423,7 @@ PAIRS = {
           ("standby.signal", "recovery.signal"))
     ),
     "unlogged_tables_lost": alone(
-        backups(backup(unlogged_count=2)), backups(backup(unlogged_count=0))
+        backups(backup(unlogged=("base/5/16390",))), backups(backup(unlogged=()))
     ),
     "copies_below_objective": Pair(
         (Listings(archives=(archive(), archive())), copies(True, False)),
@@ -522,6 +520,9 @@ def findings(check: str, facts: tuple[object, ...]) -> list[str]:
     judgement = judge(evidence, {check: CHECKS[check]})
     assert judgement.known.get(check, not facts)
     return [finding.severity.value for finding in judgement.findings if finding.id == check]
+
+
+PAIRS |= {fault: Pair(*pair) for fault, pair in FAULT_PAIRS.items()}
 
 
 def test_every_check_has_its_pair() -> None:

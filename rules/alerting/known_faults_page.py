@@ -1,0 +1,79 @@
+"""The known faults of PostgreSQL as one page of Markdown: docs/known-faults.md is this alone."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+from rules import known_faults
+from rules.verdict.check import Check
+from rules.verdict.fault import KnownFault
+
+_HEAD = """\
+# Known faults of PostgreSQL
+
+Some minor releases left backups, standbys or indexes behind that cannot be trusted, though every
+checksum agrees. These are known here, from PostgreSQL's release notes, each asked as a check of its
+own. Made by `make docs`, of `rules/known_faults/`, one file each.
+
+Nothing in a backup or in WAL names the minor release that wrote it. It is told, in this order, by
+
+1. the server's log, which names it at each start (`log` in the agent's configuration);
+2. a person: `--server-version 18.7`, or `server_version: '18.7'` in the configuration;
+3. the running server (`dsn`): exactly of a backup that began after the server's start, of an older
+   one as "this release or an older one".
+
+| what is known | what is said |
+|---|---|
+| made before the day of the mended releases, or by an older one | the finding |
+| the release is not known | a note (info) that says how to tell; no alert |
+| made by a mended release | nothing |
+
+Of indexes it is info alone: WAL tells that indexes of a kind are written to, not which operator
+class they have, and no update mends one that is there. A cluster that initdb made after the mended
+releases came out, and that runs one of them, has none to rebuild.
+
+A major is named where a release of it mended the fault: what came to light after its last release
+was never mended there.
+"""
+
+
+def render_known_faults(checks: dict[str, Check]) -> str:
+    """The page. `checks` is the catalogue."""
+    return _HEAD + "\n" + "\n".join(_entries(checks)) + "\n"
+
+
+def load_faults() -> dict[str, KnownFault]:
+    """Every fault, by the id of its check."""
+    names = [module.name for module in pkgutil.iter_modules(known_faults.__path__)]
+    loaded = {name: importlib.import_module(f"{known_faults.__name__}.{name}") for name in names}
+    return {name: module.FAULT for name, module in loaded.items()}
+
+
+def _entries(checks: dict[str, Check]) -> Iterator[str]:
+    newest_first = sorted(
+        load_faults().items(), key=lambda each: (-each[1].mended_on.toordinal(), each[0])
+    )
+    yield "| fault | mended by | of | severity |"
+    yield "|---|---|---|---|"
+    for name, fault in newest_first:
+        severity = checks[name].severity.value
+        yield f"| [`{name}`](#{name}) | {_mended(fault)} | {fault.mended_on} | {severity} |"
+    for name, fault in newest_first:
+        check = checks[name]
+        yield ""
+        yield f"## {name}"
+        yield ""
+        yield f"{check.title} {check.why}"
+        yield ""
+        if check.look:
+            yield f"**How to look.** {check.look}"
+            yield ""
+        yield f"**What to do.** {check.remedy}"
+        yield ""
+        yield f"**Mended by** {_mended(fault)} of {fault.mended_on}. Release notes: {fault.notes}."
+
+
+def _mended(fault: KnownFault) -> str:
+    return ", ".join(f"{major}.{minor}" for major, minor in sorted(fault.mended.items()))

@@ -1,0 +1,60 @@
+"""A file of a backup is as a server that copied it in the middle of a change would leave it.
+
+Why it matters
+    Base backups could hold pg_control with half of it from before a write and half from after it;
+    and postgresql.auto.conf, which is replaced while it is copied, cut off or filled up with zeros.
+    The manifest agrees with such a file, because its checksum is of what was copied; the restored
+    server does not start.
+How to look
+    pg_controldata DIRECTORY; tail -c 64 postgresql.auto.conf | xxd shows zeros at its end.
+What to do
+    Use another backup. Where this is the only one: delete the zeros from postgresql.auto.conf, or
+    take pg_control from a later backup of the same cluster only with the help of somebody who knows
+    it well. Update the server, then take a new backup.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Final
+
+from rules.model.facts import BackupFacts, BackupsFacts
+from rules.model.findings import Severity
+from rules.model.releases import ReleasesFacts
+from rules.verdict.check import Found, check
+from rules.verdict.fault import KnownFault
+
+FAULT: Final = KnownFault(
+    mended={15: 20, 16: 16, 17: 12, 18: 7},
+    mended_on=date(2026, 11, 12),
+    notes="15.20: Avoid reading a potentially-torn copy of the pg_control file for base backups;"
+    " Prevent making incorrect copies of non-relation files in base backups",
+)
+_CONTROL: Final = "global/pg_control"
+_AUTO_CONF: Final = "postgresql.auto.conf"
+
+
+@check(severity=Severity.CRITICAL)
+def known_fault_torn_copies(
+    backups: BackupsFacts, releases: ReleasesFacts | None
+) -> Iterator[Found]:
+    for backup in backups.backups:
+        file = _torn(backup)
+        if file and backup.stored is None:
+            yield from FAULT.of_backup(
+                backup,
+                releases,
+                f"{backup.url} has a {file} that no server wrote like that",
+                "a base backup could copy it in the middle of a change",
+                "Use another backup; update the server, then take a new one.",
+                file=file,
+            )
+
+
+def _torn(backup: BackupFacts) -> str | None:
+    of_control = [each for each in backup.bad_files if each.startswith(f"{_CONTROL} ")]
+    if len(of_control) == 1 and of_control[0].endswith("checksum does not match)"):
+        return _CONTROL  # and its manifest, where it was asked, agrees with it
+    for each in backup.unread_settings:
+        if each.file == _AUTO_CONF and "syntax error" in each.reason:
+            return _AUTO_CONF
+    return None
