@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from time import monotonic
 from typing import TypeVar
 
 from agent.config.model import ResolvedCluster
 from agent.ledger.store import Ledger
+from agent.monitor.drawn_line import DrawnLine, FleetLine
 from agent.monitor.jobs import JUDGE, LOG, SCAN, Jobs
 from agent.monitor.over_time import OverTime
 from agent.monitor.readers import Readers
@@ -20,7 +19,6 @@ from agent.pollers.registry import Lane
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
-from rules.fleet.line import FleetLine, line_of
 from rules.model.findings import Finding, Verdict, verdict_of
 from rules.verdict.check import Check
 
@@ -49,8 +47,7 @@ class WatchedCluster:
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
-        self._line: FleetLine | None = None
-        self._line_of, self._line_made = 0, 0.0  # changes_count, monotonic
+        self._line = DrawnLine(config)
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -116,22 +113,8 @@ class WatchedCluster:
 
     @property
     def line(self) -> FleetLine:
-        """This cluster against its goals, no older than a poll."""
-        line = self._line
-        if line is None or (self._line_of != self.changes_count and self._line_is_old):
-            line = self._draw_line()
-        return replace(line, verdict=self.verdict)
-
-    @property
-    def _line_is_old(self) -> bool:
-        return monotonic() - self._line_made >= self.config.poll
-
-    def _draw_line(self) -> FleetLine:
-        """Each time a cluster is judged, but once a poll: a scrape finds the lines drawn."""
-        self._line_of, self._line_made = self.changes_count, monotonic()
-        now, named = self.judged_at or datetime.now(UTC), self.config.protection_class
-        self._line = line_of(self.case, self.name, named, self.verdict, now)
-        return self._line
+        """This cluster against its goals."""
+        return self._line.give(self.case, self.verdict, self.changes_count, self.judged_at)
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -199,8 +182,7 @@ class WatchedCluster:
         self.case = self.over_time.observe(self.case, self.readings, now).having(*troubles)
         expected = self.over_time.expected(self.case)
         self._verdicts.judge(self.case, self.readings, expected, self._tell)
-        if self._line_is_old:
-            self._draw_line()
+        _ = self.line  # drawn now, not when somebody asks
 
     def _tell(self, before: Alerts, after: Alerts) -> None:
         self._on_alerts(self.name, before, after)
