@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
 from agent.config.model import ResolvedCluster
 from agent.ledger.store import Ledger
+from agent.monitor.drawn_line import DrawnLine, FleetLine
 from agent.monitor.jobs import JUDGE, LOG, SCAN, Jobs
 from agent.monitor.over_time import OverTime
 from agent.monitor.readers import Readers
@@ -19,7 +19,6 @@ from agent.pollers.registry import Lane
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
-from rules.fleet.line import FleetLine, line_of
 from rules.model.findings import Finding, Verdict, verdict_of
 from rules.verdict.check import Check
 
@@ -48,7 +47,7 @@ class WatchedCluster:
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
-        self._line: tuple[int, FleetLine] | None = None
+        self._line = DrawnLine(config)
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -114,13 +113,8 @@ class WatchedCluster:
 
     @property
     def line(self) -> FleetLine:
-        """This cluster against its goals, as of the last judgement."""
-        if self._line is None or self._line[0] != self.changes_count:
-            now = self.judged_at or datetime.now(UTC)
-            named = self.config.protection_class
-            made = line_of(self.case, self.name, named, self.verdict, now)
-            self._line = self.changes_count, made
-        return replace(self._line[1], verdict=self.verdict)
+        """This cluster against its goals."""
+        return self._line.give(self.case, self.verdict, self.changes_count, self.judged_at)
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -188,6 +182,7 @@ class WatchedCluster:
         self.case = self.over_time.observe(self.case, self.readings, now).having(*troubles)
         expected = self.over_time.expected(self.case)
         self._verdicts.judge(self.case, self.readings, expected, self._tell)
+        _ = self.line  # drawn now, not when somebody asks
 
     def _tell(self, before: Alerts, after: Alerts) -> None:
         self._on_alerts(self.name, before, after)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar, cast
 
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import RestoreEstimateFacts
@@ -26,12 +26,14 @@ from rules.fleet.forecasts import (
     habit_of,
     rate_of,
 )
-from rules.model.evidence import WindowsFacts
+from rules.model.evidence import KnownFacts, WindowsFacts
 from rules.model.facts import ArchiveStatusFacts, BackupsFacts, Objectives
 from rules.model.findings import Verdict
 from rules.model.windows import Window
 
 WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
+T = TypeVar("T")
+
 _NEVER: Final = float("inf")
 
 
@@ -79,14 +81,15 @@ def line_of(
     now: datetime,
     summary: str = "",
 ) -> FleetLine:
-    """Asks the case, and forecasts."""
-    wanted, latest = case.context.objectives, latest_window(case)
-    exposed, drills = case.get(ExposureFacts), case.get(DrillsFacts)
-    space, room = case.get(GoalSpace), case.get(ArchiveRoom)
-    habits = _habits(case, latest)
+    """Asks the case, each fact once, and forecasts."""
+    known, wanted = _Once(case), case.context.objectives
+    latest = latest_window(known)
+    exposed, drills = known.get(ExposureFacts), known.get(DrillsFacts)
+    space, room = known.get(GoalSpace), known.get(ArchiveRoom)
+    habits = _habits(known, latest)
     needed = _needed_bytes(wanted, space, habits)
     breaches = sorted(
-        _breaches(case, wanted, latest, habits, needed, now), key=lambda each: each.at
+        _breaches(known, wanted, latest, habits, needed, now), key=lambda each: each.at
     )
     good = drills.last_success if drills else None
     begins = latest.from_time if latest else None
@@ -99,24 +102,37 @@ def line_of(
         exposure_seconds=exposed.seconds if exposed else None,
         exposure_bytes=exposed.bytes if exposed else None,
         breaches=tuple(breaches),
-        backup_needed_by=_backup_needed_by(case, wanted, habits, breaches, now),
+        backup_needed_by=_backup_needed_by(known, wanted, habits, breaches, now),
         obsolete_bytes=space.obsolete_bytes if space else None,
         needed_bytes=needed,
         available_bytes=space.held_bytes + room.free_bytes if space and room else None,
         drilled_at=good.ended_at if good else None,
-        drilled_share=_drilled_share(case, latest, drills) if drills else None,
+        drilled_share=_drilled_share(known, latest, drills) if drills else None,
         summary=summary,
     )
 
 
-def latest_window(case: Case) -> Window | None:
+class _Once:
+    """A case that works a fact out once: what rests on much is looked through at each question."""
+
+    def __init__(self, case: Case) -> None:
+        self._case = case
+        self._asked: dict[type, object | None] = {}
+
+    def get(self, kind: type[T]) -> T | None:
+        if kind not in self._asked:
+            self._asked[kind] = self._case.get(kind)
+        return cast("T | None", self._asked[kind])
+
+
+def latest_window(known: KnownFacts) -> Window | None:
     """The window of the latest restorable instant; None while a backup's reach is not known."""
-    windows = case.get(WindowsFacts)
+    windows = known.get(WindowsFacts)
     return windows.latest if windows and None not in windows.by_backup.values() else None
 
 
-def _habits(case: Case, latest: Window | None) -> _Habits:
-    found = case.get(BackupsFacts)
+def _habits(known: KnownFacts, latest: Window | None) -> _Habits:
+    found = known.get(BackupsFacts)
     backups = found.backups if found else ()
     ended = tuple(b.finished_at for b in backups if b.finished_at is not None)
     points = []
@@ -145,22 +161,22 @@ def _needed_bytes(wanted: Objectives, space: GoalSpace | None, habits: _Habits) 
 
 
 def _breaches(
-    case: Case,
+    known: KnownFacts,
     wanted: Objectives,
     latest: Window | None,
     habits: _Habits,
     needed: int | None,
     now: datetime,
 ) -> Iterator[Breach]:
-    exposed, estimate = case.get(ExposureFacts), case.get(RestoreEstimateFacts)
-    drills, cuts = case.get(DrillsFacts), case.get(WindowCuts)
-    space, room = case.get(GoalSpace), case.get(ArchiveRoom)
+    exposed, estimate = known.get(ExposureFacts), known.get(RestoreEstimateFacts)
+    drills, cuts = known.get(DrillsFacts), known.get(WindowCuts)
+    space, room = known.get(GoalSpace), known.get(ArchiveRoom)
     found: list[Breach | None] = []
     if wanted.window_seconds is not None and latest is not None and latest.from_time is not None:
-        known = cuts.cuts if cuts else ()
-        found.append(forecast_window(wanted.window_seconds, latest.from_time, known, now))
+        taken = cuts.cuts if cuts else ()
+        found.append(forecast_window(wanted.window_seconds, latest.from_time, taken, now))
     if wanted.rpo_seconds != _NEVER and exposed is not None:
-        status = case.get(ArchiveStatusFacts)
+        status = known.get(ArchiveStatusFacts)
         waits = bool(status and status.ready)
         found.append(forecast_rpo(wanted.rpo_seconds, exposed, waits, now))
     if wanted.rto_seconds is not None and estimate is not None:
@@ -182,10 +198,14 @@ def _breaches(
 
 
 def _backup_needed_by(
-    case: Case, wanted: Objectives, habits: _Habits, breaches: Sequence[Breach], now: datetime
+    known: KnownFacts,
+    wanted: Objectives,
+    habits: _Habits,
+    breaches: Sequence[Breach],
+    now: datetime,
 ) -> datetime | None:
     """When the goals that only a new backup keeps would be broken without one."""
-    found = case.get(BackupsFacts)
+    found = known.get(BackupsFacts)
     if found is not None and not found.backups and not (found.unreadable or found.changing):
         return now
     due = [each.at for each in breaches if each.goal == "rto"]
@@ -194,9 +214,9 @@ def _backup_needed_by(
     return min(due, default=None)
 
 
-def _drilled_share(case: Case, latest: Window | None, drills: DrillsFacts) -> float | None:
+def _drilled_share(known: KnownFacts, latest: Window | None, drills: DrillsFacts) -> float | None:
     """A good drill has replayed from where its backup is consistent to the instant it went to."""
-    windows = case.get(WindowsFacts)
+    windows = known.get(WindowsFacts)
     if latest is None or windows is None or latest.from_time is None or latest.to_time is None:
         return None
     whole = (latest.to_time - latest.from_time).total_seconds()
