@@ -19,6 +19,7 @@ from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.target_options import context_of
 from agent.cli.options.without_effect import Rule, refuse
 from agent.cli.parser import SHARED
+from agent.cli.verdicts import sources_of, verdict_of
 from agent.errors import UsageError
 from agent.near import did_you_mean
 
@@ -40,8 +41,7 @@ subcommands (each has its own --help):
   pitr-check retention …         which WAL each backup still needs, and what a deletion would cost
   pitr-check explain FINDING     what a finding means, and what to do
   pitr-check clean-drills        removes the remains of drills that were killed
-  pitr-check verify-evidence …   whether signed statements are whole, and an archive as they say
-  pitr-check report …            what the signed statements of a period show, for an auditor
+  pitr-check verify-evidence …, report …    what signed statements say, and whether they are whole
 
 examples:
   pitr-check --archive /backup/wal --backup /backup/base
@@ -49,7 +49,7 @@ examples:
 """
 
 # A first word that is no option -> the module whose `body` runs it, imported only then.
-_SUBCOMMANDS: Final = {
+SUBCOMMANDS: Final = {
     "clean-drills": "agent.cli.clean_drills",
     "explain": "agent.cli.explain",
     "find": "agent.cli.find",
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = entry.words_of(argv)
     if not words or words[0].startswith("-"):
         return entry.run("pitr-check", _body, words)
-    subcommand = _SUBCOMMANDS.get(words[0])
+    subcommand = SUBCOMMANDS.get(words[0])
     if subcommand is None:
         return entry.run("pitr-check", _no_subcommand, words)
     return entry.run(f"pitr-check {words[0]}", import_module(subcommand).body, words[1:])
@@ -82,7 +82,7 @@ def _no_subcommand(words: Sequence[str]) -> int:
         raise UsageError(
             f"{word}: name an option before the path: --archive {word} or --backup {word}"
         )
-    meant = did_you_mean(word, _SUBCOMMANDS)
+    meant = did_you_mean(word, SUBCOMMANDS)
     raise UsageError(f"there is no subcommand {word!r}{meant} (type  pitr-check --help)")
 
 
@@ -106,7 +106,14 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument_group("recovery target (none: the end of the WAL)")
     )
     _add_depths(parser.add_argument_group("how closely"))
-    cost.add_options(parser.add_argument_group("at what cost"))
+    at_what_cost = parser.add_argument_group("at what cost")
+    cost.add_options(at_what_cost)
+    at_what_cost.add_argument(
+        "--try-timeout",
+        type=entry.duration,
+        metavar="DURATION",
+        help="time limit for one file of --try-restore-command (default: 1m)",
+    )
     add_drill_options(parser.add_argument_group("restore drill"))
     evidence_options.add_options(parser.add_argument_group("signed evidence"))
     screen.add_color(parser)
@@ -160,12 +167,6 @@ def _add_depths(how: argparse._ArgumentGroup) -> None:
         "--try-restore-command",
         action="store_true",
         help="run the backup's restore_command, as this user, into a temporary directory",
-    )
-    how.add_argument(
-        "--try-timeout",
-        type=entry.duration,
-        metavar="DURATION",
-        help="time limit for one file (default: 1m)",
     )
 
 
@@ -222,31 +223,13 @@ def read_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _check(arguments: argparse.Namespace, context: Context, now: datetime) -> Report:
-    from agent.check.run import check
-    from agent.inputs.progress import progress_bar
-    from agent.inputs.sources import Sources
-
-    sources = Sources(
-        archives=arguments.archives,
-        elsewhere=arguments.elsewhere,
-        backups=arguments.backups,
-        backups_below=arguments.backups_below,
-        backup_depth=arguments.backup_depth,
-        reading=cost.reading(arguments),
-        repositories=repository_options.open_repositories(arguments),
-    )
+    sources = sources_of(arguments)
     target_type = context.recovery.target.type
     drill = drill_asked_for(arguments, target_type, sources.repositories)
-    with progress_bar(shown=arguments.format == "text") as on_progress:
-        return check(
-            context,
-            sources,
-            now,
-            wait_seconds=arguments.wait,
-            on_progress=on_progress,
-            try_seconds=_try_seconds(arguments),
-            drill=drill,
-        )
+    wait, try_seconds = arguments.wait, _try_seconds(arguments)
+    return verdict_of(
+        arguments, sources, context, now, wait_seconds=wait, try_seconds=try_seconds, drill=drill
+    )
 
 
 def _try_seconds(arguments: argparse.Namespace) -> float | None:

@@ -8,25 +8,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Mapping
 from typing import Any, Final
 
+from agent.cli.check import SUBCOMMANDS
+
 # Program -> the module of its parser, and those of its subcommands that have a module of their own.
-PROGRAMS: Final[dict[str, tuple[str, dict[str, str]]]] = {
+PROGRAMS: Final[dict[str, tuple[str, Mapping[str, str]]]] = {
     "pitr-agent": ("agent.cli.agent", {}),
-    "pitr-check": (
-        "agent.cli.check",
-        {
-            "clean-drills": "agent.cli.clean_drills",
-            "explain": "agent.cli.explain",
-            "find": "agent.cli.find",
-            "fleet": "agent.cli.fleet",
-            "plan": "agent.cli.plan",
-            "report": "agent.cli.report",
-            "retention": "agent.cli.retention",
-            "verify-evidence": "agent.cli.verify_evidence",
-            "windows": "agent.cli.windows",
-        },
-    ),
+    "pitr-check": ("agent.cli.check", SUBCOMMANDS),
     "pitr-watch": ("agent.cli.watch", {}),
     "pitr-lab": ("agent.cli.lab", {}),
 }

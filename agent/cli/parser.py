@@ -101,7 +101,7 @@ class Parser(argparse.ArgumentParser):
     def _brief_lines(self, group: argparse._ArgumentGroup) -> Iterator[str]:
         """The options alone, none of them broken."""
         named = ", ".join(_shown(action).replace(" ", NO_BREAK) for action in _visible(group))
-        text = f"{group.title}: {named}"
+        text = f"{(group.title or '').partition(' (')[0]}: {named}"
         wrapped = textwrap.wrap(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
         yield from (line.replace(NO_BREAK, " ") for line in wrapped if named)
 

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 
 from agent.cli import entry, screen
 from agent.cli.options import cost, deadline, repository_options, target_options
-from agent.cli.options.sources import add_sources, complete_sources
-from agent.cli.options.without_effect import refuse
+from agent.cli.options.sources import add_sources
 from agent.cli.parser import SHARED
-from agent.cli.verdicts import sources_of, verdict_of
-from agent.errors import UsageError
+from agent.cli.verdicts import begin_at_backups, sources_of, verdict_of
 
 if TYPE_CHECKING:
     from rules.verdict.report import Report
@@ -39,12 +37,7 @@ exit status:
 
 def body(argv: Sequence[str]) -> int:
     """List them, and give the verdict's status."""
-    arguments = _parser().parse_args(argv)
-    complete_sources(arguments)
-    if not (arguments.backups or arguments.backups_below or arguments.repositories):
-        raise UsageError("a window begins at a backup: name --backup, --backups or --repository")
-    refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
-    context, now = target_options.context_of(arguments), entry.now(arguments.now)
+    arguments, context, now = begin_at_backups(_parser().parse_args(argv), "a window")
 
     def print_failure(why: str) -> None:
         from agent.check.run import report_failure

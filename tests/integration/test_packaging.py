@@ -113,7 +113,7 @@ def test_the_role_suffices_and_cannot_write(
     agent = WatchedAgent(tmp_path)
     agent.start({"clusters": [{"name": "lab", "dsn": dsn}], "defaults": FAST})
     try:
-        page = agent.wait_for(lambda page: len(list(page.select("pitr_collector_success"))) == 7)
+        page = agent.wait_for(lambda page: len(list(page.select("pitr_collector_success"))) == 9)
         assert {sample.value for sample in page.select("pitr_collector_success")} == {1.0}
     finally:
         agent.stop()

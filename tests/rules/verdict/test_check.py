@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from rules.model.evidence import Evidence
-from rules.model.facts import ArchiverFacts, Objectives
+from rules.model.facts import ArchiverFacts, Objectives, OccupiedName
 from rules.model.findings import Severity
 from rules.verdict.check import Found, judge, load_catalogue
 
@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CHECKS = load_catalogue()
 
 
-def boom(archiver: ArchiverFacts) -> Iterator[Found]:
+def boom(archiver: ArchiverFacts, occupied: OccupiedName | None) -> Iterator[Found]:
     raise KeyError(f"{archiver.last_failed_wal}\nof two lines")
 
 
