@@ -29,7 +29,7 @@ from rules.model.repository import RepositoriesRead, Way
 from rules.model.target import Target
 from rules.verdict.check import load_catalogue
 from rules.verdict.report import Report, give_verdict
-from tests.fix_check import SCHEMA
+from tests.fix_check import SCHEMA, timeless
 from tests.fix_repositories import PATHS, Sample, Samples, look_of
 
 PROGRAM = Path(sys.executable).with_name("pitr-check")
@@ -256,25 +256,12 @@ def test_a_tools_own_configuration_says_where_it_is_and_how_it_is_read(
     named = ("--repository", sample.url(1), "--repository", sample.url(2), "--now", NOW)
     _, by_url, _ = run(sample, *named)
     _, by_config, _ = run(closed, "--pgbackrest", str(config), "--stanza", "main", "--now", NOW)
-    assert without_reading_times(by_config) == without_reading_times(by_url)
+    assert timeless(by_config) == timeless(by_url)
     status, _, line = run(closed, "--pgbackrest", str(config), "--stanza", "prod")
     assert (status, line.count("\n")) == (64, 1) and "no stanza 'prod' there: it has main" in line
 
 
 NOW = "2026-11-29T00:00:00Z"
-
-
-def without_reading_times(document: object) -> object:
-    """The same without when it was read."""
-    if isinstance(document, dict):
-        return {
-            key: without_reading_times(value)
-            for key, value in document.items()
-            if key not in ("verified_at",)
-        }
-    if isinstance(document, list):
-        return [without_reading_times(each) for each in document]
-    return document
 
 
 def ask(sample: Sample, subcommand: str, *options: str) -> dict[str, Any]:

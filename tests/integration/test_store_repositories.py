@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from tests.fix_check import timeless
 from tests.fix_repositories import PATHS, Sample, Samples
 from tests.fix_stores import READER_KEY, READER_SECRET, Bucket
-from tests.integration.test_repositories import NOW, run, without_reading_times
+from tests.integration.test_repositories import NOW, run
 
 CASES = ["br_bundle_block_18", "bc_gzip_16", "wg_zstd_sodium_gap_18"]
 
@@ -20,7 +21,7 @@ CASES = ["br_bundle_block_18", "bc_gzip_16", "wg_zstd_sodium_gap_18"]
 def told(sample: Sample, *options: str) -> tuple[int, Any]:
     later = "2027-06-01T00:00:00Z"  # nothing was changed a moment ago, in a store neither
     status, document, _ = run(sample, *options, "--backup-depth", "checksums", "--now", later)
-    return status, without_reading_times(document)
+    return status, timeless(document)
 
 
 def moved(document: object, root: str, url: str) -> Any:
