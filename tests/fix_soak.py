@@ -34,7 +34,7 @@ STANDING: Final = frozenset({"archiving_off", "recovery_target_left"})  # of a r
 NO_ARCHIVE: Final = frozenset({"archiver_failing"})
 FULL: Final = NO_ARCHIVE | {"wal_damaged"}  # what cp leaves behind when there is no room
 # Seven ask each server; the primary's archive, segments, backups, windows and log are read besides.
-_COLLECTORS: Final = 2 * 7 + 5
+_COLLECTORS: Final = 2 * 9 + 5
 _SEGMENTS_MAX: Final = 40
 _Says = Callable[[MetricsPage], Any]
 
