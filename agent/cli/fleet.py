@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry, screen
-from agent.cli.options import cost, repository_options, target_options
+from agent.cli.options import cost, deadline, repository_options, target_options
 from agent.cli.options.sources import add_sources, complete_cluster, read_config
-from agent.cli.options.without_effect import refuse
+from agent.cli.options.without_effect import of_reading, refuse
 from agent.cli.verdicts import sources_of, verdict_of
 
 if TYPE_CHECKING:
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from rules.verdict.report import Report
 
 _DESCRIPTION = """\
-Judges every cluster of a configuration as pitr-check would, and holds it against its goals: the
-window that is wanted, what is not protected now, when a goal will be broken and on what that rests,
-who needs a backup, what is obsolete. It reads files, asks each server once, and writes nothing.
+Checks every cluster of a configuration as pitr-check does, and compares it with its goals: how far
+back it can be restored, what is unprotected now, when a goal will be broken and why, who needs a
+backup, what is obsolete. It reads files, asks each server once, and writes nothing but
+the ledger, if there is one.
 """
 
 _EPILOG = """\
@@ -41,7 +42,7 @@ exit status: that of the worst cluster
   64 the command line or the configuration is wrong
 """
 
-_TYPED: Final = ("depth", "workers", "ledger", "budget", "io_limit", "reverify")
+_TYPED: Final = ("depth", "workers", "scheduler", "ledger", "budget", "io_limit", "reverify")
 
 
 def body(argv: Sequence[str]) -> int:
@@ -51,15 +52,18 @@ def body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
     now, config = entry.now(arguments.now), read_config(arguments.config)
-    try:
-        lines = _collect(arguments, config, now)
-    except (Exception, KeyboardInterrupt) as error:
-        if arguments.format != "text":  # programs get their document whatever happens
-            from agent.fleet.collect import unknown_lines
+    if arguments.ledger is None and config.ledger:
+        arguments.ledger = str(config.ledger)
+    refuse(of_reading(arguments, reverify=arguments.reverify))
+    cost.check(arguments)
 
-            failed = unknown_lines(config, str(error) or "interrupted", now)
-            print(_render(failed, arguments, now))
-        raise
+    def print_failure(why: str) -> None:
+        from agent.fleet.collect import unknown_lines
+
+        print(_render(unknown_lines(config, why, now), arguments, now))
+
+    with deadline.documented(print_failure if arguments.format != "text" else None):
+        lines = _collect(arguments, config, now)
     if arguments.format == "text":
         from agent.fleet.render_text import fleet_text
 

@@ -29,21 +29,25 @@ def in_a_line(lines: Sequence[FleetLine]) -> str:
 def needs_backup(lines: Sequence[FleetLine], now: datetime, within: timedelta) -> str:
     """Who needs a backup today, and who before long."""
 
-    def names(until: datetime, since: datetime | None = None) -> str:
-        due = [
+    def due(until: datetime, since: datetime | None = None) -> list[str]:
+        return [
             line.name
             for line in lines
             if line.backup_needed_by is not None
             and line.backup_needed_by <= until
             and (since is None or line.backup_needed_by > since)
         ]
-        return f"{len(due)} {verb(len(due), 'cluster needs', 'clusters need')} one" + (
-            f" ({', '.join(due)})" if due else ""
-        )
+
+    def named(names: list[str]) -> str:
+        return f" ({', '.join(names)})" if names else ""
 
     today = now + timedelta(days=1)
-    later = f"; {names(now + within, today)} within {timed(within.total_seconds())}"
-    return f"backups: {names(today)} within a day{later if now + within > today else ''}"
+    first, later = due(today), due(now + within, today)
+    needs = verb(len(first), "cluster needs", "clusters need")
+    said = f"backups: {len(first)} {needs} one within a day{named(first)}"
+    if now + within <= today:
+        return said
+    return f"{said}; {len(later)} more within {timed(within.total_seconds())}{named(later)}"
 
 
 def window(line: FleetLine) -> str:
@@ -86,7 +90,7 @@ def space(line: FleetLine) -> str:
 
 def drilled(line: FleetLine, now: datetime) -> str:
     if line.drilled_at is None:
-        return "none"
+        return "none known"
     share = "" if line.drilled_share is None else f", {line.drilled_share:.0%} of the window"
     return f"{timed((now - line.drilled_at).total_seconds())} ago{share}"
 

@@ -13,13 +13,15 @@ from rules.verdict.fault import KnownFault
 _HEAD = """\
 # Known faults of PostgreSQL
 
-Some minor releases left backups, standbys or indexes behind that cannot be trusted, though every
-checksum agrees. These are known here, from PostgreSQL's release notes, each asked as a check of its
-own. Made by `make docs`, of `rules/known_faults/`, one file each.
+Some minor releases left behind backups, standbys or indexes that cannot be trusted, though every
+checksum agrees. Those below are from PostgreSQL's release notes; each has a check of its own.
+`make docs` writes this page from `rules/known_faults/`, which has a file for each.
 
-Nothing in a backup or in WAL names the minor release that wrote it. It is told, in this order, by
+Nothing in a backup or in WAL names the minor release that wrote it. It is known, in this order,
+from
 
-1. the server's log, which names it at each start (`log` in the agent's configuration);
+1. the log of the server, unless it is a standby now: each start names the release (`log` in the
+   agent's configuration);
 2. a person: `--server-version 18.7`, or `server_version: '18.7'` in the configuration;
 3. the running server (`dsn`): exactly of a backup that began after the server's start, of an older
    one as "this release or an older one".
@@ -30,12 +32,12 @@ Nothing in a backup or in WAL names the minor release that wrote it. It is told,
 | the release is not known | a note (info) that says how to tell; no alert |
 | made by a mended release | nothing |
 
-Of indexes it is info alone: WAL tells that indexes of a kind are written to, not which operator
-class they have, and no update mends one that is there. A cluster that initdb made after the mended
-releases came out, and that runs one of them, has none to rebuild.
+For indexes the severity is always info: WAL shows that indexes of a kind are written to, not their
+operator class, and an update repairs no index that exists already. A cluster that initdb made after
+the mended releases came out, and that runs one of them, has none to rebuild.
 
-A major is named where a release of it mended the fault: what came to light after its last release
-was never mended there.
+A major is listed where one of its releases mends the fault. What came to light after a major's last
+release was never mended there.
 """
 
 

@@ -1,4 +1,4 @@
-"""GIN indexes may lead to rows that they are not about.
+"""GIN indexes may return wrong rows, or miss some.
 
 Why it matters
     Releases before 2026-11-12 could leave entries of dead rows in a GIN index when VACUUM had to go
@@ -37,5 +37,5 @@ def known_fault_gin_vacuum(
 ) -> Iterator[Found]:
     if _GIN in events.resource_managers:
         yield from FAULT.of_indexes(
-            backups.backups, releases, "GIN", "entries can lead to other rows, or be missed"
+            backups.backups, releases, "GIN", "searches can return wrong rows, or miss some"
         )

@@ -1,9 +1,9 @@
 """An incremental backup reaches over a promotion, and may lack what changed after it.
 
 Why it matters
-    The server of 17 and 18 took into account WAL summaries of the old timeline that only touch the
-    place of the switch. What such a summary says of a truncated table makes the incremental backup
-    leave changed blocks out: after pg_combinebackup, updated rows can have their old values again.
+    Servers of 17 and 18 also used WAL summaries of the old timeline that only touch the switch
+    point. What such a summary says of a truncated table makes the incremental backup leave changed
+    blocks out: after pg_combinebackup, updated rows can have their old values again.
 How to look
     INCREMENTAL FROM TLI in its backup_label is another timeline than START TIMELINE. Compare with a
     restore of the full backup that replays the archive: it does not use summaries.

@@ -2,10 +2,13 @@
 
 Why it matters
     The minor releases of 2026-02-12 fail on WAL of an older minor release of their major with
-    "could not access status of transaction", those of 2026-05-14 can wait for themselves. Standbys
-    are updated before their primary, which is just that; a restore of older WAL meets it too.
+    "could not access status of transaction", those of 2026-05-14 can deadlock with themselves. A
+    standby that is updated before its primary, as is usual, meets it, and so does a restore of
+    older WAL.
 How to look
     SELECT version() on the standby and on the primary; pg_waldump -r MultiXact shows the records.
+    Nothing in WAL names the release that wrote it: until server_version says that it is older than
+    the standby's, this is a note.
     A standby whose replay position does not move, or a server that crashes again and again in
     recovery, has met it.
 What to do
@@ -20,7 +23,7 @@ from typing import Final
 from rules.model.evidence import WalEventsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts, name_of
-from rules.verdict.check import Found, check
+from rules.verdict.check import Found, Note, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -40,16 +43,27 @@ _FAILING: Final = {  # release -> what it does
 def known_fault_multixact_replay(
     releases: ReleasesFacts, events: WalEventsFacts
 ) -> Iterator[Found]:
-    standby = releases.standby()
+    standby, writer = releases.standby(), releases.told
     what = _FAILING.get(standby.version_num) if standby else None
     if standby is None or what is None or _MULTIXACT not in events.resource_managers:
         return
-    mended = name_of(
-        standby.version_num // 10000 * 10000 + FAULT.mended[standby.version_num // 10000]
-    )
-    yield Found(
-        f"the standby is of {standby.in_words}, which {what} at row locks that an older minor"
-        " release wrote, and the WAL has such locks",
-        remedy=f"Update the standby to PostgreSQL {mended} or later before it meets them.",
-        release=name_of(standby.version_num),
-    )
+    if writer is not None and writer >= standby.version_num:
+        return
+    major = standby.version_num // 10000
+    mended = name_of(major * 10000 + FAULT.mended[major])
+    remedy = f"Update the standby to PostgreSQL {mended} or later before it meets them."
+    replays = f"the standby is of {standby.in_words}, which {what} at row locks that an older"
+    if writer is None:
+        found: Found = Note(
+            f"{replays} minor release wrote; the WAL has row locks, and which release wrote them is"
+            " not known",
+            remedy="Say the release of the primary (server_version in the configuration)."
+            f" If it is or was older: {remedy}",
+        )
+    else:
+        found = Found(
+            f"{replays} minor release wrote, and PostgreSQL {name_of(writer)} wrote such locks",
+            remedy=remedy,
+        )
+    found.evidence = {"release": name_of(standby.version_num)}
+    yield found

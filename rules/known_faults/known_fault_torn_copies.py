@@ -1,16 +1,16 @@
-"""A file of a backup is as a server that copied it in the middle of a change would leave it.
+"""A file of a backup looks torn: it was copied while the server was changing it.
 
 Why it matters
-    Base backups could hold pg_control with half of it from before a write and half from after it;
-    and postgresql.auto.conf, which is replaced while it is copied, cut off or filled up with zeros.
-    The manifest agrees with such a file, because its checksum is of what was copied; the restored
+    A base backup could get a pg_control that is half from before a write and half from after it, or
+    a postgresql.auto.conf that is cut off or padded with zeros, because it was replaced during the
+    copy. The manifest agrees with such a file: its checksum is of what was copied. The restored
     server does not start.
 How to look
     pg_controldata DIRECTORY; tail -c 64 postgresql.auto.conf | xxd shows zeros at its end.
 What to do
-    Use another backup. Where this is the only one: delete the zeros from postgresql.auto.conf, or
-    take pg_control from a later backup of the same cluster only with the help of somebody who knows
-    it well. Update the server, then take a new backup.
+    Use another backup. If this is the only one, delete the zeros from postgresql.auto.conf; for
+    pg_control ask an expert, because that of another backup does not fit. Update the server, then
+    take a new backup.
 """
 
 from collections.abc import Iterator

@@ -34,7 +34,8 @@ class ServerStart(NamedTuple):
 class ReleasesFacts:
     """What a person, the server and its log say of the release. None of them: the fact is absent.
 
-    A server goes up from one minor release to the next, and hardly ever back.
+    A standby and its log do not say what made a backup. A server goes up from one minor release to
+    the next, and hardly ever back.
     """
 
     told: int | None = None  # server_version_num by --server-version or the configuration
@@ -58,7 +59,9 @@ class ReleasesFacts:
 
     def _at(self, began: datetime | None) -> Release | None:
         """By the log, else by who was asked to say it, else by the server of today."""
-        position = self.position if self.position and not self.position.in_recovery else None
+        position = self.position
+        if position is not None and position.in_recovery:
+            return self._told()
         before = [start for start in self.starts if began is not None and start.at <= began]
         if before:
             return Release(before[-1].version_num, True)

@@ -18,8 +18,8 @@ from rules.model.releases import Release, ReleasesFacts, name_of
 from rules.verdict.check import Found, Note
 
 _HOW_TO_TELL: Final = (
-    "Say the release: --server-version {0}, or server_version: '{0}' in the configuration; an agent"
-    " knows it by dsn or log."
+    "Tell the release that made it, as --server-version {0} or server_version: '{0}' in the"
+    " configuration; an agent knows it by dsn or log."
 )
 
 

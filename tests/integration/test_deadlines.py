@@ -54,6 +54,19 @@ def test_a_store_that_is_silent(
     assert document.get("verdict", "unknown") == "unknown"
 
 
+def test_a_fleet_with_a_store_that_is_silent(
+    archived: Archived, silent_store: dict[str, str], tmp_path: Path
+) -> None:
+    file = tmp_path / "pitr.yaml"
+    places = {"archives": [{"url": "s3://bucket/wal"}], "backups": {"url": str(archived.backup)}}
+    file.write_text(json.dumps({"clusters": [{"name": "a", **places}]}))
+    ended = run(*CHECK, "fleet", "--config", file, "--timeout", "5s", "--format", "json",
+                **silent_store)  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (3, f"pitr-check fleet: {SAID}\n")
+    (told,) = json.loads(ended.stdout)["clusters"]
+    assert (told["name"], told["verdict"]) == ("a", "unknown")
+
+
 def test_a_restore_is_not_told_that_a_file_is_absent(
     archived: Archived, host: Host, tmp_path: Path
 ) -> None:

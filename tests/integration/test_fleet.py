@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import time
 import urllib.request
 from collections.abc import Callable
@@ -18,10 +19,11 @@ import pytest
 from agent.cli.check import main
 from agent.postgres.cluster import Cluster
 from parsers.segment import parse_segment_name
+from tests import forked
 from tests.fix_agent import WatchedAgent
 from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_postgres import NewCluster
-from tests.fix_tools import PATIENCE_SECONDS
+from tests.fix_tools import PATIENCE_SECONDS, need
 
 NewAgent = Callable[..., WatchedAgent]
 SCHEMA = json.loads(
@@ -146,6 +148,32 @@ def test_a_configuration_that_is_wrong_is_usage(tmp_path: Path) -> None:
     told = fleet(file)
     assert told.status == 64
     assert "did you mean gold" in told.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--workers", 0), ("--scheduler", "nowhere"), ("--ledger", ""), ("--reverify", "1d")],
+    ids=str,
+)
+def test_a_command_line_that_is_wrong_is_no_clusters_fault(
+    pristine: Archived, tmp_path: Path, options: tuple[object, ...]
+) -> None:
+    told = fleet(configure(tmp_path, cluster_of(pristine, "fine")), *options)
+    assert (told.status, told.out) == (64, "")
+    assert str(options[0]) in told.err
+
+
+def test_the_workers_of_a_scheduler_read_where_one_is_named(
+    pristine: Archived, tmp_path: Path
+) -> None:
+    need("distributed")
+    file, nobody = configure(tmp_path, cluster_of(pristine, "fine")), "tcp://127.0.0.1:9"
+    told = forked.run(
+        "pitr-check", "fleet", "--config", str(file), "--scheduler", nobody,
+        environment=os.environ | {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"},
+    )  # fmt: skip
+    assert told.returncode == 3
+    assert f"no scheduler answers at {nobody}: " in told.stdout
 
 
 @pytest.mark.pg("== 16")

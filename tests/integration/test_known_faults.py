@@ -24,6 +24,7 @@ from agent.pollers.positions import poll_positions
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from rules.case.case import Case
 from rules.case.context import Context
 from rules.model.findings import Severity
 from rules.model.releases import name_of, parse_release
@@ -269,7 +270,12 @@ def test_a_standby_that_can_stop_at_row_locks_is_warned_of(
         writing = poll_positions(connection)
     failing = replaying.server_version_num in (150016, 150018)
     found = judge_case(case.having(replaying), check, datetime.now(UTC)).findings
-    assert [each.severity for each in found] == [Severity.WARNING] * failing
+    assert [each.severity for each in found] == [Severity.INFO] * failing
+    for writer, count in ((replaying.server_version_num - 1, 1), (150018, 0)):
+        context = Context(depth="records", server_version=writer)
+        told = Case(context=context, observations=case.observations)
+        found = judge_case(told.having(replaying), check, datetime.now(UTC)).findings
+        assert [each.severity for each in found] == [Severity.WARNING] * failing * count
     mended = replace(replaying, server_version_num=150019)
     for silent in (writing, mended):
         assert judge_case(case.having(silent), check, datetime.now(UTC)).findings == ()

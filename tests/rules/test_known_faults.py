@@ -156,6 +156,13 @@ def test_a_log_that_begins_with_the_mended_release_leaves_older_backups_open() -
     assert severities(ID, increment(18), case.get(ReleasesFacts)) == [Severity.INFO]
 
 
+def test_a_standbys_log_does_not_tell_what_made_a_backup_elsewhere() -> None:
+    log = logged((LATER - HOUR, "PostgreSQL 18.7 on x86_64-pc-linux-gnu"))
+    standby = of_server(180007, HOUR, in_recovery=True)
+    case = Case(context=Context(depth="records")).having(log, standby)
+    assert severities(ID, increment(18), case.get(ReleasesFacts)) == [Severity.INFO]
+
+
 def test_what_nobody_told_is_no_fact() -> None:
     assert Case(context=Context(depth="records")).get(ReleasesFacts) is None
     context = Context(depth="records", server_version=180007)
@@ -237,21 +244,25 @@ def test_a_torn_copy_is_told_from_other_damage(changes: dict[str, Any], file: st
 
 
 @pytest.mark.parametrize(
-    ("version", "kinds", "severities_"),
+    ("version", "writer", "kinds", "severities_"),
     [
-        (150016, 6, [Severity.WARNING]),
-        (150017, 6, []),
-        (150018, 6, [Severity.WARNING]),
-        (150019, 6, []),
-        (180004, 6, [Severity.WARNING]),
-        (180004, 10, []),  # no row locks of several transactions
+        (150016, 150015, 6, [Severity.WARNING]),
+        (150016, 150016, 6, []),
+        (150016, None, 6, [Severity.INFO]),
+        (150017, 150015, 6, []),
+        (150017, None, 6, []),
+        (150018, 150017, 6, [Severity.WARNING]),
+        (150019, 150017, 6, []),
+        (180004, 180003, 6, [Severity.WARNING]),
+        (180004, 180004, 6, []),  # as every pair that was updated is
+        (180004, 180003, 10, []),  # no row locks of several transactions
     ],
 )
 def test_a_standby_that_fails_at_row_locks(
-    version: int, kinds: int, severities_: list[Severity]
+    version: int, writer: int | None, kinds: int, severities_: list[Severity]
 ) -> None:
     fault = "known_fault_multixact_replay"
-    assert severities(fault, replaying(version), writing(kinds)) == severities_
+    assert severities(fault, replaying(version, writer), writing(kinds)) == severities_
     primary = ReleasesFacts(position=server(version))
     assert severities(fault, primary, writing(kinds)) == []
 

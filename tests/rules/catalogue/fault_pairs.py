@@ -52,8 +52,8 @@ def of_indexes(resource_manager: int, mended: int) -> Pair:
     )
 
 
-def replaying(version: int) -> ReleasesFacts:
-    return ReleasesFacts(position=server(version, in_recovery=True))
+def replaying(version: int, writer: int | None) -> ReleasesFacts:
+    return ReleasesFacts(told=writer, position=server(version, in_recovery=True))
 
 
 _SWITCHED: Final = {**INCREMENT, "timeline": 2}
@@ -79,7 +79,7 @@ FAULT_PAIRS: Final[dict[str, Pair]] = {
         (backups(without_checksums()), truncated(3 * SIZE)),  # the backup's own WAL replays it
     ),
     "known_fault_multixact_replay": (
-        (replaying(150016), writing(6)), (replaying(150017), writing(6)),
+        (replaying(150016, 150015), writing(6)), (replaying(150016, 150016), writing(6)),
     ),
     "known_fault_torn_copies": (
         (backups(backup(**_TORN)),), (backups(made_later(**_TORN)), told(180007)),
