@@ -42,9 +42,9 @@ class _Reader(io.RawIOBase):
     def _goes_on(self) -> bool:
         """Begin the next stream, after zeros. What is none is passed over, as lzma.open does."""
         following = self._stream.unused_data.lstrip(b"\0")
-        while not following and (piece := self._file.read(_PIECE_BYTES)):
-            following = piece.lstrip(b"\0")
-        if not following.startswith(_MAGIC):
+        while len(following) < len(_MAGIC) and (piece := self._file.read(_PIECE_BYTES)):
+            following = (following + piece).lstrip(b"\0")
+        if not following or following[: len(_MAGIC)] != _MAGIC[: len(following)]:
             return False
         self._stream = lzma.LZMADecompressor(memlimit=_MEMORY_BYTES)
         self._ahead = following

@@ -39,7 +39,7 @@ from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, BackupTablespace
 
 _SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP, *CONFIGURATION)
-_MANIFEST_BYTES: Final = 150 << 20  # some 150 bytes a file
+_MANIFEST_BYTES: Final = 320 << 20  # some 150 bytes a file, 280 with SHA-512
 _SMALL_FILE_BYTES: Final = 1 << 20  # of the others, as beside a backup that is no tar
 _MOST_UNREAD: Final = 10  # that are named
 _SMALL_BYTES: Final = 16 << 20  # of all of them: a tar may hold many that are named so

@@ -75,13 +75,17 @@ MOVING: Final = frozenset(event for event, _, _ in TRANSITIONS) | BEFORE_START |
 # What may follow a refused start without telling that an earlier server is still running.
 _OF_STARTS: Final = BEFORE_START | FIRST_WORDS | {Event.SERVER_STARTING, Event.SERVER_SHUT_DOWN}
 _OVER: Final = frozenset({_P.ENDED, _P.FAILED, _P.SHUT_DOWN})
+# What a log that was rotated begins with, where a restore takes long.
+_REPLAYED: Final = frozenset({
+    Event.REDO_STARTED, Event.FILE_RESTORED, Event.CONSISTENCY_REACHED, Event.RECOVERY_STOPPING,
+})  # fmt: skip
 # An unproven event decides only after one of these came in the same attempt.
 _COMPANIONS: Final = {
     Event.ARCHIVE_RECOVERY_COMPLETE: frozenset({Event.REDO_DONE, Event.TIMELINE_SELECTED}),
     Event.PAUSED_AT_TARGET: frozenset({Event.RECOVERY_STOPPING}),
     Event.SHUTDOWN_AT_TARGET: frozenset({Event.RECOVERY_STOPPING}),
-    Event.RECOVERY_STOPPING: frozenset({Event.REDO_STARTED, Event.RECOVERY_TARGET_SET}),
-    Event.REDO_DONE: frozenset({Event.REDO_STARTED}),
+    Event.RECOVERY_STOPPING: _REPLAYED | {Event.RECOVERY_TARGET_SET},
+    Event.REDO_DONE: _REPLAYED,
     Event.TIMELINE_SELECTED: frozenset({Event.REDO_DONE}),
 }
 # What a start says once: an unproven one does not replace what is known.

@@ -99,6 +99,18 @@ def test_streams_one_after_another_are_one_content(tmp_path: Path) -> None:
         assert read_content(path, SIZE).data == DATA, suffix
 
 
+def test_an_xz_stream_begins_where_a_piece_ends(tmp_path: Path) -> None:
+    """Four bytes of the second stream's magic are the last of what is read at once."""
+    piece = 1 << 18
+    firsts = (DATA[:size] for size in range(piece - 80, piece))
+    first = next(each for each in firsts if len(lzma.compress(each, preset=0)) == piece - 4)
+    second = lzma.compress(b"more")
+    start = lzma.compress(first, preset=0)
+    content = read_content(stored(tmp_path, ".xz", start + second), SIZE)
+    assert (content.data, content.flaw) == (first + b"more", None)
+    assert read_content(stored(tmp_path, ".xz", start + second[:3]), SIZE).flaw is Flaw.CUT
+
+
 @pytest.mark.parametrize("program", ["gzip", "bzip2", "xz", "lz4", "zstd"])
 def test_what_the_commands_write_is_read(tmp_path: Path, program: str) -> None:
     """archive_command is a shell line: the commands' own output, not the libraries'."""
