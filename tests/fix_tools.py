@@ -117,6 +117,11 @@ def _can_mount_alone() -> bool:
     return _can_mount() and not subprocess.run(alone, capture_output=True, check=False).returncode
 
 
+def _others_can_read() -> bool:
+    here = Path(__file__).resolve()
+    return here.stat().st_mode & 0o004 != 0 and all(p.stat().st_mode & 0o001 for p in here.parents)
+
+
 def _package(name: str) -> str:
     return f"apt-get install {name}"
 
@@ -134,6 +139,10 @@ _NEEDS: Final = {
         absent="nothing can be mounted in a namespace of its own here",
         enabled_by="run the tests as root, and not in a chroot",
         is_here=_can_mount_alone, in_ci=False,
+    ),
+    "a readable checkout": _Need(
+        absent="other accounts cannot read this checkout",
+        enabled_by="clone it outside of a home directory", is_here=_others_can_read, in_ci=False,
     ),
     "/dev/log": _Need(
         absent="/dev/log is another's, or not ours to make",

@@ -66,6 +66,7 @@ def by_name(cluster: DebianCluster, role: str) -> str:
     return f"host={cluster.sockets} user={role} dbname=postgres"
 
 
+@pytest.mark.needs("a readable checkout")
 def test_the_agent_logs_in_on_a_stock_pg_hba(
     new_debian_cluster: NewDebianCluster, tmp_path_factory: pytest.TempPathFactory, account: Account
 ) -> None:
@@ -141,7 +142,7 @@ def test_what_belongs_under_another_key_is_named(archived: Archived, tmp_path: P
     assert f"is a repository of Barman: name it with repositories: {{url: {barman}}}" in said
 
 
-@pytest.mark.needs("root")
+@pytest.mark.needs("root", "a readable checkout")
 def test_the_modes_that_postgresql_gives_keep_others_out(
     new_cluster: NewCluster, account: Account
 ) -> None:
