@@ -117,12 +117,14 @@ def held_wal(
     """The archiver, the slots, and what wal_keep_size keeps."""
     holders = list(_slots(insert_lsn, written_per_second, trail, settings))
     if exposed is not None and exposed.archived_per_second is not None and status is not None:
+        # One file that waits is the archiver's next: the rates differ by whole segments then.
+        behind = len(status.ready) > 1
         growth = max(0.0, written_per_second - exposed.archived_per_second)
         holders.append(
             Holder(
                 what="the archiver",
                 held_bytes=exposed.bytes,
-                growth_per_second=growth if status.ready else 0.0,
+                growth_per_second=growth if behind else 0.0,
             )
         )
     kept = _megabytes(settings, "wal_keep_size")

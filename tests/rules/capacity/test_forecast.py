@@ -28,7 +28,7 @@ GB = 10**9
 
 
 def full_at(
-    *, written: float, archived: float, free: int | None = 36 * GB, waits: int = 1
+    *, written: float, archived: float, free: int | None = 36 * GB, waits: int = 2
 ) -> datetime | None:
     """When pg_wal is full, by the forecast for these rates in bytes a second."""
     exposed = ExposureFacts(
@@ -57,6 +57,7 @@ def test_pg_wal_fills_with_what_is_not_archived() -> None:
     [
         ("the archiver keeps up", {"written": 1e6, "archived": 1e6}),
         ("nothing waits", {"written": 1e6, "archived": 0, "waits": 0}),
+        ("one waits, which is the archiver's next", {"written": 1e6, "archived": 0, "waits": 1}),
         ("it is further away than a forecast goes", {"written": 1e3, "archived": 0}),
         ("the volume cannot be seen", {"written": 1e6, "archived": 0, "free": None}),
     ],
