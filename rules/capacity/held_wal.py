@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -18,6 +18,9 @@ from rules.model.counted import sized
 from rules.model.facts import ArchiveStatusFacts, SettingsFacts, SlotsFacts
 
 _MB: Final = 1 << 20  # the unit of these settings in pg_settings
+# A slot that is read moves when its receiver reports, every wal_receiver_status_interval, 10 s;
+# that of a base backup, which ends with it, moves alike.
+_STEPS: Final = timedelta(seconds=60)
 _LOST: Final = "lost"  # wal_status of a slot that was invalidated
 
 
@@ -92,7 +95,7 @@ class SlotTrail:
         return SlotTrail(seen=(*recent, slots), first_inactive=inactive)
 
     def moved_per_second(self, name: str) -> float | None:
-        """How fast what it needs moves on; None: it was seen once."""
+        """How fast what it needs moves on; None: it was seen once, or not for long enough."""
         points = [
             (seen.read_at, slot.restart_lsn)
             for seen in self.seen
@@ -100,6 +103,8 @@ class SlotTrail:
             if slot.name == name and slot.restart_lsn is not None
         ]
         if len(points) < 2:
+            return None
+        if name not in (self.first_inactive or {}) and points[-1][0] - points[0][0] < _STEPS:
             return None
         (first_at, first), (last_at, last) = points[0], points[-1]
         return max(0, last - first) / (last_at - first_at).total_seconds()

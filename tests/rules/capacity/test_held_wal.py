@@ -97,6 +97,17 @@ def test_nothing_is_foreseen_when(what: str, given: dict[str, float]) -> None:
     assert said.full_at is None
 
 
+@pytest.mark.parametrize(("seconds", "grows"), [(20.0, False), (120.0, True)])
+def test_a_slot_that_is_read_is_watched_over_its_steps(seconds: float, grows: bool) -> None:
+    """pg_basebackup's own moves at its reports, each ten seconds, and is no leak before."""
+    read = Slot(name="b", active=True, restart_lsn=7, wal_status="reserved", inactive_since=None)
+    trail = SlotTrail()
+    for at in (NOW, NOW + timedelta(seconds=seconds)):
+        trail = trail.follow(SlotsFacts(slots=(read,), read_at=at))
+    held = held_wal(9 * MB, PACE, trail, settings(), well(), NOTHING_WAITS, 9 * MB)
+    assert [slot.growth_per_second > 0 for slot in held.slots] == [grows]
+
+
 def test_wal_keep_size_that_has_no_room_fills_it_too() -> None:
     held, directory = look(3600.0, reads=1.0, wal_keep_size=50_000)
     room = WalVolumeFacts(directory="/", size_bytes=None, free_bytes=10_000 * MB)
