@@ -36,12 +36,19 @@ def fork_server(preload: Sequence[str] = ()) -> ForkServerContext:
     context.set_forkserver_preload(list(preload))
     with starting():
         resource_tracker.ensure_running()  # which ends with the signal unblocked
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with _deaf():
             forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return context
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started here never hears of Ctrl-C."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def new_pool(
@@ -101,12 +108,13 @@ def _require_interpreter() -> None:
     """
     program = _interpreter()
     try:
-        tried = subprocess.run(
-            [program, "-I", "-S", "-c", ""],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TRY_SECONDS,
-        )
+        with _deaf():
+            tried = subprocess.run(
+                [program, "-I", "-S", "-c", ""],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TRY_SECONDS,
+            )
     except OSError as error:
         raise NoProcess(f"{_CANNOT}: {program}: {error.strerror}") from None
     except subprocess.TimeoutExpired:

@@ -94,6 +94,8 @@ def _run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
             raise
         return _end(program, f"the installation is not complete: {error}", UNKNOWN, words)
     except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one in __set_name__
+            return _end(program, "interrupted", UNKNOWN, words)
         if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
             _discard(sys.stdout)
             return UNKNOWN
