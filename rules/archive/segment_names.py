@@ -3,11 +3,12 @@
 A segment's name is 24 digits: timeline, four-GiB log, segment in the log. XLogFileName in
 xlog_internal.h never gives timeline 0, nor a segment beyond its log. And a directory or pipe was
 archived by no server: where it lies away from the files of its timeline, none between is missing.
+Nor is it where a file holds no WAL, or another place's, and no WAL leads to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 
 from parsers.segment import parse_segment_name, segment_before, segment_name, segment_of
@@ -39,37 +40,48 @@ def set_aside(archive: ArchiveFacts, segment_size_bytes: int | None) -> ArchiveF
 def find_unproven(
     archive: ArchiveFacts,
     backups: Iterable[BackupFacts],
-    unreadable: Collection[str],
+    proves: Callable[[str], bool],
     segment_size_bytes: int,
 ) -> SegmentNames:
-    """The names, of files that nobody could read, which prove no WAL: they adjoin none that is.
+    """The names that prove no WAL: their files do not, and they adjoin none that do.
 
-    What lies among the files of its timeline, or leads on from them, from a backup or from the
-    fork, may well be the WAL that its name says. Anything else tells of no segment before it that
-    should be there, and of no WAL that a restore would miss. Where no file at all was read, every
-    name counts.
+    `proves`: whether a file holds WAL of this place, or was not looked into. What lies among such
+    files of its timeline, or leads on from them, from a backup or from the fork, may well be the
+    WAL that its name says. Anything else tells of no segment before it that should be there, and
+    of no WAL that a restore would miss. Where no file proves any, every name counts.
     """
-    names = SegmentNames.of(archive.segments)
-    closed = names & SegmentNames.of(unreadable)
-    if not closed or len(closed) == len(names):
+    held, rest = _held_forks(archive, segment_size_bytes), list[tuple[int, range]]()
+    proven = 0
+    for timeline, runs in SegmentNames.of(archive.segments).runs(segment_size_bytes).items():
+        for run in runs:
+            if any(proves(segment_name(timeline, each, segment_size_bytes)) for each in run):
+                held.setdefault(timeline, []).extend((run.start, run[-1]))
+                proven += 1
+            else:
+                rest.append((timeline, run))
+    if not proven:
         return SegmentNames()
-    held = _held(archive, names - closed, segment_size_bytes)
+    for timeline, number in _needed(backups, segment_size_bytes):
+        held.setdefault(timeline, []).append(number)
+    return SegmentNames.of(
+        segment_name(timeline, each, segment_size_bytes)
+        for timeline, run in rest
+        if not _adjoins(run, held.get(timeline, ()))
+        for each in run
+    )
+
+
+def _needed(backups: Iterable[BackupFacts], size: int) -> Iterator[tuple[int, int]]:
+    """Timeline and segment of where each backup begins and ends."""
     for backup in backups:
         label = backup.label
-        needs = [(label.timeline, segment_of(label.start_lsn, segment_size_bytes))]
+        yield label.timeline, segment_of(label.start_lsn, size)
         if backup.stop_lsn is not None:
-            stop = segment_before(backup.stop_lsn, segment_size_bytes)
-            needs.append((backup.stop_timeline or label.timeline, stop))
-        for timeline, number in needs:
-            held.setdefault(timeline, []).append(number)
-    unproven: list[str] = []
-    for timeline, runs in closed.runs(segment_size_bytes).items():
-        ends = held.get(timeline)
-        first, last = (min(ends), max(ends)) if ends else (1, -1)
-        for run in runs:
-            if run.start > last + 1 or run.stop < first:
-                unproven += (segment_name(timeline, each, segment_size_bytes) for each in run)
-    return SegmentNames.of(unproven)
+            yield backup.stop_timeline or label.timeline, segment_before(backup.stop_lsn, size)
+
+
+def _adjoins(run: range, ends: Collection[int]) -> bool:
+    return bool(ends) and run.start <= max(ends) + 1 and run.stop >= min(ends)
 
 
 def _strays(archive: ArchiveFacts, names: SegmentNames, size: int) -> dict[str, str]:
@@ -92,8 +104,16 @@ def _strays(archive: ArchiveFacts, names: SegmentNames, size: int) -> dict[str, 
 
 def _held(archive: ArchiveFacts, files: SegmentNames, size: int) -> dict[int, list[int]]:
     """By timeline, the oldest and newest of the files, and where it left its parent."""
-    held = {timeline: [runs[0].start, runs[-1][-1]] for timeline, runs in files.runs(size).items()}
-    for timeline, history in archive.histories.items():
-        if history.parent is not None:
-            held.setdefault(timeline, []).append(segment_of(history.parent.switch_lsn, size))
+    held = _held_forks(archive, size)
+    for timeline, runs in files.runs(size).items():
+        held.setdefault(timeline, []).extend((runs[0].start, runs[-1][-1]))
     return held
+
+
+def _held_forks(archive: ArchiveFacts, size: int) -> dict[int, list[int]]:
+    """By timeline, the segment in which it left its parent."""
+    return {
+        timeline: [segment_of(history.parent.switch_lsn, size)]
+        for timeline, history in archive.histories.items()
+        if history.parent is not None
+    }

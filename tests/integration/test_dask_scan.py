@@ -125,12 +125,13 @@ def test_a_person_sees_by_how_many_it_is_read(dask: DaskCluster, homes: dict[str
 
     archive, told = list_archive(str(homes["good_15"] / "archive")), []
     reader = SegmentReader(on=DaskWorkers(dask.url, pytest.fail))
-    asyncio.run(
+    readings = asyncio.run(
         reader.read(
             archive, archive.segments, 1 << 24, "records",
             on_progress=lambda *now: told.append(now),
         )
     )  # fmt: skip
+    assert not readings.unread and not readings.unreadable
     done, total, read_bytes, _ = told[-1]
     assert done == total
     assert "2 workers" in {by for *_, by in told}

@@ -34,7 +34,7 @@ READ = [name(number) for number in (3, 4, 6)]
 )
 def test_a_name_counts_where_wal_leads_to_it(closed: list[str], unproven: list[str]) -> None:
     facts = archive(*READ, *closed, histories={2: history(2, (1, 5 * SIZE + 8))})
-    assert list(find_unproven(facts, (), closed, SIZE)) == unproven
+    assert list(find_unproven(facts, (), lambda name: name not in closed, SIZE)) == unproven
 
 
 def test_what_a_backup_needs_counts() -> None:
@@ -42,7 +42,7 @@ def test_what_a_backup_needs_counts() -> None:
     facts = archive(name(0), *needed)
 
     def unproven(*backups: BackupFacts) -> list[str]:
-        return list(find_unproven(facts, backups, needed, SIZE))
+        return list(find_unproven(facts, backups, lambda name: name not in needed, SIZE))
 
     assert unproven() == needed
     assert unproven(backup()) == []

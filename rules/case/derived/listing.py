@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from parsers.wal.damage import DamageKind
 from rules.archive.listing import (
     find_absent,
     judge_sequence,
@@ -45,7 +47,10 @@ class Listings(ArchiveListings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnprovenNames:
-    """Of files that could not be read, those which no WAL leads to: no proof of any before them."""
+    """Of files that hold no WAL, as far as they could be read, those which no WAL leads to.
+
+    They are no proof of any before them.
+    """
 
     names: SegmentNames = field(default_factory=SegmentNames)
 
@@ -111,8 +116,26 @@ def unproven(
     if read is None or size is None:
         return UnprovenNames()
     found = backups.backups if backups else ()
-    closed = read.unreadable.keys() - read.cold
-    return UnprovenNames(names=find_unproven(archive, found, closed, size))
+    proves = partial(_proves, read, identity.system_identifier)
+    return UnprovenNames(names=find_unproven(archive, found, proves, size))
+
+
+def _proves(read: SegmentsRead, system_identifier: int | None, name: str) -> bool:
+    """Whether a segment's file holds WAL of this cluster and place, or was not looked into."""
+    if name in read.growing or (name in read.unreadable and name not in read.cold):
+        return False
+    scanned = read.scans.get(name)
+    if scanned is None or (scanned.sound and system_identifier is None):
+        return True
+    scan = scanned.scan
+    if scan.damage is not None and scan.damage.kind is DamageKind.ENCRYPTED:
+        return True
+    header = scan.header
+    return (
+        header is not None
+        and header.page.lsn == scan.start_lsn
+        and system_identifier in (None, header.system_identifier)
+    )
 
 
 @derived()
