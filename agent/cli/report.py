@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 from agent.cli import entry
+from agent.cli.options import cost, deadline
 from agent.errors import UsageError
 
 _DESCRIPTION = """\
@@ -47,6 +49,7 @@ def _parser() -> entry.Parser:
         help="begin of the period (ISO 8601; a date is its midnight, UTC)",
     )
     parser.add_argument("--to", required=True, metavar="T", dest="end", help="end of the period")
+    cost.add_timeout(parser)
     parser.add_argument(
         "--format", default="html", choices=("html", "json"), help="default: %(default)s"
     )
@@ -59,16 +62,25 @@ def body(argv: Sequence[str]) -> int:
     begin, end = _period(arguments)
     if not arguments.keys:
         raise UsageError("--key PUB is missing: a report of what nobody verified proves nothing")
+    deadline.begin(arguments.timeout)
     from agent.documents.render import render_json
     from agent.evidence.keys import read_public_keys
     from agent.evidence.period import report_document
     from agent.evidence.verify import verify_directory
+    from rules.evidence.chain import Chain
     from rules.model.findings import Verdict
 
-    keys = read_public_keys(arguments.keys)
-    chain = verify_directory(arguments.evidence, keys, ())
     now = datetime.now(UTC)
-    document = report_document(arguments.evidence, chain, begin, min(end, now), now)
+
+    def show(chain: Chain) -> dict[str, Any]:
+        return report_document(arguments.evidence, chain, begin, min(end, now), now)
+
+    def print_failure(why: str) -> None:
+        print(render_json(show(Chain(links=(), problems=(), notes=(why,)))))
+
+    with deadline.documented(print_failure if arguments.format == "json" else None):
+        keys = read_public_keys(arguments.keys)
+        document = show(verify_directory(arguments.evidence, keys, ()))
     if arguments.format == "json":
         print(render_json(document))
     else:

@@ -7,10 +7,15 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.cli import entry
-from agent.cli.options import repository_options
+from agent.cli.options import cost, deadline, repository_options
 from agent.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent.evidence.verify import ArchiveToday
+    from rules.evidence.chain import Chain
 
 _DESCRIPTION = """\
 Verifies a directory of signed statements: every signature, that none was altered, removed, repeated
@@ -67,6 +72,7 @@ def _parser() -> entry.Parser:
         metavar="N",
         help="segments that are read at once (default: %(default)s)",
     )
+    cost.add_timeout(parser)
     parser.add_argument(
         "--format", default="text", choices=("text", "json"), help="default: %(default)s"
     )
@@ -84,14 +90,34 @@ def body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     if arguments.workers < 1:
         raise UsageError(f"--workers {arguments.workers}: at least 1 is needed")
-    from agent.cli.options.sources import place_of
+    deadline.begin(arguments.timeout)
     from agent.documents.render import render_json, render_text
-    from agent.evidence.keys import read_public_keys
     from agent.evidence.verification import (
+        unverified_document,
         verdict_of_evidence,
         verification_document,
         verification_lines,
     )
+
+    directory: Path = arguments.directory
+    as_json = arguments.format == "json"
+
+    def print_failure(why: str) -> None:
+        print(render_json(unverified_document(directory, why)))
+
+    with deadline.documented(print_failure if as_json else None):
+        chain, today = _verify(arguments)
+    if as_json:
+        print(render_json(verification_document(directory, chain, today)))
+    else:
+        print(render_text(verification_lines(directory, chain, today)))
+    return verdict_of_evidence(chain, today).status
+
+
+def _verify(arguments: argparse.Namespace) -> tuple[Chain, list[ArchiveToday]]:
+    """The statements, and each archive as it is now."""
+    from agent.cli.options.sources import place_of
+    from agent.evidence.keys import read_public_keys
     from agent.evidence.verify import compare_archive, list_today, verify_directory
     from agent.inputs.progress import progress_bar
 
@@ -99,16 +125,11 @@ def body(argv: Sequence[str]) -> int:
     arguments.backups, arguments.configured = [], ()
     repository_options.take(arguments)
     keys = read_public_keys(arguments.keys)
-    directory: Path = arguments.directory
-    chain = verify_directory(directory, keys, arguments.expect)
+    chain = verify_directory(arguments.directory, keys, arguments.expect)
     repositories = repository_options.open_repositories(arguments)
     archives, today = [*map(list_today, urls), *repositories.list_archives()], []
     with progress_bar(shown=arguments.format == "text") as on_progress:
         for archive in archives:
             tell = on_progress or (lambda *_: None)
             today.append(compare_archive(archive, chain, arguments.workers, tell))
-    if arguments.format == "json":
-        print(render_json(verification_document(directory, chain, today)))
-    else:
-        print(render_text(verification_lines(directory, chain, today)))
-    return verdict_of_evidence(chain, today).status
+    return chain, today

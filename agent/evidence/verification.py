@@ -44,6 +44,12 @@ def verification_document(
     }
 
 
+def unverified_document(directory: Path, why: str) -> dict[str, Any]:
+    """The same where the verification did not come to its end."""
+    nothing = verification_document(directory, Chain(links=(), problems=(), notes=(why,)), ())
+    return {**nothing, "verdict": Verdict.UNKNOWN.value}
+
+
 def _link(link: Link | None) -> dict[str, Any] | None:
     if link is None:
         return None

@@ -16,6 +16,7 @@ import pytest
 from tests.fix_check import Archived
 from tests.fix_sftp import Host
 from tests.fix_tools import PATIENCE_SECONDS
+from tests.signing import draft, new_signed
 
 SAID = "not done within 5s (--timeout): a source does not answer in time"
 CHECK = (sys.executable, "-c", "import sys; from agent.cli.check import main; sys.exit(main())")
@@ -52,6 +53,30 @@ def test_a_store_that_is_silent(
     document = json.loads(ended.stdout)
     assert SAID in ended.stdout
     assert document.get("verdict", "unknown") == "unknown"
+
+
+def test_proof_in_a_store_that_is_silent(silent_store: dict[str, str], tmp_path: Path) -> None:
+    signed = new_signed(tmp_path / "signed")
+    signed.writer().write(draft(1))
+    words = (*CHECK, "verify-evidence", signed.directory, "--key", signed.public)
+    ended = run(*words, "--archive", "s3://bucket/wal", "--timeout", "5s", "--format", "json",
+                **silent_store)  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (3, f"pitr-check verify-evidence: {SAID}\n")
+    document = json.loads(ended.stdout)
+    assert (document["verdict"], document["notes"]) == ("unknown", [SAID])
+
+
+def test_a_report_in_time_is_the_same(tmp_path: Path) -> None:
+    signed = new_signed(tmp_path / "signed")
+    signed.writer().write(draft(1))
+    words = (*CHECK, "report", "--evidence", signed.directory, "--key", signed.public,
+             "--from", "2026-01-01", "--to", "2026-01-02", "--format", "json")  # fmt: skip
+    limited, free = run(*words, "--timeout", "1h"), run(*words)
+    documents = [json.loads(ended.stdout) for ended in (limited, free)]
+    for each in documents:
+        each.pop("made_at")
+    assert documents[0] == documents[1]
+    assert (limited.returncode, limited.stderr) == (free.returncode, free.stderr)
 
 
 def test_a_fleet_with_a_store_that_is_silent(

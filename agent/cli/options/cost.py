@@ -43,12 +43,7 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
         metavar="DURATION",
         help="time limit for reading segments, newest first; with a ledger the next run continues",
     )
-    cost.add_argument(
-        "--timeout",
-        type=_limit,
-        metavar="DURATION",
-        help="time limit for all of it: then it ends, with status 3 and nothing proven",
-    )
+    add_timeout(cost)
     cost.add_argument(
         "--io-limit",
         type=_rate,
@@ -60,6 +55,16 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
         type=entry.duration,
         metavar="AGE",
         help="read segments again that the ledger recorded longer ago (default: 7d)",
+    )
+
+
+def add_timeout(options: argparse._ActionsContainer) -> None:
+    """--timeout, for `deadline.begin`."""
+    options.add_argument(
+        "--timeout",
+        type=_limit,
+        metavar="DURATION",
+        help="time limit for all of it: then it ends, with status 3 and nothing proven",
     )
 
 
