@@ -281,11 +281,16 @@ def _other_timeline(
     """
     if goal.timeline != "latest":
         return None
-    timelines = {*known_histories(restore), *restore.wal.newest_names()}
-    for timeline in sorted(timelines, reverse=True):
+    written = restore.wal.newest_names()
+    for timeline in sorted({*known_histories(restore), *written}, reverse=True):
         if timeline <= start.timeline:
             break
         history = restore.histories.get(timeline)
+        if timeline not in written and history is None:
+            reason = f"timeline {timeline} may exist: its history file cannot be read"
+            return StateJudgement(None, reason)
+        if timeline not in written and history and not history.entries:
+            continue  # a file's name alone, which has a finding of its own
         said = f"timeline {timeline} exists, but recovery stays on timeline {start.timeline}"
         if history is None:
             reason = f"{said}: its history file is missing"

@@ -95,6 +95,28 @@ def test_no_wal_is_missing_for_a_far_name(
         path.unlink()
 
 
+@pytest.mark.parametrize("name", ["0000000A.history", "FFFFFFFF.history", "00000000.history"])
+@pytest.mark.parametrize("data", [b"", b"junk\n", b"7\tno place\n"], ids=repr)
+def test_no_timeline_exists_for_a_history_that_tells_of_none(
+    home: Path, healthy: tuple[set[tuple[str, str]], list[Any]], name: str, data: bytes
+) -> None:
+    """No server looks for it: the number after its timeline's has no history."""
+    path = home / "archive" / name
+    path.write_bytes(data)
+    found, windows = judged(home)
+    path.unlink()
+    assert found - healthy[0] <= {("history_empty", "warning"), ("history_broken", "info")}
+    assert windows == healthy[1]
+
+
+def test_a_server_looks_for_the_next_history(home: Path) -> None:
+    path = home / "archive" / "00000002.history"
+    path.write_bytes(b"junk\n")
+    found, _ = judged(home)
+    path.unlink()
+    assert ("history_broken", "critical") in found
+
+
 def test_wal_of_its_own_place_proves_what_lies_before_it(tmp_path: Path) -> None:
     """Where its first page is that of its name, whatever follows."""
     unpack_tar(ARCHIVES / "good_15.tar.xz", tmp_path)
