@@ -16,10 +16,13 @@ from tests.fix_tools import PATIENCE_SECONDS
 
 # Readings that follow each other fast, so that a test need not wait.
 FAST = {"poll": "500ms", "scan": "500ms", "timeout": "2s"}
+UNHURRIED = {"timeout": "60s"}  # no reading fails because the machine is busy
 
 
 class WatchedAgent(AgentProcess):
     """The agent, and the wait for what it will say."""
+
+    start_seconds = stop_seconds = PATIENCE_SECONDS
 
     def wait_for(
         self, what: Callable[[MetricsPage], Any], *, seconds: float = PATIENCE_SECONDS

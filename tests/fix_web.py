@@ -75,7 +75,7 @@ class Guarded:
         context = ssl.create_default_context(cafile=certificates / "ca.pem")
         host, port = self.address.split(":")
         with (
-            socket.create_connection((host, int(port)), 10) as plain,
+            socket.create_connection((host, int(port)), PATIENCE_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=host) as secured,
         ):
             certificate: Any = secured.getpeercert()

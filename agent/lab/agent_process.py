@@ -21,7 +21,6 @@ from agent.lab.programs import program_path
 from agent.postgres.guardian import Guardian
 
 PROGRAM: Final = "pitr-agent"
-_STOP_SECONDS: Final = 10
 
 
 class AgentProcess:
@@ -29,6 +28,9 @@ class AgentProcess:
 
     `prefix` is a command that runs it, `environment` is added to ours.
     """
+
+    start_seconds = 120.0  # until it has answered once
+    stop_seconds = 30.0  # until it is killed
 
     def __init__(
         self,
@@ -44,11 +46,13 @@ class AgentProcess:
         self.url = ""  # http://127.0.0.1:port once started
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: Guardian | None = None
+        self._port: socket.socket | None = None
 
-    def start(self, config: Mapping[str, Any], *, timeout_seconds: float = 60) -> None:
+    def start(self, config: Mapping[str, Any]) -> None:
         """Write the configuration, start the agent, wait for its first metrics page."""
         self.config.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
-        address = f"127.0.0.1:{_free_port()}"
+        self._port = hold_port()
+        address = f"127.0.0.1:{self._port.getsockname()[1]}"
         self.url = f"http://{address}"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -68,7 +72,7 @@ class AgentProcess:
                 start_new_session=True,
             )
         self._guardian = Guardian(self._process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + timeout_seconds
+        deadline = time.monotonic() + self.start_seconds
         while self.read() is None:
             if self._process.poll() is not None:
                 raise LabFailed(
@@ -76,7 +80,7 @@ class AgentProcess:
                 )
             if time.monotonic() > deadline:
                 raise LabFailed(
-                    f"pitr-agent did not answer on {self.url} in {timeout_seconds:.0f} s",
+                    f"pitr-agent did not answer on {self.url} in {self.start_seconds:.0f} s",
                     log=self.log,
                 )
             time.sleep(0.1)
@@ -107,7 +111,7 @@ class AgentProcess:
             return
         self._process.terminate()
         try:
-            self._process.wait(_STOP_SECONDS)
+            self._process.wait(self.stop_seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -116,7 +120,12 @@ class AgentProcess:
         self._process = None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def hold_port() -> socket.socket:
+    """A free port of loopback, which nobody else is given while it is held.
+
+    A server may listen on it all the same, if it sets SO_REUSEADDR (socket(7)).
+    """
+    held = socket.socket()
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held

@@ -114,7 +114,7 @@ class Laboratory:
             if path.is_file()
         }
 
-    def wait_archived(self, segment: str, *, timeout_seconds: float = 30) -> Path:
+    def wait_archived(self, segment: str, *, timeout_seconds: float = 120) -> Path:
         """Wait until the archiver has stored `segment`."""
         name = f"{segment}.done"
         status = self.primary.data / "pg_wal" / "archive_status" / name

@@ -12,7 +12,7 @@ from agent.lab.metrics_page import MetricsPage
 
 CLUSTER: Final = "laboratorio"
 AGENT_ROLE: Final = "pitr_agent"
-WAIT_SECONDS: Final = 30.0
+WAIT_SECONDS: Final = 120.0
 
 
 def agent_config(

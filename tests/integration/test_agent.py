@@ -8,18 +8,19 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from agent.postgres.cluster import Cluster
-from tests.fix_agent import WatchedAgent
+from tests.fix_agent import UNHURRIED, WatchedAgent
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS, need_program
 from tests.integration.test_drill_hangs import hanging
+from tests.waiting import wait_until
 
 NewAgent = Callable[..., WatchedAgent]
 GOLDEN = Path(__file__).parent.parent / "golden" / "metrics.txt"
@@ -43,14 +44,8 @@ def primary(new_cluster: NewCluster) -> Cluster:
 
 
 def _wait_until_archived(cluster: Cluster) -> None:
-    for _ in range(600):
-        waiting = cluster.sql(
-            "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
-        )
-        if waiting == [(0,)]:
-            return
-        time.sleep(0.1)
-    raise AssertionError("the archiver does not keep up")
+    query = "SELECT FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"
+    wait_until(lambda: not cluster.sql(query), "the archiver does not keep up")
 
 
 def archives(cluster: Cluster) -> list[dict[str, str]]:
@@ -71,7 +66,7 @@ def everything(cluster: Cluster) -> dict[str, object]:
 
 
 def test_a_healthy_cluster_gives_the_golden_page(primary: Cluster, new_agent: NewAgent) -> None:
-    agent = new_agent(**everything(primary))
+    agent = new_agent(UNHURRIED, **everything(primary))
     agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_damaged") == 1)
     agent.wait_for(lambda page: page.total("pitr_backups", state="restorable") == 1)
     agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_directory_filling") == 1)
@@ -140,7 +135,7 @@ def test_the_latest_restorable_instant_is_the_last_archived_commit(
 
 @pytest.mark.parametrize("source", ["dsn", "archives", "backups", "log"])
 def test_one_source_alone_is_enough(primary: Cluster, new_agent: NewAgent, source: str) -> None:
-    agent = new_agent(**{source: everything(primary)[source]})
+    agent = new_agent(UNHURRIED, **{source: everything(primary)[source]})
     collectors = {"dsn": SERVER_COLLECTORS, "archives": ("archive", "segments", "windows")}.get(
         source, (source,)
     )
@@ -167,16 +162,13 @@ def test_a_dead_primary_leaves_the_archive_judged(primary: Cluster, new_agent: N
 def test_a_stopped_server_delays_nobody_and_is_read_again_when_it_goes_on(
     primary: Cluster, new_agent: NewAgent
 ) -> None:
-    agent = new_agent(**everything(primary))
+    agent = new_agent({"timeout": "5s"}, **everything(primary))
     agent.wait_for(lambda page: page.total("pitr_up") == 1)
-    pids = _processes_of(primary)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    pids = _stopped(primary)
     try:
-        agent.wait_for(agent.failed("archiver"))
-        page = agent.read()
-        assert page is not None, "a scrape only renders the last readings"
-        assert agent.succeeded("archive")(page)
+        agent.wait_for(  # a scrape only renders the last readings
+            lambda page: agent.failed("archiver")(page) and agent.succeeded("archive")(page)
+        )
         segments(primary)[-2].unlink()
         agent.wait_for(lambda page: "wal_gap" in page.findings())
         page = agent.wait_for(
@@ -203,11 +195,15 @@ def _said_of_the_server(agent: WatchedAgent) -> list[str]:
     ]
 
 
-def _processes_of(cluster: Cluster) -> list[int]:
-    """The postmaster and its children."""
+def _stopped(cluster: Cluster) -> list[int]:
+    """The postmaster and its children, which do nothing from here on."""
     postmaster = cluster.postmaster_pid()
     assert postmaster is not None
+    os.kill(postmaster, signal.SIGSTOP)
+    wait_until(lambda: psutil.Process(postmaster).status() == psutil.STATUS_STOPPED)
     children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGSTOP)
     return [postmaster, *map(int, children)]
 
 
@@ -231,7 +227,7 @@ def test_an_archive_that_vanishes_is_unknown_and_keeps_its_findings(
 ) -> None:
     archive = primary.home / "archive"
     segments(primary)[-2].unlink()
-    agent = new_agent(**everything(primary))
+    agent = new_agent(UNHURRIED, **everything(primary))
     agent.wait_for(lambda page: "wal_gap" in page.findings())
     archive.rename(primary.home / "away")
     page = agent.wait_for(agent.failed("archive"))
@@ -248,7 +244,7 @@ def test_a_role_without_pg_monitor_is_told_what_to_grant(
 ) -> None:
     primary.sql("CREATE ROLE watcher LOGIN")
     dsn = primary.dsn.replace("user=postgres", "user=watcher")
-    agent = new_agent(dsn=dsn, archives=archives(primary))
+    agent = new_agent(UNHURRIED, dsn=dsn, archives=archives(primary))
     agent.wait_for(lambda page: all(agent.succeeded(c)(page) for c in SERVER_COLLECTORS[:4]))
     agent.wait_for(agent.failed("archive_status"))
     page = agent.wait_for(agent.failed("wal_directory"))
@@ -266,7 +262,7 @@ def test_pg_monitor_is_enough_and_a_wrong_password_is_said_without_it(
     hba.write_text("local all watcher scram-sha-256\nlocal all all trust\n")
     primary.sql("SELECT pg_reload_conf()")
     dsn = primary.dsn.replace("user=postgres", "user=watcher")
-    agent = new_agent(dsn=f"{dsn} password=s3cret-wrong")
+    agent = new_agent(UNHURRIED, dsn=f"{dsn} password=s3cret-wrong")
     agent.wait_for(lambda page: page.total("pitr_up") == 0)
     log = agent.log.read_text()
     assert "password authentication failed for user" in log

@@ -38,7 +38,7 @@ class Drilled:
     ledger: Path
 
     def start(self, schedule: str, **cluster: Any) -> None:
-        self.agent.start(self.config(schedule, **cluster), timeout_seconds=PATIENCE_SECONDS)
+        self.agent.start(self.config(schedule, **cluster))
 
     def stop(self) -> None:
         """End the agent; a drill that it had to leave cleans up by itself."""

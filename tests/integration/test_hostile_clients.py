@@ -23,12 +23,13 @@ import pytest
 
 from agent.lab.agent_process import AgentProcess
 from agent.lab.metrics_page import MetricsPage, parse_metrics_page
+from tests.fix_agent import WatchedAgent
 from tests.fix_tools import PATIENCE_SECONDS, need_program
 from tests.fix_web import PASSWORD, Guarded, guarded
 from tests.waiting import wait_until
 
 DESCRIPTORS = 256
-FAST = {"poll": "500ms", "scan": "500ms", "timeout": "5s"}
+OFTEN = {"poll": "500ms", "scan": "500ms", "timeout": "60s"}
 
 
 @pytest.fixture
@@ -38,10 +39,9 @@ def agent(tmp_path: Path) -> Iterator[AgentProcess]:
     archive.mkdir()
     (archive / "00000002.history").write_text("1\t0/3000000\tno recovery target specified\n")
     prefix = (need_program("prlimit"), f"--nofile={DESCRIPTORS}", "--")
-    agent = AgentProcess(tmp_path, prefix=prefix)
+    agent = WatchedAgent(tmp_path, prefix=prefix)
     cluster = {"name": "a", "archives": [{"url": str(archive)}]}
-    config = {"clusters": [cluster], "defaults": FAST}
-    agent.start(config, timeout_seconds=PATIENCE_SECONDS)
+    agent.start({"clusters": [cluster], "defaults": OFTEN})
     yield agent
     agent.stop()
 
@@ -55,36 +55,35 @@ def refused(page: MetricsPage | None, reason: str) -> float:
     return page.total("pitr_http_refused_total", reason=reason) if page else 0
 
 
-def read_soon(agent: AgentProcess) -> MetricsPage:
-    """What a scrape gets within its five seconds."""
-    page = agent.read()
-    assert page is not None, agent.log.read_text()[-2000:]
-    return page
+def read_at_once(agent: AgentProcess) -> MetricsPage:
+    """What a scrape gets that is made once."""
+    with urllib.request.urlopen(f"{agent.url}/metrics", timeout=PATIENCE_SECONDS) as answer:
+        return parse_metrics_page(answer.read().decode())
 
 
 def test_half_open_requests_blind_nobody(agent: AgentProcess) -> None:
     log_before = agent.log.stat().st_size
     with contextlib.ExitStack() as opened:
         for _ in range(400):
-            half = opened.enter_context(socket.create_connection(address(agent), 10))
+            half = opened.enter_context(socket.create_connection(address(agent), PATIENCE_SECONDS))
             half.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\nX-Long: ")
         began = time.time()
-        page = read_soon(agent)
+        page = read_at_once(agent)
         assert refused(page, "displaced") >= 400 - DESCRIPTORS // 4
         assert page.total("pitr_http_connections") <= DESCRIPTORS // 4
         assert len(list(Path(f"/proc/{agent.pid}/fd").iterdir())) < DESCRIPTORS * 3 // 4
         wait_until(
             lambda: (
-                read_soon(agent).total("pitr_verdict_timestamp_seconds", cluster="a") > began + 2
+                read_at_once(agent).total("pitr_verdict_timestamp_seconds", cluster="a") > began + 2
             ),
             "the cluster is looked at meanwhile",
         )
-        page = read_soon(agent)
+        page = read_at_once(agent)
         readings = [s for s in page.samples if s.name == "pitr_collector_success"]
         assert readings
         assert all(sample.value == 1 for sample in readings)
         assert agent.log.stat().st_size - log_before < 4096
-        wait_until(lambda: refused(read_soon(agent), "head") > 0, "what stays half is ended")
+        wait_until(lambda: refused(read_at_once(agent), "head") > 0, "what stays half is ended")
 
 
 @pytest.mark.slow
@@ -94,7 +93,7 @@ def test_each_part_of_a_request_has_its_time(agent: AgentProcess) -> None:
     def trickle(head: bytes) -> float:
         """For how long the agent listens to a byte a second."""
         began = time.monotonic()
-        with socket.create_connection(address(agent), 10) as client:
+        with socket.create_connection(address(agent), PATIENCE_SECONDS) as client:
             client.sendall(head)
             with contextlib.suppress(OSError):
                 while time.monotonic() - began < PATIENCE_SECONDS:
@@ -135,7 +134,7 @@ def test_each_part_of_a_request_has_its_time(agent: AgentProcess) -> None:
         thread.join()
     least = {"head": 9, "body": 29, "answer": 59}
     assert all(least[part] < lasted[part] < PATIENCE_SECONDS for part in stories), lasted
-    page = read_soon(agent)
+    page = read_at_once(agent)
     assert [refused(page, reason) for reason in stories] == [1, 1, 1]
 
 
@@ -148,21 +147,21 @@ def test_what_is_no_http_fills_no_log(agent: AgentProcess) -> None:
         head + b"Transfer-Encoding: chunked\r\n\r\nno chunk\r\n\r\n",
         head + b"X: " + b"a" * (1 << 17),
     ) * 10:
-        with socket.create_connection(address(agent), 10) as client:
+        with socket.create_connection(address(agent), PATIENCE_SECONDS) as client:
             with contextlib.suppress(OSError):
                 client.sendall(said)
             client.shutdown(socket.SHUT_WR)
             with contextlib.suppress(OSError):
                 while client.recv(4096):
                     pass
-    assert refused(read_soon(agent), "malformed") == 30
+    assert refused(read_at_once(agent), "malformed") == 30
     assert agent.log.read_text() == before
 
 
 def test_the_answer_does_not_say_what_serves(agent: AgentProcess) -> None:
     for path in ("/metrics", "/", "/absent"):
         try:
-            with urllib.request.urlopen(agent.url + path, timeout=10) as answer:
+            with urllib.request.urlopen(agent.url + path, timeout=PATIENCE_SECONDS) as answer:
                 headers = answer.headers
         except urllib.error.HTTPError as error:
             headers = error.headers
@@ -197,11 +196,14 @@ async def main():
         except OSError:
             break
     await asyncio.get_running_loop().sock_connect(client, listening.getsockname())
-    await asyncio.sleep(3.5)
-    print("errors", refusals.accept_error_count)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while refusals.accept_error_count < 4:
+        await asyncio.sleep(0.05)
+    print("a second each" if loop.time() - began > 2.5 else "one after the other")
     for descriptor in taken:
         os.close(descriptor)
-    await asyncio.wait_for(served.wait(), 10)
+    await served.wait()
     print("served")
 
 asyncio.run(main())
@@ -215,14 +217,14 @@ def test_an_accept_that_fails_is_said_once_a_minute_and_tried_again() -> None:
     )  # fmt: skip
     said, errors, served = result.stdout.splitlines()
     assert said.startswith("cannot accept a connection: Too many open files (1 times")
-    assert 3 <= int(errors.split()[1]) <= 5
+    assert errors == "a second each"
     assert served == "served"
     assert result.stderr == ""
 
 
 def test_a_flood_of_passwords_locks_out_nobody(tmp_path: Path) -> None:
     hashed = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(11)).decode()
-    right = ("-u", f"prometheus:{PASSWORD}", "--max-time", "60")
+    right = ("-u", f"prometheus:{PASSWORD}", "--max-time", f"{PATIENCE_SECONDS:g}")
     with guarded(tmp_path, {"basic_auth_users": {"prometheus": hashed}}) as agent:
         with flood(agent):
             answer = agent.curl(*right, "--interface", "127.0.0.2", scheme="http")
@@ -251,7 +253,7 @@ def flood(agent: Guarded) -> Iterator[list[int]]:
     def guess(number: int) -> None:
         count = 0
         while not over.is_set():
-            client = http.client.HTTPConnection(agent.address, timeout=60)
+            client = http.client.HTTPConnection(agent.address, timeout=PATIENCE_SECONDS)
             with contextlib.suppress(OSError, http.client.HTTPException):
                 while not over.is_set():
                     count += 1
