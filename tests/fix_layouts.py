@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -69,6 +70,25 @@ def mix_codecs(archive: Path) -> None:
         suffix = suffixes[position % len(suffixes)]
         if suffix:
             compress_file(path, suffix)
+
+
+@contextlib.contextmanager
+def growing(path: Path) -> Iterator[None]:
+    """Its last change stays a moment ago, however long a busy machine takes to look at it."""
+    over = threading.Event()
+
+    def touch() -> None:
+        while not over.wait(0.2):
+            os.utime(path)
+
+    os.utime(path)
+    thread = threading.Thread(target=touch)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @contextlib.contextmanager

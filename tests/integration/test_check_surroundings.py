@@ -17,6 +17,8 @@ import pytest
 from parsers.files.server_conf import FileSetting, parse_server_conf
 from tests.fix_check import SCHEMA, WITHOUT_ROOTS_EYES, Archived, pitr_check
 from tests.fix_tools import PATIENCE_SECONDS
+from tests.integration.test_drill_hangs import hanging
+from tests.waiting import wait_until
 
 _STRICT = ("env", "LC_ALL=C.UTF-8", "PYTHONIOENCODING=utf-8:strict")
 
@@ -142,13 +144,15 @@ def test_an_interrupted_wait_still_gives_the_document(archived: Archived) -> Non
         segment.unlink()  # also the backup's own: there is something to wait for
     program = Path(sys.executable).parent / "pitr-check"
     command = [program, "--archive", archived.archive, "--backup", archived.backup]
-    waiting = subprocess.Popen(
-        [*command, "--wait", "10m", "--format", "json"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    with hanging(archived.backup / "backup_label") as is_asked:
+        waiting = subprocess.Popen(
+            [*command, "--wait", "10m", "--format", "json"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_until(is_asked, "it looks whether it must wait")
     try:
         with pytest.raises(subprocess.TimeoutExpired):
-            waiting.wait(5)
+            waiting.wait(1)
         waiting.send_signal(signal.SIGINT)
         out, err = waiting.communicate(timeout=PATIENCE_SECONDS)
     finally:

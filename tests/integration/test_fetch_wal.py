@@ -27,6 +27,7 @@ from tests.fix_layouts import (
     FetchWal,
     compress_file,
     file_by_date,
+    growing,
     mix_codecs,
     promoted,
 )
@@ -335,13 +336,14 @@ def test_a_file_that_still_grows_is_waited_for_and_a_standby_asks_again(
     segment.write_bytes(content[:5000])
     (data / "standby.signal").touch()
     command = ("--archive", archived.archive, segment.name, TARGET)
-    assert run(data, *command).returncode == 1
-    (data / "standby.signal").unlink()
     program = Path(sys.executable).with_name("pitr-agent")
-    waiting = subprocess.Popen([str(program), "fetch-wal", *map(str, command)], cwd=data)
-    time.sleep(1)
-    assert waiting.poll() is None
-    segment.write_bytes(content)
+    with growing(segment):
+        assert run(data, *command).returncode == 1
+        (data / "standby.signal").unlink()
+        waiting = subprocess.Popen([str(program), "fetch-wal", *map(str, command)], cwd=data)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(1)
+        segment.write_bytes(content)
     assert waiting.wait(timeout=PATIENCE_SECONDS) == 0
     assert (data / TARGET).read_bytes() == content
 

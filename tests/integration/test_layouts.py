@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import shutil
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from tests.fix_layouts import (
     FetchWal,
     compress_file,
     file_by_date,
+    growing,
     mix_codecs,
     promoted,
 )
@@ -228,25 +227,6 @@ def test_another_archive_helps_out(archived: Archived, tmp_path: Path) -> None:
 
 
 # -- in flight, then truncated -------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def growing(path: Path) -> Iterator[None]:
-    """Its last change stays a moment ago, however long a busy machine takes to look at it."""
-    over = threading.Event()
-
-    def touch() -> None:
-        while not over.wait(0.2):
-            os.utime(path)
-
-    os.utime(path)
-    thread = threading.Thread(target=touch)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])
