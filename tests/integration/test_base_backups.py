@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import urllib.request
@@ -12,6 +13,7 @@ import pytest
 
 from tests.fix_agent import WatchedAgent
 from tests.fix_postgres import NewCluster
+from tests.fix_tools import PATIENCE_SECONDS
 
 NewAgent = Callable[..., WatchedAgent]
 RUNS = "base_backup_running"
@@ -25,8 +27,16 @@ def test_its_phase_its_pace_and_its_end_are_told(
     agent = new_agent(dsn=primary.dsn)
     page = agent.wait_for(lambda page: page.total("pitr_check_known", id=RUNS) == 1)
     assert page.total("pitr_finding", id=RUNS) == 0
-    target = primary.account.make_directory(primary.home / "backups") / "slow"
-    taking = threading.Thread(target=primary.base_backup, args=(target, "--max-rate=2M"))
+    home, over = primary.account.make_directory(primary.home / "backups"), threading.Event()
+
+    def take() -> None:
+        """One after the other, until one was seen."""
+        for number in itertools.count():
+            primary.base_backup(home / f"slow{number}", "--max-rate=2M")
+            if over.is_set():
+                return
+
+    taking = threading.Thread(target=take)
     taking.start()
     try:
         told: list[dict[str, Any]] = []
@@ -43,11 +53,14 @@ def test_its_phase_its_pace_and_its_end_are_told(
         assert evidence["bytes_per_second"] > 0
         assert "to go" in told[0]["summary"]
     finally:
+        over.set()
         taking.join()
     agent.wait_for(lambda page: page.total("pitr_finding", id=RUNS) == 0)
 
 
 def finding(agent: WatchedAgent) -> dict[str, Any] | None:
-    with urllib.request.urlopen(f"{agent.url}/api/v1/clusters/lab", timeout=30) as answer:
+    with urllib.request.urlopen(
+        f"{agent.url}/api/v1/clusters/lab", timeout=PATIENCE_SECONDS
+    ) as answer:
         found = json.loads(answer.read())["findings"]
     return next((each for each in found if each["id"] == RUNS), None)
