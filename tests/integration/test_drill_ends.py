@@ -105,6 +105,12 @@ def test_sigkill_while_a_tool_looks_leaves_nothing(pristine: Archived, ground: D
     assert_nothing_left(ground, started)
 
 
+def words_of(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
 def name_of(process: psutil.Process) -> str:
     with contextlib.suppress(psutil.Error):
         return process.name()
@@ -133,7 +139,7 @@ def test_what_a_control_group_killed_is_found_from_anywhere(
     """The guardian dies first, then the drill: server and area stay behind."""
     drill = start(ground, pristine)
     wait_until(lambda: any(ground.directory.glob(MOMENTS["the server has begun"])))
-    (guardian,) = [p for p in descendants(drill.pid) if GUARDIAN in p.cmdline()]
+    (guardian,) = [p for p in descendants(drill.pid) if GUARDIAN in words_of(p)]
     guardian.kill()
     started = descendants(drill.pid)
     drill.kill()
@@ -250,7 +256,7 @@ def test_the_guardian_knows_whom_to_end(
                 assert process.stdout is not None and process.stdout.readline() == b"here\n"
             area.guardian._pipe.close()  # as the drill's end does
             assert server.wait(PATIENCE_SECONDS) == -signal.SIGQUIT
-            assert backend.wait(180) == -signal.SIGKILL, "after a hundred looks at it"
+            assert backend.wait(PATIENCE_SECONDS) == -signal.SIGKILL, "after a hundred looks at it"
             wait_until(lambda: not area.path.exists())
         assert person.poll() is None
     shutil.rmtree(base)
@@ -268,16 +274,29 @@ def test_a_drill_that_is_told_to_stop_leaves_nothing(
     assert ground.areas() == []
 
 
+def hurry(drill: subprocess.Popen[str]) -> None:
+    """Let it give way no more, as root may: on a busy machine its turn would come too seldom."""
+    with contextlib.suppress(psutil.Error):
+        for process in (psutil.Process(drill.pid), *descendants(drill.pid)):
+            process.nice(0)
+            process.ionice(psutil.IOPRIO_CLASS_NONE)
+
+
 def test_two_drills_at_once(archived: Archived, ground: DrillGround) -> None:
     """One of them gives way to everybody, of CPU and disk."""
     both = [start(ground, archived, "--nice"), start(ground, archived)]
+    wanted = {(19, psutil.IOPRIO_CLASS_IDLE), (0, psutil.IOPRIO_CLASS_NONE)}
     ways: set[tuple[int, int]] = set()
     while any(drill.poll() is None for drill in both):
         for each in ground.processes():
             with contextlib.suppress(psutil.Error):
                 ways.add((each.nice(), each.ionice().ioclass))
         time.sleep(0.02)  # a look without a pause would take what is left to the one that gives way
-    assert {(19, psutil.IOPRIO_CLASS_IDLE), (0, psutil.IOPRIO_CLASS_NONE)} <= ways
+        if ways >= wanted:
+            for drill in both:
+                hurry(drill)
+            time.sleep(0.5)
+    assert ways >= wanted
     for drill in both:
         out, _ = drill.communicate(timeout=PATIENCE_SECONDS)
         assert json.loads(out)["drill"]["agrees"] is True

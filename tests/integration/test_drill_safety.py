@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -355,7 +356,8 @@ def test_a_place_with_a_long_name(archived: Archived, ground: DrillGround) -> No
     place.mkdir()
     checked = DrillGround(place).drill(archived.archive, archived.backup)
     assert checked.status == 0, checked.out
-    assert list(place.iterdir()) == [] and list(Path("/tmp").glob("pitr-sockets-*")) == []
+    (area,) = re.findall(r"pitr-watch --pgdata \S+/pitr-drill-(\w+)/data", checked.err)
+    assert list(place.iterdir()) == [] and not Path(f"/tmp/pitr-sockets-{area}").exists()
     place.rmdir()
 
 
@@ -365,13 +367,13 @@ def test_a_socket_directory_that_is_there_already(
     """Made by somebody to be in the way: it is not used, and not removed."""
     place = ground.directory / ("long" * 25)
     place.mkdir()
-    taken = Path("/tmp/pitr-sockets-taken")
+    names = [f"{name}{os.getpid()}" for name in ("taken", "free")]
+    taken, free = (Path(f"/tmp/pitr-sockets-{name}") for name in names)
     taken.mkdir()
     try:
-        names = iter(["taken", "free"])
-        monkeypatch.setattr(area_room.tempfile, "mkdtemp", partial(_make, names))
+        monkeypatch.setattr(area_room.tempfile, "mkdtemp", partial(_make, iter(names)))
         with scratch_area(place, account) as area:
-            assert area.sockets == Path("/tmp/pitr-sockets-free") and area.sockets.is_dir()
+            assert area.sockets == free and free.is_dir()
             assert oct(area.path.stat().st_mode & 0o777) == oct(0o700)
             assert sweep(place, account) == [], "it lives"
         assert taken.is_dir() and not area.sockets.exists()
