@@ -17,8 +17,10 @@ from typing import Any
 
 import pytest
 
+from agent.archive import round as round_of_reading
 from agent.archive.directory import list_archive
 from agent.archive.scanner import SegmentReader
+from agent.cli.check import main
 from agent.ledger.store import Ledger
 from tests.fix_check import WITHOUT_ROOTS_EYES, Archived, Checked, pitr_check, timeless
 from tests.fix_layouts import DeadPrimary, mix_codecs
@@ -148,15 +150,28 @@ def test_a_relative_path_is_the_same_archive(
     assert json.loads(said.stdout)["verified_at"] < ended
 
 
-def test_a_budget_is_honest_and_the_next_run_goes_on(pristine: Archived, tmp_path: Path) -> None:
+def test_a_budget_is_honest_and_the_next_run_goes_on(
+    pristine: Archived,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(round_of_reading, "_SPARE_SECONDS", PATIENCE_SECONDS)  # a worker starts
     ledger = tmp_path / "ledger.sqlite"
-    slow = ("--ledger", ledger, "--io-limit", "1MB/s", "--budget", "1s")
-    first = check(pristine, *slow)
+
+    def check_slowly() -> Checked:
+        status = main([
+            "--archive", str(pristine.archive), "--backup", str(pristine.backup), "--workers", "1",
+            "--ledger", str(ledger), "--io-limit", "1MB/s", "--budget", "1s", "--format", "json",
+        ])  # fmt: skip
+        return Checked(status, *capfd.readouterr())
+
+    first = check_slowly()
     assert (first.status, first.json["verdict"], first.json["restorable"]) == (3, "unknown", None)
     (unread,) = (f for f in first.json["findings"] if f["id"] == "wal_unread")
     wanted = unread["evidence"]["segments"]
     for _ in range(20):
-        checked = check(pristine, *slow)
+        checked = check_slowly()
         if checked.status == 0:
             break
         (unread,) = (f for f in checked.json["findings"] if f["id"] == "wal_unread")
@@ -315,11 +330,20 @@ def test_a_full_disk_is_one_line(pristine: Archived, tmp_path: Path, healthy: An
         subprocess.run(["umount", str(small)], check=True)
 
 
+# A busy machine may keep a transaction open for longer than a check waits for it.
+_UNHURRIED = f"""
+import sys
+from agent.cli.check import main
+from agent.ledger import store
+store._LOCK_SECONDS = {PATIENCE_SECONDS}
+sys.exit(main())
+"""
+
+
 def test_two_checks_and_a_ledger_at_once(pristine: Archived, tmp_path: Path, healthy: Any) -> None:
-    program = Path(sys.executable).parent / "pitr-check"
     command = [
-        program, "--archive", pristine.archive, "--backup", pristine.backup, "--format", "json",
-        "--ledger", tmp_path / "ledger.sqlite",
+        sys.executable, "-c", _UNHURRIED, "--archive", pristine.archive, "--backup",
+        pristine.backup, "--format", "json", "--ledger", tmp_path / "ledger.sqlite",
     ]  # fmt: skip
     runs = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
