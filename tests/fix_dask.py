@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from tests.fix_stores import free_ports
 from tests.fix_tools import PATIENCE_SECONDS, need
+from tests.ports import free_ports
 
 
 @dataclass
@@ -62,18 +62,19 @@ class DaskCluster:
 
     def tasks(self) -> dict[str, int]:
         """How many tasks each worker has that is registered."""
-        from distributed import Client
-
-        with Client(self.url, set_as_default=False) as client:
+        with self._client() as client:
             return {name: len(keys) for name, keys in client.processing().items()}
 
     def known_tasks(self) -> int:
         """How many tasks the scheduler knows."""
-        from distributed import Client
-
-        with Client(self.url, set_as_default=False) as client:
+        with self._client() as client:
             found: int = client.run_on_scheduler(_count_tasks)
             return found
+
+    def _client(self) -> Any:
+        from distributed import Client
+
+        return Client(self.url, timeout=PATIENCE_SECONDS, set_as_default=False)
 
     def kill_worker(self, address: str) -> None:
         process = self.workers.pop(address)

@@ -28,6 +28,7 @@ from rules.model.facts import ArchiveFacts
 from tests.fix_dask import DaskCluster, resume, running_cluster, stop
 from tests.fix_stores import READER_KEY, Bucket
 from tests.fix_tools import PATIENCE_SECONDS
+from tests.ports import free_ports
 from tests.waiting import wait_until
 from tests.wal_writer import MIB, WalWriter
 
@@ -36,21 +37,21 @@ COUNT = 12
 NAMES = [segment_name(1, number, MIB) for number in range(1, COUNT + 1)]
 TICK_SECONDS = 2.5
 HASTY_SECONDS = 5.0  # for what will not come
+SCHEDULER, WORKERS = "comm.timeouts.connect", "scheduler.no-workers-timeout"
 
 
 @contextmanager
-def waiting_for(seconds: float) -> Iterator[None]:
+def waiting_for(seconds: float, *whom: str) -> Iterator[None]:
     """Dask's own settings end the wait for a scheduler, and for workers."""
     from dask import config
 
-    names = ("comm.timeouts.connect", "scheduler.no-workers-timeout")
-    with config.set({f"distributed.{name}": f"{seconds} s" for name in names}):
+    with config.set({f"distributed.{name}": f"{seconds} s" for name in whom}):
         yield
 
 
 @pytest.fixture(scope="module", autouse=True)
 def unhurried() -> Iterator[None]:
-    with waiting_for(PATIENCE_SECONDS):
+    with waiting_for(PATIENCE_SECONDS, SCHEDULER, WORKERS):
         yield
 
 
@@ -167,7 +168,7 @@ def test_other_code_and_no_code_is_refused_and_named(
     other = alone.start_worker({"PYTHONPATH": str(tmp_path / "other")})
     none = alone.start_worker({"PYTHONPATH": str(tmp_path / "none")})
     alone.wait_for_workers()
-    with waiting_for(HASTY_SECONDS):
+    with waiting_for(HASTY_SECONDS, WORKERS):
         alone_with_them = Reading(alone.url, archive)
         readings = alone_with_them.end()
     assert not readings.scans
@@ -253,7 +254,7 @@ def test_a_scheduler_that_goes_away_and_comes_back(
         cluster.wait_for_workers()
 
         stop(cluster.workers[worker])
-        with waiting_for(HASTY_SECONDS):  # for one that says nothing any more
+        with waiting_for(2 * HASTY_SECONDS, SCHEDULER):  # for one that says nothing any more
             reading = Reading(cluster.url, archive)
             wait_until(lambda: cluster.tasks().get(worker))
             stop(cluster.scheduler)
@@ -288,7 +289,7 @@ def test_tls_is_asked_for_by_the_address(
         file.write_text(pem)
         settings[f"DASK_DISTRIBUTED__COMM__TLS__{name}"] = str(file)
     with running_cluster(tmp_path / "dask", 1, settings, scheme="tls") as cluster:
-        with waiting_for(HASTY_SECONDS):
+        with waiting_for(HASTY_SECONDS, SCHEDULER):
             bare = Reading(cluster.url, archive).end()
             plain = Reading(cluster.url.replace("tls:", "tcp:"), archive).end()
         (why,) = {*bare.unread.values()}
@@ -323,7 +324,7 @@ def test_a_segment_that_ends_its_workers_is_unknown_and_no_workers_are_missed(
             why == f"several workers of {cluster.url} ended while they read it, {victim} the last"
         )
         cluster.kill_worker(other)
-        with waiting_for(HASTY_SECONDS):
+        with waiting_for(HASTY_SECONDS, WORKERS):
             none = Reading(cluster.url, archive).end()
         assert {*none.unread.values()} == {f"the scheduler {cluster.url} has no workers"}
 
@@ -351,7 +352,6 @@ def test_what_an_interrupted_client_asked_is_cancelled(
 
 def test_a_check_without_a_scheduler_has_its_document(archive: ArchiveFacts) -> None:
     from tests import forked
-    from tests.fix_stores import free_ports
 
     (port,) = free_ports(1)
     url = f"tcp://127.0.0.1:{port}"

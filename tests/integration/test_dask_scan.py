@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import forked
+from tests.fix_agent import UNHURRIED
 from tests.fix_check import pitr_check, timeless
 from tests.fix_dask import DaskCluster, running_cluster
 from tests.fix_stores import READER_KEY, READER_SECRET, Bucket, Store
@@ -106,7 +107,8 @@ def test_the_agent_scans_there(dask: DaskCluster, watched: Watched) -> None:
     watched.start()
     watched.agent.wait_for(lambda page: page.total("pitr_finding", **unread))
     watched.agent.stop()
-    watched.config["defaults"]["scan_on"] = dask.url
+    del watched.agent._environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
+    watched.config["defaults"] |= {"scan_on": dask.url, **UNHURRIED}
     watched.start()
     watched.agent.wait_for(
         lambda page: (
