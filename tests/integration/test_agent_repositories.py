@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.fix_agent import FAST, WatchedAgent
+from tests.fix_agent import FAST, UNHURRIED, WatchedAgent
 from tests.fix_repositories import Sample, Samples, look_of
 from tests.integration.test_repositories import PROGRAM
 
-SLOW = {"scan": "10s"}  # as long as a reading may take, on a machine that does other things
+# As long as a reading may take, on a machine that does other things.
+SLOW = {"scan": "10s", **UNHURRIED}
 
 
 def copied(sample: Sample, folder: Path) -> Sample:

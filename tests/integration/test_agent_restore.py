@@ -57,6 +57,8 @@ def test_a_pause_a_rotation_and_a_promotion(
     ) as restored:  # fmt: skip
         cluster = restored.cluster
         logs = cluster.data / "log"
+        pausing = "pausing at the end of recovery"  # the collector writes it when it comes to that
+        wait_until(lambda: any(pausing in path.read_text() for path in logs.iterdir()))
         agent = new_agent(dsn=cluster.dsn, log=str(logs))
         agent.wait_for(has_outcome("paused"))
         page = agent.wait_for(
@@ -115,7 +117,7 @@ def test_a_failed_restore_is_told_by_its_log_alone(
     restore_story: Story, new_agent: NewAgent, browse: Browse
 ) -> None:
     story = restore_story
-    late = story.commits[-1].time + timedelta(hours=1)
+    late, began = story.commits[-1].time + timedelta(hours=1), time.time()
     with restore(story, until=down, recovery_target_time=late.isoformat()) as restored:
         cluster = restored.cluster
         agent = new_agent(dsn=cluster.dsn, log=str(restored.log))
@@ -133,7 +135,8 @@ def test_a_failed_restore_is_told_by_its_log_alone(
         expect(shown.locator(".fatal")).to_have_text(fatal)
         expect(shown.locator(".next code")).not_to_be_empty()
         failed_at = page.total("pitr_recovery_last_outcome_timestamp_seconds")
-        assert failed_at == pytest.approx(time.time(), abs=120)
+        assert failed_at is not None
+        assert int(began) <= failed_at <= time.time()
 
         cluster.configure(
             recovery_target_time=story.commits[2].time.isoformat(), recovery_target_action="promote"

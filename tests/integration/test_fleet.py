@@ -180,7 +180,7 @@ def test_the_workers_of_a_scheduler_read_where_one_is_named(
 def test_a_server_that_answers_says_how_much_is_not_archived(
     new_cluster: NewCluster, tmp_path: Path
 ) -> None:
-    primary = new_cluster(16)
+    primary = new_cluster(16, autovacuum=False)  # which would write meanwhile
     primary.sql("CREATE TABLE t AS SELECT generate_series(1, 1000)")
     primary.sql("SELECT pg_switch_wal()")
     primary.sql("INSERT INTO t SELECT generate_series(1, 100000)")
@@ -217,7 +217,7 @@ def test_the_agent_says_the_same(pristine: Archived, new_agent: NewAgent, tmp_pa
             and page.total("pitr_collector_success", collector="windows") == 1
         )
     )
-    with urllib.request.urlopen(f"{agent.url}/api/v1/fleet", timeout=30) as answer:
+    with urllib.request.urlopen(f"{agent.url}/api/v1/fleet", timeout=PATIENCE_SECONDS) as answer:
         (served,) = document_of(answer.read().decode())["clusters"]
     file = configure(tmp_path, keys)
     (told,) = document_of(fleet(file, "--format", "json").out)["clusters"]
@@ -227,7 +227,7 @@ def test_the_agent_says_the_same(pristine: Archived, new_agent: NewAgent, tmp_pa
         at = datetime.fromisoformat(breach["at"]).timestamp()
         shown = page.total("pitr_goal_breach_timestamp_seconds", goal=breach["goal"])
         assert shown == pytest.approx(at, abs=0.001)
-    with urllib.request.urlopen(f"{agent.url}/", timeout=30) as answer:
+    with urllib.request.urlopen(f"{agent.url}/", timeout=PATIENCE_SECONDS) as answer:
         assert '<span class="goal-of">window</span>' in answer.read().decode()
 
 

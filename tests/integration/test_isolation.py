@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 
 from agent.lab.metrics_page import MetricsPage
+from tests.fix_agent import UNHURRIED
 from tests.fix_watched import Watched
 
 WELL = [f"well-{n}" for n in range(8)]
@@ -26,7 +27,7 @@ def test_black_holes_change_nothing_for_the_rest(watched: Watched) -> None:
         watched.config["clusters"] = [
             *({**cluster, "name": name} for name in WELL),
             *({**cluster, "name": name, "dsn": dead} for name in HOLES),
-            {"name": "nowhere", "dsn": nowhere},
+            {"name": "nowhere", "dsn": nowhere, **UNHURRIED},  # that it is looked up in vain
         ]
         watched.config["defaults"] |= {"poll": "1s", "scan": "1s"}
         watched.start()

@@ -32,6 +32,7 @@ from rules.verdict.check import load_catalogue
 from rules.verdict.judgement import judge_case
 from tests.fix_check import EXEMPLARY, pitr_check
 from tests.fix_postgres import NewCluster, need_part
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.waiting import wait_until
 
 MENDED = {17: "17.12", 18: "18.7"}
@@ -224,11 +225,10 @@ def used(new_cluster: NewCluster) -> Used:
         for each in (one, other):
             each.execute("SELECT 1 FROM many WHERE n = 1 FOR SHARE")
     primary.sql("INSERT INTO many VALUES ('{1}', NULL, 1)")
-    ((segment,),) = primary.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")
     primary.sql("SELECT pg_switch_wal()")
-    archive = primary.home / "archive"
-    wait_until(lambda: (archive / str(segment)).exists(), "it is not archived")
-    return Used(primary, archive, primary.home / "base")
+    waiting = primary.data / "pg_wal" / "archive_status"
+    wait_until(lambda: not list(waiting.glob("*.ready")), "it is not archived")
+    return Used(primary, primary.home / "archive", primary.home / "base")
 
 
 OF_INDEXES = {
@@ -264,9 +264,9 @@ def test_a_standby_that_can_stop_at_row_locks_is_warned_of(
         reading=reading,
     )  # fmt: skip
     check = {"known_fault_multixact_replay": load_catalogue()["known_fault_multixact_replay"]}
-    with standby.running(), connect(standby.dsn, 5) as connection:
+    with standby.running(), connect(standby.dsn, PATIENCE_SECONDS) as connection:
         replaying = poll_positions(connection)
-    with connect(used.primary.dsn, 5) as connection:
+    with connect(used.primary.dsn, PATIENCE_SECONDS) as connection:
         writing = poll_positions(connection)
     failing = replaying.server_version_num in (150016, 150018)
     found = judge_case(case.having(replaying), check, datetime.now(UTC)).findings

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from agent.evidence import writer as module
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.signing import Clock, Signed, draft, new_signed, wal_of
 
 _CALLS = ("open", "write", "fsync", "ftruncate", "close")
@@ -86,7 +87,8 @@ def test_many_writers_wait_for_each_other(tmp_path: Any) -> None:
         if child == 0:
             try:
                 for each in range(6):
-                    signed.writer().write(draft(each, wal_of(number, each)))
+                    writer = signed.writer(lock_seconds=PATIENCE_SECONDS)
+                    writer.write(draft(each, wal_of(number, each)))
             except BaseException:
                 os._exit(1)
             os._exit(0)
