@@ -61,6 +61,7 @@ def tell_story(
     primary.configure(
         archive_mode="on", archive_command=f"cp %p {archive}/%f", fsync=False,
         track_commit_timestamp=True, max_wal_size="64MB", max_connections=30,
+        autovacuum=False,  # a commit of its own may be the last
     )  # fmt: skip
     story = Story(primary=primary, archive=archive, backup=primary.home / "backup")
     with primary.running():
@@ -76,6 +77,8 @@ def tell_story(
                 )
             primary.sql("SELECT pg_switch_wal()")
         primary.sql("CHECKPOINT")
+        waiting = primary.data / "pg_wal" / "archive_status"
+        wait_until(lambda: not list(waiting.glob("*.ready")), "all is archived")
     return story
 
 
