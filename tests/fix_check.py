@@ -139,6 +139,7 @@ def pristine(
         archive_mode="on",
         archive_timeout="1h",
         archive_command=EXEMPLARY.format(archive),
+        autovacuum=False,  # where each round ends is known
     )
     with cluster.running():
         make_history(cluster, rounds=4)

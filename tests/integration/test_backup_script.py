@@ -35,6 +35,9 @@ BOUND = (
     else ()
 )
 
+# A tool that goes on when the file is taken away.
+WAITS = 'touch "$BACKUPS/../begun"; while [ -e "$BACKUPS/../begun" ]; do sleep 0.1; done'
+
 
 @dataclass(kw_only=True)
 class Nightly:
@@ -316,12 +319,13 @@ def test_a_backup_that_is_damaged_is_proven_so(nightly: Nightly) -> None:
 
 def test_two_at_a_time(nightly: Nightly) -> None:
     take = nightly.real("pg_basebackup")
-    nightly.tool("pg_basebackup", f'touch "$BACKUPS/../begun"; sleep 5; exec {take} "$@"')
+    nightly.tool("pg_basebackup", f'{WAITS}; exec {take} "$@"')
     begun = nightly.backups.parent / "begun"
     with subprocess.Popen([*BOUND, SCRIPT], **nightly.command()) as first:
         wait_until(begun.exists)
         assert nightly.run() == 3
         assert "is under way" in nightly.said
+        begun.unlink()
         assert first.wait() == 0
     assert len(nightly.valid) == 1
 
@@ -346,13 +350,14 @@ def test_a_script_that_is_killed(nightly: Nightly, number: signal.Signals, tool:
 def test_a_script_that_is_killed_alone(nightly: Nightly, number: signal.Signals) -> None:
     """What it had begun goes on: no second run meddles with that, and nothing gets a name."""
     take = nightly.real("pg_basebackup")
-    nightly.tool("pg_basebackup", f'touch "$BACKUPS/../begun"; sleep 3; exec {take} "$@"')
+    nightly.tool("pg_basebackup", f'{WAITS}; exec {take} "$@"')
     begun = nightly.backups.parent / "begun"
     with subprocess.Popen([*BOUND, SCRIPT], stderr=subprocess.DEVNULL, **nightly.command()) as it:
         wait_until(begun.exists)
         it.send_signal(number)
         assert (nightly.run(), nightly.valid) == (3, [])
         assert "is under way" in nightly.said
+        begun.unlink()
         assert it.wait() in (3, -number)
     assert nightly.valid == []
     (nightly.tools / "pg_basebackup").unlink()

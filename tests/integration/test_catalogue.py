@@ -285,10 +285,10 @@ def _append(it: Branches, settings: dict[str, object]) -> None:
             file.write(f"{name} = '{str(value).replace('ARCHIVE', str(it.archive))}'\n")
 
 
-def _tried(command: str) -> Case:
+def _tried(command: str, patience: str = "5m") -> Case:
     def case(it: Branches) -> Arguments:
         _append(it, {"restore_command": command})
-        return on(it, "--try-restore-command", "--try-timeout", "3s")
+        return on(it, "--try-restore-command", "--try-timeout", patience)
 
     return case
 
@@ -335,7 +335,7 @@ FIRING: dict[str, Case] = {
     "restore_command_brings_nothing": _tried("test -f ARCHIVE/%f"),
     "restore_command_elsewhere": _configured(restore_command="cp /elsewhere/%f %p"),
     "restore_command_fails": _tried("cp ARCHIVE/nothing/%f %p"),
-    "restore_command_hangs": _tried("sleep 60"),
+    "restore_command_hangs": _tried("sleep 600", "3s"),
     "restore_command_invents_files": _tried("cat ARCHIVE/%f | cat > %p"),
     "restore_command_swallows_errors": _tried("cp ARCHIVE/%f %p; exit 0"),
     "restore_command_tried": _tried("cp ARCHIVE/%f %p"),

@@ -27,6 +27,7 @@ from tests.fix_check import (
 )
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import debian_15, need
+from tests.waiting import wait_until
 
 DEPTHS = ("names", "headers", "records")
 
@@ -435,10 +436,7 @@ def test_the_pasted_settings_stop_where_it_was_predicted(
     with (restored.data / "postgresql.auto.conf").open("a") as file:
         file.write(target["settings"])
     with restored.running():
-        for _ in range(600):
-            if restored.sql("SELECT pg_is_in_recovery()") == [(False,)]:
-                break
-            time.sleep(0.1)
+        wait_until(lambda: restored.sql("SELECT pg_is_in_recovery()") == [(False,)])
         log = restored.log.read_text()
         assert restored.sql("SHOW archive_mode") == [("off",)]
     at = datetime.fromisoformat(target["stop"]["time"])
@@ -537,8 +535,10 @@ def test_waiting_for_the_backups_last_segment(archived: Archived) -> None:
     began = time.monotonic()
     assert "backup_wal_missing" in archived.check("--wait", "1s").findings
     assert time.monotonic() - began >= 1
-    threading.Timer(2, lambda: late.write_bytes(data)).start()
-    checked = archived.check("--wait", "30s")
+    arriving = late.with_suffix(".arriving")
+    arriving.write_bytes(data)
+    threading.Timer(2, lambda: arriving.rename(late)).start()
+    checked = archived.check("--wait", "10m")
     assert (checked.status, checked.json["verdict"]) == (0, "ok")
 
 

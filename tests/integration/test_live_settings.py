@@ -29,7 +29,7 @@ NewAgent = Callable[..., WatchedAgent]
 
 def ask(cluster: Cluster) -> set[str]:
     """What the checks find of the server alone."""
-    with connect(cluster.dsn, 5) as connection:
+    with connect(cluster.dsn, PATIENCE_SECONDS) as connection:
         facts = {poller.facts: poller.poll(connection) for poller in POLLERS}
     evidence = Evidence(now=datetime.now(UTC), objectives=Objectives(rpo_seconds=0), facts=facts)
     return {finding.id for finding in judge(evidence, load_catalogue()).findings}
@@ -98,7 +98,7 @@ def test_settings_of_a_living_server(pg: int, new_cluster: NewCluster) -> None:
 
 def _files_say_what_the_server_says(cluster: Cluster) -> None:
     """Units and words of the files come to the values of pg_settings."""
-    with connect(cluster.dsn, 5) as connection:
+    with connect(cluster.dsn, PATIENCE_SECONDS) as connection:
         (poller,) = (poller for poller in POLLERS if poller.facts is SettingsFacts)
         live = poller.poll(connection)
     assert isinstance(live, SettingsFacts)
