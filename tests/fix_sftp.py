@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import signal
@@ -70,7 +71,8 @@ class Host:
             ["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True
         )
         for pid in (self.process.pid, *map(int, listed.stdout.split())):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # a session that is over
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
 

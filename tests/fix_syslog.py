@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
-import time
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.fix_tools import need, need_program
+from tests.fix_tools import PATIENCE_SECONDS, need, need_program
+from tests.waiting import wait_until
 
 _SOCKET = Path("/dev/log")  # the C library's syslog() knows no other
+# One test of this machine at a time.
+_TURNS = Path(tempfile.gettempdir(), f"pitr-tests-dev-log-{os.geteuid()}.lock")
 # rsyslog's own templates: RFC 3164 with either time, and RFC 5424.
 TEMPLATES = {
     "traditional": "RSYSLOG_TraditionalFileFormat",
@@ -35,12 +40,12 @@ class Syslog:
     def file(self, template: str) -> Path:
         return self.directory / f"{template}.log"
 
-    def wait_for(self, text: str, *, seconds: float = 20) -> None:
+    def wait_for(self, text: str) -> None:
         """Wait until every file holds the text."""
-        deadline = time.monotonic() + seconds
-        while not all(text in self._read(template) for template in TEMPLATES):
-            assert time.monotonic() < deadline, f"syslog did not write {text!r}"
-            time.sleep(0.05)
+        wait_until(
+            lambda: all(text in self._read(template) for template in TEMPLATES),
+            f"syslog did not write {text!r}",
+        )
 
     def _read(self, template: str) -> str:
         path = self.file(template)
@@ -50,7 +55,13 @@ class Syslog:
 @pytest.fixture
 def syslog(tmp_path: Path) -> Iterator[Syslog]:
     program = need_program("rsyslogd")
-    need("/dev/log")
+    with _TURNS.open("w") as turns:
+        fcntl.flock(turns, fcntl.LOCK_EX)
+        need("/dev/log")
+        yield from _run(program, tmp_path)
+
+
+def _run(program: str, tmp_path: Path) -> Iterator[Syslog]:
     configuration = tmp_path / "rsyslog.conf"
     actions = (
         f'action(type="omfile" file="{tmp_path / name}.log" template="{template}")'
@@ -62,13 +73,10 @@ def syslog(tmp_path: Path) -> Iterator[Syslog]:
         stdin=subprocess.DEVNULL,
     )
     try:
-        for _ in range(1200):
-            if _SOCKET.exists():
-                break
-            time.sleep(0.05)
+        wait_until(_SOCKET.exists, "rsyslogd listens")
         _SOCKET.chmod(0o666)
         yield Syslog(tmp_path)
     finally:
         daemon.terminate()
-        daemon.wait(20)
+        daemon.wait(PATIENCE_SECONDS)
         _SOCKET.unlink(missing_ok=True)

@@ -29,11 +29,13 @@ from typing import Any, Final
 
 from markdown_it import MarkdownIt
 
+from tests.fix_tools import PATIENCE_SECONDS
+
 DIRECTORY: Final = Path(__file__).parent.parent / "docs" / "guides"
 _HOME: Final = "/var/lib/postgresql"  # where the reader is at home
 ANY_LINES: Final = "…"
 _MARK: Final = "\x1e"  # between what two commands print
-_SECONDS: Final = 200
+_SECONDS: Final = PATIENCE_SECONDS
 
 # What no two runs have in common. In this order: an instant holds what the later ones match.
 _KINDS: Final = (

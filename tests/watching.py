@@ -87,7 +87,7 @@ class Job:
         for line in self.process.stdout:
             self.lines.append((datetime.now(UTC), json.loads(line)))
 
-    def end(self, seconds: float = 40) -> int:
+    def end(self, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait for its end; every line that it printed is one of the contract's."""
         try:
             status = self.process.wait(seconds)
@@ -110,7 +110,7 @@ class Job:
         """The events of this name so far."""
         return [line for _, line in self.lines if line["event"] == name]
 
-    def wait_for(self, name: str, seconds: float = 30) -> dict[str, Any]:
+    def wait_for(self, name: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
         """The first event of this name, which may be still to come."""
         deadline = time.monotonic() + seconds
         while not self.of(name):
@@ -176,7 +176,7 @@ class Screen:
         """What the terminal shows, row by row: characters with their colours."""
         return self._screen.buffer
 
-    def wait_for(self, words: str, seconds: float = 30) -> str:
+    def wait_for(self, words: str, seconds: float = PATIENCE_SECONDS) -> str:
         deadline = time.monotonic() + seconds
         while words not in self.text:
             assert time.monotonic() < deadline, self.text

@@ -17,7 +17,7 @@ from rules.alerting.panels import Panel
 from tests import grafana
 from tests.fix_dashboards import PRIMARY, RESTORED, STATES, Observed, Told, Unkept
 
-pytestmark = pytest.mark.timeout(600)  # eight states of two clusters, each waited for
+pytestmark = pytest.mark.timeout(1800)  # eight states of two clusters, each waited for
 ROOT = Path(__file__).parents[2]
 DOCUMENTED = set(re.findall(r"^\| `(pitr_\w+)`", (ROOT / "docs" / "metrics.md").read_text(), re.M))
 DOCUMENTS = grafana.load()
