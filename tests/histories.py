@@ -7,6 +7,7 @@ by hand (pg_backup_start to pg_backup_stop), so that life can go on while one is
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -21,9 +22,11 @@ from parsers.files.timeline_history import parse_timeline_history
 from parsers.lsn import parse_lsn
 from rules.model.target import Target
 from tests.restoring import recovery_settings
+from tests.waiting import wait_until
 
 Connection = psycopg.Connection[Any]
 SEGMENT_BYTES = 1 << 20
+SEGMENT_NAME = re.compile("[0-9A-F]{24}")
 POINT_NAMES = ("alpha", "beta", "niño «ñ»")
 SETTINGS: dict[str, str | int | bool] = {
     "max_prepared_transactions": 20,
@@ -138,8 +141,7 @@ def fork(parent: Life, cluster: Cluster, backup: Path, target: Target, seed: int
     )  # fmt: skip
     cluster.signal()
     cluster.start()
-    while cluster.sql("SELECT pg_is_in_recovery()")[0][0]:
-        time.sleep(0.05)
+    wait_until(lambda: not cluster.sql("SELECT pg_is_in_recovery()")[0][0], "it is promoted")
     name = cluster.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
     history = archive / f"{name[:8]}.history"
     wait_for(history)
@@ -157,13 +159,10 @@ def forget_target(backup: Path) -> None:
     settings.write_text("".join(line for line in lines if not line.startswith("recovery_target")))
 
 
-def wait_for(path: Path, seconds: float = 90) -> None:
-    """Wait until a file is archived."""
-    deadline = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} was not archived"
-        time.sleep(0.02)
-    time.sleep(0.05)  # cp has made the file: let it fill it
+def wait_for(path: Path) -> None:
+    """Wait until a file is archived: `cp` makes it, and fills it after that."""
+    least = SEGMENT_BYTES if SEGMENT_NAME.fullmatch(path.name) else 1
+    wait_until(lambda: path.exists() and path.stat().st_size >= least, f"{path} is archived")
 
 
 # -- steps ----------------------------------------------------------------------------------------
