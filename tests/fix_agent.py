@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,17 @@ from tests.fix_tools import PATIENCE_SECONDS
 
 # Readings that follow each other fast, so that a test need not wait.
 FAST = {"poll": "500ms", "scan": "500ms", "timeout": "2s"}
+# No reading fails, and no job is overdue, because the machine is busy.
+UNHURRIED = {"timeout": f"{PATIENCE_SECONDS:.0f}s"}
 
 
 class WatchedAgent(AgentProcess):
     """The agent, and the wait for what it will say."""
+
+    def start(
+        self, config: Mapping[str, Any], *, timeout_seconds: float = PATIENCE_SECONDS
+    ) -> None:
+        super().start(config, timeout_seconds=timeout_seconds)
 
     def wait_for(
         self, what: Callable[[MetricsPage], Any], *, seconds: float = PATIENCE_SECONDS

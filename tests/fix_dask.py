@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
-from tests.fix_stores import free_ports
 from tests.fix_tools import PATIENCE_SECONDS, need
+from tests.ports import free_ports
+
+WORKERS: Final = "scheduler.no-workers-timeout"
+_BOTH: Final = ("comm.timeouts.connect", WORKERS)
 
 
 @dataclass
@@ -129,6 +132,16 @@ def running_cluster(
         yield cluster
     finally:
         cluster.end()
+
+
+@contextmanager
+def waiting_for(seconds: float, *whom: str) -> Iterator[None]:
+    """Dask's own settings end the wait for an answer, and for workers: for both, or one of them."""
+    need("distributed")
+    from dask import config
+
+    with config.set({f"distributed.{each}": f"{seconds} s" for each in whom or _BOTH}):
+        yield
 
 
 def stop(process: subprocess.Popen[bytes] | None) -> None:

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from agent.store import objects, urls
-from tests.fix_stores import free_ports
 from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.ports import free_ports
 
 _SUBSYSTEM = Path("/usr/lib/openssh/sftp-server")
 

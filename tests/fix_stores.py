@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -25,6 +24,7 @@ import pytest
 
 from agent.store import objects, urls
 from tests.fix_tools import PATIENCE_SECONDS, need
+from tests.ports import free_ports
 
 ACCESS_KEY, SECRET_KEY = "AKREADER7", "planted-secret-key-9f3"
 READER_KEY, READER_SECRET = "AKONLYREADS", "planted-reader-secret-51c"
@@ -155,14 +155,6 @@ def _identity(name: str, key: str, secret: str, *actions: str) -> dict[str, Any]
         "credentials": [{"accessKey": key, "secretKey": secret}],
         "actions": list(actions),
     }
-
-
-def free_ports(count: int) -> list[int]:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in held]
-    for each in held:
-        each.close()
-    return ports
 
 
 def _wait_until_ready(endpoint: str, process: subprocess.Popen[bytes], log: Path) -> None:

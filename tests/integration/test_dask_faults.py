@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from agent.archive.scanner import SegmentReader, SegmentReadings
 from agent.dask_scan.workers import DaskWorkers
 from parsers.segment import segment_name
 from rules.model.facts import ArchiveFacts
-from tests.fix_dask import DaskCluster, resume, running_cluster, stop
+from tests.fix_dask import WORKERS, DaskCluster, resume, running_cluster, stop, waiting_for
 from tests.fix_stores import READER_KEY, Bucket
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.waiting import wait_until
@@ -36,16 +35,6 @@ COUNT = 12
 NAMES = [segment_name(1, number, MIB) for number in range(1, COUNT + 1)]
 TICK_SECONDS = 2.5
 HASTY_SECONDS = 5.0  # for what will not come
-
-
-@contextmanager
-def waiting_for(seconds: float) -> Iterator[None]:
-    """Dask's own settings end the wait for a scheduler, and for workers."""
-    from dask import config
-
-    names = ("comm.timeouts.connect", "scheduler.no-workers-timeout")
-    with config.set({f"distributed.{name}": f"{seconds} s" for name in names}):
-        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -167,7 +156,7 @@ def test_other_code_and_no_code_is_refused_and_named(
     other = alone.start_worker({"PYTHONPATH": str(tmp_path / "other")})
     none = alone.start_worker({"PYTHONPATH": str(tmp_path / "none")})
     alone.wait_for_workers()
-    with waiting_for(HASTY_SECONDS):
+    with waiting_for(HASTY_SECONDS, WORKERS):
         alone_with_them = Reading(alone.url, archive)
         readings = alone_with_them.end()
     assert not readings.scans
@@ -323,7 +312,7 @@ def test_a_segment_that_ends_its_workers_is_unknown_and_no_workers_are_missed(
             why == f"several workers of {cluster.url} ended while they read it, {victim} the last"
         )
         cluster.kill_worker(other)
-        with waiting_for(HASTY_SECONDS):
+        with waiting_for(HASTY_SECONDS, WORKERS):
             none = Reading(cluster.url, archive).end()
         assert {*none.unread.values()} == {f"the scheduler {cluster.url} has no workers"}
 
@@ -351,7 +340,7 @@ def test_what_an_interrupted_client_asked_is_cancelled(
 
 def test_a_check_without_a_scheduler_has_its_document(archive: ArchiveFacts) -> None:
     from tests import forked
-    from tests.fix_stores import free_ports
+    from tests.ports import free_ports
 
     (port,) = free_ports(1)
     url = f"tcp://127.0.0.1:{port}"

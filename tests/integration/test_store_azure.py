@@ -18,10 +18,10 @@ import pytest
 from obstore.store import AzureStore
 
 from tests.fix_check import Archived, pitr_check
-from tests.fix_stores import free_ports
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.integration.test_store import ARCHIVES, placeless, settingless
 from tests.integration.test_store_gcs import WELL
+from tests.ports import free_ports
 from tests.unpack import unpack_tar
 
 # Azurite's own, as its documentation has them.

@@ -14,9 +14,9 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tests.fix_check import Archived, pitr_check
-from tests.fix_stores import free_ports
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.integration.test_store import ARCHIVES, CASES, placeless, settingless
+from tests.ports import free_ports
 from tests.unpack import unpack_tar
 
 pytestmark = pytest.mark.needs("a GCS emulator")
