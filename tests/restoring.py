@@ -29,6 +29,7 @@ from rules.model.outcome import Ending, Outcome
 from rules.model.restore_inputs import RestoreInputs, Server, Wal
 from rules.model.target import Target
 from rules.recovery.server_messages import unquoted
+from tests.fix_tools import PATIENCE_SECONDS
 
 # -- what the predictor is given -------------------------------------------------------------------
 
@@ -172,9 +173,9 @@ def _stop(cluster: Cluster) -> None:
             raise
 
 
-def _settle(cluster: Cluster, seconds: float = 60) -> bool:
+def _settle(cluster: Cluster) -> bool:
     """Wait for the end of recovery, or its pause; False when the server goes away."""
-    deadline, resumed = time.monotonic() + seconds, False
+    deadline, resumed = time.monotonic() + PATIENCE_SECONDS, False
     while time.monotonic() < deadline:
         text = cluster.log.read_text(errors="replace")
         ready = "database system is ready to accept connections" in text

@@ -13,7 +13,7 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any, Final, LiteralString
 
 import psycopg
 
@@ -22,6 +22,7 @@ from agent.postgres.guardian import Guardian
 from agent.postgres.installation import Installation
 
 SUPERUSER = "postgres"
+_PATIENCE_SECONDS: Final = 300  # of pg_ctl, on a machine that is busy
 
 
 class ServerFailed(RuntimeError):
@@ -107,7 +108,7 @@ class Cluster:
 
     # -- running it ------------------------------------------------------------------------------
 
-    def start(self, *, timeout_seconds: int = 300) -> None:
+    def start(self, *, timeout_seconds: int = _PATIENCE_SECONDS) -> None:
         """Start the server and wait until it accepts connections. Raises ServerFailed if not.
 
         It is ended when this process is gone without stopping it.
@@ -122,7 +123,10 @@ class Cluster:
         """Stop the server if it runs; one that goes down by itself meanwhile is stopped as well."""
         if self.is_running():
             try:
-                self.run("pg_ctl", "stop", "-w", "-D", str(self.data), "-m", mode, "-s")
+                self.run(
+                    "pg_ctl", "stop", "-w", "-t", str(_PATIENCE_SECONDS),
+                    "-D", str(self.data), "-m", mode, "-s",
+                )  # fmt: skip
             except ServerFailed:
                 if self.is_running():
                     raise
@@ -187,7 +191,7 @@ class Cluster:
 
     def connect(self) -> psycopg.Connection[Any]:
         """A connection in autocommit."""
-        return psycopg.connect(self.dsn, autocommit=True, connect_timeout=10)
+        return psycopg.connect(self.dsn, autocommit=True, connect_timeout=60)
 
     def sql(self, query: LiteralString, *parameters: object) -> list[tuple[Any, ...]]:
         """Run one statement on a connection of its own, and give its rows."""

@@ -12,6 +12,7 @@ import pytest
 
 from agent.config.crontab import parse_crontab
 from agent.daemon.scheduler import Schedule
+from tests.fix_tools import PATIENCE_SECONDS
 
 
 class Clock:
@@ -24,8 +25,8 @@ class Clock:
         return time.time() + self.moved_seconds
 
 
-async def until(what: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
+async def until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not what():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
