@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.fix_tools import need, need_program
+from tests.fix_tools import PATIENCE_SECONDS, need, need_program
+from tests.waiting import wait_until
 
 _SOCKET = Path("/dev/log")  # the C library's syslog() knows no other
 # rsyslog's own templates: RFC 3164 with either time, and RFC 5424.
@@ -35,22 +38,40 @@ class Syslog:
     def file(self, template: str) -> Path:
         return self.directory / f"{template}.log"
 
-    def wait_for(self, text: str, *, seconds: float = 20) -> None:
+    def wait_for(self, text: str) -> None:
         """Wait until every file holds the text."""
-        deadline = time.monotonic() + seconds
-        while not all(text in self._read(template) for template in TEMPLATES):
-            assert time.monotonic() < deadline, f"syslog did not write {text!r}"
-            time.sleep(0.05)
+        wait_until(
+            lambda: all(text in self._read(template) for template in TEMPLATES),
+            f"syslog writes {text!r}",
+        )
 
     def _read(self, template: str) -> str:
         path = self.file(template)
         return path.read_text(errors="replace") if path.exists() else ""
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One of pytest's processes at a time has the socket."""
+    directory = os.open(_SOCKET.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
+
+
 @pytest.fixture
 def syslog(tmp_path: Path) -> Iterator[Syslog]:
     program = need_program("rsyslogd")
-    need("/dev/log")
+    with _alone():
+        need("/dev/log")
+        with _running(program, tmp_path) as syslog:
+            yield syslog
+
+
+@contextlib.contextmanager
+def _running(program: str, tmp_path: Path) -> Iterator[Syslog]:
     configuration = tmp_path / "rsyslog.conf"
     actions = (
         f'action(type="omfile" file="{tmp_path / name}.log" template="{template}")'
@@ -62,13 +83,10 @@ def syslog(tmp_path: Path) -> Iterator[Syslog]:
         stdin=subprocess.DEVNULL,
     )
     try:
-        for _ in range(1200):
-            if _SOCKET.exists():
-                break
-            time.sleep(0.05)
+        wait_until(_SOCKET.exists, "rsyslogd listens")
         _SOCKET.chmod(0o666)
         yield Syslog(tmp_path)
     finally:
         daemon.terminate()
-        daemon.wait(20)
+        daemon.wait(PATIENCE_SECONDS)
         _SOCKET.unlink(missing_ok=True)
