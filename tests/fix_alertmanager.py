@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.fix_prometheus import Program, ask, free_port
+from tests.fix_prometheus import Program, ask
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 

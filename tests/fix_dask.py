@@ -11,13 +11,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from tests.fix_tools import PATIENCE_SECONDS, need
 from tests.ports import free_ports
+
+SCHEDULER: Final = "comm.timeouts.connect"
+WORKERS: Final = "scheduler.no-workers-timeout"
+_BOTH: Final = (SCHEDULER, WORKERS)
 
 
 @dataclass
@@ -130,6 +135,18 @@ def running_cluster(
         yield cluster
     finally:
         cluster.end()
+
+
+@contextmanager
+def waiting_for(seconds: float, *whom: str) -> Iterator[None]:
+    """Dask's own settings end the wait for an answer, and for workers: for both, or one of them."""
+    need("distributed")
+    from dask import config
+
+    # Else the end of the first set() takes away the defaults too that it came with since.
+    import_module("distributed")
+    with config.set({f"distributed.{each}": f"{seconds} s" for each in whom or _BOTH}):
+        yield
 
 
 def stop(process: subprocess.Popen[bytes] | None) -> None:

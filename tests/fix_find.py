@@ -17,6 +17,7 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.histories import SETTINGS, Life, begin_life
+from tests.waiting import wait_logged
 
 Connection = psycopg.Connection[Any]
 
@@ -127,6 +128,7 @@ def _live(life: Life) -> DropStory:
         _drop_database(connection, story)
         life.live(connection, 15)
     life.finish()
+    wait_logged(list(story.log.iterdir()), "database system is shut down")
     story.rows = life.rows
     return story
 

@@ -24,8 +24,8 @@ from agent.postgres.cluster import SUPERUSER, Cluster
 from tests.fix_check import EXEMPLARY
 from tests.fix_debian import DebianCluster, NewDebianCluster
 from tests.fix_postgres import NewCluster
-from tests.fix_prometheus import free_port
 from tests.guides import Step, run_steps
+from tests.ports import free_port
 from tests.unpack import unpack_tar
 from tests.waiting import wait_until
 

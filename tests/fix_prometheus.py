@@ -14,12 +14,8 @@ import pytest
 import yaml
 
 from tests.fix_tools import PATIENCE_SECONDS, need_program
-from tests.ports import free_ports
+from tests.ports import free_port
 from tests.waiting import wait_until
-
-
-def free_port() -> int:
-    return free_ports(1)[0]
 
 
 def ask(url: str) -> Any:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,6 @@ from tests.fix_tools import PATIENCE_SECONDS, need, need_program
 from tests.waiting import wait_until
 
 _SOCKET = Path("/dev/log")  # the C library's syslog() knows no other
-# One test of this machine at a time.
-_TURNS = Path(tempfile.gettempdir(), f"pitr-tests-dev-log-{os.geteuid()}.lock")
 # rsyslog's own templates: RFC 3164 with either time, and RFC 5424.
 TEMPLATES = {
     "traditional": "RSYSLOG_TraditionalFileFormat",
@@ -44,7 +42,7 @@ class Syslog:
         """Wait until every file holds the text."""
         wait_until(
             lambda: all(text in self._read(template) for template in TEMPLATES),
-            f"syslog did not write {text!r}",
+            f"syslog writes {text!r}",
         )
 
     def _read(self, template: str) -> str:
@@ -52,16 +50,28 @@ class Syslog:
         return path.read_text(errors="replace") if path.exists() else ""
 
 
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One of pytest's processes at a time has the socket."""
+    directory = os.open(_SOCKET.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(directory)
+
+
 @pytest.fixture
 def syslog(tmp_path: Path) -> Iterator[Syslog]:
     program = need_program("rsyslogd")
-    with _TURNS.open("w") as turns:
-        fcntl.flock(turns, fcntl.LOCK_EX)
+    with _alone():
         need("/dev/log")
-        yield from _run(program, tmp_path)
+        with _running(program, tmp_path) as syslog:
+            yield syslog
 
 
-def _run(program: str, tmp_path: Path) -> Iterator[Syslog]:
+@contextlib.contextmanager
+def _running(program: str, tmp_path: Path) -> Iterator[Syslog]:
     configuration = tmp_path / "rsyslog.conf"
     actions = (
         f'action(type="omfile" file="{tmp_path / name}.log" template="{template}")'

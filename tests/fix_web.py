@@ -15,8 +15,8 @@ from typing import Any
 import bcrypt
 import yaml
 
-from tests.fix_prometheus import free_port
 from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 PASSWORD = "s3cret-Password"

@@ -7,6 +7,7 @@ by hand (pg_backup_start to pg_backup_stop), so that life can go on while one is
 from __future__ import annotations
 
 import random
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from tests.waiting import wait_until
 
 Connection = psycopg.Connection[Any]
 SEGMENT_BYTES = 1 << 20
+SEGMENT_NAME = re.compile("[0-9A-F]{24}")
 POINT_NAMES = ("alpha", "beta", "niño «ñ»")
 SETTINGS: dict[str, str | int | bool] = {
     "max_prepared_transactions": 20,
@@ -139,7 +141,7 @@ def fork(parent: Life, cluster: Cluster, backup: Path, target: Target, seed: int
     )  # fmt: skip
     cluster.signal()
     cluster.start()
-    wait_until(lambda: not cluster.sql("SELECT pg_is_in_recovery()")[0][0])
+    wait_until(lambda: not cluster.sql("SELECT pg_is_in_recovery()")[0][0], "it is promoted")
     name = cluster.sql("SELECT pg_walfile_name(pg_current_wal_lsn())")[0][0]
     history = archive / f"{name[:8]}.history"
     wait_for(history)
@@ -158,11 +160,9 @@ def forget_target(backup: Path) -> None:
 
 
 def wait_for(path: Path) -> None:
-    """Wait until a file is archived: cp makes it, and fills it then."""
-    whole_bytes = SEGMENT_BYTES if len(path.name) == 24 else 1
-    wait_until(
-        lambda: path.exists() and path.stat().st_size >= whole_bytes, f"{path} was not archived"
-    )
+    """Wait until a file is archived: `cp` makes it, and fills it after that."""
+    least = SEGMENT_BYTES if SEGMENT_NAME.fullmatch(path.name) else 1
+    wait_until(lambda: path.exists() and path.stat().st_size >= least, f"{path} is archived")
 
 
 # -- steps ----------------------------------------------------------------------------------------

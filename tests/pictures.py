@@ -147,7 +147,7 @@ def draw_all(story: Story, to: Path) -> None:
         _start(cluster)
         _wait(screen, lambda text: " 5" in text and "%" in text and "to go" in text)
         draw(screen, to / "watch-replaying.svg", "replaying")
-        screen.wait_for("SELECT pg_wal_replay_resume();", 60)
+        screen.wait_for("SELECT pg_wal_replay_resume();")
         screen.wait_for("ok   pg_is_in_recovery(): true")
         draw(screen, to / "watch-paused.svg", "paused at the target")
         cluster.sql("SELECT pg_wal_replay_resume()")
@@ -171,7 +171,7 @@ def _draw_the_gap(story: Story, to: Path) -> None:
         _start(cluster)
         screen.wait_for("to go")
         draw(screen, to / "watch-will-fail.svg", "a gap lies ahead")
-        screen.wait_for("verdict: FAILED", 60)
+        screen.wait_for("verdict: FAILED")
         screen.process.wait(10)
         draw(screen, to / "watch-failed.svg", "failed")
 

@@ -1,20 +1,42 @@
-"""Ports of loopback that nobody else is given before they are listened on."""
+"""Ports for programs that cannot be told to choose one, and say which.
+
+Between its choice and the program's listening a port is nobody's. These lie below those that the
+kernel gives away by itself, each of pytest's processes has its own, and none is given twice.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING, Final
+import itertools
+import os
+import socket
+from collections.abc import Iterator
+from typing import Final
 
-from agent.lab.agent_process import hold_port
+_FIRST: Final = 10_000
+_EACH: Final = 1_000  # of each process; ip_local_port_range begins at 32768
+_PROCESSES: Final = 20
 
-if TYPE_CHECKING:
-    import socket
 
-_held: Final[deque[socket.socket]] = deque(maxlen=200)  # in order, those of tests that are over
+def free_port() -> int:
+    return next(_ports)
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports on which nobody listens."""
-    held = [hold_port() for _ in range(count)]
-    _held.extend(held)
-    return [each.getsockname()[1] for each in held]
+    return list(itertools.islice(_ports, count))
+
+
+def _give() -> Iterator[int]:
+    """Another run of the tests may have begun elsewhere in the same ones: what is taken shows."""
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _PROCESSES
+    begin = os.getpid()
+    for number in itertools.count():
+        port = _FIRST + process * _EACH + (begin + number) % _EACH
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        yield port
+
+
+_ports: Final = _give()

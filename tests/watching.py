@@ -31,9 +31,10 @@ from rules.model.evidence import Evidence
 from rules.model.facts import Objectives
 from rules.verdict.check import Found, load_catalogue
 from tests.fix_tools import PATIENCE_SECONDS
-from tests.integration.restores import Story
+from tests.integration.restores import Story, segment_of_the_fourth_commit
 from tests.watch_schema import check_lines
 
+PATIENT = ("--timeout", f"{PATIENCE_SECONDS:.0f}s")  # of a job that is to see the end
 PROGRAM = (sys.executable, "-c", "import sys; from agent.cli.watch import main; sys.exit(main())")
 
 
@@ -56,6 +57,17 @@ def prepared(
         yield cluster
     finally:
         cluster.stop("immediate")
+
+
+def held_until(go_on: Path, story: Story) -> dict[str, str]:
+    """Settings, from 15 on, with which the fourth commit's segment comes once this file is there.
+
+    Reading ahead would ask for it before all that comes before it was replayed.
+    """
+    segment = segment_of_the_fourth_commit(story)
+    wait = f"test %f = {segment} && until test -e {go_on}; do sleep 0.1; done"
+    command = f"{wait}; cp {story.archive}/%f %p"
+    return {"restore_command": command, "recovery_prefetch": "off"}
 
 
 def findings_of(
@@ -87,10 +99,10 @@ class Job:
         for line in self.process.stdout:
             self.lines.append((datetime.now(UTC), json.loads(line)))
 
-    def end(self, seconds: float = PATIENCE_SECONDS) -> int:
+    def end(self) -> int:
         """Wait for its end; every line that it printed is one of the contract's."""
         try:
-            status = self.process.wait(seconds)
+            status = self.process.wait(PATIENCE_SECONDS)
         finally:
             self.process.kill()
             self._reader.join()
@@ -110,9 +122,9 @@ class Job:
         """The events of this name so far."""
         return [line for _, line in self.lines if line["event"] == name]
 
-    def wait_for(self, name: str, seconds: float = PATIENCE_SECONDS) -> dict[str, Any]:
+    def wait_for(self, name: str) -> dict[str, Any]:
         """The first event of this name, which may be still to come."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not self.of(name):
             assert time.monotonic() < deadline, self.lines
             time.sleep(0.05)
@@ -176,9 +188,18 @@ class Screen:
         """What the terminal shows, row by row: characters with their colours."""
         return self._screen.buffer
 
-    def wait_for(self, words: str, seconds: float = PATIENCE_SECONDS) -> str:
-        deadline = time.monotonic() + seconds
+    def wait_for(self, words: str) -> str:
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while words not in self.text:
             assert time.monotonic() < deadline, self.text
             time.sleep(0.05)
         return self.text
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end; its status, and all that it leaves on the screen."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, self.text
+            _ = self.text  # a terminal that nobody reads holds up who writes to it
+            time.sleep(0.05)
+        return self.process.returncode, self.text

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-import socket
 import subprocess
 import time
 import urllib.error
@@ -24,7 +24,7 @@ PROGRAM: Final = "pitr-agent"
 
 
 class AgentProcess:
-    """`pitr-agent run` on a configuration of the laboratory's, on a free loopback port.
+    """`pitr-agent run` on a configuration of the laboratory's, on a loopback port of its choice.
 
     `prefix` is a command that runs it, `environment` is added to ours.
     """
@@ -43,17 +43,15 @@ class AgentProcess:
         self._environment = {**os.environ, **(environment or {})}
         self.config = directory / "pitr.yaml"
         self.log = directory / "pitr-agent.log"
-        self.url = ""  # http://127.0.0.1:port once started
+        self.url = ""  # http://127.0.0.1:port once it serves
+        self._log_begins = 0  # where in its log that of the process begins
         self._process: subprocess.Popen[bytes] | None = None
         self._guardian: Guardian | None = None
-        self._port: socket.socket | None = None
 
     def start(self, config: Mapping[str, Any]) -> None:
         """Write the configuration, start the agent, wait for its first metrics page."""
         self.config.write_text(yaml.safe_dump(dict(config), sort_keys=False), encoding="utf-8")
-        self._port = hold_port()
-        address = f"127.0.0.1:{self._port.getsockname()[1]}"
-        self.url = f"http://{address}"
+        self.url, self._log_begins = "", self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
@@ -63,7 +61,7 @@ class AgentProcess:
                     "--config",
                     self.config,
                     "--web.listen-address",
-                    address,
+                    "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -80,18 +78,26 @@ class AgentProcess:
                 )
             if time.monotonic() > deadline:
                 raise LabFailed(
-                    f"pitr-agent did not answer on {self.url} in {self.start_seconds:.0f} s",
+                    f"pitr-agent did not answer in {self.start_seconds:.0f} s",
                     log=self.log,
                 )
             time.sleep(0.1)
 
     def read(self) -> MetricsPage | None:
         """The metrics of this moment; None while the agent does not answer."""
+        self.url = self.url or self._told_url()
+        if not self.url:
+            return None
         try:
             with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
                 return parse_metrics_page(answer.read().decode())
         except (OSError, urllib.error.URLError):
             return None
+
+    def _told_url(self) -> str:
+        """Where it says that it serves; empty before."""
+        said = re.search(rb"serving (http:\S+)/metrics", self.log.read_bytes()[self._log_begins :])
+        return said[1].decode() if said else ""
 
     @property
     def pid(self) -> int | None:
@@ -118,14 +124,3 @@ class AgentProcess:
         if self._guardian is not None:
             self._guardian.dismiss()
         self._process = None
-
-
-def hold_port() -> socket.socket:
-    """A free port of loopback, which nobody else is given while it is held.
-
-    A server may listen on it all the same, if it sets SO_REUSEADDR (socket(7)).
-    """
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    return held

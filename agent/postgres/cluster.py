@@ -22,7 +22,7 @@ from agent.postgres.guardian import Guardian
 from agent.postgres.installation import Installation
 
 SUPERUSER = "postgres"
-_STOP_SECONDS: Final = 300
+_PATIENCE_SECONDS: Final = 300  # of pg_ctl, on a machine that is busy
 
 
 class ServerFailed(RuntimeError):
@@ -108,7 +108,7 @@ class Cluster:
 
     # -- running it ------------------------------------------------------------------------------
 
-    def start(self, *, timeout_seconds: int = 300) -> None:
+    def start(self, *, timeout_seconds: int = _PATIENCE_SECONDS) -> None:
         """Start the server and wait until it accepts connections. Raises ServerFailed if not.
 
         It is ended when this process is gone without stopping it.
@@ -124,7 +124,7 @@ class Cluster:
         if self.is_running():
             try:
                 self.run(
-                    "pg_ctl", "stop", "-w", "-t", str(_STOP_SECONDS),
+                    "pg_ctl", "stop", "-w", "-t", str(_PATIENCE_SECONDS),
                     "-D", str(self.data), "-m", mode, "-s",
                 )  # fmt: skip
             except ServerFailed:

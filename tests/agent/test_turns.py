@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.turns import Crowded, Turns, client_at
+from tests.fix_tools import PATIENCE_SECONDS
 
 
 def run(order: list[tuple[str, bool]], *, per_client: int = 4, waiting: int = 8) -> list[str]:
@@ -28,8 +29,8 @@ def run(order: list[tuple[str, bool]], *, per_client: int = 4, waiting: int = 8)
         async with turns.turn("holder"):
             tasks = [asyncio.create_task(ask(turns, *each)) for each in order]
             await asyncio.sleep(0)
-        await asyncio.wait_for(asyncio.gather(*tasks), 10)
-        await asyncio.wait_for(ask(turns, "last", False), 10)
+        await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE_SECONDS)
+        await asyncio.wait_for(ask(turns, "last", False), PATIENCE_SECONDS)
 
     asyncio.run(all_of_them())
     assert served.pop() == "last", "no turn is lost"
@@ -84,7 +85,7 @@ def test_a_turn_of_someone_who_left_is_handed_on(told_first: bool) -> None:
                 await asyncio.sleep(0)
         leaving.cancel()  # in the same step in which its turn came
         await asyncio.gather(leaving, return_exceptions=True)
-        await asyncio.wait_for(wait(), 1)
+        await asyncio.wait_for(wait(), PATIENCE_SECONDS)
 
     asyncio.run(story())
 

@@ -24,7 +24,7 @@ from rules.model.facts import ArchivedFile
 from tests.fix_tools import PATIENCE_SECONDS, need
 from tests.wal_writer import MIB, WalWriter
 
-SECONDS = 30.0
+SECONDS = PATIENCE_SECONDS
 NAMES = [segment_name(1, number, MIB) for number in range(1, 5)]
 
 
@@ -124,12 +124,12 @@ def test_a_disk_that_hangs_on_one_segment_hides_no_other(
 
     reader = SegmentReader(1, read=read)
 
-    def round_of_reading() -> SegmentReadings:
+    def round_of_reading(seconds: float = SECONDS) -> SegmentReadings:
         return asyncio.run(
-            reader.read(archive, archive.segments, MIB, "records", budget_seconds=0.5)
+            reader.read(archive, archive.segments, MIB, "records", budget_seconds=seconds)
         )
 
-    first = round_of_reading()
+    first = round_of_reading(2.0)
     assert first.unread[newest] == "reading it takes too long"
     second = round_of_reading()
     assert second.unread == {newest: "reading it takes too long: an earlier look at it still hangs"}

@@ -22,7 +22,7 @@ from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
 from parsers.log.stream import LogStream, StreamItem
 from tests.parsers.catalogues import installed_languages
-from tests.waiting import wait_until
+from tests.waiting import wait_archived, wait_until
 from tests.watch_schema import check_lines
 
 _BYTE_BY_BYTE = 8000  # bytes of a log that is also fed byte by byte
@@ -77,8 +77,7 @@ def tell_story(
                 )
             primary.sql("SELECT pg_switch_wal()")
         primary.sql("CHECKPOINT")
-        waiting = primary.data / "pg_wal" / "archive_status"
-        wait_until(lambda: not list(waiting.glob("*.ready")), "all is archived")
+        wait_archived(primary)
     return story
 
 
@@ -202,7 +201,10 @@ def promoted(cluster: Cluster) -> bool:
 
 
 def paused(cluster: Cluster) -> bool:
+    """Whether it stands still: the log has said so before, while a pause is asked for earlier."""
     with contextlib.suppress(Exception):
+        if cluster.installation.major >= 14:
+            return cluster.sql("SELECT pg_get_wal_replay_pause_state()") == [("paused",)]
         return bool(cluster.sql("SELECT pg_is_wal_replay_paused()")[0][0])
     return False
 

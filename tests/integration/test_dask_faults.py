@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,15 @@ from agent.archive.scanner import SegmentReader, SegmentReadings
 from agent.dask_scan.workers import DaskWorkers
 from parsers.segment import segment_name
 from rules.model.facts import ArchiveFacts
-from tests.fix_dask import DaskCluster, resume, running_cluster, stop
+from tests.fix_dask import (
+    SCHEDULER,
+    WORKERS,
+    DaskCluster,
+    resume,
+    running_cluster,
+    stop,
+    waiting_for,
+)
 from tests.fix_stores import READER_KEY, Bucket
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.ports import free_ports
@@ -37,21 +44,11 @@ COUNT = 12
 NAMES = [segment_name(1, number, MIB) for number in range(1, COUNT + 1)]
 TICK_SECONDS = 2.5
 HASTY_SECONDS = 5.0  # for what will not come
-SCHEDULER, WORKERS = "comm.timeouts.connect", "scheduler.no-workers-timeout"
-
-
-@contextmanager
-def waiting_for(seconds: float, *whom: str) -> Iterator[None]:
-    """Dask's own settings end the wait for a scheduler, and for workers."""
-    from dask import config
-
-    with config.set({f"distributed.{name}": f"{seconds} s" for name in whom}):
-        yield
 
 
 @pytest.fixture(scope="module", autouse=True)
 def unhurried() -> Iterator[None]:
-    with waiting_for(PATIENCE_SECONDS, SCHEDULER, WORKERS):
+    with waiting_for(PATIENCE_SECONDS):
         yield
 
 

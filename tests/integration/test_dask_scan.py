@@ -12,17 +12,30 @@ import pytest
 from tests import forked
 from tests.fix_agent import UNHURRIED
 from tests.fix_check import pitr_check, timeless
-from tests.fix_dask import DaskCluster, running_cluster
+from tests.fix_dask import DaskCluster, running_cluster, waiting_for
 from tests.fix_stores import READER_KEY, READER_SECRET, Bucket, Store
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.fix_watched import Watched
 from tests.unpack import unpack_tar
 
 ARCHIVES = Path(__file__).parent.parent / "data" / "archives"
+CONNECT = "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"
 TICK_SECONDS = 2.5  # what came in the two seconds before a listing may not be the last of it
 
 
 @pytest.fixture(scope="module")
-def dask(tmp_path_factory: pytest.TempPathFactory, object_store: Store) -> Iterator[DaskCluster]:
+def unhurried() -> Iterator[None]:
+    """Nobody gives up a scheduler that is there: neither this process, nor those that it starts."""
+    with waiting_for(PATIENCE_SECONDS), pytest.MonkeyPatch.context() as environment:
+        for name in (CONNECT, "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT"):
+            environment.setenv(name, f"{PATIENCE_SECONDS}s")
+        yield
+
+
+@pytest.fixture(scope="module")
+def dask(
+    tmp_path_factory: pytest.TempPathFactory, object_store: Store, unhurried: None
+) -> Iterator[DaskCluster]:
     """Two workers, who may read the store."""
     environment = {
         "AWS_ACCESS_KEY_ID": READER_KEY,
@@ -101,13 +114,14 @@ def test_subcommands_take_it_too(
 
 
 def test_the_agent_scans_there(dask: DaskCluster, watched: Watched) -> None:
-    watched.agent._environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"] = "1s"
+    patience = watched.agent._environment[CONNECT]
+    watched.agent._environment[CONNECT] = "1s"
     unread = {"cluster": "lab", "id": "wal_unread"}
     watched.config["defaults"] |= {"depth": "records", "scan_on": "tcp://127.0.0.1:9"}
     watched.start()
     watched.agent.wait_for(lambda page: page.total("pitr_finding", **unread))
     watched.agent.stop()
-    del watched.agent._environment["DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT"]
+    watched.agent._environment[CONNECT] = patience
     watched.config["defaults"] |= {"scan_on": dask.url, **UNHURRIED}
     watched.start()
     watched.agent.wait_for(

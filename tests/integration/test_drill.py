@@ -30,7 +30,7 @@ from tests.fix_check import RESTORE_POINT, Archived, pitr_check
 from tests.fix_drill import DrillGround, Past, drill_of, inspections_by, probe_rows, results_of
 from tests.fix_layouts import DATED, file_by_date, mix_codecs
 from tests.fix_tools import PATIENCE_SECONDS
-from tests.watching import Job
+from tests.watching import PATIENT, Job
 
 Pasts = Callable[[int], Past]
 
@@ -179,8 +179,8 @@ def test_a_drill_is_watched_like_any_restore(archived: Archived, ground: DrillGr
         assert drill.stderr is not None
         announced = next(line for line in drill.stderr if "pitr-watch" in line)
         pgdata = announced.split("pitr-watch --pgdata ")[1].strip()
-        job = Job("--pgdata", pgdata, "--timeout", "5m")
-        assert job.end(PATIENCE_SECONDS + 60) == 0
+        job = Job("--pgdata", pgdata, *PATIENT)
+        assert job.end() == 0
     finally:
         drill.terminate()
         drill.communicate(timeout=PATIENCE_SECONDS)

@@ -16,11 +16,12 @@ import yaml
 
 from agent.cli.completion import PROGRAMS, SHELLS, render_completion
 from agent.postgres.installation import Installation
-from tests.fix_agent import FAST, WatchedAgent
+from tests.fix_agent import FAST, UNHURRIED, WatchedAgent
 from tests.fix_check import Archived
 from tests.fix_postgres import NewCluster
-from tests.fix_prometheus import Program, free_port
+from tests.fix_prometheus import Program
 from tests.fix_tools import PATIENCE_SECONDS, need_program
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -111,10 +112,11 @@ def test_the_role_suffices_and_cannot_write(
         connection.execute((ROOT / "packaging" / "sql" / "role.sql").read_bytes())
     dsn = cluster.dsn.replace("user=postgres", "user=pitr_agent")
     agent = WatchedAgent(tmp_path)
-    agent.start({"clusters": [{"name": "lab", "dsn": dsn}], "defaults": FAST})
+    agent.start({"clusters": [{"name": "lab", "dsn": dsn}], "defaults": FAST | UNHURRIED})
     try:
-        page = agent.wait_for(lambda page: len(list(page.select("pitr_collector_success"))) == 9)
-        assert {sample.value for sample in page.select("pitr_collector_success")} == {1.0}
+        agent.wait_for(
+            lambda page: [each.value for each in page.select("pitr_collector_success")] == [1.0] * 9
+        )
     finally:
         agent.stop()
     with psycopg.connect(dsn) as connection, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):

@@ -22,9 +22,9 @@ import pytest
 from agent.html.addresses import path_segment
 from rules.verdict.check import load_catalogue
 from tests.fix_agent import WatchedAgent
-from tests.fix_prometheus import free_port
 from tests.fix_tools import PATIENCE_SECONDS, need_program
 from tests.fix_watched import Watched
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -6,6 +6,7 @@ What each target does was tried with a real restore once: the truth of the archi
 from __future__ import annotations
 
 import json
+import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.fix_agent import FAST
+from tests.fix_agent import FAST, UNHURRIED
 from tests.fix_check import pitr_check
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.fix_watched import ARCHIVE, Watched
@@ -38,7 +39,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         {"name": "alone", "archives": archives},
         {"name": "listed", "archives": archives, "backups": backups, "depth": "names"},
     ]
-    watched.config["defaults"] = {**FAST, "scan": "5s", "timeout": "20s", "depth": "records"}
+    watched.config["defaults"] = {**FAST, **UNHURRIED, "scan": "5s", "depth": "records"}
     watched.start()
     watched.agent.wait_for(
         lambda page: (
@@ -54,7 +55,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 def look(lab: Watched, name: str = "lab", **query: str) -> Page:
     """As a person does: where the answer takes long, ask again."""
     url = f"{lab.agent.url}/clusters/{name}?{urllib.parse.urlencode(query)}"
-    for _ in range(12):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
         with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
             page = read_page(answer.read().decode())
         if "ask again in a moment" not in page.text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.fix_agent import UNHURRIED
 from tests.fix_watched import Watched
 
 
@@ -9,7 +10,7 @@ def test_what_may_not_be_read_is_unknown_until_it_may(watched: Watched) -> None:
     log = watched.archive.parent / "server.log"
     log.write_text("2026-01-01 00:00:00.000 UTC [1] LOG:  database system is ready\n")
     watched.config["clusters"][0]["log"] = str(log)
-    watched.config["defaults"]["depth"] = "records"
+    watched.config["defaults"] |= {"depth": "records", **UNHURRIED}
     watched.start()
     agent = watched.agent
     agent.wait_for(

@@ -153,6 +153,13 @@ def test_hours_of_an_idle_primary_and_of_its_standby_raise_nothing(pair: Pair) -
         ),
         "the standby has replayed it",
     )
+    wait_until(
+        lambda: (
+            primary.sql("SELECT state, replay_lsn >= sent_lsn FROM pg_stat_replication")
+            == [("streaming", True)]
+        ),
+        "and follows its primary",
+    )
     for server in (primary, standby):
         facts = read(pair, server)
         assert facts[PositionFacts].in_recovery == (server is standby)

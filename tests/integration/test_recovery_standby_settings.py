@@ -14,6 +14,7 @@ from parsers.files.server_conf import FileSetting, parse_server_conf
 from tests.fix_check import pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import commit
 
 pytestmark = every_major
@@ -54,7 +55,7 @@ class Restored:
             check=True, stdin=subprocess.DEVNULL, **cluster.account.popen_options(),
         )  # fmt: skip
 
-    def waits_for(self, happens: Callable[[], bool], seconds: float) -> bool:
+    def waits_for(self, happens: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
         deadline = time.monotonic() + seconds
         while not happens():
             if time.monotonic() > deadline:
@@ -62,8 +63,12 @@ class Restored:
             time.sleep(0.05)
         return True
 
-    def says(self, text: str, seconds: float = 30) -> bool:
+    def says(self, text: str, seconds: float = PATIENCE_SECONDS) -> bool:
         return self.waits_for(lambda: text in "\n".join(self.cluster.log_lines()), seconds)
+
+    def pauses(self) -> bool:
+        """At the end of recovery, and whoever asks is let in."""
+        return self.says("pausing at the end of recovery") and self.says(READ_ONLY)
 
     def stop(self) -> None:
         self.cluster.stop("immediate")
@@ -88,6 +93,7 @@ def settings_in(block: str) -> dict[str, str]:
 
 
 READY = "database system is ready to accept connections"
+READ_ONLY = "database system is ready to accept read"  # "only", or "-only" from 14 on
 
 
 def test_a_delay_holds_a_restore_up_until_the_block_undoes_it(story: Story) -> None:
@@ -131,7 +137,7 @@ def test_commands_of_a_standby_run_in_a_restore_until_the_block_undoes_them(
     assert (said["archive_cleanup_command"], said["recovery_end_command"]) == ("", "")
     undone = Restored(story, "undone", block)
     try:
-        assert undone.says("pausing at the end of recovery")
+        assert undone.pauses()
         undone.cluster.sql("CHECKPOINT")
         undone.cluster.sql("SELECT pg_wal_replay_resume()")
         assert undone.says("archive recovery complete") and undone.says(READY)
@@ -141,11 +147,11 @@ def test_commands_of_a_standby_run_in_a_restore_until_the_block_undoes_them(
     kept = "".join(f"{line}\n" for line in block.splitlines() if "_command = ''" not in line)
     harmed = Restored(story, "harmed", kept)
     try:
-        assert harmed.says("pausing at the end of recovery")
+        assert harmed.pauses()
         harmed.cluster.sql("CHECKPOINT")
-        assert harmed.waits_for(lambda: story.segments() == before[1:], 10), "a segment is gone"
+        assert harmed.waits_for(lambda: story.segments() == before[1:]), "a segment is gone"
         harmed.cluster.sql("SELECT pg_wal_replay_resume()")
-        assert harmed.says("archive recovery complete") and harmed.waits_for(ended.exists, 10)
+        assert harmed.says("archive recovery complete") and harmed.waits_for(ended.exists)
     finally:
         harmed.stop()
 
@@ -174,7 +180,7 @@ def test_what_else_a_standby_or_an_earlier_restore_left(story: Story) -> None:
     (story.backup / "standby.signal").unlink()
     pauses = Restored(story, "pauses", block)
     try:
-        assert pauses.says("pausing at the end of recovery")
+        assert pauses.pauses()
         assert len(pauses.cluster.sql("SELECT n FROM seen")) == 3
     finally:
         pauses.stop()

@@ -12,6 +12,7 @@ import yaml
 
 from agent.config.file import ConfigError, load_config
 from agent.lab.metrics_page import MetricsPage
+from tests.fix_agent import UNHURRIED
 from tests.fix_prometheus import ask
 from tests.fix_watched import Watched
 
@@ -43,6 +44,7 @@ def test_a_reload_touches_only_what_changed(watched: Watched, tmp_path: Path) ->
     for name in ("changed/kept", "changed", "gone"):
         write(name)
     watched.config |= {"clusters": [], "include": "conf.d/*.yaml"}
+    watched.config["defaults"] |= UNHURRIED
     watched.break_it()
     watched.start({"command": ["/bin/true"]})
     watched.agent.wait_for(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from parsers.segment import segment_name
-from tests.fix_agent import WatchedAgent
+from tests.fix_agent import UNHURRIED, WatchedAgent
 from tests.fix_check import pitr_check
 from tests.wal_writer import MIB, WalWriter
 
@@ -49,7 +49,7 @@ def test_pitr_check_names_the_segment_and_judges_the_others(archive: Path) -> No
 def test_the_agent_names_the_kind_and_reads_every_segment(
     archive: Path, new_agent: Callable[..., WatchedAgent]
 ) -> None:
-    agent = new_agent(archives=[{"url": str(archive)}])
+    agent = new_agent(UNHURRIED, archives=[{"url": str(archive)}])
     page = agent.wait_for(  # a round of 500 ms may end before the last segment is read
         lambda page: (
             page.total("pitr_finding", id="wal_damaged") == 1

@@ -14,13 +14,15 @@ from agent.lab.metrics_page import MetricsPage
 from agent.postgres.cluster import Cluster
 from tests.fix_agent import WatchedAgent
 from tests.fix_postgres import NewCluster
+from tests.fix_tools import PATIENCE_SECONDS
 
 NewAgent = Callable[..., WatchedAgent]
 FULL = "pitr_wal_directory_full_timestamp_seconds"
 
 
 def finding(agent: WatchedAgent, wanted: str) -> dict[str, Any] | None:
-    with urllib.request.urlopen(f"{agent.url}/api/v1/clusters/lab", timeout=30) as answer:
+    url = f"{agent.url}/api/v1/clusters/lab"
+    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:
         found = json.loads(answer.read())["findings"]
     return next((each for each in found if each["id"] == wanted), None)
 

@@ -6,9 +6,10 @@ import obstore
 import pytest
 from obstore.store import AzureStore
 
-from tests.fix_agent import WatchedAgent
+from tests.fix_agent import UNHURRIED, WatchedAgent
 from tests.fix_check import Archived, pitr_check
 from tests.fix_stores import Answer, Asked, Bucket, Proxy
+from tests.integration.test_slots import finding
 from tests.integration.test_store_azure import ACCOUNT, KEY, signed_put
 from tests.integration.test_store_azure import endpoint as endpoint
 from tests.integration.test_store_faults import FALSE, answers
@@ -41,8 +42,8 @@ def test_segments_in_glacier_are_a_finding_of_their_own(
     )
     asked = [each.path for each in proxy.asked if each.path.endswith(cold[1])]
     assert len(asked) == 1, "asking again brings nothing"
-    agent = new_agent(archives=[{"url": url}], backups={"url": str(archived.backup)})
-    once = agent.wait_for(_finds_it)
+    agent = new_agent(UNHURRIED, archives=[{"url": url}], backups={"url": str(archived.backup)})
+    once = agent.wait_for(lambda page: _finds_it(page) and _counts(agent, 3))
     assert once.total("pitr_archive_damaged_segments", kind="truncated") == 0
     asked_count = sum(each.path.endswith(cold[1]) for each in proxy.asked)
     scans = sum(each.is_listing for each in proxy.asked)
@@ -53,6 +54,12 @@ def test_segments_in_glacier_are_a_finding_of_their_own(
 
 def _finds_it(page: object) -> bool:
     return page.total("pitr_finding", id="wal_in_cold_storage") == 1  # type: ignore[attr-defined]
+
+
+def _counts(agent: WatchedAgent, segments: int) -> bool:
+    """Whether it has found so many there: a round may end before the last."""
+    found = finding(agent, "wal_in_cold_storage")
+    return found is not None and found["evidence"]["segments"] == segments
 
 
 def _fine(agent: WatchedAgent, proxy: Proxy) -> None:

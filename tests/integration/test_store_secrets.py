@@ -142,7 +142,7 @@ def test_nothing_of_a_secret_is_told_anywhere(
     agent = WatchedAgent(directory, prefix=("sh", "-c", 'exec "$0" "$@" --log.level debug'))
     archives, backups = [{"url": url, **place}], {"url": str(archived.backup)}
     cluster = {"name": "lab", "archives": archives, "backups": backups}
-    agent.start({"clusters": [cluster], "defaults": FAST})
+    agent.start({"clusters": [cluster], "defaults": FAST | {"timeout": "30s"}})
     request.addfinalizer(agent.stop)
     agent.wait_for(sound)
     told = [_everything(agent), *command_lines(agent)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import signal
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,21 +23,28 @@ from tests.fix_watched import Watched, make_older
 
 
 class Manager:
-    """systemd's end of the socket."""
+    """systemd's end of the socket, which holds ten datagrams: what is one too many is not sent."""
 
     def __init__(self, address: str) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self._socket.settimeout(PATIENCE_SECONDS)
+        self._heard: queue.Queue[list[str]] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        with contextlib.suppress(OSError):  # it is closed
+            while heard := self._socket.recv(4096):
+                self._heard.put(heard.decode().splitlines())
 
     def hear(self, *lines: str) -> list[str]:
         """The next datagram that has all these lines; what comes before it is passed over."""
         while True:
-            heard = self._socket.recv(4096).decode().splitlines()
+            heard = self._heard.get(timeout=PATIENCE_SECONDS)
             if set(lines) <= {line.split("USEC=")[0] for line in heard}:
                 return heard
 
     def close(self) -> None:
+        self._socket.shutdown(socket.SHUT_RD)  # which ends the thread's wait
         self._socket.close()
 
 

@@ -19,7 +19,7 @@ from tests.fix_debian import DebianCluster, NewDebianCluster
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS, lack
 from tests.unpack import unpack_tar
-from tests.waiting import wait_until
+from tests.waiting import wait_archived
 
 ROLE = Path(__file__).parents[2] / "packaging" / "sql" / "role.sql"
 PROGRAM = (
@@ -164,7 +164,7 @@ def test_the_modes_that_postgresql_gives_keep_others_out(
         server.sql("CHECKPOINT")
         for path in (server.home, archive):
             path.chmod(0o750)
-        wait_archived(archive)
+        wait_archived(server)
         cluster = {
             "archives": [{"url": str(archive)}], "backups": {"url": str(server.home / "backup")},
         }  # fmt: skip
@@ -178,10 +178,6 @@ def test_the_modes_that_postgresql_gives_keep_others_out(
             own = try_config(config, cluster, prefix=as_account(account))
             assert own[0] == 0, own[1]
     assert outcomes[True][0] == 0, outcomes[True][1]
-
-
-def wait_archived(archive: Path) -> None:
-    wait_until(lambda: any(path.name.endswith(".backup") for path in archive.iterdir()))
 
 
 def test_valid_is_not_said_of_paths_that_do_not_exist(

@@ -23,6 +23,7 @@ from tests.integration.restores import (
     segment_of_the_fourth_commit,
     watch,
 )
+from tests.waiting import wait_logged
 
 BEYOND: Final = {"recovery_target_xid": "999999"}
 COLLECTED: Final = {"logging_collector": True, "log_directory": "../log", "log_filename": "l.log"}
@@ -128,6 +129,7 @@ def judgements(restored: Restored, *options: str) -> list[tuple[dict[str, Any], 
     """What is said of each of the logs that the server wrote."""
     logs = sorted((restored.cluster.home / "log").glob("l.*"))
     assert logs
+    wait_logged(logs, "database system is shut down", "is ready to accept connections")
     said = [watch("--log", str(log), "--once", *options) for log in logs]
     return [(lines[-1], status) for lines, status in said]
 

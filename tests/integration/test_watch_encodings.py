@@ -12,7 +12,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_tools import need, need_program
 from tests.integration.restores import paused, promoted, watch
-from tests.waiting import wait_until
+from tests.waiting import wait_archived, wait_logged, wait_until
 
 pytestmark = pytest.mark.pg("== 15")
 # locale, its charset and its source; the server's encoding; what a client says in it
@@ -57,7 +57,7 @@ def test_a_restore_in_another_encoding(
         primary.base_backup(primary.home / "backup")
         primary.sql("SELECT pg_create_restore_point('here')")
         primary.sql("SELECT pg_switch_wal()")
-        primary.sql("CHECKPOINT")
+        wait_archived(primary)
     restored = Cluster(pg, short_directory / "r", account, environment=environment)
     restored.restore_from(
         primary.home / "backup", restore_command=f"cp {archive}/%f %p", fsync=False,
@@ -70,8 +70,11 @@ def test_a_restore_in_another_encoding(
             connection.execute(f"SELECT '{said}'")  # type: ignore[call-overload]
         restored.sql("SELECT pg_wal_replay_resume()")
         wait_until(lambda: promoted(restored))
-        for suffix in ("log", "csv", "json"):
-            check(restored.data / "log" / f"server.{suffix}", said.encode(charset))
+        restored.sql("SELECT 'the last'")
+        logs = [restored.data / "log" / f"server.{suffix}" for suffix in ("log", "csv", "json")]
+        wait_logged(logs, "the last")
+        for log in logs:
+            check(log, said.encode(charset))
 
 
 def check(log: Path, said: bytes) -> None:

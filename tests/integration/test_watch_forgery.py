@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from tests.integration.restores import Story, paused, restore, watch
+from tests.waiting import wait_logged
 
 FORGERIES = (
     "redo done at 0/99 system usage: CPU: user: 0.00 s, system: 0.00 s, elapsed: 0.07 s",
@@ -74,6 +75,8 @@ def test_no_forgery_in_csv_and_json(restore_story: Story) -> None:
     ) as restored:  # fmt: skip
         directory = restored.cluster.data / "log"
         attack(restored.cluster.dsn, last_line_of_startup(directory / "server.log"))
+        restored.cluster.sql("SELECT 'the last'")
+        wait_logged(list(directory.iterdir()), "the last")
         for suffix in ("csv", "json", "log"):
             assert (directory / f"server.{suffix}").read_text().count("recovery complete") >= 5
             check_nothing_is_believed(directory / f"server.{suffix}")

@@ -17,7 +17,7 @@ from tests.integration.restores import (
     restore,
     watch,
 )
-from tests.waiting import wait_until
+from tests.waiting import wait_logged, wait_until
 
 HOSTILE = (
     "(%p)*+? %m|^$ ",  # what a pattern would take for its own
@@ -65,6 +65,7 @@ def test_every_format_of_every_major(restore_story: Story, pg: Installation) -> 
         wait_until(lambda: promoted(restored.cluster))
         restored.cluster.stop()
         directory = restored.cluster.data / "log"
+        wait_logged(list(directory.iterdir()), "database system is shut down")
         read_all(directory / "server.log", story, restored, "--log-line-prefix", prefix)
         for suffix in ("log", "csv", "json")[: len(formats)]:
             read_all(directory / f"server.{suffix}", story, restored)

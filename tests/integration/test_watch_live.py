@@ -14,7 +14,7 @@ import pytest
 from agent.postgres.cluster import ServerFailed
 from tests.integration.restores import Story, promoted
 from tests.waiting import wait_until
-from tests.watching import Job, Screen, prepared
+from tests.watching import PATIENT, Job, Screen, held_until, prepared
 
 pytestmark = pytest.mark.pg("== 16")
 
@@ -23,7 +23,7 @@ def test_a_job_follows_a_restore_that_is_not_started_yet(restore_story: Story) -
     story = restore_story
     settings = {"recovery_target_name": story.restore_point, "recovery_target_action": "promote"}
     with prepared(story, **settings) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         time.sleep(2)
         cluster.start()
         assert job.end() == 0
@@ -45,9 +45,9 @@ def test_a_watcher_leaves_no_line_in_the_log_that_it_watches(
         given = ("--pgdata", str(cluster.data))
         if sources != "pgdata":
             given = ("--log", str(cluster.log), "--dsn", cluster.dsn)
-        job = Job(*given, "--timeout", "90s")
+        job = Job(*given, *PATIENT)
         cluster.start()
-        assert job.end(90) == 0
+        assert job.end() == 0
         assert [line for line in cluster.log_lines() if "FATAL" in line] == []
 
 
@@ -56,46 +56,50 @@ def test_a_shutdown_at_the_target_is_an_end_that_was_asked_for(restore_story: St
     settings = {"recovery_target_name": story.restore_point, "recovery_target_action": "shutdown"}
     with prepared(story, **settings) as cluster:
         named = ("--log", str(cluster.log), "--pgdata", str(cluster.data))
-        job = Job(*named, "--timeout", "60s")
+        job = Job(*named, *PATIENT)
         with contextlib.suppress(ServerFailed):
             cluster.start()
-        assert job.end(70) == 0
+        assert job.end() == 0
         assert "shutdown_at_target" in job.names()
         summary = job.lines[-1][1]
         assert (summary["outcome"], summary["reached_target"]) == ("shut_down", True)
         assert summary["stop"]["name"] == story.restore_point
         screen = Screen(*named)
         try:
-            shown = screen.wait_for("SHUT DOWN", 60)
+            shown = screen.wait_for("SHUT DOWN")
         finally:
             screen.process.terminate()
-            screen.process.wait(10)
+            screen.end()
     assert "the server shuts down at its target" in shown
     assert "SHUT DOWN, the target was reached" in shown
 
 
-def test_events_are_told_while_the_restore_goes_on(restore_story: Story) -> None:
-    with prepared(restore_story) as cluster:
+def test_events_are_told_while_the_restore_goes_on(
+    restore_story: Story, short_directory: Path
+) -> None:
+    story, go_on = restore_story, short_directory / "go_on"
+    with prepared(story, **held_until(go_on, story)) as cluster:
         cluster.log.touch()
         cluster.account.own(cluster.log)
-        job = Job("--log", str(cluster.log), "--timeout", "60s")
-        time.sleep(3)
+        job = Job("--log", str(cluster.log), *PATIENT)
         cluster.start()
+        job.wait_for("file_restored")
+        go_on.touch()
         assert job.end() == 0
         late = [
             (told - datetime.fromisoformat(line["at"])).total_seconds()
             for told, line in job.lines
             if line.get("at")
         ]
+        # docs/performance.md has the measured figures.
         median, most = statistics.median(late), max(late)
         print(f"latency of {len(late)} events: median {median:.3f} s, at the most {most:.3f} s")
         assert len(late) > 15
-        assert most < 30  # live, not at the end; docs/performance.md has the measured figure
 
 
 def test_a_job_ends_with_the_failure(restore_story: Story) -> None:
     with prepared(restore_story, recovery_target_xid="999999") as cluster:
-        job = Job("--log", str(cluster.log), "--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--log", str(cluster.log), "--pgdata", str(cluster.data), *PATIENT)
         time.sleep(2)
         with contextlib.suppress(ServerFailed):
             cluster.start()
@@ -114,7 +118,7 @@ def test_a_job_ends_at_a_pause_and_at_an_open_server(restore_story: Story) -> No
     story = restore_story
     with prepared(story, recovery_target_name=story.restore_point) as cluster:
         cluster.start()
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         assert job.end() == 0
         assert job.lines[-1][1]["outcome"] == "paused"
         cluster.sql("SELECT pg_wal_replay_resume()")
@@ -122,7 +126,7 @@ def test_a_job_ends_at_a_pause_and_at_an_open_server(restore_story: Story) -> No
         cluster.stop()
         cluster.log.unlink()
         cluster.start()
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         assert job.end() == 0
         assert job.lines[-1][1]["outcome"] == "none"
 
@@ -139,8 +143,8 @@ def test_a_person_sees_the_pause_what_to_type_and_the_end(restore_story: Story) 
         assert f'restore point "{story.restore_point}"' in paused
         cluster.sql("SELECT pg_wal_replay_resume()")
         wait_until(lambda: promoted(cluster))
-        end = screen.wait_for("verdict: PROMOTED, the target was reached")
-        assert screen.process.wait(10) == 0
+        status, end = screen.end()
+        assert status == 0 and "verdict: PROMOTED, the target was reached" in end
         for check in ("pg_is_in_recovery(): false", "recovery.signal: gone", "timeline 2"):
             assert check in end
 
@@ -152,6 +156,6 @@ def test_control_c_ends_with_the_verdict_so_far(restore_story: Story) -> None:
         screen = Screen("--pgdata", str(cluster.data), columns=60)
         screen.wait_for("SELECT pg_wal_replay_resume();")
         screen.process.send_signal(signal.SIGINT)
-        screen.wait_for("verdict: PAUSED")
-        assert screen.process.wait(10) == 0
-        assert all(len(line) <= 60 for line in screen.text.split("\n"))
+        status, end = screen.end()
+        assert status == 0 and "verdict: PAUSED" in end
+        assert all(len(line) <= 60 for line in end.split("\n"))

@@ -16,7 +16,7 @@ from tests.integration.restores import (
     restore,
     watch,
 )
-from tests.waiting import wait_until
+from tests.waiting import wait_archived
 
 pytestmark = pytest.mark.pg("== 16")
 
@@ -87,7 +87,8 @@ def forked(restore_story: Story) -> Path:
     ) as restored:  # fmt: skip
         restored.cluster.sql("CREATE TABLE of_the_second (n int)")
         restored.cluster.sql("SELECT pg_switch_wal()")
-        wait_until(lambda: any(name.startswith("00000002") for name in segments_of(archive)))
+        wait_archived(restored.cluster)
+    assert any(name.startswith("00000002") for name in segments_of(archive))
     return archive
 
 

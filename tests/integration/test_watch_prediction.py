@@ -18,7 +18,7 @@ from tests.integration.restores import (
     watch,
 )
 from tests.waiting import wait_until
-from tests.watching import Job, Screen, prepared
+from tests.watching import PATIENT, Job, Screen, held_until, prepared
 
 ONE_RELEASE = pytest.mark.pg("== 16")
 
@@ -28,7 +28,7 @@ def test_the_stop_is_predicted_before_the_start(restore_story: Story) -> None:
     story = restore_story
     target = (story.commits[2].time + timedelta(milliseconds=1)).isoformat()
     with prepared(story, recovery_target_time=target, recovery_target_action="promote") as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         predicted = job.wait_for("prediction")
         cluster.start()
         assert job.end() == 0
@@ -47,7 +47,7 @@ def test_a_target_that_the_archive_does_not_reach_is_told_before(restore_story: 
     segment = segment_of_the_fourth_commit(story)
     (archive / segment).unlink()
     with prepared(story, archive=archive, recovery_target_xid=str(story.commits[4].xid)) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         foreseen = job.wait_for("foreseen")
         assert foreseen["fails"] is True
         assert foreseen["source"] == "prediction"
@@ -76,7 +76,7 @@ def test_a_gap_that_the_server_will_take_for_the_end_is_told_before(restore_stor
     segment = segment_of_the_fourth_commit(story)
     (archive / segment).unlink()
     with prepared(story, archive=archive) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         foreseen = job.wait_for("foreseen")
         assert foreseen["fails"] is False
         assert segment in foreseen["text"]
@@ -96,7 +96,7 @@ def test_damage_in_the_middle_is_told_before_and_after(restore_story: Story) -> 
     data[0x60] ^= 0xFF
     (archive / segment).write_bytes(data)
     with prepared(story, archive=archive) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         foreseen = job.wait_for("foreseen")
         assert segment in foreseen["text"] or "checksum" in foreseen["text"]
         cluster.start()
@@ -107,23 +107,25 @@ def test_damage_in_the_middle_is_told_before_and_after(restore_story: Story) -> 
 
 
 @ONE_RELEASE
-def test_who_comes_late_is_told_the_same(restore_story: Story) -> None:
+def test_who_comes_late_is_told_the_same(restore_story: Story, short_directory: Path) -> None:
     """The server has renamed backup_label already."""
-    story = restore_story
+    story, go_on = restore_story, short_directory / "go_on"
     name = story.restore_point
     with prepared(
-        story, recovery_target_name=name, recovery_target_action="promote", pause=1.0
-    ) as cluster:
+        story, recovery_target_name=name, recovery_target_action="promote",
+        **held_until(go_on, story),
+    ) as cluster:  # fmt: skip
         cluster.start()
         cluster.sql("SELECT pg_wal_replay_pause()")
+        go_on.touch()
         assert (cluster.data / "backup_label.old").exists()
         screen = Screen("--pgdata", str(cluster.data), columns=120)
         shown = screen.wait_for("the predicted stop)")
         assert f'stops at restore point "{name}"' in shown
         assert "[" in shown and "%" in shown
         cluster.sql("SELECT pg_wal_replay_resume()")
-        end = screen.wait_for("verdict: PROMOTED, the target was reached")
-        assert "(as predicted)" in end
+        _, end = screen.end()
+        assert "verdict: PROMOTED, the target was reached" in end and "(as predicted)" in end
 
 
 @ONE_RELEASE
@@ -132,7 +134,7 @@ def test_a_standby_with_a_target_is_predicted(restore_story: Story) -> None:
     with prepared(story, recovery_target_xid=str(story.commits[3].xid)) as cluster:
         (cluster.data / "recovery.signal").unlink()
         cluster.signal("standby.signal")
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         predicted = job.wait_for("prediction")
         assert predicted["stop"]["xid"] == story.commits[3].xid
         cluster.start()
@@ -148,8 +150,9 @@ def test_a_start_without_a_signal_file_is_predicted(restore_story: Story) -> Non
     """It is no restore: whatever target is set, the backup's own WAL is all that it replays."""
     with prepared(restore_story, recovery_target_xid="3") as cluster:
         (cluster.data / "recovery.signal").unlink()
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         predicted = job.wait_for("prediction")
+        job.wait_for("foreseen")
         (foreseen,) = job.of("foreseen")
         assert "recovery.signal is not" in foreseen["text"]
         assert (predicted["outcome"], predicted["reachable"]) == ("opens", False)
@@ -194,7 +197,7 @@ def test_every_release_is_asked_and_predicted(restore_story: Story) -> None:
     """SQL, files and processes of every major, and the stop that its own predictor says."""
     story = restore_story
     with prepared(story, pause=0, recovery_target_xid=str(story.commits[2].xid)) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         predicted = job.wait_for("prediction")
         cluster.start()
         wait_until(lambda: paused(cluster))

@@ -11,7 +11,7 @@ from tests.fix_tools import PATIENCE_SECONDS
 from tests.integration.restores import Story, paused, promoted, watch
 from tests.integration.test_watch_stalls import start
 from tests.waiting import wait_until
-from tests.watching import Job, Screen, findings_of, prepared
+from tests.watching import PATIENT, Job, Screen, findings_of, held_until, prepared
 
 pytestmark = pytest.mark.pg("== 16")
 
@@ -40,9 +40,10 @@ def test_a_target_edited_under_a_running_server(restore_story: Story) -> None:
         assert screen.process.wait(PATIENCE_SECONDS) == 0
 
 
-def test_a_signal_file_that_somebody_removed(restore_story: Story) -> None:
-    with prepared(restore_story, pause=2) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+def test_a_signal_file_that_somebody_removed(restore_story: Story, short_directory: Path) -> None:
+    never = held_until(short_directory / "never", restore_story)
+    with prepared(restore_story, **never) as cluster:
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         start(cluster)
         job.wait_for("redo_started")
         (cluster.data / "recovery.signal").unlink()
@@ -77,7 +78,7 @@ def test_another_server_s_log(restore_story: Story, tmp_path: Path) -> None:
         other.write_text("".join(line for line in lines if "pausing" not in line))
         cluster.sql("SELECT pg_wal_replay_resume()")
         wait_until(lambda: promoted(cluster))
-        job = Job("--pgdata", str(cluster.data), "--log", str(other), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), "--log", str(other), *PATIENT)
         assert "SQL that recovery is over" in disagreement(job, "is over")
         job.stop()
 

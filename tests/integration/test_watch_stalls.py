@@ -16,7 +16,7 @@ from tests.integration.restores import (
     segment_of_the_fourth_commit,
 )
 from tests.waiting import wait_until
-from tests.watching import Job, Screen, prepared
+from tests.watching import PATIENT, Job, Screen, held_until, prepared
 
 ONE_RELEASE = pytest.mark.pg("== 16")
 
@@ -36,11 +36,12 @@ def test_a_restore_command_that_hangs_is_named_with_its_process(restore_story: S
     segment = segment_of_the_fourth_commit(story)
     command = f"test %f = {segment} && sleep 600; cp {story.archive}/%f %p"
     with prepared(story, restore_command=command) as cluster:
-        start(cluster)
         screen = Screen("--pgdata", str(cluster.data), columns=120)
+        screen.wait_for("the server has not started yet")
+        start(cluster)
         fetching = screen.wait_for(f"fetching {segment}")
         assert "stalled" not in fetching
-        shown = screen.wait_for("stalled", 40)
+        shown = screen.wait_for("stalled")
         assert f"restore_command has been fetching {segment}" in shown
         assert "sleep 600" in " ".join(shown.split())
         assert "ps -o pid,etime,stat,args -p" in shown
@@ -51,12 +52,13 @@ def test_a_restore_command_that_hangs_is_named_with_its_process(restore_story: S
 
 
 @ONE_RELEASE
-def test_a_pause_by_hand_says_how_to_go_on(restore_story: Story) -> None:
-    story = restore_story
-    with prepared(story, pause=1.0) as cluster:
+def test_a_pause_by_hand_says_how_to_go_on(restore_story: Story, short_directory: Path) -> None:
+    story, go_on = restore_story, short_directory / "go_on"
+    with prepared(story, **held_until(go_on, story)) as cluster:
         cluster.start()
         cluster.sql("SELECT pg_wal_replay_pause()")
-        job = Job("--pgdata", str(cluster.data), "--timeout", "90s")
+        go_on.touch()
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         stalled = job.wait_for("stalled")
         assert stalled["kind"] == "paused"
         assert stalled["next_command"] == "SELECT pg_wal_replay_resume();"
@@ -80,8 +82,8 @@ def test_a_standby_before_a_gap_waits_for_ever_and_is_told_so(restore_story: Sto
     with prepared(story, archive=archive, pause=0) as cluster:
         make_standby(cluster)
         cluster.start()
-        job = Job("--pgdata", str(cluster.data), "--timeout", "90s")
-        stalled = job.wait_for("stalled", 60)
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
+        stalled = job.wait_for("stalled")
         assert stalled["kind"] == "gap"
         assert segment in stalled["text"] and "later segment" in stalled["text"]
         assert segment in stalled["next_command"]
@@ -101,9 +103,7 @@ def test_a_query_that_holds_up_replay_is_found(restore_story: Story, tmp_path: P
         ) as cluster:  # fmt: skip
             make_standby(cluster)
             cluster.start()
-            wait_until(lambda: reading_of(cluster).receiver is not None)
-            receiver = reading_of(cluster).receiver
-            assert receiver is not None
+            receiver = wait_until(lambda: reading_of(cluster).receiver)
             assert receiver.status == "streaming"
             assert receiver.sender is not None and str(story.primary.sockets) in receiver.sender
             screen = Screen("--pgdata", str(cluster.data), columns=120)
@@ -112,7 +112,7 @@ def test_a_query_that_holds_up_replay_is_found(restore_story: Story, tmp_path: P
                 reader.execute("BEGIN")
                 reader.execute("SELECT count(*) FROM t")
                 story.primary.sql("LOCK TABLE t IN ACCESS EXCLUSIVE MODE; INSERT INTO t VALUES (0)")
-                shown = screen.wait_for("holds up replay", 40)
+                shown = screen.wait_for("holds up replay")
                 assert "pg_stat_activity" in shown
                 reader.execute("ROLLBACK")
             screen.process.terminate()
@@ -130,7 +130,7 @@ def test_prefetch_is_seen_where_the_server_has_it(restore_story: Story) -> None:
 @ONE_RELEASE
 def test_nothing_is_a_stall_while_replay_moves(restore_story: Story) -> None:
     with prepared(restore_story, pause=0.1) as cluster:
-        job = Job("--pgdata", str(cluster.data), "--timeout", "60s")
+        job = Job("--pgdata", str(cluster.data), *PATIENT)
         time.sleep(1)
         cluster.start()
         assert job.end() == 0

@@ -207,7 +207,7 @@ def watched_restore(cluster: Cluster, said: Outcome, wrong: list[str]) -> Iterat
     }  # fmt: skip
     job = Job("--pgdata", str(cluster.data), "--timeout", "300s")
     try:
-        wrong += _differ("pitr-watch before", expected, job.wait_for("prediction", 120))
+        wrong += _differ("pitr-watch before", expected, job.wait_for("prediction"))
         yield
     finally:
         job.stop()
