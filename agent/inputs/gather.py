@@ -20,7 +20,9 @@ from agent.inputs.misplaced import (
     in_place_of_archive,
     in_place_of_backup,
     in_place_of_backups,
-    is_laid_out_by_a_tool,
+    in_place_of_wal,
+    is_empty,
+    is_laid_out_by_another,
 )
 from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
 from agent.store.paths import AnyPath, any_path
@@ -83,7 +85,8 @@ def gather(
     is read in theirs; `needs_zone` says that the caller has such a time as well.
     """
     needs_zone |= context.asked is not None and context.asked.needs_zone
-    found = _read_backups(backups, backups_below, backup_depth, needs_zone)
+    alone = not (archives or elsewhere or repositories.opened)
+    found = _read_backups(backups, backups_below, backup_depth, needs_zone, alone)
     found = repositories.read_backups(found, backup_depth)
     case = Case(context=_in_their_zone(context, found))
     if found is not None:
@@ -156,7 +159,7 @@ def _list(url: str, by_names: bool) -> ArchiveFacts:
             raise UsageError(f"--archive {said}") from None
         raise CannotCheck(str(error)) from None
     some = next(iter(listed.segments.values()), None)
-    if (some is None or is_laid_out_by_a_tool(url, some)) and (said := in_place_of_archive(url)):
+    if (some is None or is_laid_out_by_another(url, some)) and (said := in_place_of_archive(url)):
         raise UsageError(f"--archive {said}")
     return listed
 
@@ -179,6 +182,8 @@ def _list_elsewhere(url: str) -> ArchiveFacts:
     try:
         return with_partials(list_pg_wal(url))
     except NotAnArchive as error:
+        if said := in_place_of_wal(url):
+            raise UsageError(f"--wal {said}") from None
         raise CannotCheck(f"--wal {error}") from None
 
 
@@ -187,10 +192,12 @@ def _read_backups(
     backups_below: str | None,
     depth: BackupDepth,
     needs_zone: bool,
+    alone: bool,
 ) -> BackupsFacts | None:
     """The backups named one by one, which must be readable, and those found below a directory.
 
-    In a tar the settings, and with them the zone, lie anywhere after the label.
+    In a tar the settings, and with them the zone, lie anywhere after the label. `alone`: no WAL was
+    named.
     """
     if not backups and backups_below is None:
         return None
@@ -201,7 +208,7 @@ def _read_backups(
     named = [_found("--backup", url, lambda url: read(any_path(url), depth)) for url in backups]
     below = None
     if backups_below:
-        if said := in_place_of_backups(backups_below):
+        if said := in_place_of_backups(backups_below, alone=alone):
             raise UsageError(f"--backups {said}")
         below = _found("--backups", backups_below, lambda url: read_backups(url, depth, read))
     found = [*named, *(below.backups if below else ())]
@@ -222,6 +229,8 @@ def _found(option: str, url: str, read: Callable[[str], T]) -> T:
     except NotABackup as error:
         if said := in_place_of_backup(url, option):
             raise UsageError(f"{option} {said}") from None
+        if is_empty(url):
+            raise CannotCheck(f"{option} {url} is empty: is it mounted?") from None
         raise CannotCheck(str(error)) from None
 
 

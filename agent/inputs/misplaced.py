@@ -9,18 +9,23 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
-from agent.repositories.files import Folder, list_folder, read_range
-from agent.repositories.recognise import recognise
+from agent.archive.codecs import read_content
+from agent.repositories.files import Folder, list_folder
+from agent.repositories.recognise import BARMAN, recognise
 from agent.repositories.repository import FoundRepo, NotRead
+from agent.store.local import stat_path
+from agent.store.urls import is_remote
 from parsers.segment import parse_wal_name
 from rules.model.facts import ArchivedFile
 
 # Folders of repositories, by whose names one is looked for further up.
 _IN_REPOSITORIES: Final = frozenset(
-    {"archive", "backup", "wals", "base", "incoming", "wal_005", "basebackups_005"}
-)
+    {"archive", "backup", "wals", "base", "incoming", "streaming", "errors", "wal_005",
+     "basebackups_005"}
+)  # fmt: skip
 _HEAD_BYTES: Final = 512
 _USTAR: Final = slice(257, 262)
 _DUMPS: Final = (
@@ -29,38 +34,56 @@ _DUMPS: Final = (
     b"--\n-- PostgreSQL database cluster",
 )
 _TAR_DUMP: Final = b"toc.dat\0"  # its first member
-_COMPRESSED_TAR: Final = re.compile(r"\.(tar(\.(gz|bz2|xz|zst|lz4))?|tgz|tbz2?|txz)$")
-_BASE_TAR: Final = re.compile(r"base\.tar(\.(gz|bz2|xz|zst|lz4))?$")
+_PACKED: Final = r"(\.(gz|bz2|xz|zst|lz4))?"
+_DUMP_NAME: Final = re.compile(r".*\.(sql|dump|dmp|pgdump|backup|custom)" + _PACKED)
+_TAR_NAME: Final = re.compile(r".*\.(tar" + _PACKED + r"|tgz|tbz2?|txz)")
+_BASE_TAR: Final = re.compile(r"base\.tar" + _PACKED)
+_CONFIGURATION: Final = re.compile(r"(pgbackrest|barman)\.conf|\.?(walg)\.json|.*\.ya?ml")
+_IN_PG_WAL: Final = "archive_status"  # no archive has it
 _A_DUMP: Final = (
     "is a dump, which no WAL can be replayed onto: point-in-time recovery starts from a base backup"
     " (pg_basebackup)"
 )
+_SOME: Final = 20  # of the folders below, each of which is a question to a store
 
 
 def in_place_of_archive(url: str) -> str | None:
     """What lies at an --archive that is none, and what to type; None: nothing that is known."""
-    for said in _everywhere(url):
+    if said := _of_a_tool(url):
         return said
     folder = _folder(url)
     if folder is None:
-        return _file_in_place_of_archive(url)
-    if any(_BASE_TAR.match(name) for name in folder.files) or "backup_label" in folder.files:
+        return _file(url)
+    if _is_backup(folder):
         return f"{url} is a base backup: name it with --backup {url}"
     if _is_data_directory(folder):
         return (
             f"{url} is a server's data directory: name its WAL with --wal {url}, and the archive"
             " that its archive_command writes to with --archive"
         )
-    return None
+    if _IN_PG_WAL in folder.folders:
+        return (
+            f"{url} is a server's pg_wal: name it with --wal {url}, and the archive that its"
+            " archive_command writes to with --archive"
+        )
+    return _dump_in(url, folder)
+
+
+def in_place_of_wal(url: str) -> str | None:
+    """The same of a --wal."""
+    if said := _of_a_tool(url):
+        return said
+    folder = _folder(url)
+    return _file(url, tars=True) if folder is None else _dump_in(url, folder)
 
 
 def in_place_of_backup(url: str, option: str) -> str | None:
     """The same of a --backup or --backups."""
-    for said in _everywhere(url):
+    if said := _of_a_tool(url):
         return said
     folder = _folder(url)
     if folder is None:
-        return None
+        return _file(url, tars=option == "--backup")
     if _is_data_directory(folder) and "backup_label" not in folder.files:
         if "postmaster.pid" in folder.files:
             return (
@@ -68,47 +91,80 @@ def in_place_of_backup(url: str, option: str) -> str | None:
                 f"pg_basebackup -D DIR, and name its WAL with --wal {url}"
             )
         return None
-    if _holds_wal(folder) or any(_is_day(name) for name in folder.folders):
+    if _IN_PG_WAL in folder.folders:
+        return f"{url} is a server's pg_wal: name it with --wal {url}; {option} is for base backups"
+    if _is_archive(folder):
         return (
             f"{url} holds archived WAL: name it with --archive {url}; {option} is for base backups"
         )
-    return None
+    if option == "--backup" and any(_is_backup(below) for _, below in _below(url, folder)):
+        return f"{url} holds base backups: name it with --backups {url}"
+    return _dump_in(url, folder)
 
 
-def in_place_of_backups(url: str) -> str | None:
-    """The same of a --backups that is a repository whose backups are not read as they lie."""
+def in_place_of_backups(url: str, *, alone: bool = False) -> str | None:
+    """The same of a --backups that is a repository whose backups are not read as they lie.
+
+    Barman's are, beside an archive; `alone` says that none was named.
+    """
     found = _repository(url)
-    if found is None or found.tool == "Barman":
-        return None
-    return f"{url} is a repository of {found.tool}: name it with --repository {found.root}"
+    return _named(url, found) if found and (alone or found.tool != BARMAN) else None
 
 
 def in_place_of_repository(url: str) -> str | None:
     """The same of a --repository."""
+    if found := _repository(url):
+        return (
+            f"{url} lies in a repository of {found.tool}: name its root, --repository {found.root}"
+        )
+    if said := _dump(url):
+        return said
     folder = _folder(url)
     if folder is None:
-        return _dump(url)
-    if "backup_label" in folder.files or any(_BASE_TAR.match(name) for name in folder.files):
+        return _file(url)
+    if _is_backup(folder):
         return f"{url} is a base backup of no tool: name it with --backup {url}"
     if _is_data_directory(folder):
         return f"{url} is a server's data directory: name its WAL with --wal {url}"
-    if _holds_wal(folder):
+    if _IN_PG_WAL in folder.folders:
+        return f"{url} is a server's pg_wal: name it with --wal {url}"
+    if _is_archive(folder):
         return f"{url} is an archive of no tool: name it with --archive {url}"
-    return _dump(url)
+    below = dict(_below(url, folder))
+    options = [f"--archive {place}" for place, inside in below.items() if _holds_wal(inside)]
+    options += [f"--backup {place}" for place, inside in below.items() if _is_backup(inside)]
+    if options:
+        return f"{url} is of no tool: name what it holds with {' '.join(options)}"
+    return _dump_in(url, folder)
 
 
-def is_laid_out_by_a_tool(root: str, file: ArchivedFile) -> bool:
-    """Whether a file lies as archives of repositories and data directories have it."""
-    below = file.path.removeprefix(root).split("/")
-    return not {*_IN_REPOSITORIES, "pg_wal"}.isdisjoint(below)
+def is_empty(url: str) -> bool:
+    """Whether a folder is there and holds nothing, as the place of what is not mounted."""
+    folder = _folder(url)
+    return folder is not None and not folder.files and not folder.folders
 
 
-def _everywhere(url: str) -> Iterator[str]:
-    """A repository or a dump, wherever it was named."""
-    if found := _repository(url):
-        yield f"{url} is a repository of {found.tool}: name it with --repository {found.root}"
-    if said := _dump(url):
-        yield said
+def is_laid_out_by_another(root: str, file: ArchivedFile) -> bool:
+    """Whether a file lies as repositories, data directories and pg_wal have it."""
+    if not {*_IN_REPOSITORIES, "pg_wal"}.isdisjoint(file.path.removeprefix(root).split("/")):
+        return True
+    if is_remote(root):
+        return False
+    try:
+        stat_path(f"{root}/{_IN_PG_WAL}")
+    except OSError:
+        return False
+    return True
+
+
+def _of_a_tool(url: str) -> str | None:
+    """A repository or a dump."""
+    found = _repository(url)
+    return _named(url, found) if found else _dump(url)
+
+
+def _named(url: str, found: FoundRepo) -> str:
+    return f"{url} is a repository of {found.tool}: name it with --repository {found.root}"
 
 
 def _repository(url: str) -> FoundRepo | None:
@@ -141,8 +197,24 @@ def _folder(url: str) -> Folder | None:
         return None
 
 
+def _below(url: str, folder: Folder) -> Iterator[tuple[str, Folder]]:
+    """The first folders in it."""
+    for name in folder.folders[:_SOME]:
+        if inside := _folder(f"{url}/{name}"):
+            yield f"{url}/{name}", inside
+
+
+def _is_backup(folder: Folder) -> bool:
+    return "backup_label" in folder.files or any(_BASE_TAR.fullmatch(name) for name in folder.files)
+
+
 def _is_data_directory(folder: Folder) -> bool:
     return "PG_VERSION" in folder.files and "global" in folder.folders
+
+
+def _is_archive(folder: Folder) -> bool:
+    """Flat, or nested by date or timeline."""
+    return _holds_wal(folder) or any(_is_day(name) for name in folder.folders)
 
 
 def _holds_wal(folder: Folder) -> bool:
@@ -150,7 +222,7 @@ def _holds_wal(folder: Folder) -> bool:
 
 
 def _some(names: Iterable[str]) -> Iterator[str]:
-    return (name for _, name in zip(range(1000), names, strict=False))
+    return islice(names, 1000)
 
 
 def _is_day(name: str) -> bool:
@@ -158,43 +230,51 @@ def _is_day(name: str) -> bool:
 
 
 def _dump(url: str) -> str | None:
-    """Of pg_dump, in any of its formats."""
+    """Of pg_dump, in any of its formats, compressed or not."""
     folder = _folder(url)
     if folder is None:
-        return f"{url} {_A_DUMP}" if _head(url).startswith((*_DUMPS, _TAR_DUMP)) else None
-    if "toc.dat" in folder.files and _head(f"{url}/toc.dat").startswith(_DUMPS):
-        return f"{url} {_A_DUMP}"
-    dumps = [name for name in _some(folder.files) if _is_dump_name(name)]
-    if dumps and _head(f"{url}/{dumps[0]}").startswith(_DUMPS):
-        return f"{url}/{dumps[0]} {_A_DUMP}"
-    return None
+        is_dump = _head(url).startswith((*_DUMPS, _TAR_DUMP))
+    else:
+        is_dump = "toc.dat" in folder.files and _head(f"{url}/toc.dat").startswith(_DUMPS)
+    return f"{url} {_A_DUMP}" if is_dump else None
 
 
-def _is_dump_name(name: str) -> bool:
-    return name.endswith((".sql", ".dump", ".dmp", ".pgdump", ".backup", ".custom"))
+def _dump_in(url: str, folder: Folder) -> str | None:
+    """The first of the dumps that lie in a folder."""
+    name = next(filter(_DUMP_NAME.fullmatch, _some(folder.files)), None)
+    return None if name is None else _dump(f"{url}/{name}")
 
 
 def _head(url: str) -> bytes:
+    """How a file begins, decompressed; empty for what is no file or cannot be read."""
     try:
-        return read_range(url, 0, _HEAD_BYTES)
+        return read_content(url, _HEAD_BYTES).data
     except OSError:
         return b""
 
 
-def _file_in_place_of_archive(url: str) -> str | None:
-    """A single file, where WAL is expected in a directory."""
-    name = url.rpartition("/")[2]
+def _file(url: str, *, tars: bool = False) -> str | None:
+    """A single file, where a directory is expected; `tars`: or a tar."""
+    directory, _, name = url.rpartition("/")
     head = _head(url)
     if not head:
         return None
     if parse_wal_name(name):
-        directory = url.rpartition("/")[0] or "."
-        return f"{url} is one WAL file: name the directory that holds them, --archive {directory}"
-    if _BASE_TAR.match(name):
-        return f"{url} is a base backup: name it with --backup {url}"
-    if _COMPRESSED_TAR.search(name) or head[_USTAR] == b"ustar":
         return (
-            f"{url} is a tar, which is not read as an archive: unpack it and name the directory; "
-            f"if it is a base backup, name it with --backup {url}"
+            f"{url} is one WAL file: name the directory that holds them, --archive"
+            f" {directory or '.'}"
         )
-    return None
+    if _TAR_NAME.fullmatch(name) or head[_USTAR] == b"ustar":
+        return None if tars else _tar(url, name)
+    if found := _CONFIGURATION.fullmatch(name):
+        return f"{url} is a configuration: name it with --{found[1] or found[2] or 'config'} {url}"
+    return f"{url} is a file, and neither WAL nor a backup's tar: name a directory"
+
+
+def _tar(url: str, name: str) -> str:
+    if _BASE_TAR.fullmatch(name):
+        return f"{url} is a base backup: name it with --backup {url}"
+    return (
+        f"{url} is a tar, which is not read as an archive: unpack it and name the directory; "
+        f"if it is a base backup, name it with --backup {url}"
+    )

@@ -24,7 +24,7 @@ from agent.inputs.misplaced import (
     in_place_of_archive,
     in_place_of_backup,
     in_place_of_backups,
-    is_laid_out_by_a_tool,
+    is_laid_out_by_another,
 )
 from agent.monitor.recovery_log import RecoveryLog, UnreadableLog
 from agent.monitor.repositories import WatchedRepositories
@@ -123,7 +123,7 @@ def _archive(url: str) -> str:
         raise CannotCheck("it holds no WAL: is this the directory that archive_command writes to?")
     newest = max(facts.segments)
     file = facts.segments[newest]
-    if is_laid_out_by_a_tool(url, file):
+    if is_laid_out_by_another(url, file):
         raise CannotCheck("it is laid out as another tool does it")
     _read(lambda: read_stored(file.directory, file.name, _SEGMENT_LIMIT_BYTES), f"{url}/{newest}")
     return f"{counted(len(facts.segments), 'segment')}, the newest of them {newest}, which was read"

@@ -186,10 +186,12 @@ def _open(place: RepoPlace, label: str | None) -> Repository:
     except NoSuchName:
         raise
     except NotRead:
-        from agent.inputs.misplaced import in_place_of_repository
+        from agent.inputs.misplaced import in_place_of_repository, is_empty
 
         if said := in_place_of_repository(place.url):
             raise UsageError(f"--repository {said}") from None
+        if is_empty(place.url):
+            raise NotRead(f"--repository {place.url} is empty: is it mounted?") from None
         raise
 
 
