@@ -300,6 +300,11 @@ class ResolvedCluster:
         return bool(self.backups or self.repositories)
 
     @property
+    def says_of_backups(self) -> bool:
+        """False: an archive alone, from which nothing can be restored."""
+        return self.has_backups or not self.has_archives
+
+    @property
     def backup_depth(self) -> BackupDepth:
         """How closely to look at the backups: as closely as any of its places asks for."""
         asked = [each.depth for each in (*self.repositories, self.backups) if each is not None]

@@ -14,7 +14,7 @@ from rules.fleet.line import FleetLine
 _COLUMNS: Final = (
     "name", "class", "verdict", "window_goal_seconds", "window_seconds", "exposure_seconds",
     "exposure_bytes", "first_breach_goal", "first_breach_at", "first_breach_basis",
-    "backup_needed_by", "obsolete_bytes", "needed_bytes", "available_bytes",
+    "backups", "backup_needed_by", "obsolete_bytes", "needed_bytes", "available_bytes",
     "drill_last_success_at", "drill_window_share",
 )  # fmt: skip
 
@@ -44,8 +44,10 @@ def _cluster(line: FleetLine) -> dict[str, Any]:
             "bytes": line.exposure_bytes,
         },
         "breaches": [_breach(each) for each in line.breaches],
+        "backups": line.backups,
         "backup_needed_by": json_time(line.backup_needed_by),
         "obsolete_bytes": line.obsolete_bytes,
+        "space": {"needed_bytes": line.needed_bytes, "available_bytes": line.available_bytes},
         "drill": {
             "last_success_at": json_time(line.drilled_at),
             "window_share": None if line.drilled_share is None else round(line.drilled_share, 4),
@@ -63,7 +65,7 @@ def _row(line: FleetLine) -> Sequence[object]:
         line.name, line.protection_class, line.verdict.value, line.goal_seconds,
         _rounded(line.window_seconds), _rounded(line.exposure_seconds), line.exposure_bytes,
         first and first.goal, first and json_time(first.at), first and first.basis,
-        json_time(line.backup_needed_by), line.obsolete_bytes, line.needed_bytes,
+        line.backups, json_time(line.backup_needed_by), line.obsolete_bytes, line.needed_bytes,
         line.available_bytes, json_time(line.drilled_at), line.drilled_share,
     )  # fmt: skip
     return ["" if value is None else _harmless(value) for value in values]

@@ -11,6 +11,7 @@ from rules.model.counted import counted, sized, timed, verb
 from rules.model.findings import Verdict
 
 UNKNOWN = "not known"
+_NAMED = 12
 _COUNTED_AS = {
     Verdict.CRITICAL: "critical",
     Verdict.UNKNOWN: "could not be checked",
@@ -38,16 +39,22 @@ def needs_backup(lines: Sequence[FleetLine], now: datetime, within: timedelta) -
             and (since is None or line.backup_needed_by > since)
         ]
 
-    def named(names: list[str]) -> str:
-        return f" ({', '.join(names)})" if names else ""
-
     today = now + timedelta(days=1)
     first, later = due(today), due(now + within, today)
     needs = verb(len(first), "cluster needs", "clusters need")
-    said = f"backups: {len(first)} {needs} one within a day{named(first)}"
-    if now + within <= today:
-        return said
-    return f"{said}; {len(later)} more within {timed(within.total_seconds())}{named(later)}"
+    said = f"backups: {len(first)} {needs} one within a day{_named(first)}"
+    if now + within > today:
+        said += f"; {len(later)} more within {timed(within.total_seconds())}{_named(later)}"
+    unread = [line.name for line in lines if line.backups == "unknown"]
+    return f"{said}; of {len(unread)} it is not known{_named(unread)}" if unread else said
+
+
+def _named(names: Sequence[str]) -> str:
+    """In brackets; of very many only the first."""
+    if not names:
+        return ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f" ({', '.join(names[:_NAMED])}{more})"
 
 
 def window(line: FleetLine) -> str:
@@ -69,6 +76,14 @@ def first_breach(line: FleetLine, now: datetime) -> str:
     return f"{first.goal} {until(first.at, now)}"
 
 
+def backup_by(line: FleetLine, now: datetime) -> str:
+    if line.backups == "none":
+        return "now: there is none"
+    if line.backups == "unknown" and line.backup_needed_by is None:
+        return UNKNOWN
+    return until(line.backup_needed_by, now)
+
+
 def nothing_foreseen(line: FleetLine) -> str:
     """A cluster that could not be checked is not called calm."""
     return UNKNOWN if line.verdict is Verdict.UNKNOWN else "none foreseen"
@@ -79,6 +94,8 @@ def until(at: datetime | None, now: datetime) -> str:
     if at is None:
         return "-"
     seconds = (at - now).total_seconds()
+    if -1 < seconds <= 0:
+        return "now"
     return f"in {timed(seconds)}" if seconds > 0 else f"since {timed(-seconds)}"
 
 

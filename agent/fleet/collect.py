@@ -39,7 +39,7 @@ def unknown_lines(config: Config, why: str, now: datetime) -> list[FleetLine]:
 
 def _unknown(cluster: ResolvedCluster, why: str, now: datetime) -> FleetLine:
     nothing = Case(context=cluster.context(now))
-    return line_of(nothing, cluster.name, cluster.protection_class, Verdict.UNKNOWN, now, why)
+    return _drawn(nothing, cluster, Verdict.UNKNOWN, now, why)
 
 
 def _line(config: Config, cluster: ResolvedCluster, report: Report, now: datetime) -> FleetLine:
@@ -47,14 +47,14 @@ def _line(config: Config, cluster: ResolvedCluster, report: Report, now: datetim
     judged = give_verdict(report.case.having(*more), load_catalogue(), now) if more else report
     worst = min((report, judged), key=lambda each: WORST_FIRST.index(each.verdict))
     found = [each.summary for each in worst.findings if each.severity is not Severity.INFO]
-    return line_of(
-        judged.case,
-        cluster.name,
-        cluster.protection_class,
-        worst.verdict,
-        now,
-        found[0] if found else "",
-    )
+    return _drawn(judged.case, cluster, worst.verdict, now, found[0] if found else "")
+
+
+def _drawn(
+    case: Case, cluster: ResolvedCluster, verdict: Verdict, now: datetime, summary: str
+) -> FleetLine:
+    named, kept = cluster.protection_class, cluster.says_of_backups
+    return line_of(case, cluster.name, named, verdict, now, summary, has_backups=kept)
 
 
 def _remembered(config: Config, cluster: ResolvedCluster, report: Report) -> Iterator[object]:

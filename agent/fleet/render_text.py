@@ -37,7 +37,7 @@ def _cells(line: FleetLine, now: datetime) -> tuple[str, ...]:
     return (
         line.verdict.value.upper(), printable(line.name), printable(line.protection_class or "-"),
         words.window(line), words.unprotected(line), words.first_breach(line, now),
-        words.until(line.backup_needed_by, now), words.obsolete(line), words.space(line),
+        words.backup_by(line, now), words.obsolete(line), words.space(line),
         words.drilled(line, now),
     )  # fmt: skip
 

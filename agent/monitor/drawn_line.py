@@ -28,5 +28,6 @@ class DrawnLine:
         if self._line is None or is_old:
             self._of, self._made = changes, monotonic()
             now, named = at or datetime.now(UTC), self._config.protection_class
-            self._line = line_of(case, self._config.name, named, verdict, now)
+            kept = self._config.says_of_backups
+            self._line = line_of(case, self._config.name, named, verdict, now, has_backups=kept)
         return replace(self._line, verdict=verdict)

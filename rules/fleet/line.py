@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, TypeVar, cast
+from typing import Final, Literal, TypeVar, cast
 
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import RestoreEstimateFacts
@@ -49,6 +49,7 @@ class FleetLine:
     exposure_seconds: float | None
     exposure_bytes: int | None
     breaches: tuple[Breach, ...]  # the first to come first
+    backups: Literal["there", "none", "unknown"]
     backup_needed_by: datetime | None
     obsolete_bytes: int | None
     needed_bytes: int | None  # of WAL in the archive, for the goal
@@ -80,17 +81,22 @@ def line_of(
     verdict: Verdict,
     now: datetime,
     summary: str = "",
+    *,
+    has_backups: bool = True,
 ) -> FleetLine:
-    """Asks the case, each fact once, and forecasts."""
+    """Asks the case, each fact once, and forecasts. `has_backups`: it is said where they lie."""
     known, wanted = _Once(case), case.context.objectives
     latest = latest_window(known)
     exposed, drills = known.get(ExposureFacts), known.get(DrillsFacts)
     space, room = known.get(GoalSpace), known.get(ArchiveRoom)
     habits = _habits(known, latest)
     needed = _needed_bytes(wanted, space, habits)
-    breaches = sorted(
-        _breaches(known, wanted, latest, habits, needed, now), key=lambda each: each.at
-    )
+    backups = _backups(known.get(BackupsFacts), has_backups)
+    if backups == "none":
+        breaches = list(_without_backup(wanted, now))
+    else:
+        found = _breaches(known, wanted, latest, habits, needed, now)
+        breaches = sorted(found, key=lambda each: each.at)
     good = drills.last_success if drills else None
     begins = latest.from_time if latest else None
     return FleetLine(
@@ -102,7 +108,8 @@ def line_of(
         exposure_seconds=exposed.seconds if exposed else None,
         exposure_bytes=exposed.bytes if exposed else None,
         breaches=tuple(breaches),
-        backup_needed_by=_backup_needed_by(known, wanted, habits, breaches, now),
+        backups=backups,
+        backup_needed_by=now if backups == "none" else _next_backup(wanted, habits, breaches),
         obsolete_bytes=space.obsolete_bytes if space else None,
         needed_bytes=needed,
         available_bytes=space.held_bytes + room.free_bytes if space and room else None,
@@ -197,17 +204,28 @@ def _breaches(
     yield from (each for each in found if each is not None)
 
 
-def _backup_needed_by(
-    known: KnownFacts,
-    wanted: Objectives,
-    habits: _Habits,
-    breaches: Sequence[Breach],
-    now: datetime,
+def _backups(found: BackupsFacts | None, has_backups: bool) -> Literal["there", "none", "unknown"]:
+    """Whether there is any: one that cannot be read, or is being written, may be one."""
+    if found is None:
+        return "unknown" if has_backups else "none"
+    if found.backups:
+        return "there"
+    return "unknown" if found.unreadable or found.changing else "none"
+
+
+def _without_backup(wanted: Objectives, now: datetime) -> Iterator[Breach]:
+    """The goals that nothing keeps."""
+    basis = "there is no base backup; since when is not known"
+    if wanted.window_seconds is not None:
+        yield Breach(goal="window", at=now, basis=basis)
+    if wanted.backup_age_seconds is not None:
+        yield Breach(goal="backup_age", at=now, basis=basis)
+
+
+def _next_backup(
+    wanted: Objectives, habits: _Habits, breaches: Sequence[Breach]
 ) -> datetime | None:
     """When the goals that only a new backup keeps would be broken without one."""
-    found = known.get(BackupsFacts)
-    if found is not None and not found.backups and not (found.unreadable or found.changing):
-        return now
     due = [each.at for each in breaches if each.goal == "rto"]
     if wanted.backup_age_seconds is not None and habits.backups:
         due.append(max(habits.backups) + timedelta(seconds=wanted.backup_age_seconds))

@@ -9,7 +9,7 @@ import os
 import time
 import urllib.request
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,6 +113,53 @@ def test_wal_before_the_only_backup_is_obsolete(pristine: Archived, tmp_path: Pa
         ).out
     )  # fmt: skip
     assert told["obsolete_bytes"] == planned["not_needed"]["bytes"] > 0
+
+
+def test_an_archive_without_any_backup_needs_one_today(pristine: Archived, tmp_path: Path) -> None:
+    goals = {"window": "7d", "backup_age": "1d"}
+    alone = cluster_of(pristine, "alone", objectives=goals)
+    del alone["backups"]
+    (tmp_path / "empty").mkdir()
+    file = configure(
+        tmp_path,
+        alone,
+        cluster_of(pristine, "unmounted", backups={"url": str(tmp_path / "empty")}),
+        cluster_of(pristine, "fine", **{"class": "lead"}),
+    )
+    now = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}+00:00"
+    told = document_of(fleet(file, "--format", "json", "--now", now).out)["clusters"]
+    kept = {each["name"]: (each["backups"], each["backup_needed_by"]) for each in told}
+    assert kept["alone"][0] == "none" and kept["alone"][1].startswith(now[:19])
+    assert kept["unmounted"] == ("unknown", None)
+    assert kept["fine"][0] == "there"
+    (broken,) = (each["breaches"] for each in told if each["name"] == "alone")
+    assert {each["goal"] for each in broken} == {"window", "backup_age"}
+    said = "1 cluster needs one within a day (alone); 0 more within 7 d; of 1 it is not known"
+    assert f"{said} (unmounted)" in fleet(file).out
+    assert f"{said} (unmounted)" in fleet(file, "--format", "html").out
+    rows = list(csv.DictReader(io.StringIO(fleet(file, "--format", "csv").out)))
+    assert {row["name"]: row["backups"] for row in rows} == {
+        name: state for name, (state, _) in kept.items()
+    }
+
+
+def test_the_page_and_the_metrics_say_that_there_is_no_backup(
+    pristine: Archived, new_agent: NewAgent
+) -> None:
+    goals = {"window": "3650d", "backup_age": "1d"}
+    agent = new_agent(archives=[{"url": str(pristine.archive)}], objectives=goals)
+    agent.wait_for(lambda page: page.total("pitr_goal_breach_timestamp_seconds", goal="backup_age"))
+    with urllib.request.urlopen(f"{agent.url}/", timeout=30) as answer:
+        assert "now: there is none" in answer.read().decode()
+
+
+def test_the_space_that_the_goal_needs_is_told(pristine: Archived, tmp_path: Path) -> None:
+    file = configure(tmp_path, cluster_of(pristine, "a", objectives={"window": "1s"}))
+    (told,) = document_of(fleet(file, "--format", "json").out)["clusters"]
+    (row,) = csv.DictReader(io.StringIO(fleet(file, "--format", "csv").out))
+    held = sum(path.stat().st_size for path in pristine.archive.iterdir())
+    assert told["space"]["available_bytes"] > held
+    assert row["needed_bytes"] == str(told["space"]["needed_bytes"] or "")
 
 
 def test_one_that_cannot_be_checked_is_unknown_and_the_others_are_told(
@@ -233,5 +280,5 @@ def test_the_agent_says_the_same(pristine: Archived, new_agent: NewAgent, tmp_pa
 
 def stable(line: dict[str, Any]) -> dict[str, Any]:
     """Without what goes on while one looks."""
-    kept = {key: value for key, value in line.items() if key not in ("name", "window")}
-    return kept | {"goal": line["window"]["goal_seconds"]}
+    kept = {key: value for key, value in line.items() if key not in ("name", "window", "space")}
+    return kept | {"goal": line["window"]["goal_seconds"], "needed": line["space"]["needed_bytes"]}
