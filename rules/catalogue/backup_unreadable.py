@@ -14,29 +14,20 @@ What to do
     copy of the same backup, or remove the directory if it is no backup.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from rules.model.counted import counted
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
-
-
-class Hindrance(NamedTuple):
-    """Why something cannot be read, and what to do then."""
-
-    name: str
-    words: str  # by which a reason of this kind is known
-    remedy: str
-
+from rules.verdict.hindrance import ASK_THE_STORE, RIGHTS, STORE, Hindrance, hindrance_of
 
 _ANOTHER_COPY: Final = "Restore it from another copy of the same backup"
 _HINDRANCES: Final = (
     Hindrance(
-        "rights", r"run this as its owner|forbids it|[Pp]ermission denied|not permitted",
+        "rights", RIGHTS,
         "Run this as the owner of the backup (sudo -u OWNER ...), or give this account the right"
         " to read it.",
     ),
@@ -53,11 +44,7 @@ _HINDRANCES: Final = (
         "release", r"newer than .* knows|that this program knows",
         "Update this program: a newer release of it knows this PostgreSQL.",
     ),
-    Hindrance(
-        "store", r"the store|HTTP \d{3}|credentials|broke off",
-        "See that the store answers, and that these credentials may list and read there; then ask"
-        " again.",
-    ),
+    Hindrance("store", STORE, ASK_THE_STORE),
     Hindrance(
         "no_file", r"not a file|a link |larger than",
         f"See who put it there, and remove it. {_ANOTHER_COPY}.",
@@ -69,19 +56,15 @@ _HINDRANCES: Final = (
 )  # fmt: skip
 
 
-def _cause(reason: str) -> Hindrance:
-    return next(cause for cause in _HINDRANCES if re.search(cause.words, reason))
-
-
 @check(severity=Severity.UNKNOWN)
 def backup_unreadable(backups: BackupsFacts) -> Iterator[Found]:
     for url, reason in sorted(backups.unreadable.items()):
-        cause = _cause(reason.removeprefix(url))
+        cause = hindrance_of(reason.removeprefix(url), _HINDRANCES)
         yield Found(reason, remedy=cause.remedy, backup=url, reason=cause.name)
     for backup in backups.backups:
         by_cause = defaultdict[Hindrance, list[str]](list)
         for file in backup.unread_files:
-            by_cause[_cause(file)].append(file)
+            by_cause[hindrance_of(file, _HINDRANCES)].append(file)
         for cause, files in by_cause.items():
             first = files[0] if len(files) == 1 else f"the first {files[0]}"
             yield Found(

@@ -130,6 +130,17 @@ def test_a_segment_that_nobody_could_read_tells_nothing_of_the_wal_before_it(
         path.unlink()
 
 
+def test_advice_fits_the_reason_and_is_printed_once(archived: Archived, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text(_SECRET)
+    for name in ("000000EE", "000000EF"):
+        (archived.archive / f"{archived.segments[-1].name[:16]}{name}").symlink_to(outside)
+    said = at_once("--archive", archived.archive, "--backup", archived.backup).out
+    assert said.count("wal_unread: 2 segments not read") == 1
+    assert said.count("Put the file itself in the link's place") == 1
+    assert "fault of this program" not in said and "a bug" not in said
+
+
 @every_kind
 def test_a_signal_file_is_whatever_a_server_takes_for_one(
     archived: Archived, kind: Callable[[Path], None]

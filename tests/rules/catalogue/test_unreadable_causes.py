@@ -1,11 +1,12 @@
-"""What to do about a backup that cannot be read depends on why."""
+"""What to do about a backup or a segment that cannot be read depends on why."""
 
 from __future__ import annotations
 
 import pytest
 
 from rules.catalogue.backup_unreadable import backup_unreadable
-from tests.rules.catalogue.facts import backup, backups
+from rules.catalogue.wal_unread import wal_unread
+from tests.rules.catalogue.facts import backup, backups, name, scan
 
 # A reason as the readers of backups give it, its cause, and a word of what to do.
 CAUSES = [
@@ -40,3 +41,40 @@ def test_files_of_several_causes_are_told_apart() -> None:
     rights, no_file = backup_unreadable.function(backups(backup(unread_files=unread)))
     assert (rights.evidence["files"], no_file.evidence["files"]) == (2, 1)
     assert "2 files could not be read: the first a (" in rights.summary
+
+
+# As the readers of segments give it, and a word of what to do.
+OF_SEGMENTS = [
+    ("cannot be read: Permission denied: run this as its owner, postgres", "as the owner"),
+    ("cannot be read: a link that leads out of the archive", "in the link's place"),
+    ("cannot be read: a link to nothing, not a file", "in the link's place"),
+    ("cannot be read: a named pipe, not a file", "who put it there"),
+    ("cannot be read: a directory, not a file", "who put it there"),
+    ("cannot be read: Input/output error", "dmesg"),
+    ("reading it takes too long: an earlier look at it still hangs", "file system or mount"),
+    ("not read yet: the time for this round was used up", "more time"),
+    ("incomplete: it counts as truncated 5 s after its last change", "being archived"),
+    ("stored as .br: only its name was checked", "gzip, bzip2, xz"),
+    ("the store refuses access (HTTP 403, AccessDenied)", "these credentials"),
+    ("a worker of tcp://host:8786: no such file there", "its own log"),
+    ("unexpected KeyError: 3 (this is a bug, please report it)", "fault of this program"),
+]
+
+
+@pytest.mark.parametrize(("reason", "word"), OF_SEGMENTS)
+def test_each_cause_of_an_unread_segment_has_its_own_remedy(reason: str, word: str) -> None:
+    (found,) = wal_unread.function(scan(unread={name(3): reason}), None)
+    assert found.remedy is not None and word in found.remedy
+    assert ("fault of this program" in found.remedy) == ("unexpected" in reason)
+
+
+def test_segments_of_one_cause_are_one_finding() -> None:
+    denied = "cannot be read: Permission denied: run this as its owner, "
+    unread = {name(n): f"{denied}u{n}" for n in range(3, 9)}
+    unread[name(9)] = "cannot be read: a socket, not a file"
+    rights, no_file = sorted(
+        wal_unread.function(scan(unread=unread), None), key=lambda each: -each.evidence["segments"]
+    )
+    assert (rights.evidence["segments"], rights.evidence["first"]) == (6, name(3))
+    assert "owner, u3; " in rights.summary and rights.summary.endswith("; and 3 more reasons")
+    assert no_file.evidence["segments"] == 1
