@@ -34,6 +34,7 @@ PATIENCE_SECONDS: Final = 300.0  # a machine under load; nobody waits for it whe
 # program: the Debian package that has it
 _PACKAGES: Final = {
     "amtool": "prometheus-alertmanager",
+    "apt-get": "apt",
     "barman": "barman",
     "barman-wal-restore": "barman-cli",
     "bwrap": "bubblewrap",
@@ -57,6 +58,7 @@ _PACKAGES: Final = {
     "rsyslogd": "rsyslog",
     "ssh-agent": "openssh-client",
     "sshd": "openssh-server",
+    "useradd": "passwd",
     "systemd-analyze": "systemd",
     "systemd-socket-activate": "systemd",
     "xz": "xz-utils",
