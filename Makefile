@@ -94,8 +94,9 @@ wheels: | $(BIN)/python ## build wheels for manylinux and musllinux with zig int
 	.venv-wheels/bin/python -m pip install --progress-bar off --disable-pip-version-check hatchling ziglang
 	.venv-wheels/bin/python kernel/wheels.py
 
-pictures: $(VENV)/.test ## draw the screens of pitr-watch and the agent's page again: docs/pictures
+pictures: $(VENV)/.test ## draw the screens of pitr-watch, pitr-check and the agent's page again: docs/pictures
 	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.pictures_check
 	$(BIN)/python -m tests.pictures_page
 
 truth: $(VENV)/.test ## compare predictions with real restores: make truth MAJOR=13,17 SEEDS=1-9; SEED=7 MAJOR=16 REDUCE=1

@@ -32,7 +32,7 @@ _HOME: Final = Path("/tmp/pitr")  # its name is in the pictures
 _RESTORE_POINT: Final = "before_the_change"
 _ROUNDS: Final = (12, 4)  # of rows, before and after the restore point
 # Nothing is fetched from elsewhere when the picture is looked at.
-_SVG: Final = """\
+SVG: Final = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
 .{unique_id}-matrix {{ font-family: "DejaVu Sans Mono", Menlo, Consolas, monospace;
@@ -113,7 +113,7 @@ def draw(screen: Screen, path: Path, title: str) -> None:
         rows.pop()
     for row in rows:
         console.print(row, no_wrap=True)
-    path.write_text(console.export_svg(title=title, code_format=_SVG, unique_id="pitr-watch"))
+    path.write_text(console.export_svg(title=title, code_format=SVG, unique_id="pitr-watch"))
     print(path)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.documents.values import point
 from parsers.lsn import format_lsn
+from rules.backup.completeness import chain_of
 from rules.model.counted import counted
 from rules.model.facts import BackupFacts, PagesFacts
 from rules.model.windows import Window
@@ -31,7 +32,11 @@ def backup_lines(backups: Sequence[BackupReport], *, verbose: bool) -> Iterator[
 
 def _table(backups: Sequence[BackupReport]) -> Iterator[str]:
     names = _names([backup.facts for backup in backups])
-    rows = [_HEADER, *map(_row, names, backups)]
+    told = [backup.facts for backup in backups]
+    rows = [
+        _HEADER,
+        *(_row(name, backup, told) for name, backup in zip(names, backups, strict=True)),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -53,15 +58,23 @@ def _shortened(name: str) -> str:
     return name if len(name) <= _LABEL_MAX else f"…{name[1 - _LABEL_MAX :]}"
 
 
-def _row(name: str, backup: BackupReport) -> tuple[str, ...]:
+def _row(name: str, backup: BackupReport, all_of_them: Sequence[BackupFacts]) -> tuple[str, ...]:
     finished = backup.facts.finished_at
     return (
         name,
         _kind(backup.facts),
         f"{finished:%Y-%m-%d %H:%M}" if finished else "not known",
         _windows(backup.windows),
-        backup.state.value.replace("_", " "),
+        _state(backup, all_of_them),
     )
+
+
+def _state(backup: BackupReport, all_of_them: Sequence[BackupFacts]) -> str:
+    """An incremental backup whose chain is there is no failure: it is no data directory yet."""
+    facts, said = backup.facts, backup.state.value.replace("_", " ")
+    if facts.label.incremental_from_lsn is None or facts.stored or facts.bad_files:
+        return said
+    return "combine it first" if chain_of(facts, all_of_them) else said
 
 
 def _kind(backup: BackupFacts) -> str:

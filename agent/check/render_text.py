@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Final
 
 from agent.archive.restore_command import block_to_paste
 from agent.check.render_backups import backup_lines
@@ -24,6 +26,7 @@ _WORDS = {
     Verdict.CRITICAL: "CRITICAL",
     Verdict.UNKNOWN: "UNKNOWN",
 }
+_ALIKE_MAX: Final = 3  # findings of one kind that are told one by one
 _LOOKED = {
     "names": "file names only: segment contents were not read",
     "headers": "names, sizes and page headers: no record was read",
@@ -32,13 +35,15 @@ _LOOKED = {
 
 
 def verdict_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
-    """`verbose`: every backup in detail, however many there are."""
+    """`verbose`: every backup in detail and every finding, however many there are."""
     yield f"{_WORDS[report.verdict]}: {answer(report)}"
     yield f"checked: {looked_at(report)}"
     yield from (f"  {line}" for line in reading_time(report))
-    for finding in report.findings:
-        if finding.severity is not Severity.INFO:
-            yield from _effect(finding) if finding.because else _finding(finding)
+    told = [each for each in report.findings if each.severity is not Severity.INFO]
+    for alike in _runs(told, verbose=verbose):
+        first, *others = alike
+        yield from _effect(first) if first.because else _finding(first)
+        yield from (f"  {line}" for line in _counted(others))
     for archive in report.archives:
         yield ""
         yield from _archive(report, archive)
@@ -55,7 +60,24 @@ def verdict_lines(report: Report, *, verbose: bool = False) -> Iterator[str]:
     if infos:
         yield ""
         yield "worth knowing (pitr-check explain NAME says more)"
-        yield from (f"  {finding.id}: {finding.summary}" for finding in infos)
+        for first, *others in _runs(infos, verbose=verbose):
+            yield f"  {first.id}: {first.summary}"
+            yield from (f"    {line}" for line in _counted(others))
+
+
+def _runs(findings: Iterable[Finding], *, verbose: bool) -> Iterator[list[Finding]]:
+    """Each by itself; of what stands there again and again, the first with the others."""
+    for _, found in groupby(findings, lambda each: (each.id, each.because)):
+        alike = list(found)
+        if len(alike) > _ALIKE_MAX and not verbose:
+            yield alike
+        else:
+            yield from ([each] for each in alike)
+
+
+def _counted(others: Sequence[Finding]) -> Iterator[str]:
+    if others:
+        yield f"and {len(others)} more (-v shows them), the last: {others[-1].summary}"
 
 
 def looked_at(report: Report) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from agent.documents.values import point, printed_time
+from agent.documents.values import point
 from agent.plan.plan import RestorePlan, WalPlace
 from rules.model.counted import counted, sized, timed
 from rules.model.findings import Verdict
@@ -46,9 +46,10 @@ def _backup(plan: RestorePlan) -> Iterator[str]:
     backup = plan.backup
     assert backup is not None
     size = sized(plan.backup_bytes) if plan.backup_bytes is not None else "size not known"
-    yield f"backup      {backup.name} in {backup.url}, {size}"
+    name = f"{backup.name} in " if backup.stored else ""  # else pg_basebackup's own words
+    yield f"backup      {name}{backup.url}, {size}"
     if backup.finished_at:
-        yield f"            finished at {printed_time(backup.finished_at)}"
+        yield f"            finished at {backup.finished_at:%Y-%m-%d %H:%M:%S %Z}"
     if backup.stored and backup.stored.parents:
         yield f"            with what it is built on: {', '.join(backup.stored.parents)}"
     if plan.backup_unread:
@@ -69,7 +70,7 @@ def _wal(plan: RestorePlan) -> Iterator[str]:
 
 def _place(place: WalPlace) -> str:
     span = place.first if place.segments == 1 else f"{place.first} to {place.last}"
-    return f"{place.segments} in {place.directory}: {span}, {sized(place.stored_bytes)} as stored"
+    return f"{place.segments} in {place.directory}: {span}, {sized(place.stored_bytes)} stored"
 
 
 def _room(plan: RestorePlan) -> Iterator[str]:

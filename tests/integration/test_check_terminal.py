@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.fix_check import Archived, pitr_check
+from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS
 
 _PROGRAM = Path(sys.executable).with_name("pitr-check")
@@ -130,6 +131,24 @@ def test_thirty_backups_are_a_table(archived: Archived) -> None:
         "--archive", archived.archive, "--backup", home / "2026-11-07", "--backup-depth", "label"
     )
     assert f"backup {home}/2026-11-07" in alone.out.splitlines()
+
+
+@pytest.mark.pg("== 18")
+def test_a_month_of_increments_is_told_shortly(new_cluster: NewCluster) -> None:
+    cluster = new_cluster(18, summarize_wal=True)
+    home = cluster.account.make_directory(cluster.home / "month")
+    cluster.base_backup(home / "1")
+    for day in range(2, 7):
+        cluster.base_backup(home / str(day), "--incremental", f"{home}/{day - 1}/backup_manifest")
+    options = ("--archive", cluster.home / "archive", "--backups", home, "--wait", "1m")
+    lines = pitr_check(*options).out.splitlines()
+    rows = [line for line in lines if re.match(r"  \d +(full|incr) ", line)]
+    assert len(rows) == 6 and all(row.endswith("  combine it first") for row in rows[1:])
+    told = [number for number, line in enumerate(lines) if line.startswith("  backup_incremental:")]
+    assert len(told) == 1
+    assert lines[told[0] + 1].startswith(f"    and 4 more (-v shows them), the last: {home}/6 is")
+    everything = pitr_check(*options, "-v").out
+    assert everything.count("  backup_incremental:") == 5
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ class World:
         self.noted: list[tuple[int, int, set[int]]] = []  # timeline, LSN, rows
         has_clock = any(step.kind == "clock" for step in plan.steps) and faketime() is not None
         self.clock = home / "clock" if has_clock else None  # what its servers take for the time
-        self._environment = _clock_environment(self.clock) if self.clock else {}
+        self._environment = clock_environment(self.clock) if self.clock else {}
         self._clusters: list[Cluster] = []
         self._connection: Connection | None = None
         cluster = self.new_cluster("t1")
@@ -299,7 +299,7 @@ def _wait_until_open(cluster: Cluster, seconds: float = 120) -> None:
     raise ServerFailed("recovery did not end in an open server")
 
 
-def _clock_environment(file: Path) -> dict[str, str]:
+def clock_environment(file: Path) -> dict[str, str]:
     """What a server's clock is asked of, each time anew; monotonic time and files keep theirs."""
     file.write_text("+0")
     return {
