@@ -29,6 +29,7 @@ from tests.integration.restores import Restored, Story, restore, segment_of
 
 PRIMARY, RESTORED = "laboratorio", "restaurado"
 OBJECTIVES = {"rpo": "5s", "rto": "1h", "window": "1s", "backup_age": "1d"}
+PROTECTION_CLASS = "gold"
 # State -> the cluster that the dashboards of one cluster are opened for.
 STATES = {
     "healthy": PRIMARY,
@@ -126,6 +127,7 @@ def observe(
             archive_timeout_seconds=1,
             objectives=OBJECTIVES,
             clusters=[_primary(service), _restored(story, restored, lab.directory)],
+            classes={PROTECTION_CLASS: {}},
             alerts={"hold": "1s", "notify": [{"webhook": {"url": "http://127.0.0.1:1/"}}]},
         )
         observed.start(lab.agent.url)
@@ -148,7 +150,7 @@ def observe(
 
 def _primary(service: LabService) -> dict[str, Any]:
     (cluster,) = service.agent_config(OBJECTIVES)["clusters"]
-    return dict(cluster)
+    return {**cluster, "class": PROTECTION_CLASS}
 
 
 def _restored(story: Story, restored: Restored, directory: Path) -> dict[str, Any]:

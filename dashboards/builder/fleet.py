@@ -15,6 +15,7 @@ from dashboards.builder.queries import (
     SOME,
     age,
     blind_count,
+    breaches,
     copied,
     each,
     of_objective,
@@ -45,6 +46,7 @@ def _rows() -> Rows:
     return {
         "Can they be restored?": [_verdicts(), _clusters()],
         "What a loss would cost, what a restore would take": [_exposure(), _estimate()],
+        "Are the goals kept?": [_goals(), _window()],
         "What is wrong": [_alerts(), _blind()],
         "The agents": [_agents()],
     }
@@ -134,6 +136,42 @@ def _estimate() -> timeseries.Panel:
     share = of_objective("pitr_restore_duration_estimate_seconds", "rto", SOME)
     queries = {"{{cluster}}": share}
     return graph(Panel.FLEET_RESTORE_ESTIMATE, text, queries, unit="percentunit", limit=1)
+
+
+def _goals() -> table.Panel:
+    text = Text(
+        title="Goals that are broken or will be",
+        means="What clusters were promised by their protection class or by objectives of their "
+        "own. Less than 0: broken since then. Else how long, if all goes on as it went. A goal "
+        "that is not here is kept, or nothing supports a forecast.",
+        do="pitr-check fleet says on what each forecast rests, and who needs a backup.",
+    )
+    columns = {
+        "cluster": Column(title="Cluster", link=TO_CLUSTER, width=160),
+        "protection_class": Column(title="Class", width=120),
+        "goal": Column(title="Goal", width=120),
+        "Value": Column(title="Breaks in", unit="s", colors=meanings.UNTIL),
+    }
+    return rows(
+        Panel.FLEET_GOALS,
+        text,
+        breaches(SOME),
+        columns,
+        nothing="No goal is broken or foreseen to be, or none is set",
+        sort_by="Breaks in",
+    )
+
+
+def _window() -> timeseries.Panel:
+    text = Text(
+        title="Window, of its goal",
+        means="How far back a restore reaches without a break, as a share of the goal. Clusters "
+        "without such a goal are not here.",
+        do="Under 100 %: keep backups and WAL for longer, or wait until there are enough.",
+    )
+    reaches = age("pitr_earliest_restorable_timestamp_seconds", SOME)
+    share = f"({reaches}) / {each('pitr_window_goal_seconds', SOME)}"
+    return graph(Panel.FLEET_WINDOW, text, {"{{cluster}}": share}, unit="percentunit", limit=1)
 
 
 def _alerts() -> table.Panel:

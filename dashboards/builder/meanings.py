@@ -61,6 +61,8 @@ def steps(*above: tuple[float, str]) -> build.ThresholdsConfig:
 
 # What bounds a share of an objective: over it is over it.
 OF_OBJECTIVE: Final = ((0, GREEN), (0.8, YELLOW), (1, RED))
+# Seconds that are left: the past, a day, more.
+UNTIL: Final = ((-1e12, RED), (0, ORANGE), (86400, GREEN))
 NONE_IS_GOOD: Final = ((0, GREEN), (1, ORANGE))
 
 

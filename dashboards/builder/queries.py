@@ -38,6 +38,13 @@ def at(name: str, selector: str = ONE) -> str:
     return f"1000 * {each(name, selector)}"
 
 
+def breaches(selector: str = ONE) -> str:
+    """Seconds until each goal is broken, less than 0 once it is; with the cluster's class."""
+    left = f"{each('pitr_goal_breach_timestamp_seconds', selector, by=('goal',))} - time()"
+    classes = each("pitr_cluster_info", selector, by=("protection_class",))
+    return f"({left}) * on (cluster) group_left (protection_class) {classes}"
+
+
 def since(outcome: str, moment: str, selector: str = ONE) -> str:
     """Seconds since the instant of a metric, under the label of the one outcome that is 1."""
     which = f"{each(outcome, selector, by=('outcome',))} == 1"

@@ -24,6 +24,8 @@ class Panel(enum.Enum):
     FLEET_ALERTS = (FLEET, 5)
     FLEET_BLIND = (FLEET, 6)
     FLEET_AGENTS = (FLEET, 7)
+    FLEET_GOALS = (FLEET, 8)
+    FLEET_WINDOW = (FLEET, 9)
 
     VERDICT = (CLUSTER, 1)
     LATEST = (CLUSTER, 2)

@@ -15,7 +15,7 @@ import pytest
 
 from rules.alerting.panels import Panel
 from tests import grafana
-from tests.fix_dashboards import PRIMARY, RESTORED, STATES, Observed, Told, Unkept
+from tests.fix_dashboards import PRIMARY, PROTECTION_CLASS, RESTORED, STATES, Observed, Told, Unkept
 
 pytestmark = pytest.mark.timeout(1800)  # eight states of two clusters, each waited for
 ROOT = Path(__file__).parents[2]
@@ -116,6 +116,16 @@ PROMISES: dict[Panel, dict[str, Promise]] = {
     },
     Panel.FLEET_RESTORE_ESTIMATE: {
         "promoted": between(0, 1, "{{cluster}}", cluster=RESTORED),
+    },
+    Panel.FLEET_GOALS: {
+        "broken": holds(
+            lambda left: left < 0, cluster=PRIMARY, protection_class=PROTECTION_CLASS, goal="rpo"
+        ),
+        "forgotten": nothing(),
+    },
+    Panel.FLEET_WINDOW: {
+        "healthy": more_than(1, "{{cluster}}", cluster=PRIMARY),
+        "forgotten": nothing(),
     },
     Panel.FLEET_ALERTS: {
         "healthy": nothing(),
