@@ -91,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="pitr-check",
         description=_DESCRIPTION,
         epilog=_EPILOG,
+        subcommands=SUBCOMMANDS,
         in_brief=(
             *SHARED,
             "options",

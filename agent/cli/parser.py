@@ -27,6 +27,7 @@ exit status:
 """
 # As argparse words them.
 _OUT_OF_A_LIST: Final = re.compile(r"invalid choice: '?([^']*?)'? \(choose from (.*)\)")
+_NO_NUMBER: Final = re.compile(r"invalid int value: ('.*')")
 _REQUIRED: Final = "the following arguments are required"
 # The groups that several commands have alike.
 SHARED: Final = ("repositories of other tools", "at what cost")
@@ -41,11 +42,13 @@ class Parser(argparse.ArgumentParser):
     """argparse with this product's usage status, its version, and the statuses in every `--help`.
 
     What is not known is answered with what was probably meant. `statuses` are those of a command
-    that has its own; `in_brief` the titles of groups of which `--help` only names the options.
+    that has its own; `in_brief` the titles of groups of which `--help` only names the options;
+    `subcommands` the first words that other parsers are for.
     """
 
     def __init__(self, **options: Any) -> None:
         epilog, statuses = options.pop("epilog", None), options.pop("statuses", EXIT_STATUSES)
+        self._subcommands: frozenset[str] = frozenset(options.pop("subcommands", ()))
         self._in_brief: frozenset[str] = frozenset(options.pop("in_brief", ()))
         super().__init__(
             epilog=f"{epilog}\n{statuses}" if epilog else statuses,
@@ -123,10 +126,14 @@ class Parser(argparse.ArgumentParser):
             choices = [each.strip().strip("'") for each in found[2].split(", ")]
             return message + did_you_mean(found[1], choices)
         if _REQUIRED in message:
+            lacking = next((name for name in _FOR_A_PATH if message.endswith(f" {name}")), None)
+            path = next(_bare_paths(self._words), None)
+            if lacking and path:
+                return f"{path}: name its option before it, as {lacking} {path}"
             unknown = [word for word in self._words if self._is_unknown(word)]
             if unknown and (near := did_you_mean(_name(unknown[0]), self._long_options())):
                 return f"unrecognized arguments: {_name(unknown[0])}{near}"
-        return message
+        return _NO_NUMBER.sub(r"\1 is not a whole number", message)
 
     def _is_unknown(self, word: str) -> bool:
         return word.startswith("-") and _name(word) not in self._option_string_actions
@@ -135,6 +142,8 @@ class Parser(argparse.ArgumentParser):
         options = self._long_options()
         if word.startswith("-"):
             return _name(word) + did_you_mean(_name(word), options)
+        if word in self._subcommands:
+            return f"{word}: a subcommand comes first, as {self.prog} {word} …"
         before = [name for name in _FOR_A_PATH if name in options]
         if before and ("/" in word or "://" in word):
             return f"{word}: name its option before it, as {before[0]} {word}"
@@ -177,6 +186,14 @@ def _first_words(text: str, room: int) -> str:
     ends = [found.start() for found in _CLAUSE_END.finditer(text[:room])]
     whole = [end for end in ends if text.count("(", 0, end) == text.count(")", 0, end)]
     return text[: whole[-1]].strip() if whole else textwrap.shorten(text, room, placeholder=" …")
+
+
+def _bare_paths(words: Sequence[str]) -> Iterator[str]:
+    """What looks like a path and stands after no option."""
+    for before, word in zip(("", *words), words, strict=False):
+        is_path = "/" in word or word.endswith((".yaml", ".yml"))
+        if is_path and not before.startswith("-") and not word.startswith("-"):
+            yield word
 
 
 def _name(word: str) -> str:
