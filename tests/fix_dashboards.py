@@ -164,6 +164,7 @@ def _restored(story: Story, restored: Restored, directory: Path) -> dict[str, An
         "drill": {
             "schedule": "*/30 * * * * *",
             "at": "latest",
+            "nice": False,
             "directory": str(directory),
             "pg_bindir": str(restored.cluster.installation.bindir),
         },

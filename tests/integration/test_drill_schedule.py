@@ -51,7 +51,7 @@ class Drilled:
         os.kill(self.agent.pid, signal.SIGHUP)
 
     def config(self, schedule: str, **cluster: Any) -> dict[str, Any]:
-        drill = {"schedule": schedule, "directory": str(self.ground.directory)}
+        drill = _drill(self, schedule)
         return {
             "clusters": [{
                 "name": "lab", "archives": [{"url": str(self.archive)}],
@@ -206,7 +206,9 @@ def test_a_killed_agent_leaves_nothing_after_its_next_start(drilled: Drilled) ->
 
 
 def _drill(drilled: Drilled, schedule: str, **more: Any) -> dict[str, Any]:
-    return {"schedule": schedule, "directory": str(drilled.ground.directory), **more}
+    return {
+        "schedule": schedule, "directory": str(drilled.ground.directory), "nice": False, **more,
+    }  # fmt: skip
 
 
 def _is_told_to_end(child: psutil.Process, log: Path) -> bool:

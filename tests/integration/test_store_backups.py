@@ -166,7 +166,7 @@ def test_a_drill_of_a_backup_and_an_archive_in_a_store(
     if kind == "tar":
         home = as_pg_basebackup_packs(archived.backup, tmp_path / "packed", ".gz")
     backup = bucket.put_tree(home, f"drilled-{kind}")
-    drilled = pitr_check("--archive", archive, "--backup", backup, "--drill", "--nice")
+    drilled = pitr_check("--archive", archive, "--backup", backup, "--drill")
     assert drilled.status == 0, drilled.out + drilled.err
     assert "it matched the prediction" in " ".join(drilled.out.split())
 

@@ -197,7 +197,7 @@ def test_fetch_wal_of_a_directory_loads_nothing_of_stores(
 
 
 def test_a_drill_from_a_store(archived: Archived, url: str) -> None:
-    drilled = pitr_check("--archive", url, "--backup", archived.backup, "--drill", "--nice")
+    drilled = pitr_check("--archive", url, "--backup", archived.backup, "--drill")
     assert drilled.status == 0, drilled.out + drilled.err
     assert "it was restored and opened" in drilled.out
     assert "it matched the prediction" in " ".join(drilled.out.split())

@@ -73,7 +73,7 @@ def summary(log: Path, archive: str) -> dict[str, object]:
 
 def test_a_drill_from_a_host(host: Host, archived: Archived, keys: Path) -> None:
     archive, backup = (url_with(host, keys, each) for each in (archived.archive, archived.backup))
-    drilled = pitr_check("--archive", archive, "--backup", backup, "--drill", "--nice")
+    drilled = pitr_check("--archive", archive, "--backup", backup, "--drill")
     assert drilled.status == 0, drilled.out + drilled.err
     assert "it was restored and opened" in drilled.out
     assert "it matched the prediction" in " ".join(drilled.out.split())
