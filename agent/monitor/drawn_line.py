@@ -29,4 +29,6 @@ class DrawnLine:
             self._of, self._made = changes, monotonic()
             now, named = at or datetime.now(UTC), self._config.protection_class
             self._line = line_of(case, self._config.name, named, verdict, now)
-        return replace(self._line, verdict=verdict)
+        if self._line.verdict is not verdict:
+            self._line = replace(self._line, verdict=verdict)
+        return self._line
