@@ -37,7 +37,9 @@ def make_application(
     """The routes: metrics, the agent's own health, the API, and the page."""
 
     async def metrics(request: Request) -> Response:
-        page, content_type = exposition.render(request.headers.get("accept", ""))
+        accepted = request.headers.get("accept", "")
+        await exposition.warm(accepted)
+        page, content_type = exposition.render(accepted)
         headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
         if "gzip" in request.headers.get("accept-encoding", "") and len(page) > _WORTH_IT_BYTES:
             headers["Content-Encoding"] = "gzip"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -27,6 +28,7 @@ _FAMILY: Final = re.compile(rb"^(?=# HELP )", re.MULTILINE)
 _SAMPLES: Final = re.compile(rb"^(?!# )", re.MULTILINE)
 _END: Final = b"# EOF\n"
 _WARM_SECONDS: Final = 1.0
+_AT_A_TIME_SECONDS: Final = 0.01
 _FORMATS_MAX: Final = 4  # asked for by one scraper or two
 
 
@@ -69,30 +71,43 @@ class Exposition:
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The page in the format that the scraper prefers, and its content type."""
-        encode, content_type = choose_encoder(accept)
-        if content_type not in self._formats:
-            while len(self._formats) >= _FORMATS_MAX:
-                del self._formats[next(iter(self._formats))]
-            self._formats[content_type] = _Format(encode, WeakKeyDictionary())
-        wanted = self._formats[content_type]
+        wanted, content_type = self._format(accept)
         parts = [self._families(cluster, wanted) for cluster in self._clusters]
         page: list[bytes] = []
         for name in HELP if parts else ():
             page.append(parts[0][name].header)
             page.extend([part[name].samples for part in parts])
-        page.append(encode(self._others))
+        page.append(wanted.encode(self._others))
         return b"".join(page), content_type
 
+    def _format(self, accept: str) -> tuple[_Format, str]:
+        encode, content_type = choose_encoder(accept)
+        if content_type not in self._formats:
+            while len(self._formats) >= _FORMATS_MAX:
+                del self._formats[next(iter(self._formats))]
+            self._formats[content_type] = _Format(encode, WeakKeyDictionary())
+        return self._formats[content_type], content_type
+
+    async def warm(self, accept: str) -> None:
+        """Render what has changed since the last time, a little at a time: others wait."""
+        await self._warm(self._format(accept)[0])
+
     async def keep_warm(self) -> None:
-        """Render what has changed, until cancelled."""
+        """Do so for every format, until cancelled."""
         while True:
             await asyncio.sleep(_WARM_SECONDS)
             for wanted in list(self._formats.values()):
-                for cluster in list(self._clusters):
-                    kept = wanted.parts.get(cluster)
-                    if kept is None or kept.changes_count != cluster.changes_count:
-                        self._families(cluster, wanted)
-                        await asyncio.sleep(0)
+                await self._warm(wanted)
+
+    async def _warm(self, wanted: _Format) -> None:
+        began = monotonic()
+        for cluster in list(self._clusters):
+            kept = wanted.parts.get(cluster)
+            if kept is None or kept.changes_count != cluster.changes_count:
+                self._families(cluster, wanted)
+                if monotonic() - began > _AT_A_TIME_SECONDS:
+                    await asyncio.sleep(0)
+                    began = monotonic()
 
     def _families(self, cluster: WatchedCluster, wanted: _Format) -> Mapping[str, _Family]:
         kept = wanted.parts.get(cluster)

@@ -61,6 +61,9 @@ def main() -> None:
     parser.add_argument("--poll", type=float, default=15, help="seconds")
     parser.add_argument("--scan", type=float, default=300, help="seconds")
     parser.add_argument("--seconds", type=float, default=180, help="how long to measure")
+    parser.add_argument(
+        "--settle", type=float, help="seconds; until each was scanned, if not given"
+    )
     parser.add_argument("--page", action="store_true", help="open it in Chromium, too")
     parser.add_argument("--picture", type=Path, help="where a picture of it goes")
     parser.add_argument("--hold", type=float, default=0, help="seconds to go on, for a profiler")
@@ -166,7 +169,8 @@ def _measure(agent: AgentProcess, asked: argparse.Namespace) -> None:
             break
         time.sleep(2)
     print(f"{up} of {healthy} answer after {time.monotonic() - started:.0f} s", flush=True)
-    _sleep_until(started + asked.scan + 2 * asked.poll)  # each was scanned once
+    settled = asked.scan + 2 * asked.poll if asked.settle is None else asked.settle
+    _sleep_until(started + settled)
     print(f"start: {_cpu_seconds(agent):.1f} CPU seconds in {time.monotonic() - started:.0f} s")
     print(f"{asked.clusters} clusters, {asked.black_holes} hang, poll {asked.poll:g} s", flush=True)
     shares, scrapes, resident, ages, size = _watch(agent, asked.seconds)
