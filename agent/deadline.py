@@ -30,7 +30,7 @@ class DeadlinePassed(TimeoutError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome(Generic[T]):
+class Called(Generic[T]):
     """What became of one function. Either `result` or `error` counts."""
 
     began: float  # monotonic
@@ -65,7 +65,7 @@ class Worker:
 
     async def run_each(
         self, timeout_seconds: float, functions: Sequence[Callable[[], T]]
-    ) -> list[Outcome[T]]:
+    ) -> list[Called[T]]:
         """Call one after the other, each with that deadline; what one raises ends no other.
 
         After one that hangs, no further one is called.
@@ -92,10 +92,10 @@ class Worker:
         return outcomes
 
 
-def _failed(said: str, began: float | None = None) -> Outcome[Any]:
+def _failed(said: str, began: float | None = None) -> Called[Any]:
     now = monotonic()
     began = now if began is None else began
-    return Outcome(began=began, seconds=now - began, error=DeadlinePassed(said))
+    return Called(began=began, seconds=now - began, error=DeadlinePassed(said))
 
 
 class _Call(Generic[T]):
@@ -108,7 +108,7 @@ class _Call(Generic[T]):
         self._functions = functions
         self.done: asyncio.Future[None] = loop.create_future()
         self.began = monotonic()  # of the function that is called just now
-        self.outcomes: list[Outcome[T]] = []
+        self.outcomes: list[Called[T]] = []
         self.abandoned = False
         self.returned = False
 
@@ -120,9 +120,9 @@ class _Call(Generic[T]):
             try:
                 result = function()
             except BaseException as error:
-                outcome: Outcome[T] = Outcome(began=began, seconds=monotonic() - began, error=error)
+                outcome: Called[T] = Called(began=began, seconds=monotonic() - began, error=error)
             else:
-                outcome = Outcome(began=began, seconds=monotonic() - began, result=result)
+                outcome = Called(began=began, seconds=monotonic() - began, result=result)
             self.outcomes.append(outcome)
         self.returned = True
         try:

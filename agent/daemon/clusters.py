@@ -84,7 +84,7 @@ class Clusters:
     def stop(self) -> list[asyncio.Task[None]]:
         """Begin no reading any more. Gives those that are going on."""
         running = self._schedule.remove("")
-        return running + [task for cluster in self.all for task in cluster.polling]
+        return running + [task for cluster in self.all for task in cluster.polling.going_on]
 
     def close(self) -> None:
         """Let go of every source."""
@@ -96,7 +96,7 @@ class Clusters:
     def _retire(self, cluster: WatchedCluster) -> None:
         """No reading any more, no word to anybody; its sources are closed when the last ends."""
         cluster.mute()
-        running = [*self._schedule.remove(_job_prefix(cluster)), *cluster.polling]
+        running = [*self._schedule.remove(_job_prefix(cluster)), *cluster.polling.going_on]
         task = asyncio.ensure_future(_close_after(running, cluster))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from agent.config.model import ResolvedCluster
 from agent.ledger.store import Ledger
 from agent.monitor.drawn_line import DrawnLine, FleetLine
 from agent.monitor.jobs import JUDGE, LOG, SCAN, Jobs
 from agent.monitor.over_time import OverTime
+from agent.monitor.polling import Lane, Polling
 from agent.monitor.readers import Readers
 from agent.monitor.reading import Reading
 from agent.monitor.verdicts import Verdicts
-from agent.pollers.registry import Lane
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
@@ -24,8 +23,6 @@ from rules.model.findings import Finding, Verdict
 from rules.verdict.check import Check
 
 T = TypeVar("T")
-
-_TOGETHER_SECONDS: Final = 1.0
 
 # Called with the cluster's name and its alerts before and after a judgement.
 OnAlerts = Callable[[str, Alerts, Alerts], None]
@@ -54,9 +51,7 @@ class WatchedCluster:
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
-        self._polls = self._polled()
-        self.polling: set[asyncio.Task[None]] = set()  # what is being asked, by job
-        self._judging: asyncio.TimerHandle | None = None  # when that is put off for a moment
+        self.polling = Polling(config, self.jobs, self._readers, self.judge)
 
     # -- what others see -------------------------------------------------------------------------
 
@@ -115,9 +110,7 @@ class WatchedCluster:
     def verdict(self) -> Verdict:
         """The worst that is known; unknown while nothing was judged, or a check is blind."""
         worst = self._verdicts.worst
-        if worst is Verdict.CRITICAL or self.jobs.are_sound:
-            return worst
-        return Verdict.UNKNOWN
+        return worst if worst is Verdict.CRITICAL or self.jobs.are_sound else Verdict.UNKNOWN
 
     @property
     def line(self) -> FleetLine:
@@ -131,26 +124,8 @@ class WatchedCluster:
         self.judge()
 
     async def poll(self) -> None:
-        """Begin to ask the server and to read its log. What answers together is judged together.
-
-        What has not ended since the last time goes on, and is not asked again before it has.
-        """
-        going_on = {task.get_name() for task in self.polling}
-        for job, work in self._polls.items():
-            if job not in going_on:
-                task = asyncio.create_task(self.jobs.run(job, work), name=job)
-                self.polling.add(task)
-                task.add_done_callback(self._answered)
-
-    def _answered(self, task: asyncio.Task[None]) -> None:
-        """Judge when all have answered, but let no answer wait for one that hangs."""
-        self.polling.discard(task)
-        if task.cancelled():
-            return
-        if not self.polling:
-            self.judge()
-        elif self._judging is None:
-            self._judging = task.get_loop().call_later(_TOGETHER_SECONDS, self.judge)
+        """Begin to ask the server and to read its log: see agent.monitor.polling."""
+        self.polling.begin()
 
     async def poll_server(self, lane: Lane) -> None:
         """Ask the pollers of one lane, one after the other."""
@@ -168,15 +143,6 @@ class WatchedCluster:
     async def read_log(self) -> None:
         """Follow the server log: count its recovery events, keep what became of a restore."""
         await self.run(LOG, self._readers.read_log)
-
-    def _polled(self) -> dict[str, Callable[[], Awaitable[None]]]:
-        """What one poll reads, by its job."""
-        work: dict[str, Callable[[], Awaitable[None]]] = {}
-        if self.config.dsn:
-            work |= {lane.value: partial(self._readers.poll_server, lane) for lane in Lane}
-        if self.config.log:
-            work[LOG] = self._readers.read_log
-        return work
 
     def mind_the_clock(self) -> None:
         """Judge again when a job has become overdue, or is no more."""
@@ -206,9 +172,7 @@ class WatchedCluster:
 
     def judge(self) -> None:
         """Ask every check with what is known now; where that cannot be, nothing is known."""
-        if self._judging is not None:
-            self._judging.cancel()
-            self._judging = None
+        self.polling.judged()
         try:
             self._judge()
         except Exception as error:

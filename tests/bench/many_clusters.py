@@ -76,7 +76,7 @@ def main() -> None:
             watched = [_named(n, asked.black_holes, sources) for n in range(asked.clusters)]
             agent = AgentProcess(home, environment=store)
             try:
-                agent.start(_configuration(watched, asked), timeout_seconds=300)
+                agent.start(_configuration(watched, asked))
                 _measure(agent, asked)
                 time.sleep(asked.hold)
             finally:

@@ -17,7 +17,7 @@ from prometheus_client import CollectorRegistry
 
 from agent.config.model import ArchiveConfig, ClusterConfig, Config
 from agent.lab.metrics_page import MetricsPage
-from agent.monitor import watched as watched_cluster
+from agent.monitor import polling
 from agent.monitor.watched import WatchedCluster
 from agent.page.fleet import ROWS_MAX
 from agent.pollers.registry import POLLERS
@@ -53,7 +53,7 @@ def test_a_thousand_names_are_judged_though_ten_of_them_hang(
     dead = f"host=127.0.0.1 port={silent} user=x dbname=x"
     agent = WatchedAgent(tmp_path, environment=store)
     try:
-        agent.start(_configuration(watched.archive, server, dead), timeout_seconds=PATIENCE_SECONDS)
+        agent.start(_configuration(watched.archive, server, dead))
         first = agent.wait_for(_all_judged)
         well = {name for name in _judged_at(first) if not name.startswith("hung")}
         assert len(well) == NAMES - HUNG
@@ -137,18 +137,21 @@ async def _until(what: Callable[[], object]) -> None:
 def test_what_answers_together_is_judged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watched_cluster, "_TOGETHER_SECONDS", 10 * PATIENCE_SECONDS)
+    monkeypatch.setattr(polling, "_TOGETHER_SECONDS", 10 * PATIENCE_SECONDS)
     cluster = _watch(tmp_path, "host=127.0.0.1 port=1", "10s")
     judged: list[frozenset[str]] = []
     real = WatchedCluster._judge
-    monkeypatch.setattr(
-        WatchedCluster, "_judge", lambda self: (judged.append(frozenset(self.readings)), real(self))
-    )
+
+    def note(self: WatchedCluster) -> None:
+        judged.append(frozenset(self.readings))
+        real(self)
+
+    monkeypatch.setattr(WatchedCluster, "_judge", note)
 
     async def story() -> None:
         await cluster.poll()
-        assert len(cluster.polling) == 3
-        await _until(lambda: not cluster.polling)
+        assert len(cluster.polling.going_on) == 3
+        await _until(lambda: not cluster.polling.going_on)
         await _until(lambda: judged)
 
     asyncio.run(story())
@@ -163,11 +166,11 @@ def test_no_answer_waits_for_one_that_hangs(tmp_path: Path, silent: int) -> None
         await cluster.poll()
         await _until(lambda: cluster.judged_at)
         assert cluster.readings["log"].succeeded and "positions" not in cluster.readings
-        going_on = set(cluster.polling)
+        going_on = set(cluster.polling.going_on)
         assert {task.get_name() for task in going_on} == {"state", "directories"}
         await cluster.poll()
-        assert {task.get_name() for task in cluster.polling - going_on} <= {"log"}
-        await _until(lambda: not cluster.polling)
+        assert {task.get_name() for task in cluster.polling.going_on - going_on} <= {"log"}
+        await _until(lambda: not cluster.polling.going_on)
         assert cluster.server_answers is False
         assert cluster.verdict.value == "unknown"
 
