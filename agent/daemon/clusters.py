@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from agent.config.model import ResolvedCluster
 from agent.daemon.scheduler import Schedule
 from agent.drill_schedule.queue import DrillQueue
-from agent.monitor.jobs import LOG, SCAN, intervals
+from agent.monitor.jobs import SCAN, intervals
 from agent.monitor.watched import WatchedCluster
-from agent.pollers.registry import Lane
 from rules.drill.records import DrillsFacts
 from rules.model.counted import counted
 from rules.verdict.check import Check
@@ -82,6 +81,11 @@ class Clusters:
             job = partial(cluster.run, DRILL, partial(self._drills.ask, cluster.name))
             self._schedule.when(trigger, f"{_job_prefix(cluster)}drill", job)
 
+    def stop(self) -> list[asyncio.Task[None]]:
+        """Begin no reading any more. Gives those that are going on."""
+        running = self._schedule.remove("")
+        return running + [task for cluster in self.all for task in cluster.polling.going_on]
+
     def close(self) -> None:
         """Let go of every source."""
         for task in self._retiring:
@@ -92,7 +96,7 @@ class Clusters:
     def _retire(self, cluster: WatchedCluster) -> None:
         """No reading any more, no word to anybody; its sources are closed when the last ends."""
         cluster.mute()
-        running = self._schedule.remove(_job_prefix(cluster))
+        running = [*self._schedule.remove(_job_prefix(cluster)), *cluster.polling.going_on]
         task = asyncio.ensure_future(_close_after(running, cluster))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
@@ -118,10 +122,8 @@ def _job_prefix(cluster: WatchedCluster) -> str:
 
 def plan_jobs(schedule: Schedule, cluster: WatchedCluster) -> None:
     """Put the readings of every source that this cluster has on the schedule."""
-    prefix = _job_prefix(cluster)
-    work: dict[str, Callable[[], Awaitable[None]]] = {
-        lane.value: partial(cluster.poll_server, lane) for lane in Lane
-    }
-    work |= {SCAN: cluster.scan, LOG: cluster.read_log}
-    for job, seconds in intervals(cluster.config).items():
-        schedule.every(seconds, f"{prefix}{job}", work[job])
+    prefix, config = _job_prefix(cluster), cluster.config
+    if config.dsn or config.log:
+        schedule.every(config.poll, f"{prefix}poll", cluster.poll)
+    if SCAN in intervals(config):
+        schedule.every(config.scan, f"{prefix}{SCAN}", cluster.scan)

@@ -22,6 +22,7 @@ log: Final = logging.getLogger("pitr.scheduler")
 
 _STEP_SECONDS: Final = 2.0  # a wall clock that moves this much against the monotonic one stepped
 _SPREAD_SECONDS: Final = 0.2  # first runs of successive jobs start this far apart
+_GOLDEN: Final = 0.618034  # multiples of it leave no large hole
 _WATCH_SECONDS: Final = 1.0  # between two looks at the clock
 _STANDSTILL_SECONDS: Final = 60.0
 
@@ -100,8 +101,13 @@ class Schedule:
                 del self._running[name]
 
     def _slot(self, number: int, seconds: float) -> datetime:
-        """When the job of this number runs first: all intervals are filled evenly."""
-        return datetime.now(UTC) + timedelta(seconds=number * _SPREAD_SECONDS % seconds)
+        """When the job of this number runs first: all intervals are filled evenly.
+
+        What goes once more around the interval lies between what is there.
+        """
+        rounds, after = divmod(number * _SPREAD_SECONDS, seconds)
+        between = rounds * _GOLDEN % 1 * _SPREAD_SECONDS
+        return datetime.now(UTC) + timedelta(seconds=(after + between) % seconds)
 
     async def _watch_the_clock(self) -> None:
         offset = self._wall() - self._monotonic()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import Final, TypeVar
 
@@ -16,7 +17,7 @@ from agent.monitor.reading import Reading
 from agent.monitor.rounds import Rounds
 from agent.monitor.sources import failing_sources, log_changes
 from agent.pollers.lane import ServerLane, is_unreachable
-from agent.pollers.registry import Lane, Poller
+from agent.pollers.registry import POLLERS_OF, Lane, Poller
 
 T = TypeVar("T")
 
@@ -42,12 +43,24 @@ class Collectors:
         }
         self._workers = {source: Worker(f"{config.name}/{source}") for source in _SOURCES}
 
-    async def poll(self, poller: Poller) -> object | None:
-        """Ask the server; None when it failed."""
-        connection, worker = self._lanes[poller.lane]
-        return await self._take(
-            poller.name, worker, lambda: connection.poll(poller), self._timeout_seconds
-        )
+    async def poll(self, lane: Lane) -> list[tuple[Poller, object | None]]:
+        """Ask all pollers of a lane, one after the other; None for each that failed."""
+        pollers, (connection, worker) = POLLERS_OF[lane], self._lanes[lane]
+        names = [poller.name for poller in pollers]
+        reads = [
+            partial(self._kept, name, read)
+            for name, read in zip(names, connection.round(pollers), strict=True)
+        ]
+        taken = await self._take(names, worker, reads, self._timeout_seconds)
+        return list(zip(pollers, taken, strict=True))
+
+    def _kept(self, collector: str, read: Callable[[], T]) -> T:
+        """What is read; the object of the reading before where it is equal.
+
+        What was worked out of that need not be worked out again.
+        """
+        facts, before = read(), self.readings.get(collector)
+        return before.facts if before is not None and before.facts == facts else facts
 
     async def read(
         self,
@@ -62,37 +75,45 @@ class Collectors:
         Within the cluster's `timeout`, unless given another deadline. None when it failed.
         """
         worker = self._workers[source or collector]
-        return await self._take(collector, worker, read, deadline_seconds or self._timeout_seconds)
+        deadline = deadline_seconds or self._timeout_seconds
+        (taken,) = await self._take((collector,), worker, (read,), deadline)
+        return taken
 
     async def _take(
-        self, collector: str, worker: Worker, read: Callable[[], T], deadline_seconds: float
-    ) -> T | None:
-        started_at, started = datetime.now(UTC), monotonic()
-        self.begun[collector] = started
-        result, error, unreachable = None, None, False
-        try:
-            with self.reading(JOB_OF.get(collector, SCAN), deadline_seconds):
-                result = await worker.run(deadline_seconds, read)
-        except Exception as failure:  # the boundary of a job: everything becomes "unknown"
-            error, unreachable = explain(failure), is_unreachable(failure)
+        self,
+        collectors: Sequence[str],
+        worker: Worker,
+        reads: Sequence[Callable[[], T]],
+        deadline_seconds: float,
+    ) -> list[T | None]:
+        """One reading of each, by one job. The boundary of a job: what fails is *unknown*."""
+        job = JOB_OF.get(collectors[0], SCAN)
+        with self.reading(job, deadline_seconds, lambda: worker.began):
+            outcomes = await worker.run_each(deadline_seconds, reads)
         before: Mapping[str, str] = failing_sources(self.readings)
-        self.readings[collector] = Reading(
-            collector=collector,
-            started_at=started_at,
-            duration_seconds=monotonic() - started,
-            facts=result,
-            error=error,
-            unreachable=unreachable,
-        )
+        now, now_monotonic = datetime.now(UTC), monotonic()
+        for collector, outcome in zip(collectors, outcomes, strict=True):
+            failure = outcome.error
+            self.begun[collector] = outcome.began
+            self.readings[collector] = Reading(
+                collector=collector,
+                started_at=now - timedelta(seconds=now_monotonic - outcome.began),
+                duration_seconds=outcome.seconds,
+                facts=outcome.result,
+                error=explain(failure) if failure else None,
+                unreachable=failure is not None and is_unreachable(failure),
+            )
         self._on_change()
         log_changes(self._cluster, before, self.readings)
-        return result
+        return [outcome.result for outcome in outcomes]
 
-    def reading(self, job: str, deadline_seconds: float) -> AbstractContextManager[None]:
+    def reading(
+        self, job: str, deadline_seconds: float, began: Callable[[], float] | None = None
+    ) -> AbstractContextManager[None]:
         """A reading that goes on puts off when its job is overdue: others see that."""
         if job == SCAN:
             self._on_change()
-        return self._rounds.reading(job, deadline_seconds)
+        return self._rounds.reading(job, deadline_seconds, began)
 
     def close(self) -> None:
         for connection, worker in self._lanes.values():

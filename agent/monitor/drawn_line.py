@@ -30,4 +30,6 @@ class DrawnLine:
             now, named = at or datetime.now(UTC), self._config.protection_class
             kept = self._config.says_of_backups
             self._line = line_of(case, self._config.name, named, verdict, now, has_backups=kept)
-        return replace(self._line, verdict=verdict)
+        if self._line.verdict is not verdict:
+            self._line = replace(self._line, verdict=verdict)
+        return self._line

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -201,6 +201,7 @@ METRICS: Final = (
 )
 
 HELP: Final = {name: help_text for name, _, _, help_text in METRICS}
+_FAMILIES: Final = {name: (kind, labels, told) for name, kind, labels, told in METRICS}
 
 
 class ClusterCollector(Collector):
@@ -210,16 +211,23 @@ class ClusterCollector(Collector):
         self._clusters = clusters
 
     def collect(self) -> Iterable[Metric]:
-        rendered = [(cluster.name, _samples(cluster)) for cluster in self._clusters]
-        for name, kind, labels, help_text in METRICS:
-            if name == INFO:
-                yield info_family(self._clusters, help_text)
-                continue
-            family = make_family(name, kind, ("cluster", *labels), help_text)
-            for cluster_name, samples in rendered:
-                for values, number in samples.get(name, ()):
-                    family.add_metric([cluster_name, *values], number)
-            yield family
+        rendered = [(cluster, samples_of(cluster)) for cluster in self._clusters]
+        for name in HELP:
+            yield family_of(name, rendered)
+
+
+def family_of(
+    name: str, rendered: Iterable[tuple[WatchedCluster, Mapping[str, Sequence[Sample]]]]
+) -> Metric:
+    """One family with the samples of these clusters."""
+    kind, labels, help_text = _FAMILIES[name]
+    if name == INFO:
+        return info_family((cluster for cluster, _ in rendered), help_text)
+    family = make_family(name, kind, ("cluster", *labels), help_text)
+    for cluster, samples in rendered:
+        for values, number in samples.get(name, ()):
+            family.add_metric([cluster.name, *values], number)
+    return family
 
 
 def make_family(
@@ -229,7 +237,8 @@ def make_family(
     return family(name, help_text, labels=labels)
 
 
-def _samples(cluster: WatchedCluster) -> dict[str, list[Sample]]:
+def samples_of(cluster: WatchedCluster) -> dict[str, list[Sample]]:
+    """What is known of a cluster now, by the name of the metric."""
     samples: dict[str, list[Sample]] = {}
     for name, values, number in (*_facts(cluster), *_judgement(cluster), *_collectors(cluster)):
         if number is not None:

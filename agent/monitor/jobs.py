@@ -13,7 +13,7 @@ from typing import Final
 
 from agent.config.model import ResolvedCluster
 from agent.monitor.rounds import Rounds
-from agent.pollers.registry import POLLERS, Lane
+from agent.pollers.registry import POLLERS, POLLERS_OF, Lane
 from rules.case.observations import ArchiveListings, BackupsRead, SaidBefore, SegmentsRead
 from rules.live.facts import LoggedRecovery
 from rules.model.evidence import OverdueFacts, RaisedFacts
@@ -28,10 +28,7 @@ SCAN, LOG, JUDGE = "scan", "log", "judge"
 JOB_OF: Final = {**{poller.name: poller.lane.value for poller in POLLERS}, "log": LOG}
 # What is not known when a job failed or is overdue.
 READ_BY: Final[Mapping[str, tuple[type, ...]]] = {
-    **{
-        lane.value: tuple(poller.facts for poller in POLLERS if poller.lane is lane)
-        for lane in Lane
-    },
+    **{lane.value: tuple(p.facts for p in pollers) for lane, pollers in POLLERS_OF.items()},
     SCAN: (ArchiveListings, SaidBefore, BackupsRead, RepositoriesRead, SegmentsRead),
     LOG: (LoggedRecovery,),
 }

@@ -10,7 +10,7 @@ from agent.monitor.file_scan import CaseHolder, FileScan
 from agent.monitor.reading import Reading
 from agent.monitor.recovery_log import RecoveryLog
 from agent.monitor.rounds import Rounds
-from agent.pollers.registry import POLLERS, Lane
+from agent.pollers.registry import Lane
 from rules.live.facts import LoggedRecovery
 
 
@@ -42,8 +42,8 @@ class Readers:
 
     async def poll_server(self, lane: Lane) -> None:
         """Ask the pollers of one lane, one after the other."""
-        for poller in (entry for entry in POLLERS if entry.lane is lane):
-            self._cluster.observe(poller.facts, await self._collectors.poll(poller))
+        for poller, facts in await self._collectors.poll(lane):
+            self._cluster.observe(poller.facts, facts)
 
     async def read_log(self) -> None:
         """Follow the server log: count its recovery events, keep what became of a restore."""

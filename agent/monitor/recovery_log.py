@@ -46,6 +46,7 @@ class RecoveryLog:
         )
         self.events: Mapping[str, int] = {}  # proven ones since the agent came, by name
         self._record = RestoreRecord()
+        self._logged: LoggedRecovery | None = None
         self._tail = LogTail(config.log, new_stream)
         self._companion = ErrorLog(new_stream)
         self._budget_seconds = config.timeout / 2
@@ -64,7 +65,10 @@ class RecoveryLog:
             self._step()
         self._caught_up = self._caught_up or self._at_end
         self._check_readable()
-        return self._record.snapshot()
+        logged = self._record.snapshot()
+        if self._logged is None or logged != self._logged:
+            self._logged = logged
+        return self._logged  # the same object while nothing came that matters
 
     @property
     def _at_end(self) -> bool:

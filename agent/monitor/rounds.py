@@ -6,7 +6,7 @@ do not end, leaves what it read long ago, and a verdict that rests on that is *u
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
@@ -20,7 +20,8 @@ class _Job:
     interval_seconds: float
     ended: float  # monotonic; before the first round, when the cluster began to be watched
     duration_seconds: float = 0.0  # of the last round
-    until: list[float] = field(default_factory=list)  # the deadlines of the readings going on
+    # The deadlines of the readings going on.
+    until: list[Callable[[], float]] = field(default_factory=list)
 
 
 class Rounds:
@@ -48,12 +49,18 @@ class Rounds:
                 job.duration_seconds = job.ended - began
 
     @contextmanager
-    def reading(self, name: str, deadline_seconds: float) -> Iterator[None]:
-        """A reading of that job, which has a deadline of its own."""
-        job, until = self._jobs.get(name), monotonic() + deadline_seconds
+    def reading(
+        self, name: str, deadline_seconds: float, began: Callable[[], float] | None = None
+    ) -> Iterator[None]:
+        """A reading of that job, which has a deadline of its own: from now on, or since `began`."""
+        job, now = self._jobs.get(name), monotonic()
         if job is None:
             yield
             return
+
+        def until() -> float:
+            return (began() if began is not None else now) + deadline_seconds
+
         job.until.append(until)
         try:
             yield
@@ -72,4 +79,4 @@ class Rounds:
 
     def _due(self, job: _Job) -> float:
         longest = max(job.interval_seconds, job.duration_seconds, self._timeout_seconds)
-        return max(job.ended + _ROUNDS * longest, *job.until, 0.0)
+        return max(job.ended + _ROUNDS * longest, *(until() for until in job.until), 0.0)

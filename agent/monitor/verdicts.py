@@ -18,8 +18,8 @@ from rules.alerting.state import Alerts, advance, shift
 from rules.case.case import Case
 from rules.case.context import NO_OBJECTIVES
 from rules.model.evidence import Evidence, RaisedFacts
-from rules.model.findings import Finding, Severity
-from rules.verdict.check import Check, Judgement, judge, where
+from rules.model.findings import Finding, Severity, verdict_of
+from rules.verdict.check import Answers, Check, Judgement, judge, where
 from rules.verdict.judgement import judge_case
 
 log: Final = logging.getLogger("pitr.cluster")
@@ -42,11 +42,13 @@ class Verdicts:
         self.checks = checks
         self.findings: dict[str, tuple[Finding, ...]] = {}
         self.known: Mapping[str, bool] = {}
+        self.worst = verdict_of((), blind=True)
         self.alerts = alerts
         self.judged_at: datetime | None = None
         self.judged_monotonic: float | None = None  # the same instant, of a clock that never steps
         self._cluster = config.name
         self._expected = expected_facts(config)
+        self._answers: Answers = {}
         self._restored = RestoredAlerts(alerts, checks, config)
 
     def judge(
@@ -58,11 +60,11 @@ class Verdicts:
     ) -> None:
         """Ask every check with what is known now; `expected` is, beside what the sources give."""
         now = datetime.now(UTC)
-        judgement = judge_case(case, self.checks, now, expected=self._expected | expected)
+        judgement = judge_case(
+            case, self.checks, now, expected=self._expected | expected, answers=self._answers
+        )
         heard = self._restored.blind(judgement, readings, case)
         self._take(judgement, heard, now, on_alerts)
-        for check in self.findings.keys() - judgement.known.keys():
-            self._report(check, ())  # it does not apply any more
 
     def know_nothing(
         self, raised: Mapping[str, str], on_alerts: Callable[[Alerts, Alerts], None]
@@ -89,9 +91,16 @@ class Verdicts:
         stepped = clock_step(now, self.judged_at, self.judged_monotonic)
         self.known = judgement.known
         self.judged_at, self.judged_monotonic = now, monotonic()
+        found: dict[str, list[Finding]] = {}
+        for finding in judgement.findings:
+            found.setdefault(finding.id, []).append(finding)
         for check, known in judgement.known.items():
             if known:
-                self._report(check, [f for f in judgement.findings if f.id == check])
+                self._report(check, found.get(check, ()))
+        for check in self.findings.keys() - judgement.known.keys():
+            self._report(check, ())  # it does not apply any more
+        standing = (each for findings in self.findings.values() for each in findings)
+        self.worst = verdict_of(standing, blind=not all(self.known.values()))
         before = shift(self.alerts, stepped)
         self.alerts = advance(before, heard, self.checks, now)
         on_alerts(before, self.alerts)

@@ -12,14 +12,14 @@ from agent.ledger.store import Ledger
 from agent.monitor.drawn_line import DrawnLine, FleetLine
 from agent.monitor.jobs import JUDGE, LOG, SCAN, Jobs
 from agent.monitor.over_time import OverTime
+from agent.monitor.polling import Lane, Polling
 from agent.monitor.readers import Readers
 from agent.monitor.reading import Reading
 from agent.monitor.verdicts import Verdicts
-from agent.pollers.registry import Lane
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
-from rules.model.findings import Finding, Verdict, verdict_of
+from rules.model.findings import Finding, Verdict
 from rules.verdict.check import Check
 
 T = TypeVar("T")
@@ -51,6 +51,7 @@ class WatchedCluster:
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
+        self.polling = Polling(config, self.jobs, self._readers, self.judge)
 
     # -- what others see -------------------------------------------------------------------------
 
@@ -108,8 +109,8 @@ class WatchedCluster:
     @property
     def verdict(self) -> Verdict:
         """The worst that is known; unknown while nothing was judged, or a check is blind."""
-        blind = self.judged_at is None or not all(self.known.values()) or not self.jobs.are_sound
-        return verdict_of((f for found in self.findings.values() for f in found), blind=blind)
+        worst = self._verdicts.worst
+        return worst if worst is Verdict.CRITICAL or self.jobs.are_sound else Verdict.UNKNOWN
 
     @property
     def line(self) -> FleetLine:
@@ -121,6 +122,10 @@ class WatchedCluster:
     async def run(self, job: str, work: Callable[[], Awaitable[None]]) -> None:
         await self.jobs.run(job, work)
         self.judge()
+
+    async def poll(self) -> None:
+        """Begin to ask the server and to read its log: see agent.monitor.polling."""
+        self.polling.begin()
 
     async def poll_server(self, lane: Lane) -> None:
         """Ask the pollers of one lane, one after the other."""
@@ -167,6 +172,7 @@ class WatchedCluster:
 
     def judge(self) -> None:
         """Ask every check with what is known now; where that cannot be, nothing is known."""
+        self.polling.judged()
         try:
             self._judge()
         except Exception as error:

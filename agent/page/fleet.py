@@ -1,4 +1,7 @@
-"""All clusters as one list: the worst first, found by a word of their name, class or labels."""
+"""All clusters as one list: the worst first, found by a word of their name, class or labels.
+
+A list of very many comes in pieces, so that a first view costs no more than the rows it shows.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ from agent.documents import fleet_words
 from agent.html.environment import SIGNS, render
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
-from agent.page.headline import headline, latest_window, shown_verdict, tags_of
+from agent.page.headline import headline, latest_window, tags_of
 from agent.page.visit import Visit
 from rules.capacity.exposure import ExposureFacts
 from rules.fleet.line import WORST_FIRST, FleetLine
 from rules.model.findings import Verdict
 
+ROWS_MAX: Final = 200  # shown at once
 _WORD_MAX: Final = 200  # looked for in every name, and shown again
 _COUNTED_AS: Final = {
     Verdict.CRITICAL: "critical",
@@ -42,30 +46,36 @@ class Fleet:
         self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
 
     def context(self, look: Visit) -> dict[str, Any]:
-        """What the templates show, for `q`, `verdict` and `sort` of the address."""
+        """What the templates show, for `q`, `class`, `verdict`, `sort`, `from` of the address."""
         wanted, only = look.query.get("q", "")[:_WORD_MAX].strip(), look.query.get("verdict", "")
         order = look.query.get("sort", "")
         order = order if order in SORTS else "worst"
         only = only if only in SIGNS else ""
-        verdicts = {cluster: shown_verdict(cluster) for cluster in self._clusters}
-        found = [c for c in self._clusters if _answers(c, wanted.casefold())]
-        found = [c for c in found if only in ("", verdicts[c].value)]
-        found.sort(key=lambda cluster: cluster.line.rank)
+        named = look.query.get("class", "")
+        lines = {cluster: cluster.line for cluster in self._clusters}
+        found = [c for c in self._clusters if _answers(c, wanted.casefold(), named)]
+        found = [c for c in found if only in ("", lines[c].verdict.value)]
+        found.sort(key=lambda cluster: lines[cluster].rank)
         if (key := SORTS[order].key) is not None:
             found.sort(key=key)
-        counts = _counts(verdicts.values(), {"q": wanted, "sort": look.query.get("sort", "")}, only)
+        view = {"q": wanted, "class": named, "sort": look.query.get("sort", "")}
+        counts = _counts((line.verdict for line in lines.values()), view, only)
+        piece = _piece(look.query.get("from", ""), len(found), {**view, "verdict": only})
         return {
             "q": wanted,
             "sort": order,
             "only": only,
+            "named": named,
+            "classes": sorted({c.config.protection_class or "" for c in self._clusters} - {""}),
             "sorts": {name: each.label for name, each in SORTS.items()},
             "total": len(self._clusters),
             "counts": counts,
             "said": ", ".join(count.words for count in counts) or "no cluster is watched",
-            "rows": [self._row(cluster) for cluster in found],
+            "piece": piece,
+            "rows": [self._row(c, lines[c]) for c in found[piece.first - 1 : piece.last]],
         }
 
-    def _row(self, cluster: WatchedCluster) -> Markup:
+    def _row(self, cluster: WatchedCluster, line: FleetLine) -> Markup:
         kept, state = self._rows.get(cluster), (cluster.changes_count, is_late(cluster))
         if kept is None or kept.state != state:
             html = render(
@@ -73,7 +83,7 @@ class Fleet:
                 name=cluster.name,
                 tags=tags_of(cluster.config),
                 headline=headline(cluster),
-                line=cluster.line,
+                line=line,
                 wants_backup=cluster.case.context.objectives.backup_age_seconds is not None,
                 words=fleet_words,
             )
@@ -81,9 +91,38 @@ class Fleet:
         return kept.html
 
 
-def _answers(cluster: WatchedCluster, word: str) -> bool:
-    """Whether a word is in its name, its class or its labels."""
-    return any(word in each.casefold() for each in (cluster.name, *tags_of(cluster.config)))
+def _answers(cluster: WatchedCluster, word: str, named: str) -> bool:
+    """Whether a word is in its name, its class or its labels; and it is in the class named."""
+    if named and cluster.config.protection_class != named:
+        return False
+    return not word or any(
+        word in each.casefold() for each in (cluster.name, *tags_of(cluster.config))
+    )
+
+
+class _Piece(NamedTuple):
+    """What is shown of a list, counted from 1."""
+
+    first: int
+    last: int
+    found: int
+    before: str | None  # the query of the piece before; None: this is the first
+    after: str | None
+
+
+def _piece(begin: str, found: int, view: Mapping[str, str]) -> _Piece:
+    """The one that begins there; where nothing is any more, the last."""
+    asked = int(begin) if begin.isascii() and begin.isdecimal() and len(begin) < 10 else 1
+    first = (min(max(asked, 1), max(found, 1)) - 1) // ROWS_MAX * ROWS_MAX + 1
+    last = min(first + ROWS_MAX - 1, found)
+    earlier = {} if first - ROWS_MAX <= 1 else {"from": str(first - ROWS_MAX)}
+    return _Piece(
+        first=first,
+        last=last,
+        found=found,
+        before=_query({**view, **earlier}) if first > 1 else None,
+        after=_query({**view, "from": str(last + 1)}) if last < found else None,
+    )
 
 
 class _Count(NamedTuple):

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -28,9 +30,27 @@ class ServerLane:
         self._timeout_seconds = timeout_seconds
         self._connection: psycopg.Connection[Any] | None = None
 
+    def round(self, pollers: Sequence[Poller]) -> list[Callable[[], object]]:
+        """What takes each reading. Where no connection can be made, that is tried once."""
+        refused: list[psycopg.OperationalError] = []
+
+        def take(poller: Poller) -> object:
+            if refused:
+                raise refused[0]
+            try:
+                connection = self._connect()
+            except psycopg.OperationalError as error:
+                refused.append(error)
+                raise
+            return self._ask(poller, connection)
+
+        return [partial(take, poller) for poller in pollers]
+
     def poll(self, poller: Poller) -> object:
         """Take one reading. Raises psycopg.Error; the connection is then dropped."""
-        connection = self._connect()
+        return self._ask(poller, self._connect())
+
+    def _ask(self, poller: Poller, connection: psycopg.Connection[Any]) -> object:
         try:
             return poller.poll(connection)
         except errors.InsufficientPrivilege:

@@ -73,3 +73,6 @@ POLLERS: Final = (
         poll=poll_wal_volume,
     ),
 )
+POLLERS_OF: Final = {
+    lane: tuple(poller for poller in POLLERS if poller.lane is lane) for lane in Lane
+}

@@ -5,7 +5,10 @@ Handlers render what the last readings left in memory; none of them reads a sour
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -19,6 +22,9 @@ from agent.page.routes import Page
 from agent.web.api import make_api
 from agent.web.exposition import Exposition
 
+_WORTH_IT_BYTES: Final = 1 << 16
+_LEVEL: Final = 1
+
 
 def make_application(
     clusters: Sequence[WatchedCluster],
@@ -31,8 +37,15 @@ def make_application(
     """The routes: metrics, the agent's own health, the API, and the page."""
 
     async def metrics(request: Request) -> Response:
-        page, content_type = exposition.render(request.headers.get("accept", ""))
-        return Response(page, headers={"Content-Type": content_type})
+        accepted = request.headers.get("accept", "")
+        await exposition.warm(accepted)
+        page, content_type = exposition.render(accepted)
+        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("accept-encoding", "") and len(page) > _WORTH_IT_BYTES:
+            headers["Content-Encoding"] = "gzip"
+            # Beside the loop: of a thousand clusters it takes a tenth of a second.
+            page = await asyncio.to_thread(gzip.compress, page, _LEVEL, mtime=0)
+        return Response(page, headers=headers)
 
     async def healthz(_: Request) -> Response:
         late = [cluster.name for cluster in clusters if is_late(cluster)]

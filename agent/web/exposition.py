@@ -1,22 +1,26 @@
 """`/metrics` for many clusters: each cluster's part of the page is kept until that cluster changes.
 
 prometheus-client renders the parts; here they are only cut at their families and put together, as
-the formats want all samples of a family in one place. Changed parts are rendered again between
-scrapes, one by one, so that a scrape finds little to do and sees the latest readings nevertheless.
+the formats want all samples of a family in one place. Of a cluster that changed, the families are
+rendered again whose samples did. That is done between scrapes, one by one, so that a scrape finds
+little to do and sees the latest readings nevertheless.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from time import monotonic
 from typing import Final, NamedTuple
 from weakref import WeakKeyDictionary
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
 
-from agent.monitor.exporter import ClusterCollector
+from agent.monitor.exporter import HELP, Sample, family_of, samples_of
 from agent.monitor.watched import WatchedCluster
 
 # A label's value holds no line break: what stands at the beginning of a line is the format's.
@@ -24,6 +28,7 @@ _FAMILY: Final = re.compile(rb"^(?=# HELP )", re.MULTILINE)
 _SAMPLES: Final = re.compile(rb"^(?!# )", re.MULTILINE)
 _END: Final = b"# EOF\n"
 _WARM_SECONDS: Final = 1.0
+_AT_A_TIME_SECONDS: Final = 0.01
 _FORMATS_MAX: Final = 4  # asked for by one scraper or two
 
 
@@ -34,12 +39,26 @@ class _Family(NamedTuple):
 
 class _Part(NamedTuple):
     changes_count: int  # the cluster's, when it was rendered
-    families: tuple[_Family, ...]
+    samples: Mapping[str, Sequence[Sample]]
+    families: Mapping[str, _Family]
 
 
 class _Format(NamedTuple):
     encode: Callable[[CollectorRegistry], bytes]
     parts: WeakKeyDictionary[WatchedCluster, _Part]
+
+
+class _Families(Collector):
+    """Some metrics of one cluster."""
+
+    def __init__(
+        self, names: Sequence[str], cluster: WatchedCluster, samples: Mapping[str, Sequence[Sample]]
+    ) -> None:
+        self._names = names
+        self._rendered = [(cluster, samples)]
+
+    def collect(self) -> Iterable[Metric]:
+        return [family_of(name, self._rendered) for name in self._names]
 
 
 class Exposition:
@@ -52,37 +71,60 @@ class Exposition:
 
     def render(self, accept: str) -> tuple[bytes, str]:
         """The page in the format that the scraper prefers, and its content type."""
+        wanted, content_type = self._format(accept)
+        parts = [self._families(cluster, wanted) for cluster in self._clusters]
+        page: list[bytes] = []
+        for name in HELP if parts else ():
+            page.append(parts[0][name].header)
+            page.extend([part[name].samples for part in parts])
+        page.append(wanted.encode(self._others))
+        return b"".join(page), content_type
+
+    def _format(self, accept: str) -> tuple[_Format, str]:
         encode, content_type = choose_encoder(accept)
         if content_type not in self._formats:
             while len(self._formats) >= _FORMATS_MAX:
                 del self._formats[next(iter(self._formats))]
             self._formats[content_type] = _Format(encode, WeakKeyDictionary())
-        wanted = self._formats[content_type]
-        parts = [self._families(cluster, wanted) for cluster in self._clusters]
-        page: list[bytes] = []
-        for families in zip(*parts, strict=True):
-            page.append(families[0].header)
-            page.extend(family.samples for family in families)
-        page.append(encode(self._others))
-        return b"".join(page), content_type
+        return self._formats[content_type], content_type
+
+    async def warm(self, accept: str) -> None:
+        """Render what has changed since the last time, a little at a time: others wait."""
+        await self._warm(self._format(accept)[0])
 
     async def keep_warm(self) -> None:
-        """Render what has changed, until cancelled."""
+        """Do so for every format, until cancelled."""
         while True:
             await asyncio.sleep(_WARM_SECONDS)
             for wanted in list(self._formats.values()):
-                for cluster in list(self._clusters):
-                    self._families(cluster, wanted)
-                    await asyncio.sleep(0)
+                await self._warm(wanted)
 
-    def _families(self, cluster: WatchedCluster, wanted: _Format) -> tuple[_Family, ...]:
+    async def _warm(self, wanted: _Format) -> None:
+        began = monotonic()
+        for cluster in list(self._clusters):
+            kept = wanted.parts.get(cluster)
+            if kept is None or kept.changes_count != cluster.changes_count:
+                self._families(cluster, wanted)
+                if monotonic() - began > _AT_A_TIME_SECONDS:
+                    await asyncio.sleep(0)
+                    began = monotonic()
+
+    def _families(self, cluster: WatchedCluster, wanted: _Format) -> Mapping[str, _Family]:
         kept = wanted.parts.get(cluster)
-        if kept is None or kept.changes_count != cluster.changes_count:
-            registry = CollectorRegistry(auto_describe=False)
-            registry.register(ClusterCollector((cluster,)))
-            families = tuple(_cut(wanted.encode(registry)))
-            kept = wanted.parts[cluster] = _Part(cluster.changes_count, families)
-        return kept.families
+        if kept is not None and kept.changes_count == cluster.changes_count:
+            return kept.families
+        samples = samples_of(cluster)
+        count = cluster.changes_count  # what cannot be rendered is judged, and that is a change
+        before: Mapping[str, Sequence[Sample]] = kept.samples if kept else {}
+        same = kept.families if kept else {}
+        changed = [
+            name for name in HELP if name not in same or samples.get(name) != before.get(name)
+        ]
+        registry = CollectorRegistry(auto_describe=False)
+        registry.register(_Families(changed, cluster, samples))
+        rendered = zip(changed, _cut(wanted.encode(registry)), strict=True)
+        wanted.parts[cluster] = _Part(count, samples, {**same, **dict(rendered)})
+        return wanted.parts[cluster].families
 
 
 def _cut(page: bytes) -> list[_Family]:

@@ -12,6 +12,14 @@ from rules.case.engine import DerivedMemory, derivations
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class _Given:
+    """What a case has worked out, and which version of the memory that holds for."""
+
+    version: int = -1
+    facts: dict[type, object] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A value: `having` and `without` give another that remembers what this one worked out.
@@ -25,17 +33,27 @@ class Case:
     observations: Mapping[type, object] = field(default_factory=dict)
     patient: bool = True
     _memory: DerivedMemory = field(default_factory=DerivedMemory, repr=False, compare=False)
+    _given: _Given = field(default_factory=_Given, init=False, repr=False, compare=False)
 
     def get(self, kind: type[T]) -> T | None:
         """The fact of a type; None when it was not observed and does not follow."""
-        if kind is Context:
-            return cast("T", self.context)
         if kind in self.observations:
             return cast("T", self.observations[kind])
+        if kind is Context:
+            return cast("T", self.context)
+        given, version = self._given, self._memory.version
+        if given.version != version:
+            given.facts.clear()
+            given.version = version
+        elif kind in given.facts:
+            return cast("T | None", given.facts[kind])
         derivation = derivations().get(kind)
         if derivation is None:
             return None
-        return cast("T | None", self._memory.give(derivation, self, patient=self.patient))
+        fact = self._memory.give(derivation, self, patient=self.patient)
+        if self._memory.version == version:  # else what it rests on may have changed meanwhile
+            given.facts[kind] = fact
+        return cast("T | None", fact)
 
     def facts(self, kinds: Iterable[type]) -> dict[type, object]:
         """Those of these facts that are known."""

@@ -15,7 +15,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Final, TypeVar
 
 from rules.model.evidence import KnownFacts
@@ -23,7 +23,7 @@ from rules.model.evidence import KnownFacts
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Derivation:
     """One derived fact, and what it rests on."""
 
@@ -33,7 +33,7 @@ class Derivation:
     slow: bool  # may take seconds on a large archive: an agent gives it a thread and a deadline
     function: Callable[..., object]
 
-    @property
+    @cached_property
     def inputs(self) -> Mapping[str, type]:
         return {**self.needs, **self.wants}
 
@@ -86,6 +86,7 @@ class DerivedMemory:
 
     def __init__(self) -> None:
         self._held: dict[type, tuple[tuple[object, ...], object]] = {}
+        self.version = 0  # another one: what a case was given may be given otherwise now
 
     def give(self, derivation: Derivation, known: KnownFacts, *, patient: bool) -> object:
         """The fact, or None. An impatient caller gets what a slow derivation gave last."""
@@ -101,8 +102,11 @@ class DerivedMemory:
             return held[1] if held is not None else None
         given = derivation.function(**inputs)
         self._held[derivation.kind] = asked, given
+        if derivation.slow:  # a fast one is worked out by whoever asks
+            self.version += 1
         return given
 
     def drop(self, kind: type) -> None:
         """Forget a fact; what rests on it goes when it is asked for next."""
-        self._held.pop(kind, None)
+        if self._held.pop(kind, None) is not None:
+            self.version += 1

@@ -20,6 +20,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import operator
 import pkgutil
 import traceback
 import types
@@ -27,6 +28,7 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from rules import catalogue, known_faults
@@ -86,17 +88,39 @@ class Check:
 
     def run(self, evidence: Evidence) -> list[Finding]:
         """Ask the check. The facts it needs must be there."""
-        return [self._finding(found) for found in self.ask(evidence)]
+        return self._said(self.arguments(evidence))
+
+    def run_again(self, evidence: Evidence, answers: Answers) -> list[Finding]:
+        """The same. What it found before is found again if all that it is asked with is the same
+        object: checks are pure functions of values.
+        """
+        arguments = self.arguments(evidence)
+        asked = tuple(arguments.values())
+        held = answers.get(self.id)
+        if held is not None and held[0] is self and all(map(operator.is_, held[1], asked)):
+            return held[2]
+        answers.pop(self.id, None)
+        found = self._said(arguments)
+        answers[self.id] = self, asked, found
+        return found
+
+    def _said(self, arguments: Mapping[str, Any]) -> list[Finding]:
+        return [self._finding(found) for found in self.function(**arguments)]
 
     def ask(self, evidence: Evidence) -> Iterator[Found]:
         """What it finds, as it says it."""
+        return self.function(**self.arguments(evidence))
+
+    def arguments(self, evidence: Evidence) -> dict[str, Any]:
+        """What its function is called with."""
         arguments: dict[str, Any] = {
-            name: evidence.facts.get(fact) for name, fact in {**self.needs, **self.wants}.items()
+            name: evidence.facts.get(fact)
+            for facts in (self.needs, self.wants)
+            for name, fact in facts.items()
         }
-        asked = inspect.signature(self.function).parameters
-        context = {"now": evidence.now, "objectives": evidence.objectives}
-        arguments |= {name: value for name, value in context.items() if name in asked}
-        return self.function(**arguments)
+        for name in _context_asked_for(self.function):
+            arguments[name] = getattr(evidence, name)
+        return arguments
 
     def _finding(self, found: Found) -> Finding:
         return Finding(
@@ -107,6 +131,10 @@ class Check:
             remedy=found.remedy or self.remedy,
             evidence=found.evidence,
         )
+
+
+# By check: itself, what it was asked with, what it found.
+Answers = dict[str, tuple[Check, tuple[object, ...], list[Finding]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +168,12 @@ def check(
         )
 
     return make
+
+
+@cache
+def _context_asked_for(function: Callable[..., object]) -> tuple[str, ...]:
+    asked = inspect.signature(function).parameters
+    return tuple(name for name in ("now", "objectives") if name in asked)
 
 
 def _facts_asked_for(
@@ -203,11 +237,15 @@ def load_catalogue() -> dict[str, Check]:
     return dict(sorted(checks.items()))
 
 
-def judge(evidence: Evidence, checks: Mapping[str, Check]) -> Judgement:
+def judge(
+    evidence: Evidence, checks: Mapping[str, Check], answers: Answers | None = None
+) -> Judgement:
     """Ask every check whose facts are there; say of the others that they are not known.
 
-    A check that raises is not known either, and ends no other: check_raised tells of it.
+    A check that raises is not known either, and ends no other: check_raised tells of it. `answers`
+    are those of the judgement before, and become those of this one.
     """
+    answers = {} if answers is None else answers
     findings: list[Finding] = []
     known: dict[str, bool] = {}
     errors: dict[str, str] = {}
@@ -217,7 +255,7 @@ def judge(evidence: Evidence, checks: Mapping[str, Check]) -> Judgement:
     for entry in sorted(checks.values(), key=lambda entry: RaisedFacts in entry.needs.values()):
         if not told.absent(entry.needs.values()):
             try:
-                findings += entry.run(told)
+                findings += entry.run_again(told, answers)
                 known[entry.id] = True
             except Exception as error:
                 errors[entry.id] = where(error)

@@ -8,7 +8,7 @@ from datetime import datetime
 from rules.case.case import Case
 from rules.model.evidence import Evidence
 from rules.model.target import TargetFacts
-from rules.verdict.check import Check, Judgement, judge
+from rules.verdict.check import Answers, Check, Judgement, judge
 
 
 def judge_case(
@@ -17,10 +17,12 @@ def judge_case(
     now: datetime,
     *,
     expected: Iterable[type] = (),
+    answers: Answers | None = None,
 ) -> Judgement:
     """Ask the checks. What answers a question is asked only when somebody asked one.
 
     `expected` are the facts that the sources should give: without one of them its checks are blind.
+    `answers` are what an earlier judgement of these checks left to be found again.
     """
     asked = case.context.asked is not None
     applying = {name: check for name, check in checks.items() if asked or not check.asked}
@@ -35,4 +37,5 @@ def judge_case(
             expected=frozenset(expected),
         ),
         applying,
+        answers,
     )

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from starlette.requests import Request
 
 from agent.config.model import ArchiveConfig, ClusterConfig, Config
 from agent.monitor.watched import WatchedCluster
+from agent.page import fleet as page_of_all
 from agent.page.cards import make_cards
 from agent.page.fleet import Fleet
 from agent.page.headline import headline
@@ -80,6 +83,32 @@ def test_only_what_changed_is_rendered_again(clusters: list[WatchedCluster]) -> 
     clusters[COUNT // 2].judge()
     after = fleet.context(look())["rows"]
     assert sum(old is not new for old, new in zip(before, after, strict=True)) == 1
+
+
+def test_a_list_of_very_many_comes_in_pieces_each_cluster_in_one(
+    clusters: list[WatchedCluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_of_all, "ROWS_MAX", 64)
+    fleet, shown = Fleet(clusters), list[str]()
+    query: str | None = "?sort=name"
+    while query:
+        asked = dict(parse_qsl(query[1:]))
+        told = fleet.context(Visit(now=datetime.now(UTC), query=asked))
+        assert told["piece"].found == told["total"] == COUNT
+        shown += told["rows"]
+        if told["piece"].first > 64:
+            before = dict(parse_qsl(told["piece"].before[1:]))
+            assert int(before.get("from", 1)) == told["piece"].first - 64
+        query = told["piece"].after
+    numbers = [int(number) for row in shown for number in re.findall(r"number (\d+)</a>", row)]
+    assert numbers == list(range(COUNT))
+    for begin, first in (("999999", 193), ("70", 65), ("-1", 1), ("x", 1), ("0", 1), ("²", 1)):
+        told = fleet.context(Visit(now=datetime.now(UTC), query={"from": begin}))
+        assert told["piece"].first == first
+    worst = fleet.context(look())
+    assert all("verdict critical" in row for row in worst["rows"]), "the worst come first"
+    none = fleet.context(Visit(now=datetime.now(UTC), query={"q": "nowhere", "from": "65"}))
+    assert (none["rows"], none["piece"].before, none["piece"].after) == ([], None, None)
 
 
 def test_what_was_not_judged_of_late_is_not_called_fine(tmp_path: Path) -> None:

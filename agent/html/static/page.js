@@ -121,7 +121,7 @@
     const form = target.form;
     if (form?.id !== "find") return;
     const query = new URLSearchParams(new FormData(form));
-    if (!query.get("q")) query.delete("q");
+    for (const name of ["q", "class"]) if (!query.get(name)) query.delete(name);
     if (query.get("sort") === "worst") query.delete("sort");
     history.replaceState(null, "", location.pathname + (query.size ? `?${query}` : ""));
   });

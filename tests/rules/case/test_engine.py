@@ -129,3 +129,16 @@ def test_no_fact_needs_itself() -> None:
 def test_memory_holds_nothing_for_a_derivation_without_its_needs() -> None:
     memory, case = DerivedMemory(), case_of()
     assert memory.give(derivations()[SequenceFacts], case, patient=True) is None
+
+
+def test_what_was_given_is_given_again_only_while_it_holds() -> None:
+    """What rests on a slow fact is another once somebody patient has made that anew."""
+    slow = next(d for d in derivations().values() if d.kind is ListedReaches)
+    assert slow.slow and ListedReaches in derivations()[WindowsFacts].inputs.values()
+    case = case_of(listing(1, 2), NO_BACKUPS, patient=False)
+    assert case.get(BackupStates) is case.get(BackupStates) is not None
+    assert case.get(WindowsFacts) is None
+    made = case.waiting().facts((ListedReaches, WindowsFacts))
+    assert case.get(WindowsFacts) is made[WindowsFacts]
+    case.drop(WindowsFacts)
+    assert case.get(WindowsFacts) is None
