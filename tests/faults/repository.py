@@ -38,8 +38,11 @@ def _in_file(fault: Fault) -> Kind:
         rng))  # fmt: skip
 
 
-def _in_manifest(root: Path, rng: Random, label: str) -> None:
-    flip_any(root / "backup/main" / label / "backup.manifest", rng)
+def _in_both_manifests(root: Path, rng: Random, label: str) -> None:
+    """A byte of a backup's manifest and of its copy, which is read in silence instead."""
+    path = root / "backup/main" / label / "backup.manifest"
+    flip_any(path, rng)
+    rewrite(path.with_suffix(".manifest.copy"), path.read_bytes())
 
 
 def _in_both_infos(root: Path, rng: Random, label: str) -> None:
@@ -62,7 +65,7 @@ KINDS: Final = (
     Kind(REPOSITORY, "untouched", lambda root, rng, label: None, healthy=True),
     *map(_in_segment, _NAMES),
     *map(_in_file, _NAMES),
-    Kind(REPOSITORY, "`backup.manifest`: a bit", _in_manifest),
+    Kind(REPOSITORY, "`backup.manifest` and its copy: a bit", _in_both_manifests),
     Kind(REPOSITORY, "`archive.info` or `backup.info` and its copy: a bit", _in_both_infos),
 )
 
