@@ -27,7 +27,7 @@ SIZES   := awk '/^ *Downloading / && !/[.]metadata/ { \
   END { printf "  downloaded: %d packages, %.0f MB\n", files, megabytes }'
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo docs house rules dashboards test test-pure unit coverage changelog pictures truth truth-docs truth-stories drills tool-restores tool-damages npm-servers bench fuzz wheels lint format clean
+.PHONY: help env demo docs house rules dashboards test test-pure unit coverage changelog pictures truth truth-docs truth-stories drills tool-restores tool-damages faults npm-servers bench fuzz wheels lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -119,6 +119,9 @@ tool-restores: $(VENV)/.test ## restore with pgBackRest and Barman beside the pr
 
 tool-damages: $(VENV)/.test ## write docs/verification.md: what the tools' own verification finds, and what we find
 	$(BIN)/python -m tests.tool_damages
+
+faults: $(VENV)/.test ## faults of every kind, judged by PostgreSQL and put to other programs: make faults SEEDS=1-1000
+	$(BIN)/python -W ignore -m tests.faults --seeds $(or $(SEED),$(SEEDS)) $(ARGS)
 
 docs: env ## write the pages on findings, alerts and metrics from the catalogue
 	$(BIN)/pitr-agent docs docs

@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from agent.postgres.account import server_account
@@ -44,23 +45,29 @@ class Copy:
     story: Story
     label: str  # of the newest backup of the first timeline
 
-    def segment(self) -> Path:
-        """One that the newest backup of timeline 1 needs afterwards."""
-        found = [
+    def segments(self) -> list[Path]:
+        """Those of timeline 1."""
+        return [
             path
             for path in sorted(self.root.rglob("00000001*"))
             if path.is_file() and re.match(r"[0-9A-F]{24}(-|$)", path.name)
         ]
-        return found[-3]
+
+    def segment(self) -> Path:
+        """One that the newest backup of timeline 1 needs afterwards."""
+        return self.segments()[-3]
 
     def backup(self) -> Path:
         return next(path for path in self.root.rglob(self.label) if path.is_dir())
 
+    def files(self) -> list[Path]:
+        """Those of the backup that hold data."""
+        found = (path for path in self.backup().rglob("*") if path.is_file())
+        return [path for path in found if "/base/" in str(path) or "/bundle/" in str(path)]
+
     def file(self) -> Path:
         """A file of the backup with data in it."""
-        found = (path for path in self.backup().rglob("*") if path.is_file())
-        inside = (path for path in found if "/base/" in str(path) or "/bundle/" in str(path))
-        return max(inside, key=lambda path: (path.stat().st_size, path.name))
+        return max(self.files(), key=lambda path: (path.stat().st_size, path.name))
 
 
 def flip(path: Path) -> None:
@@ -160,15 +167,11 @@ def _ask_tool(story: Story, number: int, root: Path, label: str) -> Said:
         account.own(path)
     own = account.make_directory(root.parent / "own")
     if story.tool == "pgbackrest":
-        words = [
-            "pgbackrest", "--no-config", "--stanza=main", f"--repo1-path={root}",
-            "--log-level-file=off", "--log-level-console=info",
-        ]  # fmt: skip
-        secret = {}
+        words, secret = pgbackrest_on(root), {}
         if number == 2:
             words.append("--repo1-cipher-type=aes-256-cbc")
             secret["PGBACKREST_REPO1_CIPHER_PASS"] = SECRET
-        return _summary([_run(story, [*words, "verify"], secret)])
+        return _summary([run(story, [*words, "verify"], secret)])
     config = own / "barman.conf"
     config.write_text(
         story.config.read_text()
@@ -178,11 +181,22 @@ def _ask_tool(story: Story, number: int, root: Path, label: str) -> Said:
     account.own(config)
     asked = ("check-backup", "verify-backup")
     return _summary(
-        [_run(story, ["barman", "-c", str(config), each, "main", label], {}) for each in asked]
+        [run(story, ["barman", "-c", str(config), each, "main", label]) for each in asked]
     )
 
 
-def _run(story: Story, command: list[str], more: dict[str, str]) -> tuple[int, str]:
+def pgbackrest_on(root: Path) -> list[str]:
+    """pgBackRest with a repository that lies here."""
+    return [
+        "pgbackrest", "--no-config", "--stanza=main", f"--repo1-path={root}",
+        "--log-level-file=off", "--log-level-console=info", "--job-retry=0",
+    ]  # fmt: skip
+
+
+def run(
+    story: Story, command: list[str], more: Mapping[str, str] = MappingProxyType({})
+) -> tuple[int, str]:
+    """The status of a command of the server's account, and what it printed."""
     done = subprocess.run(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
         env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/tmp", **more},

@@ -34,7 +34,7 @@ class LogRecord:
     epoch: str | None = None  # seconds since 1970, as printed (%n)
     pid: int | None = None
     backend_type: str | None = None
-    session: bool | None = None  # a client's; None: the format does not tell
+    session: bool = False  # the line has values that only a client's session has
     ambiguous: bool = False  # the line can be read as a client's too, with another message
     doubtful: bool = False  # the format does not prove who wrote it
     user: str | None = None  # of the session; None: the format does not tell, or there is none
@@ -234,9 +234,8 @@ class StderrReader:
         if prefix.words is not None:
             groups["session"] = not gap_words(groups) <= prefix.words
             groups["ambiguous"] = self._label.search(groups["rest"]) is not None
-        elif prefix.tells_session:
-            known = background or session  # an unknown label may be the server's, or not
-            groups["session"] = background is None if known else None
+        else:
+            groups["session"] = background is None and session is not None
             groups["ambiguous"] = bool(  # a session's values may look like a whole line
                 background and session and session.start("rest") != background.start("rest")
             )
@@ -264,8 +263,8 @@ class StderrReader:
             "epoch": groups.get("epoch"),
             "pid": _pid(groups),
             "backend_type": (groups.get("backend_type") or "").strip() or None,
-            "session": groups.get("session"),
-            "ambiguous": groups.get("ambiguous", False),
+            "session": groups["session"],
+            "ambiguous": groups["ambiguous"],
             "doubtful": self._tabbed,
             "user": (groups.get("user") or "").strip(" ") or None,
             "database": (groups.get("database") or "").strip(" ") or None,

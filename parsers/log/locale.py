@@ -152,4 +152,4 @@ class LogLocale:
 
 
 def _is_clients(record: LogRecord) -> bool:
-    return bool(record.session) or record.statement is not None
+    return record.session or record.statement is not None

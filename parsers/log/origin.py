@@ -9,7 +9,8 @@ name, a statement). What betrays it, from the strongest proof to the weakest:
 
 `Roles` remembers which pid plays which part, from the messages that no client can have written
 because none can connect yet: those between the server's start and its first connection. Of a log
-that begins later it has no more than guesses: what they say is unproven.
+that begins later it has no more than guesses: what they say is unproven. That a line shows no
+session proves nothing: the parallel worker that runs a session's function has no values of it.
 """
 
 from __future__ import annotations
@@ -130,7 +131,7 @@ class Roles:
 
     def _betrayed(self, record: LogRecord, redo_context: bool) -> bool:
         session = (
-            record.session is True
+            record.session
             or record.statement is not None
             or (record.context is not None and not redo_context)
             or record.pid in self._sessions
@@ -144,7 +145,7 @@ class Roles:
     def _accepts_pid(self, message: Message, record: LogRecord) -> bool | None:
         known = self._pid.get(message.process)
         if record.pid is None:
-            return True if record.session is False or self._nobody_connects(message) else None
+            return True if self._nobody_connects(message) else None
         if message.event == Event.SERVER_STARTING:
             return True if self._down else None
         if self._follows_newcomer(message, record):
@@ -153,9 +154,9 @@ class Roles:
             return record.pid == known
         if record.pid in self._pid.values():
             return message.process == BACKGROUND
-        # Not seen yet: sure when the start was (no client connects before), or the prefix tells.
+        # Not seen yet: sure when the start was, for no client connects before.
         sure = POSTMASTER in self._pid and message.process == STARTUP and self._open is False
-        return True if sure or record.session is False else None
+        return True if sure else None
 
     def _nobody_connects(self, message: Message) -> bool:
         """No client can have written a line without a pid: the server starts, or is to start."""

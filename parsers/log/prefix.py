@@ -2,7 +2,7 @@
 
 Follows log_status_format in src/backend/utils/error/elog.c. Each escape has two readings: in a
 client's session it holds a value, in a process of the server's own the session's escapes are empty.
-That difference proves who wrote a line.
+A value proves a session; that there is none proves nothing (see `parsers.log.origin`).
 """
 
 from __future__ import annotations
@@ -53,8 +53,6 @@ ESCAPES: Final = {
     "Q": Escape(rf"-?{_COUNT}", rf"-?{_COUNT}"),  # query id, or 0
 }
 _ESCAPE: Final = re.compile(r"%(-?\d*)(.)", re.DOTALL)
-# A session never prints these empty, so an empty one is the server's own process.
-_TELLING: Final = frozenset("audrhL")
 # A session chooses what they print.
 _FREE: Final = frozenset("audrhLi")
 _MAX_WIDTH: Final = 1000
@@ -67,7 +65,6 @@ class Prefix:
 
     session: str
     background: str
-    tells_session: bool  # a line of the server's own differs from a client's
     start: str  # cheap pattern that every line of a server's begins with; "" when there is none
     gap: str | None  # and what may follow it before the label; None: where that begins is unsure
     text: str | None = None  # the setting; None when it was inferred
@@ -86,7 +83,7 @@ def parse_prefix(text: str) -> Prefix:
     session: list[str] = [""]  # each but the first begins with such a value
     background: list[str] = []
     named: set[str] = set()
-    stopped = tells = False
+    stopped = False
     position = 0
     for match in _ESCAPE.finditer(text):
         literal = re.escape(text[position : match.start()])
@@ -94,9 +91,8 @@ def parse_prefix(text: str) -> Prefix:
         session[-1] += literal
         background += [] if stopped else [literal]
         if match[2] == "q":
-            stopped = tells = True
+            stopped = True
             continue
-        tells = tells or match[2] in _TELLING
         session += [""] if match[2] in _FREE else []
         session[-1] += _pattern(match[1], match[2], named, session=True)
         background += [] if stopped else [_pattern(match[1], match[2], named, session=False)]
@@ -108,7 +104,6 @@ def parse_prefix(text: str) -> Prefix:
         gap="",
         session=first + settled + "".join(free[-1:]) + tail,
         background="".join(background) + ("" if stopped else tail),
-        tells_session=tells,
         text=text,
     )
 
@@ -227,7 +222,6 @@ def infer_prefix(head: str) -> Prefix:
     return Prefix(
         session=lenient,
         background=lenient,
-        tells_session=True,
         start="" if any(map(_WORD.search, gaps)) or "backend_type" in seen else "".join(start),
         gap=_padded(gaps[-1]) or None,  # a zone's letters touch the label's
         words=words,

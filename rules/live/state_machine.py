@@ -158,7 +158,7 @@ class RestoreMachine:
         if event.name in _OF_CHILDREN_TOO:
             return bool(current.seen - BEFORE_START) and not current.is_down
         if event.name == Event.SERVER_STARTING and not event.proven:
-            return bool(current.seen)
+            return bool(current.seen) and not (current.is_down or current.phase is Phase.FAILED)
         if not _is_refusal(event) or not current.is_up:
             return False
         if not event.proven:
@@ -189,8 +189,10 @@ class RestoreMachine:
         self.current = Attempt(started_at=event.at, complaint=complaint)
 
     def _is_failed_start(self) -> bool:
-        """A start that failed after a restore: the restore it was of is not open any more."""
-        return self.current.phase is Phase.FAILED and not self.current.crash_recovery
+        """A start that failed after a restore, or may have: that restore is not open any more."""
+        current = self.current
+        failed = current.phase is Phase.FAILED or current.doubted is not None
+        return failed and not current.crash_recovery
 
 
 def _is_doubtful(event: RecoveryEvent, attempt: Attempt) -> bool:

@@ -51,6 +51,13 @@ class Story:
     restores: Iterator[int] = field(default_factory=itertools.count)
 
 
+# As anybody may make one: its line is that of whichever process runs it.
+_SAY = (
+    "CREATE FUNCTION say(words text) RETURNS int LANGUAGE plpgsql PARALLEL SAFE"
+    " AS $$ BEGIN RAISE LOG '%', words; RETURN 1; END $$"
+)
+
+
 def tell_story(
     installation: Installation, home: Path, account: Account, pg_basebackup: Path
 ) -> Story:
@@ -66,6 +73,7 @@ def tell_story(
     story = Story(primary=primary, archive=archive, backup=primary.home / "backup")
     with primary.running():
         primary.sql("CREATE TABLE t (n int)")
+        primary.sql(_SAY)
         primary.base_backup(story.backup, program=pg_basebackup)
         label = (story.backup / "backup_label").read_text()
         story.start_lsn = re.search(r"START WAL LOCATION: (\S+)", label)[1]  # type: ignore[index]

@@ -110,27 +110,55 @@ REFUSED = (
 
 
 @pytest.mark.pg("== 16")
+@pytest.mark.parametrize("told", [True, False])
 @pytest.mark.parametrize("prefix", ["%m [%p] ", "%t ", "%m [%b] "])
-def test_no_session_ends_a_restore_in_words(restore_story: Story, prefix: str) -> None:
+def test_no_session_ends_a_restore_in_words(restore_story: Story, prefix: str, told: bool) -> None:
     """Whatever hides the statement; where the format proves nothing, it is not known."""
+    options = ("--log-line-prefix", prefix) if told else ()
     with restore(
         restore_story, until=paused, recovery_target_name=restore_story.restore_point,
         log_line_prefix=prefix, log_error_verbosity="terse", log_min_error_statement="panic",
     ) as restored:  # fmt: skip
-        for options, said in REFUSED:
+        for settings, said in REFUSED:
             with contextlib.suppress(psycopg.OperationalError):
-                psycopg.connect(restored.cluster.dsn, options=options).close()
+                psycopg.connect(restored.cluster.dsn, options=settings).close()
             assert said in restored.log.read_text()
-            check_nothing_is_believed(restored.log, "--log-line-prefix", prefix)
+            check_nothing_is_believed(restored.log, *options)
         for text in ENDS:
             with restored.cluster.connect() as connection:
                 connection.execute(f"DO $$ BEGIN RAISE LOG '{text}'; END $$")  # type: ignore[call-overload]
             assert f"LOG:  {text}" in restored.log.read_text()
-            lines, status = watch("--log", str(restored.log), "--once", "--log-line-prefix", prefix)
-            assert lines[-1]["outcome"] == "paused" and lines[-1]["fatal_message"] is None
-            marked = [line for line in lines if line.get("unproven")]
-            assert status == (3 if prefix == "%t " else 0)
-            assert marked or prefix != "%t "
+            check_it_is_doubted(restored.log, *options, doubted=prefix == "%t ")
+
+
+def check_it_is_doubted(log: Path, *options: str, doubted: bool) -> None:
+    lines, status = watch("--log", str(log), "--once", *options)
+    assert lines[-1]["outcome"] == "paused" and lines[-1]["fatal_message"] is None
+    assert any(line.get("unproven") for line in lines) or not doubted
+    assert status == (3 if doubted else 0)
+
+
+@pytest.mark.pg("== 16")
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("prefix", ["%m [%p] %q%u@%d ", "%t %q%u@%d ", "%t %a ", "%m [%b] "])
+def test_no_parallel_worker_ends_a_restore_in_words(
+    restore_story: Story, prefix: str, told: bool
+) -> None:
+    """It runs a session's function, and its line has no user, no database, no application."""
+    options = ("--log-line-prefix", prefix) if told else ()
+    with restore(
+        restore_story, until=paused, recovery_target_name=restore_story.restore_point,
+        log_line_prefix=prefix, log_error_verbosity="terse", log_min_error_statement="panic",
+        log_connections=True,
+    ) as restored:  # fmt: skip
+        own = last_line_of_startup(restored.log)
+        for text in ENDS:
+            with restored.cluster.connect() as connection:
+                connection.execute("SET debug_parallel_query = on")
+                connection.execute("SELECT say(%s)", [text])
+            said = next(line for line in restored.log.read_text().splitlines() if text in line)
+            assert "postgres" not in said and ("%b" in prefix or len(said) < len(own + text) + 9)
+            check_it_is_doubted(restored.log, *options, doubted=prefix[:2] == "%t")
 
 
 # A name is part of the line's beginning, at most 63 bytes of it; a user's may hold a newline.

@@ -89,11 +89,11 @@ def plans_of(given: argparse.Namespace) -> Iterator[Plan]:
 
 def _pool(jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(
-        jobs, mp_context=get_context("fork"), initializer=_end_with_parent, initargs=(os.getpid(),)
+        jobs, mp_context=get_context("fork"), initializer=end_with_parent, initargs=(os.getpid(),)
     )
 
 
-def _end_with_parent(parent: int) -> None:
+def end_with_parent(parent: int) -> None:
     """Whoever ends the campaign ends its histories: prctl(PR_SET_PDEATHSIG)."""
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
     if os.getppid() != parent:
