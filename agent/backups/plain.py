@@ -172,6 +172,13 @@ def _control_without_label(path: AnyPath) -> ControlFile:
     if (path / "postmaster.pid").exists():
         raise NotABackup(f"{what}, and a postmaster.pid: it is a server's own data directory")
     data, error = read_file(path, CONTROL)
+    if (
+        data is None
+        and not (error or (path / "PG_VERSION").exists())
+        and (path / MANIFEST).exists()
+    ):
+        # pg_basebackup -Ft puts it beside its tars
+        raise NotABackup(f"{path}: base.tar is missing beside {MANIFEST}: it cannot be restored")
     if data is None:
         raise NotABackup(f"{what}, and {CONTROL} {error or 'is absent'}: it is no base backup")
     try:

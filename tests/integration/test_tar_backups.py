@@ -203,3 +203,11 @@ def test_a_tar_without_a_label_is_no_backup(tar: Path, tmp_path: Path) -> None:
     other = tmp_path / "notes.txt"
     other.touch()
     assert "neither a directory nor a tar" in pitr_check("--backup", other).err
+
+
+def test_a_tar_backup_without_its_base_is_named_so(tar: Path) -> None:
+    (tar / "base.tar").unlink()
+    said = f"{tar}: base.tar is missing beside backup_manifest: it cannot be restored"
+    with pytest.raises(NotABackup, match=said):
+        read_any_backup(tar, "files")
+    assert read_backups(str(tar.parent)).unreadable == {str(tar): said}
