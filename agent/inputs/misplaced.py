@@ -39,7 +39,8 @@ _DUMP_NAME: Final = re.compile(r".*\.(sql|dump|dmp|pgdump|backup|custom)" + _PAC
 _TAR_NAME: Final = re.compile(r".*\.(tar" + _PACKED + r"|tgz|tbz2?|txz)")
 _BASE_TAR: Final = re.compile(r"base\.tar" + _PACKED)
 _CONFIGURATION: Final = re.compile(r"(pgbackrest|barman)\.conf|\.?(walg)\.json|.*\.ya?ml")
-_IN_PG_WAL: Final = "archive_status"  # no archive has it
+_IN_PG_WAL: Final = "archive_status"
+_PG_WAL_NAMES: Final = ("pg_wal", "pg_xlog")
 _A_DUMP: Final = (
     "is a dump, which no WAL can be replayed onto: point-in-time recovery starts from a base backup"
     " (pg_basebackup)"
@@ -145,10 +146,13 @@ def is_empty(url: str) -> bool:
 
 
 def is_laid_out_by_another(root: str, file: ArchivedFile) -> bool:
-    """Whether a file lies as repositories, data directories and pg_wal have it."""
+    """Whether a file lies as repositories, data directories and pg_wal have it.
+
+    What pg_wal has inside may be put into any archive: its name is asked for as well.
+    """
     if not {*_IN_REPOSITORIES, "pg_wal"}.isdisjoint(file.path.removeprefix(root).split("/")):
         return True
-    if is_remote(root):
+    if is_remote(root) or root.rstrip("/").rpartition("/")[2] not in _PG_WAL_NAMES:
         return False
     try:
         stat_path(f"{root}/{_IN_PG_WAL}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,21 @@ def test_a_server_looks_for_the_next_history(home: Path) -> None:
     found, _ = judged(home)
     path.unlink()
     assert ("history_broken", "critical") in found
+
+
+@pytest.mark.parametrize("name", ["archive_status", "pg_wal", "base", "archive", "global", "wals"])
+def test_an_archive_with_a_directory_in_it_is_an_archive(
+    home: Path, healthy: tuple[set[tuple[str, str]], list[Any]], name: str
+) -> None:
+    """Whatever it is called, and whatever lies in it."""
+    directory = home / "archive" / name
+    directory.mkdir()
+    try:
+        assert judged(home) == healthy
+        (directory / "archive.info").write_bytes(b"[db]\n")
+        assert judged(home) == healthy
+    finally:
+        shutil.rmtree(directory)
 
 
 def test_wal_of_its_own_place_proves_what_lies_before_it(tmp_path: Path) -> None:
