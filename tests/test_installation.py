@@ -49,7 +49,10 @@ def run(
     kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
     ran = subprocess.run(
         ["/bin/sh", "-ec", command], cwd=directory, capture_output=True, text=True,
-        env=kept | {"HOME": str(home), "PATH": ":".join(map(str, path)), "LANG": "C.UTF-8"},
+        env=kept | {
+            "HOME": str(home), "PATH": ":".join(map(str, path)), "LANG": "C.UTF-8",
+            "UV_SYSTEM_CERTS": "1",  # pip believes whom the machine believes, uv if it is told to
+        },
     )  # fmt: skip
     assert ran.returncode in statuses, ran.stdout + ran.stderr
     return ran
