@@ -104,7 +104,7 @@ def _line(
     """
     tabbed = (prefix.text or "").startswith("\t")  # where it begins no continuation
     continuation = b"" if tabbed else rb"\t|"
-    if not prefix.start:
+    if not (prefix.start and prefix.tells):
         return continuation + b"(?!)"
     deadly = b"|".join(rb"(?<=%b)" % re.escape(label) for label in fatal)
     passed = rb"(?![^\n]*:  (?:%b|%b))" % (ours, deadly)

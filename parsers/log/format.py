@@ -207,7 +207,8 @@ class StderrReader:
         """Keep the piece of a foreign line that a record's first line follows; give that one.
 
         What has a label before it is a server's line under another prefix, and the rest of it may
-        be a client's text.
+        be a client's text. Where a session's value may stand before the prefix's first, the piece
+        may be that value: the line is given whole, and shows a session.
         """
         if self._start is None or self._start.match(line):
             return line
@@ -215,11 +216,11 @@ class StderrReader:
             return line
         for hit in islice(self._start.finditer(line, 0, _MAX_PIECE), _MAX_STARTS):
             piece, rest = line[: hit.start()], line[hit.start() :]
-            if ":  " in piece:
+            if ":  " in piece or not (self._piece or _PROGRAM.match(piece)):
                 break
             if self.begins(rest):
                 self._piece = (self._piece + piece)[:_MAX_PART]
-                return rest
+                return rest if self.prefix.leads else line
         return line
 
     def _match(self, line: str) -> dict[str, Any] | None:

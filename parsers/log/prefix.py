@@ -65,7 +65,9 @@ class Prefix:
 
     session: str
     background: str
-    start: str  # cheap pattern that every line of a server's begins with; "" when there is none
+    start: str  # cheap pattern that the server's own lines begin with; "" when there is none
+    tells: bool = True  # what begins with it need not be looked at for whose it is
+    leads: bool = True  # nothing of a session's stands before it
     gap: str | None  # and what may follow it before the label; None: where that begins is unsure
     text: str | None = None  # the setting; None when it was inferred
     words: frozenset[str] | None = None  # inferred: words that any line's gaps may hold
@@ -108,11 +110,22 @@ def parse_prefix(text: str) -> Prefix:
     )
 
 
-# Escapes whose value is never empty and looks the same in every process.
-_FIXED: Final = frozenset("mtnplces")
+BACKEND_TYPES: Final = (
+    "postmaster", "startup", "checkpointer", "background writer", "walwriter", "archiver",
+    "walreceiver", "walsummarizer", "walsender", "autovacuum launcher", "autovacuum worker",
+    "logical replication launcher", "logical replication worker", "logger", "client backend",
+    "parallel worker", "io worker", "slotsync worker", "standalone backend",
+    "dead-end client backend", "not initialized",
+)  # fmt: skip
+# Escapes whose value is never empty, and whose look is known.
+_FIXED: Final = frozenset("mtnplcesb")
 # Looser patterns that cost a third to look at.
 _CHEAP_STAMP: Final = r"\d{4}-[\d :.-]{14,18} [\w+-]+"
-_CHEAP: Final = dict.fromkeys("mts", _CHEAP_STAMP) | dict.fromkeys("pl", r"\d+")
+_CHEAP: Final = {
+    **dict.fromkeys("mts", _CHEAP_STAMP),
+    **dict.fromkeys("pl", r"\d+"),
+    "b": rf"(?:{'|'.join(BACKEND_TYPES)})",  # an extension's workers have others
+}
 
 
 def _fixed_start(text: str) -> str:
@@ -161,13 +174,6 @@ def _blanks(width: str) -> int:
 
 # -- a prefix that is not given -----------------------------------------------------------------
 
-BACKEND_TYPES: Final = (
-    "postmaster", "startup", "checkpointer", "background writer", "walwriter", "archiver",
-    "walreceiver", "walsummarizer", "walsender", "autovacuum launcher", "autovacuum worker",
-    "logical replication launcher", "logical replication worker", "logger", "client backend",
-    "parallel worker", "io worker", "slotsync worker", "standalone backend",
-    "dead-end client backend", "not initialized",
-)  # fmt: skip
 # As tzcode writes it; other text may follow at once.
 _ABBREVIATION: Final = r"(?:[A-Za-z]{1,6}|[+-]\d{2}(?::?\d\d)?)(?!\d)"
 # Recognisable values, the first that fits wins; each is looked for once.
@@ -200,6 +206,7 @@ def infer_prefix(head: str) -> Prefix:
     unwanted = _not_pids(head)
     pattern: list[str] = []
     start: list[str] = []
+    known = True  # no word so far that another line may lack
     gaps: list[str] = []
     seen: set[str] = set()
     position = 0
@@ -210,7 +217,8 @@ def infer_prefix(head: str) -> Prefix:
         seen.add(name)
         gaps.append(head[position : match.start()])
         value = _PID_AND_COLON if name == "pid" and head[match.end() :] == ":" else _VALUES[name]
-        start += [_padded(gaps[-1]), _cheap(name, value, gaps[-1])]
+        known = known and not _WORD.search(gaps[-1])
+        start += [_padded(gaps[-1]), _cheap(name, value, gaps[-1])] if known else []
         touches = pattern and not re.search(r"\W", gaps[-1])  # only this value shows where it ends
         before = pattern.pop() if touches else ""
         pattern.append(f"{before}(?P<gap{len(gaps)}>{_GAP})(?P<{name}>{value})")
@@ -222,7 +230,9 @@ def infer_prefix(head: str) -> Prefix:
     return Prefix(
         session=lenient,
         background=lenient,
-        start="" if any(map(_WORD.search, gaps)) or "backend_type" in seen else "".join(start),
+        start="".join(start),
+        tells=known and not _WORD.search(gaps[-1]) and "backend_type" not in seen,
+        leads=not gaps[0],
         gap=_padded(gaps[-1]) or None,  # a zone's letters touch the label's
         words=words,
     )
@@ -232,6 +242,8 @@ def _cheap(name: str | None, value: str, gap: str) -> str:
     """The pattern of a value after this gap, for many lines."""
     if name == "pid" and gap.endswith("["):
         return r"\d+(?=[\]-])"
+    if name == "backend_type":
+        return _CHEAP["b"]
     return _CHEAP_STAMP if name == "stamp" else f"(?:{value})"
 
 

@@ -224,6 +224,10 @@ def test_a_commands_message_in_pieces_hides_no_line_of_the_server(
 
 
 PLAIN, PADDED = "2025-07-10 12:40:57.309 UTC [1] ", "2025-07-10 12:40:57.309 UTC   |  71| "
+TYPED = "<2025-07-10 12:40:57.309 UTC> startup[71]  0 "
+QUOTED = "2025-07-10 12:40:57.309 UTC [71] \u00abstartup\u00bb "
+COUNTED = "2025-07-10 12:40:57 UTC [71]: [1-1] db=,user=,app=,client= "
+LOCAL = "2025-07-10 12:40:57.309 UTC [71] [none] "
 
 
 @pytest.mark.parametrize(
@@ -234,6 +238,15 @@ PLAIN, PADDED = "2025-07-10 12:40:57.309 UTC [1] ", "2025-07-10 12:40:57.309 UTC
         ("%m [%p] %q%u@%d ", PLAIN),
         (None, PADDED),
         ("%-30m|%4p| ", PADDED),
+        ("<%m> %b[%p] %P %Q ", TYPED),
+        (None, QUOTED),
+        ("%m [%p] \u00ab%b\u00bb ", QUOTED),
+        (None, COUNTED),
+        ("%t [%p]: [%l-1] db=%d,user=%u,app=%a,client=%h ", COUNTED),
+        (None, LOCAL),
+        ("%m [%p] %L %q%u@%d ", LOCAL),
+        (None, "startup: "),
+        ("%b: ", "startup: "),
     ],
 )
 @pytest.mark.parametrize("between", range(8))
@@ -252,6 +265,24 @@ def test_every_piece_may_be_parted_from_the_next(
     missing = ("file_missing", {"file": "00000002.history", "program": "cp"})
     redo = ("redo_started", {"lsn": 0x28})
     assert events == [("archive_recovery_started", {}), *[redo] * between.bit_count(), missing]
+
+
+@pytest.mark.parametrize("between", range(1, 8))
+@pytest.mark.parametrize("stamp", [TYPED, f"|{PLAIN}"])
+def test_what_may_be_a_session_s_value_is_no_piece_to_believe_behind(
+    stamp: str, between: int
+) -> None:
+    """A database called `cp: ...` looks the same under a prefix that begins with %d."""
+    pieces = ("cp: ", "cannot stat '/a/00000002.history'", ": No such file or directory", "\n")
+    text = f"{stamp}LOG:  starting archive recovery\n"
+    for number, piece in enumerate(pieces):
+        text += piece
+        if between >> number & 1:
+            text += f"{stamp}LOG:  redo starts at 0/28\n"
+    stream = LogStream()
+    events = told(stream.feed(text.encode()) + stream.end())
+    assert stream.counts.unparsed == 0
+    assert [name for name, _ in events] == ["archive_recovery_started", "file_missing"]
 
 
 def test_a_statement_that_quotes_a_line_of_the_server_is_no_line_of_it() -> None:
