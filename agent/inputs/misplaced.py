@@ -251,17 +251,21 @@ def _dump_in(url: str, folder: Folder) -> str | None:
 
 def _head(url: str) -> bytes:
     """How a file begins, decompressed; empty for what is no file or cannot be read."""
+    return _head_or_none(url) or b""
+
+
+def _head_or_none(url: str) -> bytes | None:
     try:
         return read_content(url, _HEAD_BYTES).data
     except OSError:
-        return b""
+        return None
 
 
 def _file(url: str, *, tars: bool = False) -> str | None:
     """A single file, where a directory is expected; `tars`: or a tar."""
     directory, _, name = url.rpartition("/")
-    head = _head(url)
-    if not head:
+    head = _head_or_none(url)
+    if head is None:
         return None
     if parse_wal_name(name):
         return (

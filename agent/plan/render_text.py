@@ -70,7 +70,7 @@ def _wal(plan: RestorePlan) -> Iterator[str]:
 
 def _place(place: WalPlace) -> str:
     span = place.first if place.segments == 1 else f"{place.first} to {place.last}"
-    return f"{place.segments} in {place.directory}: {span}, {sized(place.stored_bytes)} stored"
+    return f"{place.segments} in {place.directory}: {span}, {sized(place.stored_bytes)}"
 
 
 def _room(plan: RestorePlan) -> Iterator[str]:

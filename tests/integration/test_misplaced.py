@@ -47,6 +47,7 @@ TABLE: Final[dict[str, tuple[str, str, str, str, str]]] = {
     "a tar of WAL": (_TAR, "", "no backup_label in it", _TAR, _TAR),
     "one segment": (_SEGMENT,) * 5,
     "a file": (_FILE,) * 5,
+    "an empty file": (_FILE,) * 5,
     "a configuration": ("{} is a configuration: name it with --pgbackrest {}",) * 5,
     "an empty directory": (
         "{} is empty: is this the directory", "holds no WAL", "{} is empty: is it mounted?",
@@ -114,6 +115,7 @@ def places(pristine: Archived, tmp_path_factory: pytest.TempPathFactory) -> dict
     (top / "notes.txt").write_text("ask Ana\n")
     (top / "pgbackrest.conf").write_text("[main]\npg1-path=/srv/pg\n")
     (top / "empty").mkdir()
+    (top / "nothing").touch()
     return {
         "an archive": archive,
         "an archive by date": top / "dated",
@@ -124,6 +126,7 @@ def places(pristine: Archived, tmp_path_factory: pytest.TempPathFactory) -> dict
         "a tar of WAL": top / "wal.tar.gz",
         "one segment": next(path for path in archive.iterdir() if len(path.name) == 24),
         "a file": top / "notes.txt",
+        "an empty file": top / "nothing",
         "a configuration": top / "pgbackrest.conf",
         "an empty directory": top / "empty",
     }

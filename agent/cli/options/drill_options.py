@@ -37,6 +37,12 @@ _OF_A_DRILL: Final = {
 
 def add_drill_options(drill: argparse._ArgumentGroup) -> None:
     """Add them to a parser."""
+    _add_restoring(drill)
+    _add_asking(drill)
+
+
+def _add_restoring(drill: argparse._ArgumentGroup) -> None:
+    """Who restores, where, and as whom."""
     drill.add_argument(
         "--drill", action="store_true", help="restore for real, on a scratch server, and compare"
     )
@@ -78,6 +84,10 @@ def add_drill_options(drill: argparse._ArgumentGroup) -> None:
         help="a library of the installation that the scratch server loads at its start, where the"
         " WAL or a probe needs it; may be repeated (default: none, whatever the backup says)",
     )
+
+
+def _add_asking(drill: argparse._ArgumentGroup) -> None:
+    """What is asked of the restored cluster, how long, and of which instant."""
     drill.add_argument(
         "--probe",
         action="append",
