@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -132,9 +132,3 @@ def _drill(statement: Statement, digests: dict[int, str]) -> dict[str, Any]:
         "probes": len(said["probes"]),
         "probes_held": sum(probe["holds"] for probe in said["probes"]),
     }
-
-
-def cluster_names(document: dict[str, Any]) -> Iterator[str]:
-    """What a person calls the clusters of a report."""
-    for cluster in document["clusters"]:
-        yield cluster["name"] or "(no name was given)"

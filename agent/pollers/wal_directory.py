@@ -10,7 +10,7 @@ from psycopg.rows import class_row
 from rules.model.facts import WalDirectoryFacts
 
 _QUERY: Final = """
-SELECT count(*)::int AS files_count, coalesce(sum(size), 0)::int8 AS size_bytes
+SELECT coalesce(sum(size), 0)::int8 AS size_bytes
   FROM pg_catalog.pg_ls_waldir()
 """
 

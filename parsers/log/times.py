@@ -26,7 +26,6 @@ _HOURS: Final = {
     "MDT": -6, "MST": -7, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10, "HDT": -9, "SST": -11,
 }  # fmt: skip
 
-LOG_TIME: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})? [^\s\[\](),;]+"
 _LOG_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (\S+)\Z")
 _OFFSET: Final = re.compile(r"([+-])(\d\d):?(\d\d)?(?::?(\d\d))?\Z")
 _INSTANT: Final = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)([+-]\d\d[:\d]*)\Z")

@@ -87,7 +87,6 @@ class BackupEntry:
     started_at: int  # epoch seconds
     stopped_at: int  # by the repository host's clock, after the copy
     page_errors: bool  # it found pages with a wrong checksum
-    holds_wal: bool  # archive-copy: the WAL it needs is in its pg_wal
     annotations: Mapping[str, str]
 
 
@@ -323,7 +322,6 @@ def _entry(label: str, value: Mapping[str, Any]) -> BackupEntry:
         started_at=_required(value, "backup-timestamp-start", int, where),
         stopped_at=_required(value, "backup-timestamp-stop", int, where),
         page_errors=_optional(value, "backup-error", bool, where) or False,
-        holds_wal=_optional(value, "option-archive-copy", bool, where) or False,
         annotations={str(key): str(text) for key, text in annotations.items()},
     )
 

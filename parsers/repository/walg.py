@@ -31,12 +31,10 @@ class WalgBackup:
     start_lsn: int | None
     stop_lsn: int | None  # None in old ones
     delta_from: str | None  # None: it is a full one
-    full_name: str | None
     major: int | None
     system_identifier: int | None
     started_at: datetime | None
     finished_at: datetime | None
-    permanent: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +60,10 @@ def parse_sentinel(data: bytes, name: str) -> WalgBackup:
         start_lsn=_number(value, "LSN"),
         stop_lsn=_number(value, "FinishLSN"),
         delta_from=_text(value, "DeltaFrom"),
-        full_name=_text(value, "DeltaFullName"),
         major=version // 10000 if version is not None else None,
         system_identifier=_number(value, "SystemIdentifier"),
         started_at=_instant(value.get("StartTime")),
         finished_at=_instant(value.get("FinishTime")),
-        permanent=value.get("IsPermanent") is True,
     )
 
 

@@ -54,7 +54,6 @@ class TransactionSummary:
     commits: int
     aborts: int
     last: Transaction | None  # None: there is none
-    earliest_us: int  # of all their times; 0 without any
     latest_us: int
     lowest_xid: int
     highest_xid: int
@@ -167,14 +166,13 @@ def _concatenate(parts: Sequence[Transactions]) -> Transactions:
 def _summarise(transactions: Transactions) -> TransactionSummary:
     if not transactions:
         return TransactionSummary(
-            commits=0, aborts=0, last=None, earliest_us=0, latest_us=0, lowest_xid=0, highest_xid=0
+            commits=0, aborts=0, last=None, latest_us=0, lowest_xid=0, highest_xid=0
         )
     aborts = transactions.kinds.count(TransactionKind.ABORT)
     return TransactionSummary(
         commits=len(transactions) - aborts,
         aborts=aborts,
         last=transactions[-1],
-        earliest_us=min(transactions.times_us),
         latest_us=max(transactions.times_us),
         lowest_xid=min(transactions.xids),
         highest_xid=max(transactions.xids),

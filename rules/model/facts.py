@@ -56,7 +56,6 @@ class OccupiedName:
 class WalDirectoryFacts:
     """pg_ls_waldir(), summed."""
 
-    files_count: int
     size_bytes: int
 
 
