@@ -27,7 +27,7 @@ from tests.fix_postgres import NewCluster
 from tests.guides import Step, run_steps
 from tests.ports import free_port
 from tests.unpack import unpack_tar
-from tests.waiting import wait_until
+from tests.waiting import wait_archived
 
 _MAJOR = 16
 # Guide -> the variable that it exports, and which of the samples that is. The folder of one holds
@@ -169,5 +169,5 @@ def _live(primary: Cluster) -> None:
 
 
 def _wait_archived(primary: Cluster) -> None:
-    last = primary.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0]
-    wait_until((primary.data / "pg_wal" / "archive_status" / f"{last}.done").exists)
+    primary.sql("SELECT pg_switch_wal()")
+    wait_archived(primary)

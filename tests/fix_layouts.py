@@ -25,6 +25,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import EXEMPLARY, make_history
 from tests.fix_tools import PATIENCE_SECONDS, lack
+from tests.waiting import reload
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -147,7 +148,7 @@ def dead_primary(
         _fill(cluster, archive)
         ((rows_archived,),) = cluster.sql("SELECT count(*) FROM t")
         cluster.configure(archive_command="/bin/false")
-        cluster.reload()
+        reload(cluster)  # what comes now is to lack
         cluster.sql("CHECKPOINT")
         for _ in range(2):
             cluster.sql("INSERT INTO t SELECT n, repeat('x', 500) FROM generate_series(1, 1500) n")

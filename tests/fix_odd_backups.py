@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from agent.postgres.installation import Installation
 from parsers.files.pg_control import parse_control_file
 from tests.fix_branches import copy_lightly
 from tests.fix_check import EXEMPLARY
-from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import copy_cluster
+from tests.waiting import reload, wait_replayed
 
 
 @dataclass(frozen=True)
@@ -89,13 +88,7 @@ def _advance(primary: Cluster) -> None:
 
 def _follow(primary: Cluster, standby: Cluster) -> None:
     """Wait until the standby has replayed what is archived, and have it write its pages."""
-    ((lsn,),) = primary.sql("SELECT pg_current_wal_lsn()::text")
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not standby.sql("SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", lsn)[0][
-        0
-    ]:
-        assert time.monotonic() < deadline, "the standby does not follow"
-        time.sleep(0.05)
+    wait_replayed(standby, primary)
     standby.sql("CHECKPOINT")
 
 
@@ -105,7 +98,7 @@ def _full_pages_off(primary: Cluster, standby: Cluster, target: Path) -> None:
         session.execute("SELECT pg_backup_start('b', true)")
         control = parse_control_file((standby.data / "global/pg_control").read_bytes())
         primary.configure(full_page_writes=False)
-        primary.reload()
+        reload(primary)
         _advance(primary)
         _follow(primary, standby)
         copy_cluster(standby.data, target)

@@ -138,6 +138,7 @@ class Screen:
         self, *arguments: str, columns: int = 100, rows: int = 30, **environment: str
     ) -> None:
         self.raw = b""  # all that the terminal was sent
+        self._ended = False
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self._master, slave = pty.openpty()
@@ -170,14 +171,18 @@ class Screen:
         wanted = termios.ICANON | termios.ECHO
         return modes & wanted == wanted
 
+    def _is_sent_more(self, seconds: float) -> bool:
+        return not self._ended and bool(select.select([self._master], [], [], seconds)[0])
+
     @property
     def text(self) -> str:
-        while select.select([self._master], [], [], 0)[0]:
+        while self._is_sent_more(0):
             try:
                 data = os.read(self._master, 65536)
             except OSError:
-                break
+                data = b""
             if not data:
+                self._ended = True
                 break
             self.raw += data
             self._stream.feed(data)
@@ -189,11 +194,12 @@ class Screen:
         return self._screen.buffer
 
     def wait_for(self, words: str) -> str:
+        """The screen that has them, once nothing follows: a frame may come in two pieces."""
         deadline = time.monotonic() + PATIENCE_SECONDS
-        while words not in self.text:
+        while words not in (text := self.text) or self._is_sent_more(0.02):
             assert time.monotonic() < deadline, self.text
             time.sleep(0.05)
-        return self.text
+        return text
 
     def end(self) -> tuple[int, str]:
         """Wait for its end; its status, and all that it leaves on the screen."""

@@ -2,6 +2,7 @@
 
 from agent.postgres.installation import Installation
 from tests.fix_postgres import NewCluster, need_part
+from tests.waiting import wait_until
 
 
 def test_a_backup_restored_to_a_name_has_the_rows_of_that_moment(
@@ -23,6 +24,7 @@ def test_a_backup_restored_to_a_name_has_the_rows_of_that_moment(
         backup, restore_command=f"cp {archive}/%f %p", recovery_target_name="before",
         recovery_target_action="promote",
     )  # fmt: skip
-    with restored.running():
+    with restored.running():  # it takes connections as soon as it is consistent
+        wait_until(lambda: restored.sql("SELECT pg_is_in_recovery()") == [(False,)])
         assert restored.sql("SELECT n FROM t ORDER BY n") == [(1,), (2,)]
         assert restored.sql("SHOW archive_mode") == [("off",)]

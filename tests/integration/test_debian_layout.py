@@ -20,7 +20,7 @@ from agent.watch.sources import find_sources
 from tests.fix_check import Archived, pitr_check
 from tests.fix_debian import DebianCluster, NewDebianCluster
 from tests.integration.test_watch_foresight import foreseen
-from tests.waiting import wait_until
+from tests.waiting import wait_archived
 from tests.watching import findings_of
 
 LACKS = "this backup has no postgresql.conf: copy it, pg_hba.conf, pg_ident.conf and conf.d"
@@ -77,8 +77,8 @@ def debians(
 
 def switch(primary: DebianCluster) -> None:
     """End the segment, and wait until it is archived."""
-    name = primary.sql("SELECT pg_walfile_name(pg_switch_wal())")[0][0]
-    wait_until((primary.data / "pg_wal" / "archive_status" / f"{name}.done").exists)
+    primary.sql("SELECT pg_switch_wal()")
+    wait_archived(primary)
 
 
 def check(archive: Path, backup: Path) -> dict[str, object]:

@@ -20,6 +20,7 @@ from tests.fix_agent import UNHURRIED
 from tests.fix_alertmanager import Alertmanager
 from tests.fix_prometheus import Prometheus
 from tests.fix_watched import Watched
+from tests.ports import free_port
 from tests.waiting import wait_until
 
 
@@ -138,9 +139,8 @@ def test_a_kill_between_fault_and_delivery_loses_nothing(
 
 @pytest.mark.slow
 def test_firing_and_resolved_reach_a_webhook_that_was_down_over_a_kill(watched: Watched) -> None:
-    sink = Sink()
-    sink.close()
-    secret = f"http://user:s3cret-password@127.0.0.1:{sink.port}/s3cret-token"
+    port = free_port()
+    secret = f"http://user:s3cret-password@127.0.0.1:{port}/s3cret-token"
     watched.start({"webhook": {"url": secret}})
     watched.break_it()
     watched.wait_waiting("webhook", 1)
@@ -148,7 +148,7 @@ def test_firing_and_resolved_reach_a_webhook_that_was_down_over_a_kill(watched: 
     watched.wait_waiting("webhook", 2)
     watched.kill()
     watched.hide()
-    sink = Sink(sink.port)
+    sink = Sink(port)
     sink.answers = [503, 302]
     try:
         watched.start()
@@ -158,7 +158,7 @@ def test_firing_and_resolved_reach_a_webhook_that_was_down_over_a_kill(watched: 
     assert set(sink.paths) == {"/s3cret-token"}
     assert sink.authorizations == {"Basic dXNlcjpzM2NyZXQtcGFzc3dvcmQ="}
     log = watched.agent.log.read_text()
-    assert f"http://127.0.0.1:{sink.port} answered 503" in log
+    assert f"http://127.0.0.1:{port} answered 503" in log
     page = watched.agent.read()
     assert "s3cret" not in log + str(page and page.samples)
 

@@ -136,7 +136,7 @@ def proxied(broken: Watched, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     wait_until(lambda: can_connect(port), "nginx listens")
     yield f"http://127.0.0.1:{port}/pitr"
     nginx.terminate()
-    nginx.wait(20)
+    nginx.wait(PATIENCE_SECONDS)
 
 
 def can_connect(port: int) -> bool:

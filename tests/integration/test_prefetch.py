@@ -20,7 +20,7 @@ from agent.archive.spool import SPOOL_NAME
 from tests.fix_check import Archived, open_to_the_server
 from tests.fix_layouts import DATED, FetchWal, file_by_date, mix_codecs, promoted
 from tests.fix_postgres import NewCluster
-from tests.fix_tools import need
+from tests.fix_tools import PATIENCE_SECONDS, need
 from tests.waiting import wait_until
 
 PROGRAM = Path(sys.executable).parent / "pitr-agent"
@@ -144,7 +144,7 @@ def test_the_process_may_be_killed_at_any_time(server: Server) -> None:
         assert server.fetch(number) == server.archived(number)
         for helper in server.helpers():
             helper.send_signal(signal.SIGKILL)
-            helper.wait(10)
+            helper.wait(PATIENCE_SECONDS)
     (server.spool / f"{name_of(FIRST + 1)}.begun").touch()  # it was fetching just then
     assert server.fetch(FIRST) == server.archived(FIRST)
     wait_until(lambda: len(server.ahead()) == 3)

@@ -17,7 +17,7 @@ from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
 from tests.histories import Life, commit, copy_cluster, prepare
 from tests.restoring import read_restore, restore
-from tests.waiting import wait_until
+from tests.waiting import wait_replayed
 
 pytestmark = every_major
 
@@ -200,7 +200,7 @@ def test_a_backup_from_a_standby_is_consistent_at_its_minimum_recovery_point(sto
             commit(story.life, connection)
     story.archive_now()
     standby = story.standby()
-    wait_for_replay(standby, story.life)
+    wait_replayed(standby.cluster, story.life.cluster)
     with standby.connect() as session:
         standby.start_backup(session)
         with story.life.connect() as connection:
@@ -209,7 +209,7 @@ def test_a_backup_from_a_standby_is_consistent_at_its_minimum_recovery_point(sto
             connection.execute("SELECT pg_create_restore_point('too early')")
             connection.execute("CHECKPOINT")
         story.archive_now()
-        wait_for_replay(standby, story.life)
+        wait_replayed(standby.cluster, story.life.cluster)
         standby.cluster.sql("CHECKPOINT")  # writes its pages: the minimum recovery point moves
         shutil.rmtree(story.backup)
         copy_cluster(standby.cluster.data, story.backup)
@@ -226,17 +226,6 @@ def test_a_backup_from_a_standby_is_consistent_at_its_minimum_recovery_point(sto
     outcomes = [story.check(target)[0] for target in targets]
     assert [outcome.outcome for outcome in outcomes] == ["opens", "opens", *["fails"] * 2,
                                                          "opens", "opens"]  # fmt: skip
-
-
-def wait_for_replay(standby: Life, primary: Life) -> None:
-    """Wait until a standby has replayed what is archived, and cannot go on."""
-    lsn = primary.cluster.sql("SELECT pg_current_wal_lsn()")[0][0]
-    wait_until(
-        lambda: standby.cluster.sql(
-            "SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", lsn
-        )[0][0],
-        "the standby follows",
-    )
 
 
 def test_a_promoted_standby_begins_its_timeline_without_a_checkpoint(story: Story) -> None:

@@ -19,7 +19,7 @@ from tests.fix_debian import DebianCluster, NewDebianCluster
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS, lack
 from tests.unpack import unpack_tar
-from tests.waiting import wait_archived
+from tests.waiting import reload, wait_archived
 
 ROLE = Path(__file__).parents[2] / "packaging" / "sql" / "role.sql"
 PROGRAM = (
@@ -85,7 +85,7 @@ def test_the_agent_logs_in_on_a_stock_pg_hba(
     _prepend(server.configuration / "pg_ident.conf", ident)
     _prepend(server.configuration / "pg_hba.conf", entry)
     assert typed(said, "psql -c") == "psql -c 'SELECT pg_reload_conf()'"
-    server.sql("SELECT pg_reload_conf()")
+    reload(server)
     status, said = tried()
     assert status == 0, said
     assert "as pitr_agent, a member of pg_monitor; 9 of 9 questions answered" in said

@@ -115,7 +115,9 @@ def test_the_servers_lines_between_the_pieces_of_the_commands_message_are_read(
     restore_story: Story,
 ) -> None:
     """As error() of the C library writes it, with a reload wherever the server may speak."""
-    reload = "kill -HUP $(head -n 1 postmaster.pid); sleep 0.3"
+    said = "$(grep -c SIGHUP ../server.log)"
+    wait = f"until test {said} -gt $n; do sleep 0.1; done"
+    reload = f"n={said}; kill -HUP $(head -n 1 postmaster.pid); {wait}"
     speak = (
         f"printf 'cp: ' >&2; {reload}; printf \"cannot stat '/a/%f'\" >&2; {reload};"
         f" printf ': No such file or directory' >&2; {reload}; echo >&2; exit 1"
