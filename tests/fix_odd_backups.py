@@ -67,31 +67,30 @@ def _standby(primary: Cluster, kept: Path) -> None:
         primary.base_backup(primary.home / "base")
         standby.restore_from(primary.home / "base", restore_command=f"cp {archive}/%f %p")
         (standby.data / "recovery.signal").rename(standby.data / "standby.signal")
-        _advance(primary)
+        end = _advance(primary)
         with standby.running():
-            _follow(primary, standby)
+            _follow(standby, end)
             shutil.copy(standby.data / "global/pg_control", kept / "early_control")
-            _advance(primary)
-            _follow(primary, standby)
+            _follow(standby, _advance(primary))
             standby.base_backup(primary.home / "standby", "-X", "none")
             _full_pages_off(primary, standby, primary.home / "torn")
     for name in ("archive", "standby", "torn"):
         shutil.copytree(primary.home / name, kept / name)
 
 
-def _advance(primary: Cluster) -> None:
-    """WAL with a checkpoint in it, archived."""
+def _advance(primary: Cluster) -> str:
+    """WAL with a checkpoint in it, archived; gives its end: the server may write on behind it."""
     primary.sql("INSERT INTO t SELECT generate_series(1, 1000)")
     primary.sql("CHECKPOINT")
     primary.sql("INSERT INTO t VALUES (1)")
-    primary.sql("SELECT pg_switch_wal()")
+    ((end,),) = primary.sql("SELECT pg_switch_wal()::text")
+    return str(end)
 
 
-def _follow(primary: Cluster, standby: Cluster) -> None:
+def _follow(standby: Cluster, end: str) -> None:
     """Wait until the standby has replayed what is archived, and have it write its pages."""
-    ((lsn,),) = primary.sql("SELECT pg_current_wal_lsn()::text")
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while not standby.sql("SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", lsn)[0][
+    while not standby.sql("SELECT coalesce(pg_last_wal_replay_lsn() >= %s::pg_lsn, false)", end)[0][
         0
     ]:
         assert time.monotonic() < deadline, "the standby does not follow"
@@ -106,8 +105,7 @@ def _full_pages_off(primary: Cluster, standby: Cluster, target: Path) -> None:
         control = parse_control_file((standby.data / "global/pg_control").read_bytes())
         primary.configure(full_page_writes=False)
         primary.reload()
-        _advance(primary)
-        _follow(primary, standby)
+        _follow(standby, _advance(primary))
         copy_cluster(standby.data, target)
         (target / "backup_manifest").unlink()  # of the backup that the standby was made from
         with pytest.raises(Exception, match="full_page_writes=off"):

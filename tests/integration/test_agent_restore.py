@@ -53,7 +53,7 @@ def test_a_pause_a_rotation_and_a_promotion(
     story = restore_story
     with restore(
         story, until=paused, recovery_target_name=story.restore_point, logging_collector=True,
-        log_filename="server-%H%M%S.log",
+        log_filename="server-%Y%m%d%H%M%S.log",
     ) as restored:  # fmt: skip
         cluster = restored.cluster
         logs = cluster.data / "log"

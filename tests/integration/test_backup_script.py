@@ -5,6 +5,7 @@ A real server, its pg_basebackup, its archive; what fails is made to fail for re
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -74,6 +75,12 @@ class Nightly:
         )
         self.said = result.stderr
         return int(result.returncode)
+
+    def wait_let_go(self) -> None:
+        """Until the last process of a script that was killed has ended as well."""
+        directory = os.open(self.backups, os.O_RDONLY)
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        os.close(directory)
 
     @property
     def valid(self) -> list[Path]:
@@ -343,6 +350,7 @@ def test_a_script_that_is_killed(nightly: Nightly, number: signal.Signals, tool:
         status = script.wait()
     assert (status in (3, -number), nightly.valid) == (True, [])
     (nightly.tools / tool).unlink()
+    nightly.wait_let_go()
     assert nightly.run() == 0, nightly.said
 
 
