@@ -38,7 +38,7 @@ def read_rows(path: Path) -> list[tuple[str, str, int, str]]:
             return list(
                 file.execute("SELECT kind, name, sequence, value FROM state ORDER BY sequence")
             )
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         log.error("%s cannot be read: %s", path, error)
         return []
 
@@ -153,6 +153,9 @@ def _connect(path: Path) -> sqlite3.Connection:
             file.execute(f"PRAGMA user_version = {_VERSION}")
         _require_whole(file)
         file.text_factory = lambda data: data.decode("utf-8", "replace")
+    except UnicodeDecodeError:  # SQLite's message quotes the damage, and is no text then
+        file.close()
+        raise sqlite3.DatabaseError("it is damaged") from None
     except sqlite3.Error:
         file.close()
         raise

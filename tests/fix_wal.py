@@ -239,7 +239,7 @@ def _fork(cluster: Cluster, story: Story) -> None:
     cluster.configure(max_connections=110)
     cluster.signal("standby.signal")
     cluster.start()
-    cluster.sql("SELECT pg_promote()")
+    cluster.sql("SELECT pg_promote(wait_seconds => 300)")
     cluster.sql("CREATE TABLE on_timeline_2 AS SELECT 1 AS n")
     cluster.sql("SELECT pg_switch_wal()")
     cluster.sql("CHECKPOINT")

@@ -55,7 +55,7 @@ class LedgerMemory(Memory):
         if known is not None:
             return known
         row = self._row(job)
-        if row is None:
+        if row is None or (row.changed_read_at is not None and self._ledger.is_spoilt(row)):
             return None
         known = ScannedSegment(
             read_at=row.read_at,
@@ -98,6 +98,8 @@ class LedgerMemory(Memory):
         before = _sound_content(row) if row else None
         if before is not None and (before[0] == content or len(before[0]) != len(content)):
             before = None  # the same; or a digest of another kind, of a release before
+        if before is not None and row is not None and self._ledger.is_spoilt(row):
+            before = None  # nothing that a damaged ledger says is held against a file
         digest, at = before or (None, None)
         scanned = replace(scanned, changed=_changed(job, at))
         known = FileRow(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
 import signal
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -91,7 +91,7 @@ class AgentProcess:
         try:
             with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:
                 return parse_metrics_page(answer.read().decode())
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):  # it may end in the middle of its answer
             return None
 
     def _told_url(self) -> str:

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from agent.ledger.encode import PackedScan, checksum, format_fingerprint
 from agent.ledger.schema import NotALedger, prepare
@@ -28,6 +28,9 @@ from rules.model.facts import ArchivedFile
 
 _LOCK_SECONDS: Final = 5.0  # how long to wait for somebody else's transaction
 _MOST_BYTES: Final = 64 << 20  # of one value: a ledger of ours has no larger one
+# What a damaged file makes SQLite say, and Python's part of it: a message that quotes the damage is
+# no text (UnicodeDecodeError).
+_BROKEN: Final = (sqlite3.Error, ValueError, TypeError, OverflowError)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -82,7 +85,7 @@ class Ledger:
             try:
                 self._connection = _open(self.path)
                 self._said = ""
-            except (NotALedger, sqlite3.Error, OSError) as error:
+            except (NotALedger, OSError, *_BROKEN) as error:
                 self._give_up(error)
 
     def close(self) -> None:
@@ -96,7 +99,7 @@ class Ledger:
             try:
                 for directory in directories if self._connection else ():
                     found |= self._rows_in(directory, depth)
-            except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            except _BROKEN as error:
                 self._give_up(error)
                 return {}
         return found
@@ -116,12 +119,21 @@ class Ledger:
                     return 0
                 found = self._connection.execute(query, (key, len(below), below)).fetchone()
                 return int(found[0])
-            except (sqlite3.Error, ValueError, TypeError, OverflowError) as error:
+            except _BROKEN as error:
                 self._give_up(error)
                 return 0
 
     def packed(self, row: FileRow) -> PackedScan | None:
         """The scan of a row; None when it is there no more, or not as it was written."""
+        found = self._scan_of(row)
+        return PackedScan(*found) if found is not None and _is_whole(row, found) else None
+
+    def is_spoilt(self, row: FileRow) -> bool:
+        """Whether it is not as it was written. One that another process has replaced was."""
+        found = self._scan_of(row)
+        return self._connection is None if found is None else not _is_whole(row, found)
+
+    def _scan_of(self, row: FileRow) -> tuple[Any, Any] | None:
         query = (
             "SELECT scan, transactions FROM scans WHERE id = ?"
             f" AND length(scan) <= {_MOST_BYTES} AND length(transactions) <= {_MOST_BYTES}"
@@ -130,14 +142,13 @@ class Ledger:
             if self._connection is None:
                 return None
             try:
-                found = self._connection.execute(query, (row.id,)).fetchone()
-            except sqlite3.Error as error:
+                found: tuple[Any, Any] | None = self._connection.execute(
+                    query, (row.id,)
+                ).fetchone()
+            except _BROKEN as error:
                 self._give_up(error)
                 return None
-        if found is None or not all(isinstance(part, bytes) for part in found):
-            return None
-        packed = PackedScan(*found)
-        return packed if _checksum(row, packed) == row.checksum else None
+        return found
 
     def write(self, entries: Iterable[tuple[FileRow, PackedScan]]) -> list[FileRow]:
         """Write down some readings, all or none; give their rows as they stand there now."""
@@ -148,7 +159,7 @@ class Ledger:
                 self._connection.execute("BEGIN IMMEDIATE")
                 written = [self._write_one(row, packed) for row, packed in entries]
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except _BROKEN as error:
                 self._stop_writing(error)
                 return []
         return written
@@ -169,7 +180,7 @@ class Ledger:
                         whole = all(isinstance(part, bytes) for part in parts)
                         if whole and checksum(*parts) == crc:
                             found[directory, name] = RunRow((directory, name), *parts)
-            except sqlite3.Error as error:
+            except _BROKEN as error:
                 self._give_up(error)
                 return {}
         return found
@@ -187,7 +198,7 @@ class Ledger:
                 self._connection.execute("BEGIN IMMEDIATE")
                 self._connection.executemany(statement, rows)
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except _BROKEN as error:
                 self._stop_writing(error)
 
     def forget_all_but(self, directories: Iterable[str], kept: Iterable[ArchivedFile]) -> None:
@@ -198,7 +209,7 @@ class Ledger:
             try:
                 for directory in listed if self._connection and self._writes else ():
                     self._forget_in(directory, there)
-            except sqlite3.Error as error:
+            except _BROKEN as error:
                 self._stop_writing(error)
 
     # -- how -------------------------------------------------------------------------------------
@@ -268,7 +279,7 @@ class Ledger:
             self._connection.executemany("DELETE FROM files WHERE id = ?", gone)
             run("COMMIT")
 
-    def _stop_writing(self, error: sqlite3.Error) -> None:
+    def _stop_writing(self, error: Exception) -> None:
         assert self._connection is not None
         if isinstance(error, sqlite3.OperationalError):
             self._writes = False
@@ -336,8 +347,15 @@ _WORDS: Final[Mapping[str, str]] = {
 def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be opened: {error.strerror}"
+    if isinstance(error, UnicodeDecodeError):
+        return _WORDS["database disk image is malformed"]
     said = " ".join(str(error).split())
     return _WORDS.get(said, said[:200])
+
+
+def _is_whole(row: FileRow, found: tuple[Any, Any]) -> bool:
+    bare = all(isinstance(part, bytes) for part in found)
+    return bare and _checksum(row, PackedScan(*found)) == row.checksum
 
 
 def _checksum(row: FileRow, packed: PackedScan) -> int:

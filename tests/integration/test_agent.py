@@ -67,10 +67,14 @@ def everything(cluster: Cluster) -> dict[str, object]:
 
 def test_a_healthy_cluster_gives_the_golden_page(primary: Cluster, new_agent: NewAgent) -> None:
     agent = new_agent(UNHURRIED, **everything(primary))
-    agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_damaged") == 1)
-    agent.wait_for(lambda page: page.total("pitr_backups", state="restorable") == 1)
-    agent.wait_for(lambda page: page.total("pitr_check_known", id="wal_directory_filling") == 1)
-    agent.wait_for(lambda page: page.total("pitr_check_known", id="restore_failed") == 1)
+    collectors = (*SERVER_COLLECTORS, "archive", "backups", "log", "segments", "windows")
+    agent.wait_for(
+        lambda page: (
+            all(agent.succeeded(collector)(page) for collector in collectors)
+            and {sample.value for sample in page.select("pitr_check_known")} == {1}
+            and page.total("pitr_backups", state="restorable") == 1
+        )
+    )
     with urllib.request.urlopen(f"{agent.url}/metrics") as answer:
         page = answer.read().decode()
     masked = _mask(page)

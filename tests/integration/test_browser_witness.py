@@ -52,6 +52,7 @@ def test_what_a_page_does_wrong_is_seen(browse: Browse, unclean_url: str) -> Non
         "refused: style-src-attr: inline",
         "request: http://127.0.0.1:9/elsewhere.png",
         "console: said aloud",
+        "console: Failed to load resource",
         "dialog: asked",
         "exception: thrown",
     }

@@ -1,8 +1,8 @@
 """The servers that all other tests stand on."""
 
 from agent.postgres.installation import Installation
+from tests.fix_layouts import promoted
 from tests.fix_postgres import NewCluster, need_part
-from tests.waiting import wait_until
 
 
 def test_a_backup_restored_to_a_name_has_the_rows_of_that_moment(
@@ -24,7 +24,6 @@ def test_a_backup_restored_to_a_name_has_the_rows_of_that_moment(
         backup, restore_command=f"cp {archive}/%f %p", recovery_target_name="before",
         recovery_target_action="promote",
     )  # fmt: skip
-    with restored.running():  # it takes connections as soon as it is consistent
-        wait_until(lambda: restored.sql("SELECT pg_is_in_recovery()") == [(False,)])
+    with promoted(restored):  # it takes connections before it comes to the target
         assert restored.sql("SELECT n FROM t ORDER BY n") == [(1,), (2,)]
         assert restored.sql("SHOW archive_mode") == [("off",)]

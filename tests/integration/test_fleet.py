@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import os
-import time
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -24,6 +23,7 @@ from tests.fix_agent import WatchedAgent
 from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS, need
+from tests.waiting import wait_until
 
 NewAgent = Callable[..., WatchedAgent]
 SCHEMA = json.loads(
@@ -149,7 +149,7 @@ def test_the_page_and_the_metrics_say_that_there_is_no_backup(
     goals = {"window": "3650d", "backup_age": "1d"}
     agent = new_agent(archives=[{"url": str(pristine.archive)}], objectives=goals)
     agent.wait_for(lambda page: page.total("pitr_goal_breach_timestamp_seconds", goal="backup_age"))
-    with urllib.request.urlopen(f"{agent.url}/", timeout=30) as answer:
+    with urllib.request.urlopen(f"{agent.url}/", timeout=PATIENCE_SECONDS) as answer:
         assert "now: there is none" in answer.read().decode()
 
 
@@ -243,16 +243,17 @@ def test_a_server_that_answers_says_how_much_is_not_archived(
 
 
 def waiting(primary: Cluster) -> int:
-    """WAL after the last segment that was archived, as the server has it, once all are."""
-    until = time.monotonic() + PATIENCE_SECONDS
-    while primary.sql("SELECT 1 FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'"):
-        assert time.monotonic() < until
-        time.sleep(0.1)
-    ((lsn, name, size),) = primary.sql(
-        "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint, last_archived_wal,"
-        " pg_size_bytes(current_setting('wal_segment_size')) FROM pg_stat_archiver"
-    )
-    return int(lsn - (parse_segment_name(name, size)[1] + 1) * size)
+    """WAL after the last segment that was archived, as the server tells, once it tells of all."""
+
+    def less_than_a_segment() -> int:
+        ((lsn, name, size),) = primary.sql(
+            "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint, last_archived_wal,"
+            " pg_size_bytes(current_setting('wal_segment_size')) FROM pg_stat_archiver"
+        )
+        left = int(lsn - (parse_segment_name(name, size)[1] + 1) * size) if name else size
+        return left if left < size else 0
+
+    return int(wait_until(less_than_a_segment))
 
 
 def test_the_agent_says_the_same(pristine: Archived, new_agent: NewAgent, tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_names_lines_and_labels_of_strangers(watched: Watched, tmp_path: Path) -
         if path == "/":
             assert all(line.isprintable() for line in body.splitlines())
         assert FORGED not in body.splitlines()
-    wait_until(lambda: told.is_file() and told.read_text(), "a notification is whole")
+    wait_until(lambda: told.is_file() and "\n" in told.read_text(), "a notification is whole")
     first = json.loads(told.read_text().splitlines()[0])
     assert first["commonLabels"]["cluster"] == CLUSTER
     for line in watched.agent.log.read_text().splitlines()[1:]:

@@ -150,7 +150,7 @@ def test_what_is_no_http_fills_no_log(agent: AgentProcess) -> None:
         with socket.create_connection(address(agent), PATIENCE_SECONDS) as client:
             with contextlib.suppress(OSError):
                 client.sendall(said)
-            client.shutdown(socket.SHUT_WR)
+                client.shutdown(socket.SHUT_WR)  # of what was refused half way nothing is left
             with contextlib.suppress(OSError):
                 while client.recv(4096):
                     pass

@@ -110,7 +110,7 @@ def _make(cluster: Cluster, installations: dict[int, Installation]) -> Chain:
         cluster.sql("CHECKPOINT")
     cluster.signal("standby.signal")
     with cluster.running():
-        cluster.sql("SELECT pg_promote()")
+        cluster.sql("SELECT pg_promote(wait_seconds => 300)")
         cluster.sql("INSERT INTO t SELECT generate_series(1, 1000)")
         _increment(cluster, program, "cut", "switched")
     return Chain(cluster.home, cluster.installation, database, filenode, blocks)

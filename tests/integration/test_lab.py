@@ -29,7 +29,7 @@ from agent.postgres.account import Account
 from agent.postgres.installation import Installation
 from tests.fix_postgres import need_part
 from tests.fix_tools import PATIENCE_SECONDS
-from tests.waiting import wait_until
+from tests.waiting import wait_logged, wait_until
 
 PITR_LAB = str(Path(sysconfig.get_path("scripts")) / "pitr-lab")
 
@@ -229,6 +229,8 @@ def test_a_server_that_is_gone_ends_in_one_line_with_the_end_of_its_log(
         with open_laboratory(pg, account, under=short_directory) as lab:
             make_primary(lab, Narrator())
             lab.primary.stop("immediate")
+            # Its last line comes when its pid file has gone: pg_ctl does not wait for that.
+            wait_logged([lab.primary.log], "database system is shut down")
             lab.primary.sql("SELECT 1")
 
     with pytest.raises(LabFailed, match="connection") as failed:

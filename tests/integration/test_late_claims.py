@@ -30,6 +30,7 @@ from rules.model.evidence import SequenceFacts
 from rules.model.facts import ArchiveFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import load_catalogue
+from tests.fix_agent import UNHURRIED
 from tests.fix_check import pitr_check
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS
@@ -82,7 +83,7 @@ class Scene:
             dsn=self.primary.dsn if server else None,
             archives=(ArchiveConfig(url=str(self.archive)),),
             backups=BackupsConfig(url=str(self.backups)),
-            timeout="60s",
+            timeout=UNHURRIED["timeout"],
         )
         (resolved,) = Config(clusters=(config,)).resolved()
         self._clusters.append(WatchedCluster(resolved, load_catalogue()))

@@ -220,13 +220,22 @@ def _break(kind: str, ledger: Path) -> None:
     elif kind == "bomb":
         with sqlite3.connect(ledger) as connection:
             connection.execute("UPDATE scans SET scan = zeroblob(99000000)")
+    elif kind == "schema":  # SQLite quotes it in its message, which is no text then
+        ledger.write_bytes(data.replace(b"CREATE TABLE files", b"CREATE \xf3ABLE files"))
+    elif kind == "changes":
+        with sqlite3.connect(ledger) as connection:
+            connection.execute("UPDATE files SET changed_digest = digest, changed_read_at = 1")
+    elif kind == "digests":
+        with sqlite3.connect(ledger) as connection:
+            connection.execute("UPDATE files SET mtime_ns = 1, digest = randomblob(length(digest))")
     elif kind == "fifo":
         ledger.unlink()
         os.mkfifo(ledger)
 
 
 @pytest.mark.parametrize("kind", ["truncated", "empty", "text", "flips", "foreign", "newer",
-                                  "older", "view", "values", "bomb", "fifo"])  # fmt: skip
+                                  "older", "view", "values", "bomb", "schema", "changes",
+                                  "digests", "fifo"])  # fmt: skip
 def test_a_ledger_that_is_none_costs_time_and_no_verdict(
     kind: str, pristine: Archived, tmp_path: Path, healthy: Any, kept: Path
 ) -> None:
@@ -236,7 +245,7 @@ def test_a_ledger_that_is_none_costs_time_and_no_verdict(
     checked = check(pristine, "--ledger", ledger)
     assert (checked.status, timeless(checked.json)) == (0, healthy)
     assert len(checked.err.splitlines()) <= 1
-    if kind in ("truncated", "text", "foreign", "newer", "fifo"):
+    if kind in ("truncated", "text", "foreign", "newer", "schema", "fifo"):
         assert checked.err.startswith(f"ledger {ledger}: ")
         assert "going on without it" in checked.err
     if kind == "foreign":

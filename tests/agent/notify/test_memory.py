@@ -116,6 +116,15 @@ def test_a_file_of_a_newer_release_is_put_aside_whole(
     assert sqlite3.connect(aside).execute("SELECT count(*) FROM state").fetchone()[0] >= 3
 
 
+def test_a_file_whose_damage_is_no_text_is_put_aside(path: Path) -> None:
+    """SQLite quotes it in its message."""
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", b"CREATE \xf3ABLE"))
+    assert read_cuts(path, "lab") is None
+    memory = AlertMemory(path)
+    assert (memory.lasts, memory.alerts_of("lab")) == (True, {})
+    assert path.with_name(f"{path.name}.unreadable").exists()
+
+
 def test_what_retention_took_outlives_the_agent(tmp_path: Path) -> None:
     path = tmp_path / "alerts.sqlite"
     at = datetime(2026, 3, 1, tzinfo=UTC)
