@@ -22,7 +22,7 @@ from parsers.files.timeline_history import parse_timeline_history
 from parsers.lsn import parse_lsn
 from rules.model.target import Target
 from tests.restoring import recovery_settings
-from tests.waiting import wait_until
+from tests.waiting import wait_archived, wait_until
 
 Connection = psycopg.Connection[Any]
 SEGMENT_BYTES = 1 << 20
@@ -105,10 +105,14 @@ class Life:
         wait_for(self.archive / row[0])  # type: ignore[index]
 
     def finish(self) -> None:
-        """Archive everything, and stop."""
+        """Stop; a server switches then, and ends once all is archived.
+
+        A switch before it would leave the background writer room to begin one segment more.
+        """
         with self.connect() as connection:
-            self.archive_now(connection)
+            connection.execute("SELECT pg_logical_emit_message(false, 'p', 'the end')")
         self.cluster.stop("fast")
+        wait_archived(self.cluster)
 
 
 def begin_life(cluster: Cluster, archive: Path, seed: int) -> Life:

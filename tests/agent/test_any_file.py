@@ -26,6 +26,7 @@ from agent.errors import CannotCheck
 from agent.monitor.watched import WatchedCluster
 from rules.model.findings import Verdict
 from rules.verdict.check import load_catalogue
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.unpack import unpack_tar
 
 ARCHIVE = Path(__file__).parent.parent / "data" / "archives" / "good_15.tar.xz"
@@ -196,7 +197,7 @@ def _watch(sound: Archive, files: list[File]) -> WatchedCluster:
                 "archives": [{"url": made}],
                 "backups": {"url": str(sound.backup.parent / "backup")},
                 "scan": "30s",
-                "timeout": "10s",
+                "timeout": f"{PATIENCE_SECONDS:.0f}s",
                 "depth": "records",
             }
         )

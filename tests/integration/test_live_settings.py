@@ -19,7 +19,7 @@ from rules.backup.configuration import settings_of_files, timeline_meant
 from rules.model.evidence import Evidence
 from rules.model.facts import Objectives, SettingsFacts
 from rules.verdict.check import judge, load_catalogue
-from tests.fix_agent import WatchedAgent
+from tests.fix_agent import UNHURRIED, WatchedAgent
 from tests.fix_postgres import NewCluster
 from tests.fix_prometheus import ask as fetch
 from tests.fix_tools import PATIENCE_SECONDS
@@ -138,7 +138,7 @@ def test_objectives_that_are_missed(pg: int, new_cluster: NewCluster, new_agent:
     cluster.sql("CREATE TABLE t (n int)")
     cluster.sql("SELECT pg_switch_wal()")
     agent = new_agent(
-        {"timeout": "60s"},  # no reading fails because the machine is busy
+        UNHURRIED,
         dsn=cluster.dsn,
         archives=[{"url": str(cluster.home / "archive")}],
         backups={"url": str(backups)},
@@ -167,7 +167,7 @@ def test_exposure_is_the_age_of_what_is_not_archived(
     """0 while nobody wrote, growing after a commit, 0 again when its segment is archived."""
     cluster = new_cluster(pg, autovacuum=False)
     ledger = tmp_path / "ledger.sqlite"
-    agent = new_agent(dsn=cluster.dsn, objectives={"rpo": "1h"}, ledger=ledger)
+    agent = new_agent(UNHURRIED, dsn=cluster.dsn, objectives={"rpo": "1h"}, ledger=ledger)
     cluster.sql("CREATE TABLE t (n int)")
     cluster.sql("SELECT pg_switch_wal()")
     agent.wait_for(lambda page: page.total("pitr_recovery_point_exposure_bytes") is not None)

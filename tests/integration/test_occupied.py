@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.fix_agent import WatchedAgent
+from tests.fix_agent import UNHURRIED, WatchedAgent
 from tests.fix_check import EXEMPLARY
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS
@@ -44,7 +44,7 @@ def test_it_says_so_and_whether_it_is_the_same(
         command = f"test ! -f {archive}/%f.gz"
     primary.configure(archive_command=command)
     primary.sql("SELECT pg_reload_conf()")
-    agent = new_agent(dsn=primary.dsn, archives=[{"url": str(archive)}])
+    agent = new_agent(UNHURRIED, dsn=primary.dsn, archives=[{"url": str(archive)}])
     words = "is the same file" if there in ("the same", "gzipped") else "is another file"
 
     def told(page: object) -> bool:

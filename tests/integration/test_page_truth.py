@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from agent.page.visit import Visit
 from rules.case.observations import ArchiveListings
 from rules.model.evidence import WindowsFacts
 from rules.verdict.check import load_catalogue
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.fix_watched import ARCHIVE, Watched
 
 TRUTH = json.loads(Path(str(ARCHIVE).replace(".tar.xz", ".truth.json")).read_text())
@@ -46,7 +48,7 @@ class Lab:
             archives=(ArchiveConfig(url=str(self.archive)),),
             backups=BackupsConfig(url=str(self.backups)),
             depth="records",
-            timeout="60s",
+            timeout=f"{PATIENCE_SECONDS:.0f}s",
         )
         (resolved,) = Config(clusters=(config,)).resolved()
         self.cluster = WatchedCluster(resolved, load_catalogue())
@@ -56,16 +58,17 @@ class Lab:
         asyncio.run(self.cluster.scan())
 
     def ask(self, **query: str) -> InstantAnswer:
-        """As a person does: where the answer takes long, ask again."""
+        """As a person does: where the answer takes long, ask again in a moment."""
 
         async def until_answered() -> InstantAnswer:
-            for _ in range(12):
+            deadline = time.monotonic() + PATIENCE_SECONDS
+            while True:
                 look = Visit(now=datetime.now(UTC), query=query)
                 answer = await self._instants.answer(self.cluster, look)
                 assert answer is not None
-                if "takes long" not in answer.why:
-                    break
-            return answer
+                if "takes long" not in answer.why or time.monotonic() > deadline:
+                    return answer
+                await asyncio.sleep(0.1)  # while the thread is busy it is said at once
 
         return asyncio.run(until_answered())
 

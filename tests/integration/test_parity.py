@@ -84,8 +84,10 @@ def ask_of(archive: Path, backups: Path, *options: str, **keys: object) -> Said:
     }
     file = archive.parent / "pitr.yaml"
     file.write_text(yaml.safe_dump({"clusters": [cluster]}))
-    checked = json.loads(check(file, "json", *options))
-    return Said(checked, *watch(file), report=check(file, "html", *options))
+    told, metrics, page = watch(file)
+    options = ("--now", told["judged_at"], *options)  # a summary may hold an age
+    checked, report = (check(file, form, *options) for form in ("json", "html"))
+    return Said(json.loads(checked), told, metrics, page, report)
 
 
 def known_gap(name: str) -> dict[str, Any]:

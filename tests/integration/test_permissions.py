@@ -23,8 +23,9 @@ def test_what_may_not_be_read_is_unknown_until_it_may(watched: Watched) -> None:
     )
 
     watched.archive.chmod(0)
-    log.rename(log.with_suffix(".1"))  # one that is open stays readable
-    log.touch(mode=0)
+    other = log.with_suffix(".new")
+    other.touch(mode=0)
+    other.rename(log)  # at once another: one that is open stays readable
     page = agent.wait_for(
         lambda page: (
             page.total("pitr_check_known", id="wal_gap") == 0

@@ -103,10 +103,9 @@ def test_a_pause_that_promotes(story: Story) -> None:
             connection.execute("CHECKPOINT")  # another snapshot, no better
             commit(story.life, connection)
         other.execute("ROLLBACK")
-    with story.life.connect() as connection:
-        commit(story.life, connection)
-        connection.execute("CHECKPOINT")
-        commit(story.life, connection)
+        commit(story.life, other)  # at once: the next snapshot, anybody's, lets people in
+        other.execute("CHECKPOINT")
+        commit(story.life, other)
     story.life.finish()
     _, first, second, third, last = story.life.rows.values()
     for xid, ending in ((first, "promoted"), (second, "promoted"), (third, "promoted"),

@@ -51,8 +51,7 @@ def test_a_reload_touches_only_what_changed(watched: Watched, tmp_path: Path) ->
         lambda page: page.total("pitr_notifications_total", receiver="command") == 3
     )
     before = alerts(watched)
-    started = watched.agent.read()
-    assert started is not None
+    started = watched.agent.wait_for(bool)
 
     (conf_d / "broken.yaml").write_text("clusters:\n  - name: broken\n    dns: x\n")
     watched.signal(signal.SIGHUP)

@@ -12,7 +12,7 @@ import pytest
 
 from agent.lab.metrics_page import MetricsPage
 from agent.postgres.cluster import Cluster
-from tests.fix_agent import WatchedAgent
+from tests.fix_agent import UNHURRIED, WatchedAgent
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS
 
@@ -45,7 +45,8 @@ def test_a_forgotten_slot_is_named_while_the_archiver_is_well(
     primary.sql("CREATE TABLE t (n int)")
     began = datetime.now(UTC)
     primary.sql("SELECT pg_create_physical_replication_slot('forgotten', true)")
-    agent = new_agent(dsn=primary.dsn, archives=[{"url": str(primary.home / "archive")}])
+    archives = [{"url": str(primary.home / "archive")}]
+    agent = new_agent(UNHURRIED, dsn=primary.dsn, archives=archives)
     fires = writing(primary, lambda page: page.total("pitr_finding", id="slot_keeps_wal") == 1)
     agent.wait_for(fires)
     told = finding(agent, "slot_keeps_wal")
@@ -58,7 +59,7 @@ def test_a_forgotten_slot_is_named_while_the_archiver_is_well(
         " FROM pg_replication_slots"
     )
     assert 4 << 20 < evidence["held_bytes"] <= held
-    page = agent.wait_for(writing(primary, lambda page: page.total(FULL) > 0))
+    page = agent.wait_for(writing(primary, lambda page: page.total(FULL)))
     assert page.total(FULL) > began.timestamp()
     assert page.total("pitr_finding", id="archiver_failing") == 0
 
@@ -71,7 +72,7 @@ def test_a_slot_that_is_read_is_no_finding(new_cluster: NewCluster, new_agent: N
     primary = new_cluster(16, max_wal_size="1GB")
     primary.sql("CREATE TABLE t (n int)")
     primary.sql("SELECT pg_create_physical_replication_slot('quiet', true)")
-    agent = new_agent(dsn=primary.dsn)
+    agent = new_agent(UNHURRIED, dsn=primary.dsn)
     known = writing(primary, lambda page: page.total("pitr_check_known", id="slot_keeps_wal") == 1)
     page = agent.wait_for(known)
     assert page.total("pitr_finding", id="slot_keeps_wal") == 0
@@ -86,7 +87,7 @@ def test_a_limit_that_fits_is_no_end_of_the_room(
     )  # fmt: skip
     primary.sql("CREATE TABLE t (n int)")
     primary.sql("SELECT pg_create_physical_replication_slot('bounded', true)")
-    agent = new_agent(dsn=primary.dsn)
+    agent = new_agent(UNHURRIED, dsn=primary.dsn)
     fires = writing(primary, lambda page: page.total("pitr_finding", id="slot_keeps_wal") == 1)
     page = agent.wait_for(fires)
     assert not page.total(FULL)

@@ -149,7 +149,7 @@ def standby_backup(world: World, rng: random.Random, step: Step) -> None:
     world.backups[step.id] = target
 
 
-def _follow(standby, lsn: int, seconds: float = 60) -> None:  # type: ignore[no-untyped-def]
+def _follow(standby, lsn: int, seconds: float = PATIENCE_SECONDS) -> None:  # type: ignore[no-untyped-def]
     """Wait until the standby has replayed the archive, whose last segment begins before `lsn`."""
     deadline = time.monotonic() + seconds
     while True:
