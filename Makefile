@@ -2,6 +2,9 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
+# Where it is set, each process of the tests compiles all of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin

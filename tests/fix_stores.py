@@ -23,6 +23,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from agent.store import objects, urls
+from tests import forked
 from tests.fix_tools import PATIENCE_SECONDS, need
 from tests.ports import free_ports
 
@@ -122,6 +123,16 @@ def bucket(object_store: Store, monkeypatch: pytest.MonkeyPatch) -> Iterator[Buc
 def _begin_anew() -> None:
     objects._store.cache_clear()
     urls.adopt({})
+
+
+@contextmanager
+def given_up_soon() -> Iterator[None]:
+    """A store that fails is given up in seconds here: for what is so however long it was asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, seconds in (("DEADLINE_SECONDS", 2.0), ("REST_SECONDS", 1.0)):
+            patch.setattr(objects, name, seconds)
+            patch.setitem(forked.constants, f"{objects.__name__}.{name}", seconds)
+        yield
 
 
 def _command(data: Path, ports: list[int]) -> list[str]:

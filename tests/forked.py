@@ -31,6 +31,9 @@ _PROGRAMS: Final = {
 }
 _NOT_AFTER_THE_START = ("TZ", "LANG", "LC_", "PYTHON", "LD_", "PATH")
 _FAILED: Final = 70
+# What a test has made another, by its name in its module: it is so in the runs as well, though not
+# in the processes that those start by themselves.
+constants: Final[dict[str, float]] = {}
 
 
 def run(
@@ -56,7 +59,7 @@ def run(
         out, err = (Path(streams) / name for name in ("out", "err"))
         request = {
             "words": words, "environment": wanted, "directory": str(directory or Path.cwd()),
-            "out": str(out), "err": str(err),
+            "out": str(out), "err": str(err), "constants": constants,
         }  # fmt: skip
         with _parent() as parent:
             status = parent.ask(request)
@@ -134,6 +137,9 @@ def _become(request: dict[str, Any]) -> NoReturn:
         os.environ.clear()
         os.environ.update(request["environment"])
         sys.argv = request["words"]
+        for name, value in request["constants"].items():
+            module, _, constant = name.rpartition(".")
+            setattr(importlib.import_module(module), constant, value)
         status = importlib.import_module(_PROGRAMS[sys.argv[0]]).main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)

@@ -64,7 +64,7 @@ class ObjectStore:
 
         The prefix is of whole names between slashes.
         """
-        last, stream, patience = start_after, None, self._patience()
+        last, stream, patience = start_after, None, self._patience(DEADLINE_SECONDS)
         came = True  # anything, since the listing was begun again after the last key
         odd = False  # the next page has a key that obstore cannot take
         while True:
@@ -80,7 +80,7 @@ class ObjectStore:
                 if not odd:
                     self._wait(patience, error)
                 continue
-            patience = self._patience()
+            patience = self._patience(DEADLINE_SECONDS)
             if chunk is None:
                 if not came or self._scheme == "az":  # Azure would list everything again
                     return
@@ -162,7 +162,7 @@ class ObjectStore:
             return is_refusal(error)
         return True
 
-    def _patience(self, deadline_seconds: float = DEADLINE_SECONDS) -> Patience:
+    def _patience(self, deadline_seconds: float) -> Patience:
         """A store that was given up on is not waited for again by each of a million files."""
         with self._lock:
             if time.monotonic() < self._rests_until:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tarfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import yaml
 
 from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_layouts import COMPRESS, compress_file
-from tests.fix_stores import Bucket, Proxy
+from tests.fix_stores import Bucket, Proxy, Store, given_up_soon
 from tests.integration.test_store import ARCHIVES, CASES, TICK_SECONDS, placeless, settingless
 from tests.integration.test_store_faults import FALSE, FAULTS, every_third
 from tests.unpack import unpack_tar
@@ -58,6 +59,45 @@ def _comparable(checked: Checked, root: object) -> Any:
     return settingless(placeless(checked.out, root))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A backup here, and in the store."""
+
+    here: Path
+    url: str
+
+
+@pytest.fixture(scope="session")
+def plain(object_store: Store, pristine: Archived) -> Stored:
+    """To be read: what a thousand objects cost to put is paid once."""
+    url = object_store.bucket("archives").put_tree(pristine.backup, "plain")
+    return Stored(here=pristine.backup, url=url)
+
+
+@pytest.fixture(scope="session")
+def changed(
+    object_store: Store, pristine: Archived, tmp_path_factory: pytest.TempPathFactory
+) -> Stored:
+    """The same with two files that are not as they were taken."""
+    backup = tmp_path_factory.mktemp("changed") / "backup"
+    shutil.copytree(pristine.backup, backup)
+    path = backup / "base" / "1" / "1259"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    (backup / "PG_VERSION").write_text("16\n\n")
+    return Stored(here=backup, url=object_store.bucket("archives").put_tree(backup, "changed"))
+
+
+@pytest.fixture(scope="session")
+def tarred(
+    object_store: Store, pristine: Archived, tmp_path_factory: pytest.TempPathFactory
+) -> Stored:
+    """The same as compressed tars."""
+    home = as_pg_basebackup_packs(pristine.backup, tmp_path_factory.mktemp("tarred") / "b", ".gz")
+    return Stored(here=home, url=object_store.bucket("archives").put_tree(home, "tarred"))
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_backup_and_archive_in_a_bucket_have_the_directorys_verdict(
     bucket: Bucket, tmp_path: Path, case: str
@@ -78,20 +118,15 @@ def test_backup_and_archive_in_a_bucket_have_the_directorys_verdict(
 
 
 @pytest.mark.parametrize("depth", DEPTHS)
-def test_a_plain_backup_at_every_depth(bucket: Bucket, archived: Archived, depth: str) -> None:
-    for what in ("sound", "changed"):
-        if what == "changed":
-            path = next((archived.backup / "base" / "1").glob("1259"))
-            data = bytearray(path.read_bytes())
-            data[100] ^= 1
-            path.write_bytes(data)
-            (archived.backup / "PG_VERSION").write_text("16\n\n")
-        url = bucket.put_tree(archived.backup, f"plain-{depth}-{what}")
-        options = ("--archive", archived.archive, "--backup-depth", depth, "--format", "json")
-        local = pitr_check(*options, "--backup", archived.backup)
-        remote = pitr_check(*options, "--backup", url)
-        same(local, archived.backup, remote, url)
-        assert local.status == (0 if what == "sound" or depth == "label" else 2)
+def test_a_plain_backup_at_every_depth(
+    bucket: Bucket, pristine: Archived, plain: Stored, changed: Stored, depth: str
+) -> None:
+    for backup in (plain, changed):
+        options = ("--archive", pristine.archive, "--backup-depth", depth, "--format", "json")
+        local = pitr_check(*options, "--backup", backup.here)
+        remote = pitr_check(*options, "--backup", backup.url)
+        same(local, backup.here, remote, backup.url)
+        assert local.status == (0 if backup is plain or depth == "label" else 2)
 
 
 @pytest.mark.parametrize("suffix", ["", *COMPRESS])
@@ -159,13 +194,10 @@ def test_wal_outside_of_an_archive(bucket: Bucket, archived: Archived, tmp_path:
 
 @pytest.mark.parametrize("kind", ["plain", "tar"])
 def test_a_drill_of_a_backup_and_an_archive_in_a_store(
-    bucket: Bucket, archived: Archived, tmp_path: Path, kind: str
+    bucket: Bucket, pristine: Archived, plain: Stored, tarred: Stored, kind: str
 ) -> None:
-    archive = bucket.put_tree(archived.archive, "drilled-wal")
-    home = archived.backup
-    if kind == "tar":
-        home = as_pg_basebackup_packs(archived.backup, tmp_path / "packed", ".gz")
-    backup = bucket.put_tree(home, f"drilled-{kind}")
+    archive = bucket.put_tree(pristine.archive, "drilled-wal")
+    backup = {"plain": plain, "tar": tarred}[kind].url
     drilled = pitr_check("--archive", archive, "--backup", backup, "--drill")
     assert drilled.status == 0, drilled.out + drilled.err
     assert "it matched the prediction" in " ".join(drilled.out.split())
@@ -174,19 +206,17 @@ def test_a_drill_of_a_backup_and_an_archive_in_a_store(
 @pytest.mark.parametrize("name", FAULTS)
 @pytest.mark.parametrize("kind", ["plain", "tar"])
 def test_a_store_that_fails_is_never_a_verdict_on_a_backup(
-    proxy: Proxy, bucket: Bucket, archived: Archived, tmp_path: Path, name: str, kind: str
+    proxy: Proxy, pristine: Archived, plain: Stored, tarred: Stored, name: str, kind: str
 ) -> None:
-    home = archived.backup
-    if kind == "tar":
-        home = as_pg_basebackup_packs(archived.backup, tmp_path / "packed", ".gz")
-    url = bucket.put_tree(home, f"failing-{kind}")
+    url = {"plain": plain, "tar": tarred}[kind].url
 
     def check() -> Checked:
-        return pitr_check("--archive", archived.archive, "--backup", url, "--format", "json")
+        return pitr_check("--archive", pristine.archive, "--backup", url, "--format", "json")
 
     if name != "ends early":
         proxy.fault = FAULTS[name]
-        failed = check()
+        with given_up_soon():
+            failed = check()
         assert failed.status == 3, failed.out
         assert not FALSE.search(failed.out + failed.err)
         assert "backup_files_bad" not in failed.findings
@@ -197,12 +227,16 @@ def test_a_store_that_fails_is_never_a_verdict_on_a_backup(
 
 
 def test_the_configuration_names_a_store_for_backups(
-    bucket: Bucket, archived: Archived, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bucket: Bucket,
+    pristine: Archived,
+    plain: Stored,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url, endpoint = bucket.put_tree(archived.backup, "configured"), os.environ["AWS_ENDPOINT_URL"]
+    url, endpoint = plain.url, os.environ["AWS_ENDPOINT_URL"]
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     backups = {"url": url, "endpoint": endpoint, "region": "us-east-1", "depth": "label"}
-    cluster = {"name": "a", "archives": [{"url": str(archived.archive)}], "backups": backups}
+    cluster = {"name": "a", "archives": [{"url": str(pristine.archive)}], "backups": backups}
     config = tmp_path / "pitr.yaml"
     config.write_text(yaml.safe_dump({"clusters": [cluster]}))
     checked = pitr_check("--config", config, "--format", "json")
@@ -210,11 +244,10 @@ def test_the_configuration_names_a_store_for_backups(
 
 
 def test_a_backup_costs_one_listing_and_its_small_files(
-    proxy: Proxy, bucket: Bucket, archived: Archived
+    proxy: Proxy, pristine: Archived, plain: Stored
 ) -> None:
-    url = bucket.put_tree(archived.backup, "counted")
-    count = sum(path.is_file() for path in archived.backup.rglob("*"))
-    assert pitr_check("--archive", archived.archive, "--backup", url).status == 0
+    count = sum(path.is_file() for path in plain.here.rglob("*"))
+    assert pitr_check("--archive", pristine.archive, "--backup", plain.url).status == 0
     assert count > 900
     listings = sum(asked.is_listing for asked in proxy.asked)
     assert listings <= 2 + count // 1000, [each.path for each in proxy.asked if each.is_listing]

@@ -11,10 +11,10 @@ import pytest
 
 from agent.archive.directory import list_archive
 from agent.archive.fetch import FileRefused, fetch
+from agent.store import objects
 from agent.store.objects import list_objects
-from agent.store.patience import REST_SECONDS
 from tests.fix_check import Archived, Checked, pitr_check
-from tests.fix_stores import READER_SECRET, Answer, Asked, Bucket, Fault, Proxy
+from tests.fix_stores import READER_SECRET, Answer, Asked, Bucket, Fault, Proxy, given_up_soon
 
 REFUSAL = b"<?xml version='1.0'?><Error><Code>%s</Code><Message>no</Message></Error>"
 # What a segment that was not read, or a listing that failed, must never be called.
@@ -128,7 +128,8 @@ def test_one_object_that_always_fails_keeps_no_other_back(
             answers(500)(asked, answer)
 
     proxy.fault = fails
-    checked = check(url, archived, "--workers", "1")
+    with given_up_soon():
+        checked = check(url, archived, "--workers", "1")
     assert checked.status == 3
     unread = next(each for each in checked.json["findings"] if each["id"] == "wal_unread")
     assert json.dumps(unread).count("0000000100") == json.dumps(unread).count(bad) > 0
@@ -139,7 +140,8 @@ def test_a_listing_kept_back_is_unknown(
     proxy: Proxy, archived: Archived, url: str, name: str
 ) -> None:
     proxy.fault = FAULTS[name]
-    checked = check(url, archived)
+    with given_up_soon():
+        checked = check(url, archived)
     assert checked.status == 3, checked.out
     assert not FALSE.search(checked.out + checked.err)
     assert f"{url}: cannot be listed: " in checked.err
@@ -199,14 +201,15 @@ def test_fetch_wal_gives_the_file_or_stops(
     if name != "ends early":
         assert fetch(segment.name, str(target), [url])
         assert target.read_bytes() == segment.read_bytes()
-    proxy.fault = objects_only(FAULTS[name])
-    with pytest.raises(FileRefused):
-        fetch(segment.name, str(target), [url])
-    proxy.fault = FAULTS[name]
-    if name != "ends early":
+    with given_up_soon():
+        proxy.fault = objects_only(FAULTS[name])
         with pytest.raises(FileRefused):
-            fetch("00000001000000FF00000000", str(target), [url])
-    proxy.fault = lambda asked, answer: None
-    time.sleep(0 if name in ("403", "404") else REST_SECONDS + 1)
+            fetch(segment.name, str(target), [url])
+        proxy.fault = FAULTS[name]
+        if name != "ends early":
+            with pytest.raises(FileRefused):
+                fetch("00000001000000FF00000000", str(target), [url])
+        proxy.fault = lambda asked, answer: None
+        time.sleep(0 if name in ("403", "404") else objects.REST_SECONDS + 1)
     assert not fetch("00000001000000FF00000000", str(target), [url])
     assert fetch(segment.name, str(target), [url])

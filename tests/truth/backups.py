@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable
+from typing import Final
 
 import psycopg
 
-from agent.postgres.cluster import ServerFailed
+from agent.postgres.cluster import Cluster, ServerFailed
 from parsers.lsn import parse_lsn
 from tests import histories
-from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import copy_cluster
 from tests.landmarks import read_landmarks
 from tests.truth import spaces
 from tests.truth.plan import Step
 from tests.truth.world import World, copy, remove
+
+# What the standby's restore_command says of a segment that is not in the archive.
+_LACKED: Final = re.compile(r"cp: cannot stat '\S*/([0-9A-F]{24})'")
 
 
 def backup(world: World, rng: random.Random, step: Step) -> None:
@@ -128,7 +133,7 @@ def standby_backup(world: World, rng: random.Random, step: Step) -> None:
     standby.signal("standby.signal")
     target = world.home / f"b{step.id}"
     try:
-        standby.start(timeout_seconds=PATIENCE_SECONDS)
+        _open(standby)
         _follow(standby, world.lsn())
         standby.sql("CHECKPOINT")
         with standby.connect() as session:
@@ -147,6 +152,27 @@ def standby_backup(world: World, rng: random.Random, step: Step) -> None:
         standby.stop("immediate")
     remove(standby.data)
     world.backups[step.id] = target
+
+
+def _open(standby: Cluster) -> None:
+    """Start it, and wait until it lets somebody in. Raises ServerFailed where it never will.
+
+    A snapshot of too many subtransactions opens no standby (ProcArrayApplyRecoveryInfo): it has
+    replayed all that is archived, asks for the same segment again and again, and refuses still.
+    """
+    with contextlib.suppress(ServerFailed):
+        standby.start(timeout_seconds=1)
+    standby._guard()  # pg_ctl may not have waited for it
+    while standby.is_running():
+        asked = Counter(_LACKED.findall(standby.log.read_text(errors="replace")))
+        ended = max(asked.values(), default=0) > 3  # before it is tried: it would be open by then
+        with contextlib.suppress(psycopg.OperationalError):
+            standby.sql("SELECT 1")
+            return
+        if ended:
+            break
+        time.sleep(0.1)
+    raise ServerFailed("the standby lets nobody in")
 
 
 def _follow(standby, lsn: int, seconds: float = PATIENCE_SECONDS) -> None:  # type: ignore[no-untyped-def]
