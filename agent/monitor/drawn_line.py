@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from time import monotonic
+from datetime import datetime
 
 from agent.config.model import ResolvedCluster
 from rules.case.case import Case
@@ -15,21 +14,24 @@ __all__ = ["DrawnLine", "FleetLine"]
 
 
 class DrawnLine:
-    """No older than a poll; working its facts out takes about a millisecond."""
+    """As of the last judgement, but for the verdict. Working its facts out takes a millisecond."""
 
-    def __init__(self, config: ResolvedCluster) -> None:
+    def __init__(self, config: ResolvedCluster, case: Case, now: datetime) -> None:
+        """`case`: as it is before anything is read."""
         self._config = config
-        self._line: FleetLine | None = None
-        self._of, self._made = 0, 0.0  # the cluster's changes_count, monotonic
+        self._blank = self._line = self.draw(case, Verdict.UNKNOWN, now)
 
-    def give(self, case: Case, verdict: Verdict, changes: int, at: datetime | None) -> FleetLine:
-        """Drawn again where something changed and a poll has passed."""
-        is_old = self._of != changes and monotonic() - self._made >= self._config.poll
-        if self._line is None or is_old:
-            self._of, self._made = changes, monotonic()
-            now, named = at or datetime.now(UTC), self._config.protection_class
-            kept = self._config.says_of_backups
-            self._line = line_of(case, self._config.name, named, verdict, now, has_backups=kept)
+    def draw(self, case: Case, verdict: Verdict, now: datetime) -> FleetLine:
+        """Draw it anew, and give it."""
+        named, kept = self._config.protection_class, self._config.says_of_backups
+        self._line = line_of(case, self._config.name, named, verdict, now, has_backups=kept)
+        return self._line
+
+    def give(self, verdict: Verdict) -> FleetLine:
         if self._line.verdict is not verdict:
             self._line = replace(self._line, verdict=verdict)
         return self._line
+
+    def know_nothing(self) -> None:
+        """Nothing could be judged."""
+        self._line = self._blank

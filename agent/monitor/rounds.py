@@ -74,8 +74,13 @@ class Rounds:
 
     def seconds_left(self) -> float | None:
         """Until the first of them is overdue, if nothing comes; None without a job."""
-        due = min((self._due(job) for job in self._jobs.values()), default=None)
+        due = self.due
         return None if due is None else due - monotonic()
+
+    @property
+    def due(self) -> float | None:
+        """When that is (monotonic)."""
+        return min((self._due(job) for job in self._jobs.values()), default=None)
 
     def _due(self, job: _Job) -> float:
         longest = max(job.interval_seconds, job.duration_seconds, self._timeout_seconds)

@@ -19,6 +19,7 @@ from agent.monitor.verdicts import Verdicts
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
+from rules.fleet.line import follow_breaches
 from rules.model.findings import Finding, Verdict
 from rules.verdict.check import Check
 
@@ -43,11 +44,12 @@ class WatchedCluster:
     ) -> None:
         self.config = config
         self.name = config.name
-        self.case = Case(context=config.context(datetime.now(UTC)), patient=False)
+        now = datetime.now(UTC)
+        self.case = Case(context=config.context(now), patient=False)
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
-        self._line = DrawnLine(config)
+        self._line = DrawnLine(config, self.case, now)
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -114,8 +116,13 @@ class WatchedCluster:
 
     @property
     def line(self) -> FleetLine:
-        """This cluster against its goals."""
-        return self._line.give(self.case, self.verdict, self.changes_count, self.judged_at)
+        """This cluster against its goals, as of the last judgement."""
+        return self._line.give(self.verdict)
+
+    @property
+    def state(self) -> tuple[int, float | None]:
+        """What of a cluster was rendered stays right while this is the same, and for a minute."""
+        return self.changes_count, self.jobs.rounds.due
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -178,6 +185,7 @@ class WatchedCluster:
         except Exception as error:
             self.jobs.note_raised(JUDGE, error)
             self._verdicts.know_nothing(self.jobs.raised, self._tell)
+            self._line.know_nothing()
         else:
             self.jobs.note_raised(JUDGE, None)
         self._changed()
@@ -188,7 +196,12 @@ class WatchedCluster:
         self.case = self.over_time.observe(self.case, self.readings, now).having(*troubles)
         expected = self.over_time.expected(self.case)
         self._verdicts.judge(self.case, self.readings, expected, self._tell)
-        _ = self.line  # drawn now, not when somebody asks
+        line = self._line.draw(self.case, self.verdict, now)
+        cuts = follow_breaches(self.over_time.cuts, line, now)
+        if cuts is not self.over_time.cuts:
+            self.over_time.cuts = cuts
+            self.case = self.case.having(cuts)
+            self._line.draw(self.case, self.verdict, now)
 
     def _tell(self, before: Alerts, after: Alerts) -> None:
         self._on_alerts(self.name, before, after)
