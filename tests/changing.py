@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from agent.config.model import Config, ResolvedCluster
-from agent.monitor import exporter, restore_watch, rounds, verdicts
+from agent.monitor import drawn_line, exporter, restore_watch, rounds, verdicts
 from agent.monitor import watched as of_clusters
 from agent.monitor.jobs import SCAN
 from agent.monitor.reading import Reading
@@ -28,7 +28,7 @@ from tests.rules.catalogue.test_pairs import PAIRS
 
 CHECKS: Final = load_catalogue()
 _PASSED_SECONDS: Final = (0.0, 1.0, 70.0, 5000.0, 40 * 86400.0)
-_READERS: Final = (exporter, restore_watch, rounds, verdicts, of_clusters, exposition)
+_READERS: Final = (drawn_line, exporter, restore_watch, rounds, verdicts, of_clusters, exposition)
 
 
 class Clock:

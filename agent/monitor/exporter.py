@@ -316,11 +316,12 @@ def _recovery(cluster: WatchedCluster) -> Iterator[Row]:
 
 
 def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
-    for entry in cluster.checks.values():
-        if entry.id in cluster.known:
-            count = sum(not found.note for found in cluster.findings.get(entry.id, ()))
-            yield "pitr_finding", (entry.id, entry.severity.value), float(count)
-            yield "pitr_check_known", (entry.id,), float(cluster.known[entry.id])
+    known, findings = cluster.known, cluster.findings
+    for name, entry in cluster.checks.items():
+        if name in known:
+            count = sum(not found.note for found in findings.get(name, ()))
+            yield "pitr_finding", (name, entry.severity.value), float(count)
+            yield "pitr_check_known", (name,), float(known[name])
     yield "pitr_verdict_timestamp_seconds", (), _epoch(cluster.judged_at)
     if (left := cluster.jobs.rounds.seconds_left()) is not None:
         yield "pitr_verdict_deadline_timestamp_seconds", (), time.time() + left

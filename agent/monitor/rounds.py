@@ -36,6 +36,7 @@ class Rounds:
         now = monotonic()
         self._jobs = {name: _Job(seconds, now) for name, seconds in intervals.items()}
         self._timeout_seconds = timeout_seconds
+        self.changes_count = 0  # of what puts off when a job is overdue
 
     @contextmanager
     def round(self, name: str) -> Iterator[None]:
@@ -47,6 +48,7 @@ class Rounds:
             if job := self._jobs.get(name):
                 job.ended = monotonic()
                 job.duration_seconds = job.ended - began
+                self.changes_count += 1
 
     @contextmanager
     def reading(
@@ -62,10 +64,12 @@ class Rounds:
             return (began() if began is not None else now) + deadline_seconds
 
         job.until.append(until)
+        self.changes_count += 1
         try:
             yield
         finally:
             job.until.remove(until)
+            self.changes_count += 1
 
     def overdue(self) -> dict[str, float]:
         """The jobs that are overdue, and how many seconds ago the last round of each ended."""
@@ -74,13 +78,8 @@ class Rounds:
 
     def seconds_left(self) -> float | None:
         """Until the first of them is overdue, if nothing comes; None without a job."""
-        due = self.due
+        due = min((self._due(job) for job in self._jobs.values()), default=None)
         return None if due is None else due - monotonic()
-
-    @property
-    def due(self) -> float | None:
-        """When that is (monotonic)."""
-        return min((self._due(job) for job in self._jobs.values()), default=None)
 
     def _due(self, job: _Job) -> float:
         longest = max(job.interval_seconds, job.duration_seconds, self._timeout_seconds)

@@ -19,7 +19,6 @@ from agent.monitor.verdicts import Verdicts
 from agent.store.meter import StoreUsage
 from rules.alerting.state import Alerts
 from rules.case.case import Case
-from rules.fleet.line import follow_breaches
 from rules.model.findings import Finding, Verdict
 from rules.verdict.check import Check
 
@@ -44,12 +43,11 @@ class WatchedCluster:
     ) -> None:
         self.config = config
         self.name = config.name
-        now = datetime.now(UTC)
-        self.case = Case(context=config.context(now), patient=False)
+        self.case = Case(context=config.context(datetime.now(UTC)), patient=False)
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
-        self._line = DrawnLine(config, self.case, now)
+        self._line = DrawnLine(config, self.case)
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -118,11 +116,6 @@ class WatchedCluster:
     def line(self) -> FleetLine:
         """This cluster against its goals, as of the last judgement."""
         return self._line.give(self.verdict)
-
-    @property
-    def state(self) -> tuple[int, float | None]:
-        """What of a cluster was rendered stays right while this is the same, and for a minute."""
-        return self.changes_count, self.jobs.rounds.due
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -196,12 +189,7 @@ class WatchedCluster:
         self.case = self.over_time.observe(self.case, self.readings, now).having(*troubles)
         expected = self.over_time.expected(self.case)
         self._verdicts.judge(self.case, self.readings, expected, self._tell)
-        line = self._line.draw(self.case, self.verdict, now)
-        cuts = follow_breaches(self.over_time.cuts, line, now)
-        if cuts is not self.over_time.cuts:
-            self.over_time.cuts = cuts
-            self.case = self.case.having(cuts)
-            self._line.draw(self.case, self.verdict, now)
+        self.over_time.cuts = self._line.draw(self.case, self.verdict, self.over_time.cuts, now)
 
     def _tell(self, before: Alerts, after: Alerts) -> None:
         self._on_alerts(self.name, before, after)

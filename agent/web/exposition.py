@@ -40,7 +40,7 @@ class _Family(NamedTuple):
 
 
 class _Part(NamedTuple):
-    state: tuple[object, ...]  # the cluster's, when it was rendered
+    state: tuple[int, int]  # the cluster's, when it was rendered
     until: float  # monotonic
     samples: Mapping[str, Sequence[Sample]]
     families: Mapping[str, _Family]
@@ -116,7 +116,7 @@ class Exposition:
         if kept is not None and _holds(kept, cluster):
             return kept.families
         samples = samples_of(cluster)
-        state = cluster.state  # what cannot be rendered is judged, and that is a change
+        state = _state(cluster)  # what cannot be rendered is judged, and that is a change
         before: Mapping[str, Sequence[Sample]] = kept.samples if kept else {}
         same = kept.families if kept else {}
         changed = [
@@ -130,9 +130,14 @@ class Exposition:
         return wanted.parts[cluster].families
 
 
+def _state(cluster: WatchedCluster) -> tuple[int, int]:
+    """What is rendered of it stays right while this is the same, but for the clock."""
+    return cluster.changes_count, cluster.jobs.rounds.changes_count
+
+
 def _holds(kept: _Part | None, cluster: WatchedCluster) -> bool:
     """Whether a part is still what would be rendered now."""
-    return kept is not None and kept.state == cluster.state and monotonic() < kept.until
+    return kept is not None and kept.state == _state(cluster) and monotonic() < kept.until
 
 
 def _cut(page: bytes) -> list[_Family]:

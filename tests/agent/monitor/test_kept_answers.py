@@ -75,7 +75,7 @@ def test_a_judgement_is_what_it_would_be_anew(
 
 
 def line_anew(case: Case, cluster: WatchedCluster, clock: Clock) -> FleetLine:
-    return line_of(case, "a", None, cluster.verdict, clock.at)
+    return line_of(case.having(cluster.over_time.cuts), "a", None, cluster.verdict, clock.at)
 
 
 @pytest.mark.parametrize("name", sorted(PAIRS))
