@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -22,6 +21,19 @@ from rules.model.scans import JoinedStretch
 
 _BATCH_FILES: Final = 256  # written down together, or what came within
 _BATCH_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class _Recall:
+    """Where a scan is to be fetched from: there is one for each of very many segments."""
+
+    memory: LedgerMemory
+    row: FileRow
+    job: Job
+    depth: Depth
+
+    def __call__(self) -> SegmentScan:
+        return self.memory.recall(self.row, self.job, self.depth)
 
 
 class LedgerMemory(Memory):
@@ -63,7 +75,7 @@ class LedgerMemory(Memory):
             stable=True,
             sound=row.sound,
             changed=_changed(job, row.changed_read_at),
-            recall=partial(self._recall, row, job, self._depth),
+            recall=_Recall(self, row, job, self._depth),
         )
         self._known[job, self._depth, self._segment_size] = known
         return known
@@ -77,7 +89,7 @@ class LedgerMemory(Memory):
             return None  # no reading of ours, or by a clock that was wrong
         return row if row.segment_size == self._segment_size else None
 
-    def _recall(self, row: FileRow, job: Job, depth: Depth) -> SegmentScan:
+    def recall(self, row: FileRow, job: Job, depth: Depth) -> SegmentScan:
         """Fetch a scan; where the ledger fails after all, read the file in its stead."""
         packed = self._ledger.packed(row)
         if packed is not None:
@@ -124,7 +136,7 @@ class LedgerMemory(Memory):
         rows = self._ledger.write((row, packed) for row, packed, _, _ in pending)
         for row, (_, _, job, scanned) in zip(rows, pending, strict=False):
             # The ledger has it: a first look at a large archive need not hold all of it.
-            scanned.recall = partial(self._recall, row, job, self._depth)
+            scanned.recall = _Recall(self, row, job, self._depth)
             scanned.packed = scanned.held = None
 
     def stretches(self, wanted: Sequence[Job]) -> Mapping[str, JoinedStretch]:
@@ -134,7 +146,7 @@ class LedgerMemory(Memory):
             self._now = datetime.now(UTC)
             self._rows = self._ledger.rows({job.file.directory for job in wanted}, self._depth)
         known = [
-            Known(job, row, partial(self._recall, row, job, self._depth))
+            Known(job, row, _Recall(self, row, job, self._depth))
             for job in wanted
             if not job.compare and (row := self._row(job)) is not None and row.sound
         ]

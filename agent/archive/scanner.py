@@ -283,6 +283,7 @@ class SegmentReader:
         else:
             task.answered.add(job)
             self.usage.add(scanned.usage)
+            scanned.usage = None  # it is counted: what is kept of a segment is kept of a million
             if growing is None:
                 readings.take(job, self._memory.keep(job, scanned))
             elif job.name not in readings.scans:

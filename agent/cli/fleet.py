@@ -42,6 +42,10 @@ exit status: that of the worst cluster
   64 the command line or the configuration is wrong
 """
 
+_ONE: Final = (
+    "is for one cluster, and fleet is about all: type"
+    "  pitr-check --config {0.config} --cluster {0.cluster}"
+)
 _TYPED: Final = ("depth", "workers", "scheduler", "ledger", "budget", "io_limit", "reverify")
 
 
@@ -50,7 +54,12 @@ def body(argv: Sequence[str]) -> int:
     from rules.fleet.line import WORST_FIRST
 
     arguments = _parser().parse_args(argv)
-    refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
+    refuse(
+        [
+            ("--cluster", arguments.cluster is not None, _ONE.format(arguments)),
+            ("--color", arguments.color and arguments.format != "text", "is for --format text"),
+        ]
+    )
     now, config = entry.now(arguments.now), read_config(arguments.config)
     if arguments.ledger is None and config.ledger:
         arguments.ledger = str(config.ledger)
@@ -85,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="the agent's configuration"
     )
+    parser.add_argument("--cluster", help=argparse.SUPPRESS)
     parser.add_argument(
         "--depth",
         choices=("names", "headers", "records"),

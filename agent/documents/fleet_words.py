@@ -73,7 +73,7 @@ def first_breach(line: FleetLine, now: datetime) -> str:
     if not line.breaches:
         return nothing_foreseen(line)
     first = line.breaches[0]
-    return f"{first.goal} {until(first.at, now)}"
+    return f"{first.goal} {until(first.at, now) if first.at else 'already'}"
 
 
 def backup_by(line: FleetLine, now: datetime) -> str:

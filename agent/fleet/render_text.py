@@ -46,6 +46,8 @@ def _why(line: FleetLine, now: datetime) -> Iterator[str]:
     if line.summary:
         yield f"  {printable(line.summary)}"
     for each in line.breaches:
-        when = f"{each.at:%Y-%m-%d %H:%M %Z}, {words.until(each.at, now)}"
-        is_broken = "is broken" if each.at <= now else "will be broken"
+        when = "since when is not known"
+        if each.at is not None:
+            when = f"{each.at:%Y-%m-%d %H:%M %Z}, {words.until(each.at, now)}"
+        is_broken = "is broken" if each.at is None or each.at <= now else "will be broken"
         yield f"  {each.goal} {is_broken} ({when}): {printable(each.basis)}"

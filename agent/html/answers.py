@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import gzip
 import hashlib
+import re
 from typing import Final
 
 from starlette.requests import Request
@@ -15,6 +16,7 @@ ASK_AGAIN: Final = "no-cache"  # each time, with the tag of what one has
 _WORTH_IT_BYTES: Final = 1000
 _LEVEL: Final = 4  # a page of 200 clusters in half a millisecond
 _REMEMBERED: Final = 32
+_REFUSED: Final = re.compile(r"q=0(\.0*)?", re.IGNORECASE)
 
 
 def answer(
@@ -31,10 +33,19 @@ def answer(
     if status == 200 and tag.removeprefix("W/") in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = content_type
-    if "gzip" in request.headers.get("accept-encoding", "") and len(content) > _WORTH_IT_BYTES:
+    if takes_gzip(request) and len(content) > _WORTH_IT_BYTES:
         headers["Content-Encoding"] = "gzip"
         content = _compressed(content)
     return Response(content, status, headers)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Whether a client names it, and not as what it refuses (RFC 9110, 12.5.3)."""
+    for each in request.headers.get("accept-encoding", "").split(","):
+        coding, _, weight = (part.strip() for part in each.partition(";"))
+        if coding.lower() == "gzip":
+            return _REFUSED.fullmatch(weight) is None
+    return False
 
 
 def _digest(content: bytes) -> str:

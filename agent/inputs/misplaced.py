@@ -94,7 +94,7 @@ def in_place_of_backup(url: str, option: str) -> str | None:
         return None
     if _IN_PG_WAL in folder.folders:
         return f"{url} is a server's pg_wal: name it with --wal {url}; {option} is for base backups"
-    if _is_archive(folder):
+    if _is_archive(url, folder):
         return (
             f"{url} holds archived WAL: name it with --archive {url}; {option} is for base backups"
         )
@@ -129,7 +129,7 @@ def in_place_of_repository(url: str) -> str | None:
         return f"{url} is a server's data directory: name its WAL with --wal {url}"
     if _IN_PG_WAL in folder.folders:
         return f"{url} is a server's pg_wal: name it with --wal {url}"
-    if _is_archive(folder):
+    if _is_archive(url, folder):
         return f"{url} is an archive of no tool: name it with --archive {url}"
     below = dict(_below(url, folder))
     options = [f"--archive {place}" for place, inside in below.items() if _holds_wal(inside)]
@@ -216,9 +216,13 @@ def _is_data_directory(folder: Folder) -> bool:
     return "PG_VERSION" in folder.files and "global" in folder.folders
 
 
-def _is_archive(folder: Folder) -> bool:
-    """Flat, or nested by date or timeline."""
-    return _holds_wal(folder) or any(_is_day(name) for name in folder.folders)
+def _is_archive(url: str, folder: Folder, levels: int = 3) -> bool:
+    """Flat, or nested by date or timeline: backups are, too, so that some WAL must be seen."""
+    if _holds_wal(folder):
+        return True
+    dated = [name for name in folder.folders if _is_day(name)][:levels]
+    below = ((f"{url}/{name}", _folder(f"{url}/{name}")) for name in dated)
+    return any(inside and _is_archive(place, inside, levels - 1) for place, inside in below)
 
 
 def _holds_wal(folder: Folder) -> bool:
@@ -230,7 +234,7 @@ def _some(names: Iterable[str]) -> Iterator[str]:
 
 
 def _is_day(name: str) -> bool:
-    return re.fullmatch(r"\d{4}(-?\d\d){0,2}|[0-9A-F]{16}", name) is not None
+    return re.fullmatch(r"\d{4}(-?\d\d){0,2}|\d\d|[0-9A-F]{16}", name) is not None
 
 
 def _dump(url: str) -> str | None:

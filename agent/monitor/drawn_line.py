@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from time import monotonic
 
 from agent.config.model import ResolvedCluster
 from rules.case.case import Case
-from rules.fleet.line import FleetLine, line_of
+from rules.fleet.cuts import WindowCuts
+from rules.fleet.line import FleetLine, follow_breaches, line_of
 from rules.model.findings import Verdict
 
 __all__ = ["DrawnLine", "FleetLine"]
 
 
 class DrawnLine:
-    """No older than a poll; working its facts out takes about a millisecond."""
+    """As of the last judgement, but for the verdict. Working its facts out takes a millisecond."""
 
-    def __init__(self, config: ResolvedCluster) -> None:
+    def __init__(self, config: ResolvedCluster, case: Case) -> None:
+        """`case`: as it is before anything is read."""
         self._config = config
-        self._line: FleetLine | None = None
-        self._of, self._made = 0, 0.0  # the cluster's changes_count, monotonic
+        self._blank = self._line = self._drawn(case, Verdict.UNKNOWN, datetime.now(UTC))
 
-    def give(self, case: Case, verdict: Verdict, changes: int, at: datetime | None) -> FleetLine:
-        """Drawn again where something changed and a poll has passed."""
-        is_old = self._of != changes and monotonic() - self._made >= self._config.poll
-        if self._line is None or is_old:
-            self._of, self._made = changes, monotonic()
-            now, named = at or datetime.now(UTC), self._config.protection_class
-            kept = self._config.says_of_backups
-            self._line = line_of(case, self._config.name, named, verdict, now, has_backups=kept)
+    def draw(self, case: Case, verdict: Verdict, cuts: WindowCuts, now: datetime) -> WindowCuts:
+        """Draw it anew, and give the cuts with what it shows of goals that are broken."""
+        self._line = self._drawn(case, verdict, now)
+        after = follow_breaches(cuts, self._line, now)
+        if after is not cuts:
+            self._line = self._drawn(case.having(after), verdict, now)
+        return after
+
+    def give(self, verdict: Verdict) -> FleetLine:
         if self._line.verdict is not verdict:
             self._line = replace(self._line, verdict=verdict)
         return self._line
+
+    def know_nothing(self) -> None:
+        """Nothing could be judged."""
+        self._line = self._blank
+
+    def _drawn(self, case: Case, verdict: Verdict, now: datetime) -> FleetLine:
+        named, kept = self._config.protection_class, self._config.says_of_backups
+        return line_of(case, self._config.name, named, verdict, now, has_backups=kept)

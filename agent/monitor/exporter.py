@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 from agent.monitor.coverage_metrics import COVERAGE_METRICS, coverage_rows
 from agent.monitor.drill_metrics import DRILL_METRICS, drill_rows
 from agent.monitor.goal_metrics import GOAL_METRICS, INFO, breach_rows, info_family, objective_rows
+from agent.monitor.recovery_metrics import RECOVERY_METRICS, recovery_rows
 from agent.monitor.store_metrics import STORE_METRICS, store_rows
 from agent.monitor.watched import WatchedCluster
 from parsers.wal.damage import DamageKind
@@ -26,14 +27,12 @@ from rules.capacity.forecast import RestoreEstimateFacts, WalFullFacts
 from rules.case.derived.restores import BackupStates
 from rules.drill.coverage import coverage_of
 from rules.drill.records import DrillsFacts
-from rules.live.facts import OUTCOMES, LastRestore, LiveRestore
 from rules.model.evidence import AloneFacts, SequenceFacts, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
-    PositionFacts,
     ScanFacts,
     WalDirectoryFacts,
 )
@@ -138,45 +137,7 @@ METRICS: Final = (
         (),
         "When the newest base backup ended.",
     ),
-    (
-        "pitr_recovery_in_progress",
-        "gauge",
-        (),
-        "1 if the server is in recovery: by SQL, by its log while SQL does not answer.",
-    ),
-    ("pitr_recovery_paused", "gauge", (), "1 if the replay of WAL is paused."),
-    ("pitr_recovery_replayed_bytes", "gauge", (), "WAL position replayed up to, as bytes."),
-    (
-        "pitr_recovery_target_bytes",
-        "gauge",
-        (),
-        "WAL position that replay goes to: the target, or without one the end of the archive.",
-    ),
-    (
-        "pitr_recovery_eta_seconds",
-        "gauge",
-        (),
-        "Time to that position at the pace of the last minute.",
-    ),
-    (
-        "pitr_recovery_last_outcome",
-        "gauge",
-        ("outcome",),
-        "1 for the outcome of the last restore in the log, 0 for the others.",
-    ),
-    (
-        "pitr_recovery_last_reached_target",
-        "gauge",
-        (),
-        "1 if the last restore reached its target, 0 if not.",
-    ),
-    (
-        "pitr_recovery_last_outcome_timestamp_seconds",
-        "gauge",
-        (),
-        "When the last restore came to its outcome.",
-    ),
-    ("pitr_recovery_events", "counter", ("event",), "Recovery events read from the server log."),
+    *RECOVERY_METRICS,
     *COVERAGE_METRICS,
     *DRILL_METRICS,
     *STORE_METRICS,
@@ -350,47 +311,17 @@ def _windows(cluster: WatchedCluster) -> Iterator[Row]:
 
 
 def _recovery(cluster: WatchedCluster) -> Iterator[Row]:
-    positions, restore = cluster.fact(PositionFacts), cluster.fact(LiveRestore)
-    if positions is not None:
-        yield "pitr_recovery_in_progress", (), float(positions.in_recovery)
-        yield "pitr_recovery_paused", (), _flag(positions.replay_paused)
-        if positions.in_recovery:
-            yield "pitr_recovery_replayed_bytes", (), _number(positions.replay_lsn)
-    elif restore is not None:
-        yield "pitr_recovery_in_progress", (), _flag(restore.in_progress)
-        if restore.in_progress:
-            yield "pitr_recovery_paused", (), _flag(restore.paused)
-            yield "pitr_recovery_replayed_bytes", (), _number(restore.replayed_lsn)
     progress = cluster.over_time.progress(cluster.case)
-    yield "pitr_recovery_target_bytes", (), _number(progress.goal_lsn)
-    yield "pitr_recovery_eta_seconds", (), progress.eta_seconds
-    if restore is not None and restore.last is not None:
-        yield from _last_restore(restore.last)
-    for event, count in sorted(cluster.events.items()):
-        yield "pitr_recovery_events", (event,), float(count)
-
-
-def _last_restore(last: LastRestore) -> Iterator[Row]:
-    for outcome in OUTCOMES:
-        yield "pitr_recovery_last_outcome", (outcome,), float(last.summary.outcome == outcome)
-    yield "pitr_recovery_last_reached_target", (), _flag(last.summary.reached_target)
-    yield "pitr_recovery_last_outcome_timestamp_seconds", (), _epoch(last.at)
-
-
-def _flag(value: bool | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _number(value: int | None) -> float | None:
-    return None if value is None else float(value)
+    yield from recovery_rows(cluster.case, progress, cluster.events)
 
 
 def _judgement(cluster: WatchedCluster) -> Iterator[Row]:
-    for entry in cluster.checks.values():
-        if entry.id in cluster.known:
-            count = sum(not found.note for found in cluster.findings.get(entry.id, ()))
-            yield "pitr_finding", (entry.id, entry.severity.value), float(count)
-            yield "pitr_check_known", (entry.id,), float(cluster.known[entry.id])
+    known, findings = cluster.known, cluster.findings
+    for name, entry in cluster.checks.items():
+        if name in known:
+            count = sum(not found.note for found in findings.get(name, ()))
+            yield "pitr_finding", (name, entry.severity.value), float(count)
+            yield "pitr_check_known", (name,), float(known[name])
     yield "pitr_verdict_timestamp_seconds", (), _epoch(cluster.judged_at)
     if (left := cluster.jobs.rounds.seconds_left()) is not None:
         yield "pitr_verdict_deadline_timestamp_seconds", (), time.time() + left

@@ -27,7 +27,8 @@ GOAL_METRICS: Final = (
         "pitr_goal_breach_timestamp_seconds",
         "gauge",
         ("goal",),
-        "When the goal will be broken, if all goes on as it went; in the past, since when it is.",
+        "When the goal will be broken, if all goes on as it went; in the past, since when it is, "
+        "or, where nothing tells that, when it was first found so.",
     ),
     ("pitr_objective_seconds", "gauge", ("objective",), "The objectives of the configuration."),
 )
@@ -57,4 +58,5 @@ def breach_rows(line: FleetLine) -> Iterator[Row]:
     """Absent where none is foreseen."""
     yield "pitr_window_goal_seconds", (), line.goal_seconds
     for breach in line.breaches:
-        yield "pitr_goal_breach_timestamp_seconds", (breach.goal,), breach.at.timestamp()
+        at = breach.at.timestamp() if breach.at is not None else None
+        yield "pitr_goal_breach_timestamp_seconds", (breach.goal,), at

@@ -36,6 +36,7 @@ class Rounds:
         now = monotonic()
         self._jobs = {name: _Job(seconds, now) for name, seconds in intervals.items()}
         self._timeout_seconds = timeout_seconds
+        self.changes_count = 0  # of what puts off when a job is overdue
 
     @contextmanager
     def round(self, name: str) -> Iterator[None]:
@@ -47,6 +48,7 @@ class Rounds:
             if job := self._jobs.get(name):
                 job.ended = monotonic()
                 job.duration_seconds = job.ended - began
+                self.changes_count += 1
 
     @contextmanager
     def reading(
@@ -62,10 +64,12 @@ class Rounds:
             return (began() if began is not None else now) + deadline_seconds
 
         job.until.append(until)
+        self.changes_count += 1
         try:
             yield
         finally:
             job.until.remove(until)
+            self.changes_count += 1
 
     def overdue(self) -> dict[str, float]:
         """The jobs that are overdue, and how many seconds ago the last round of each ended."""

@@ -47,7 +47,7 @@ class WatchedCluster:
         self.changes_count = 0  # of all that others see
         self.over_time = over_time or OverTime(poll_seconds=config.poll)
         self.jobs = Jobs(config, self._lose)
-        self._line = DrawnLine(config)
+        self._line = DrawnLine(config, self.case)
         self._on_alerts = on_alerts
         self._verdicts = Verdicts(config, checks, alerts or {})
         self._readers = Readers(self, self.jobs.rounds, ledger, self._changed)
@@ -114,8 +114,8 @@ class WatchedCluster:
 
     @property
     def line(self) -> FleetLine:
-        """This cluster against its goals."""
-        return self._line.give(self.case, self.verdict, self.changes_count, self.judged_at)
+        """This cluster against its goals, as of the last judgement."""
+        return self._line.give(self.verdict)
 
     # -- jobs ------------------------------------------------------------------------------------
 
@@ -178,6 +178,7 @@ class WatchedCluster:
         except Exception as error:
             self.jobs.note_raised(JUDGE, error)
             self._verdicts.know_nothing(self.jobs.raised, self._tell)
+            self._line.know_nothing()
         else:
             self.jobs.note_raised(JUDGE, None)
         self._changed()
@@ -188,7 +189,7 @@ class WatchedCluster:
         self.case = self.over_time.observe(self.case, self.readings, now).having(*troubles)
         expected = self.over_time.expected(self.case)
         self._verdicts.judge(self.case, self.readings, expected, self._tell)
-        _ = self.line  # drawn now, not when somebody asks
+        self.over_time.cuts = self._line.draw(self.case, self.verdict, self.over_time.cuts, now)
 
     def _tell(self, before: Alerts, after: Alerts) -> None:
         self._on_alerts(self.name, before, after)

@@ -34,7 +34,7 @@ _COUNTED_AS: Final = {
 
 
 class _Row(NamedTuple):
-    state: tuple[int, bool]  # the cluster's changes_count, and whether it was late
+    state: tuple[object, ...]  # the cluster's, whether it was late, its verdict
     html: Markup
 
 
@@ -76,7 +76,8 @@ class Fleet:
         }
 
     def _row(self, cluster: WatchedCluster, line: FleetLine) -> Markup:
-        kept, state = self._rows.get(cluster), (cluster.changes_count, is_late(cluster))
+        kept = self._rows.get(cluster)
+        state = (cluster.changes_count, is_late(cluster), line.verdict)
         if kept is None or kept.state != state:
             html = render(
                 "fleet_row.html",
@@ -173,7 +174,7 @@ def _by_exposure(cluster: WatchedCluster) -> tuple[bool, float, int]:
 def _by_breach(cluster: WatchedCluster) -> float:
     """Who breaks a goal first; where nothing is foreseen, last."""
     line: FleetLine = cluster.line
-    return line.breaches[0].at.timestamp() if line.breaches else float("inf")
+    return line.first_breach
 
 
 def _by_backup(cluster: WatchedCluster) -> float:

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from agent import __version__
+from agent.html.answers import takes_gzip
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
 from agent.page.headers import SecurityHeaders
@@ -40,8 +41,8 @@ def make_application(
         accepted = request.headers.get("accept", "")
         await exposition.warm(accepted)
         page, content_type = exposition.render(accepted)
-        headers = {"Content-Type": content_type, "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("accept-encoding", "") and len(page) > _WORTH_IT_BYTES:
+        headers = {"Content-Type": content_type, "Vary": "Accept, Accept-Encoding"}
+        if takes_gzip(request) and len(page) > _WORTH_IT_BYTES:
             headers["Content-Encoding"] = "gzip"
             # Beside the loop: of a thousand clusters it takes a tenth of a second.
             page = await asyncio.to_thread(gzip.compress, page, _LEVEL, mtime=0)

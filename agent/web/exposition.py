@@ -1,9 +1,10 @@
-"""`/metrics` for many clusters: each cluster's part of the page is kept until that cluster changes.
+"""`/metrics` for many clusters: each cluster's part of the page is kept until its state is another.
 
 prometheus-client renders the parts; here they are only cut at their families and put together, as
 the formats want all samples of a family in one place. Of a cluster that changed, the families are
 rendered again whose samples did. That is done between scrapes, one by one, so that a scrape finds
-little to do and sees the latest readings nevertheless.
+little to do and sees the latest readings nevertheless. What follows of the clock alone, or is
+counted while a reading goes on, is a minute old at the most.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _SAMPLES: Final = re.compile(rb"^(?!# )", re.MULTILINE)
 _END: Final = b"# EOF\n"
 _WARM_SECONDS: Final = 1.0
 _AT_A_TIME_SECONDS: Final = 0.01
+_KEPT_SECONDS: Final = 60.0
 _FORMATS_MAX: Final = 4  # asked for by one scraper or two
 
 
@@ -38,7 +40,8 @@ class _Family(NamedTuple):
 
 
 class _Part(NamedTuple):
-    changes_count: int  # the cluster's, when it was rendered
+    state: tuple[int, int]  # the cluster's, when it was rendered
+    until: float  # monotonic
     samples: Mapping[str, Sequence[Sample]]
     families: Mapping[str, _Family]
 
@@ -102,8 +105,7 @@ class Exposition:
     async def _warm(self, wanted: _Format) -> None:
         began = monotonic()
         for cluster in list(self._clusters):
-            kept = wanted.parts.get(cluster)
-            if kept is None or kept.changes_count != cluster.changes_count:
+            if not _holds(wanted.parts.get(cluster), cluster):
                 self._families(cluster, wanted)
                 if monotonic() - began > _AT_A_TIME_SECONDS:
                     await asyncio.sleep(0)
@@ -111,10 +113,10 @@ class Exposition:
 
     def _families(self, cluster: WatchedCluster, wanted: _Format) -> Mapping[str, _Family]:
         kept = wanted.parts.get(cluster)
-        if kept is not None and kept.changes_count == cluster.changes_count:
+        if kept is not None and _holds(kept, cluster):
             return kept.families
         samples = samples_of(cluster)
-        count = cluster.changes_count  # what cannot be rendered is judged, and that is a change
+        state = _state(cluster)  # what cannot be rendered is judged, and that is a change
         before: Mapping[str, Sequence[Sample]] = kept.samples if kept else {}
         same = kept.families if kept else {}
         changed = [
@@ -123,8 +125,19 @@ class Exposition:
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Families(changed, cluster, samples))
         rendered = zip(changed, _cut(wanted.encode(registry)), strict=True)
-        wanted.parts[cluster] = _Part(count, samples, {**same, **dict(rendered)})
+        until = monotonic() + _KEPT_SECONDS
+        wanted.parts[cluster] = _Part(state, until, samples, {**same, **dict(rendered)})
         return wanted.parts[cluster].families
+
+
+def _state(cluster: WatchedCluster) -> tuple[int, int]:
+    """What is rendered of it stays right while this is the same, but for the clock."""
+    return cluster.changes_count, cluster.jobs.rounds.changes_count
+
+
+def _holds(kept: _Part | None, cluster: WatchedCluster) -> bool:
+    """Whether a part is still what would be rendered now."""
+    return kept is not None and kept.state == _state(cluster) and monotonic() < kept.until
 
 
 def _cut(page: bytes) -> list[_Family]:

@@ -26,6 +26,7 @@ from rules.alerting.panels import FLEET, Panel
 
 _FIRING: Final = 'alertname=~"Pitr.+", alertstate="firing", cluster=~"$cluster"'
 _AGES: Final = ("Latest restorable", "Reaches back", "Newest backup", "Last good drill")
+_CLUSTER: Final = Column(title="Cluster", link=TO_CLUSTER, width=160)
 _SCRAPED: Final = {1: ("YES", meanings.GREEN), 0: ("NO", meanings.RED)}
 _RELOADED: Final = {1: ("IN FORCE", meanings.GREEN), 0: ("REFUSED", meanings.RED)}
 
@@ -121,8 +122,7 @@ def _exposure() -> timeseries.Panel:
         do="Over 100 %: look at the cluster's archiving.",
     )
     share = of_objective("pitr_recovery_point_exposure_seconds", "rpo", SOME)
-    queries = {"{{cluster}}": share}
-    return graph(Panel.FLEET_EXPOSURE, text, queries, unit="percentunit", limit=1)
+    return _shares(Panel.FLEET_EXPOSURE, text, share)
 
 
 def _estimate() -> timeseries.Panel:
@@ -134,8 +134,7 @@ def _estimate() -> timeseries.Panel:
         do="Over 100 %: take base backups more often, or make replay faster.",
     )
     share = of_objective("pitr_restore_duration_estimate_seconds", "rto", SOME)
-    queries = {"{{cluster}}": share}
-    return graph(Panel.FLEET_RESTORE_ESTIMATE, text, queries, unit="percentunit", limit=1)
+    return _shares(Panel.FLEET_RESTORE_ESTIMATE, text, share)
 
 
 def _goals() -> table.Panel:
@@ -147,7 +146,7 @@ def _goals() -> table.Panel:
         do="pitr-check fleet says on what each forecast rests, and who needs a backup.",
     )
     columns = {
-        "cluster": Column(title="Cluster", link=TO_CLUSTER, width=160),
+        "cluster": _CLUSTER,
         "protection_class": Column(title="Class", width=120),
         "goal": Column(title="Goal", width=120),
         "Value": Column(title="Breaks in", unit="s", colors=meanings.UNTIL),
@@ -171,7 +170,12 @@ def _window() -> timeseries.Panel:
     )
     reaches = age("pitr_earliest_restorable_timestamp_seconds", SOME)
     share = f"({reaches}) / {each('pitr_window_goal_seconds', SOME)}"
-    return graph(Panel.FLEET_WINDOW, text, {"{{cluster}}": share}, unit="percentunit", limit=1)
+    return _shares(Panel.FLEET_WINDOW, text, share)
+
+
+def _shares(panel: Panel, text: Text, share: str) -> timeseries.Panel:
+    """A curve a cluster, of what its goal allows."""
+    return graph(panel, text, {"{{cluster}}": share}, unit="percentunit", limit=1)
 
 
 def _alerts() -> table.Panel:
@@ -184,7 +188,7 @@ def _alerts() -> table.Panel:
     fires = f"max by (alertname, severity, cluster) (ALERTS{{{_FIRING}}})"
     columns = {
         "severity": Column(title="Severity", width=90),
-        "cluster": Column(title="Cluster", link=TO_CLUSTER, width=160),
+        "cluster": _CLUSTER,
         "alertname": Column(title="Runbook", link=TO_RUNBOOK, width=220),
         "says": Column(title="What it says", mappings=meanings.alert_titles()),
     }
@@ -207,7 +211,7 @@ def _blind() -> table.Panel:
     )
     blind = f"max by (cluster, id) (pitr_check_known{{{SOME}}} == 0)"
     columns = {
-        "cluster": Column(title="Cluster", link=TO_CLUSTER, width=160),
+        "cluster": _CLUSTER,
         "id": Column(title="Check", mappings=meanings.alert_names(), width=220),
         "says": Column(title="What it looks for", mappings=meanings.alert_titles()),
     }

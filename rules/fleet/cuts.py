@@ -6,7 +6,8 @@ or damage moves its beginning too, but leaves the backup where it is: that is no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +31,8 @@ class WindowCuts:
     earliest: datetime | None = None  # where the window began when it was last seen
     backup: str | None = None  # at which: its url
     cuts: tuple[Cut, ...] = ()  # oldest first
+    # Goals found broken of which nothing tells since when: when each was found so first.
+    broken: Mapping[str, datetime] = field(default_factory=dict)
 
 
 def follow_window(before: WindowCuts, windows: WindowsFacts, now: datetime) -> WindowCuts:

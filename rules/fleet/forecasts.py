@@ -8,9 +8,10 @@ longer time than was seen. A goal that is broken already is no forecast: its bre
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import exp, log
 from statistics import median
 from typing import Final
 
@@ -23,6 +24,7 @@ _REPETITIONS: Final = 4  # intervals, the least that make a habit
 _RECENT: Final = 8  # intervals that make one whatever was before them
 _REGULAR: Final = 0.25  # by how much of their median intervals, or rates, may differ
 _OVERDUE: Final = 1.1  # of the longest interval: after it what was expected has not come
+_AGREED: Final = 0.1  # of the time that is left: what a forecast may be off, for all that is known
 _RPO_HORIZON: Final = timedelta(days=1)  # rates are those of the last minutes
 
 
@@ -31,7 +33,7 @@ class Breach:
     """A goal that is broken, or will be."""
 
     goal: str  # rpo, rto, window, backup_age, drill_age, space
-    at: datetime  # in the past: it is broken since then
+    at: datetime | None  # in the past: broken since then; None: broken, since when is not known
     basis: str  # what that rests on, for a person
 
 
@@ -39,10 +41,11 @@ class Breach:
 class Habit:
     """Something that comes again and again."""
 
-    seconds: float  # from one to the next, the median
+    seconds: float  # from one to the next: the median; where there is no habit, the shortest
     longest_seconds: float
     count: int  # intervals
     last: datetime
+    pause_seconds: float  # the longest that was ever seen, before it was a habit too
 
     @property
     def next_at(self) -> datetime:
@@ -50,6 +53,10 @@ class Habit:
 
     def is_overdue(self, now: datetime) -> bool:
         return (now - self.last).total_seconds() > _OVERDUE * self.longest_seconds
+
+    def is_missed(self, now: datetime) -> bool:
+        """It is overdue, though it was late before and then came."""
+        return (now - self.last).total_seconds() > _OVERDUE * self.pause_seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +66,18 @@ class WalRate:
     bytes_per_second: float
     seen_seconds: float
     until: datetime
+    step_seconds: float = 0.0  # the longest time between two things seen
+    doubt_seconds: float = 0.0  # how far ahead of an even pace, or behind it, WAL ever was
+
+    def supports(self, ahead_seconds: float) -> bool:
+        """Whether what was seen supports a forecast so far ahead.
+
+        No further than was seen. A wave may be up now and down then; a pace that grows, or falls,
+        is off a line between two instants by an eighth of what the line is off as long after them.
+        """
+        share = ahead_seconds / self.seen_seconds
+        off = self.doubt_seconds * max(2.0, 4.0 * share * (1.0 + share))
+        return share <= 1.0 and off <= _AGREED * max(ahead_seconds, self.step_seconds)
 
 
 def habit_of(instants: Sequence[datetime]) -> Habit | None:
@@ -69,11 +88,35 @@ def habit_of(instants: Sequence[datetime]) -> Habit | None:
         gaps = gaps[-_RECENT:] if len(gaps) > _RECENT else []
     if len(gaps) < _REPETITIONS or not _is_steady(gaps):
         return None
-    return Habit(seconds=median(gaps), longest_seconds=max(gaps), count=len(gaps), last=ordered[-1])
+    return _habit(median(gaps), gaps, ordered)
 
 
-def rate_of(points: Sequence[tuple[datetime, int]]) -> WalRate | None:
-    """From positions in WAL and when they were written. None where the pace changed much."""
+def rhythm_of(instants: Sequence[datetime]) -> Habit | None:
+    """The habit; where there is none, what came again may come as soon, or as late, as it did."""
+    ordered = sorted(set(instants))
+    if (habit := habit_of(instants)) is not None or len(ordered) < 2:
+        return habit
+    gaps = list(_gaps(ordered))
+    return _habit(min(gaps), gaps, ordered)
+
+
+def _habit(seconds: float, gaps: Sequence[float], ordered: Sequence[datetime]) -> Habit:
+    return Habit(
+        seconds=seconds,
+        longest_seconds=max(gaps),
+        count=len(gaps),
+        last=ordered[-1],
+        pause_seconds=max(_gaps(ordered)),
+    )
+
+
+def rate_of(
+    points: Sequence[tuple[datetime, int]], between: Sequence[tuple[datetime, int]] = ()
+) -> WalRate | None:
+    """From positions in WAL and when they were written. None where the pace changed much.
+
+    What else is known of the time `between` them tells how even the pace was.
+    """
     ordered = sorted(points)
     if len(ordered) < 2:
         return None
@@ -86,7 +129,17 @@ def rate_of(points: Sequence[tuple[datetime, int]]) -> WalRate | None:
     seconds = (last_at - first_at).total_seconds()
     if last <= first or not seconds or not _is_steady(pieces):
         return None
-    return WalRate(bytes_per_second=(last - first) / seconds, seen_seconds=seconds, until=last_at)
+    rate = (last - first) / seconds
+    seen = (each for each in (*ordered, *between) if first_at <= each[0] <= last_at)
+    return WalRate(
+        bytes_per_second=rate,
+        seen_seconds=seconds,
+        until=last_at,
+        step_seconds=max((b[0] - a[0]).total_seconds() for a, b in pairwise(ordered)),
+        doubt_seconds=max(
+            abs((lsn - first) / rate - (at - first_at).total_seconds()) for at, lsn in seen
+        ),
+    )
 
 
 # -- something that must come in time ------------------------------------------------------------
@@ -108,7 +161,7 @@ def forecast_age(
     every = f"{counted(habit.count, 'interval')} of {timed(habit.seconds)}"
     if habit.seconds > wanted_seconds:
         return Breach(goal=goal, at=due, basis=f"{said}; they come less often: {every}")
-    if habit.is_overdue(now):
+    if habit.is_missed(now):
         missed = f"the next was expected at {_at(habit.next_at)} and has not come"
         return Breach(goal=goal, at=due, basis=f"{said}; {missed}: before, {every}")
     return None
@@ -128,38 +181,65 @@ def forecast_window(
     habit = habit_of([cut.at for cut in cuts])
     if habit is None or habit.is_overdue(now):
         return None
-    of_habit = cuts[-habit.count - 1 :]
-    trend = _trend([cut.left_seconds for cut in of_habit])
-    if trend is None:
+    left = [cut.left_seconds for cut in cuts[-habit.count - 1 :]]
+    trend = min((_trend(left, grows) for grows in (False, True)), key=lambda each: each.doubt)
+    if trend.doubt > _REGULAR / 2 * median(left):
         return None
-    last, step, doubt = trend
-    for number in range(1, habit.count + 1):  # no further than was seen
-        at, left = habit.last + timedelta(seconds=number * habit.seconds), last + number * step
-        if doubt and abs(left - wanted_seconds) <= doubt:  # it may go either way
+    number, half = trend.first_below(wanted_seconds), len(left) // 2
+    if number is None or number > habit.count:  # no further than was seen
+        return None
+    if number > 1 and half > _REPETITIONS:
+        lately = _trend(left[-half:], trend.grows).first_below(wanted_seconds)
+        if lately is None or abs(lately - number) > _AGREED * number:
             return None
-        if left < wanted_seconds:
-            said = (
-                f"retention cut it {counted(len(of_habit), 'time')}, every {timed(habit.seconds)}"
-            )
-            shrinks = f", {timed(-step)} less each time" if step < -doubt else ""
-            then = f"then {timed(left)} are left{shrinks}"
-            return Breach(goal="window", at=max(at, now), basis=f"{said}; {then}")
-    return None
+    said = f"retention cut it {counted(len(left), 'time')}, every {timed(habit.seconds)}"
+    step = trend.at(number - 1) - trend.at(number)
+    shrinks = f", {timed(step)} less each time" if step > trend.doubt else ""
+    then = f"then {timed(trend.at(number))} are left{shrinks}"
+    at = habit.last + timedelta(seconds=number * habit.seconds)
+    return Breach(goal="window", at=max(at, now), basis=f"{said}; {then}")
 
 
-def _trend(values: Sequence[float]) -> tuple[float, float, float] | None:
-    """The last value of a straight line, its step, and the doubt; None: they follow no line."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trend:
+    """What values do from one to the next: change by a step, or by a share of what they are."""
+
+    grows: bool  # by a share: as of what is kept in so much space while more and more is written
+    last: float  # the value, or its logarithm
+    step: float
+    doubt: float  # by how much a value was off
+
+    def at(self, number: int) -> float:
+        """So many after the last."""
+        value = self.last + number * self.step
+        return exp(value) if self.grows else value
+
+    def first_below(self, wanted: float) -> int | None:
+        """The first of which it is sure; None: there is none, or one before may be."""
+        for number in range(1, 1000):
+            left = self.at(number)
+            if self.doubt and abs(left - wanted) <= self.doubt:  # it may go either way
+                return None
+            if left < wanted:
+                return number
+            if self.step >= 0:
+                return None
+        return None
+
+
+def _trend(left: Sequence[float], grows: bool) -> _Trend:
+    """Theil and Sen's line: one odd value does not bend it."""
+    values = [log(max(each, 1.0)) for each in left] if grows else left
     slopes = [
         (values[j] - values[i]) / (j - i)
         for i in range(len(values))
         for j in range(i + 1, len(values))
     ]
-    step = median(slopes)  # Theil and Sen's: one odd value does not bend it
+    step = median(slopes)
     middle = median(value - number * step for number, value in enumerate(values))
-    doubt = max(abs(value - middle - number * step) for number, value in enumerate(values))
-    if doubt > _REGULAR / 2 * median(values):
-        return None
-    return middle + (len(values) - 1) * step, step, doubt if doubt >= 1 else 0.0
+    made = _Trend(grows=grows, last=middle + (len(values) - 1) * step, step=step, doubt=0.0)
+    doubt = max(abs(each - made.at(n - len(left) + 1)) for n, each in enumerate(left))
+    return replace(made, doubt=doubt if doubt >= 1 else 0.0)
 
 
 # -- archive lag, and a restore that takes longer and longer --------------------------------------
@@ -197,12 +277,12 @@ def forecast_rto(
     """A restore takes longer with all WAL that is written; the next backup begins it anew."""
     over = (estimate.seconds - wanted_seconds) * estimate.bytes_per_second
     if rate is None:
-        return Breach(goal="rto", at=now, basis=estimate.basis) if over > 0 else None
+        return Breach(goal="rto", at=None, basis=estimate.basis) if over > 0 else None
     at = rate.until - timedelta(seconds=over / rate.bytes_per_second)
     if over <= 0:
-        if (at - rate.until).total_seconds() > rate.seen_seconds:
+        if not rate.supports((at - rate.until).total_seconds()):
             return None
-        if habit is not None and at > habit.next_at and not habit.is_overdue(now):
+        if habit is not None and at > habit.next_at and not habit.is_missed(now):
             return None
     writes = f"{sized(rate.bytes_per_second)}/s of WAL over {timed(rate.seen_seconds)}"
     return Breach(
@@ -222,7 +302,7 @@ def forecast_space(
     if needed_bytes <= held_bytes + free_bytes:
         return None
     seconds = free_bytes / stored_rate.bytes_per_second
-    if seconds > stored_rate.seen_seconds:
+    if not stored_rate.supports(seconds):
         return None
     return Breach(
         goal="space",

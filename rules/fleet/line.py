@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar, cast
 
+from parsers.wal.facts import instant
+from rules.archive.dated_wal import DatedWalFacts
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import RestoreEstimateFacts
 from rules.case.case import Case
@@ -25,6 +27,7 @@ from rules.fleet.forecasts import (
     forecast_window,
     habit_of,
     rate_of,
+    rhythm_of,
 )
 from rules.model.evidence import KnownFacts, WindowsFacts
 from rules.model.facts import ArchiveStatusFacts, BackupsFacts, Objectives
@@ -35,6 +38,7 @@ WORST_FIRST: Final = (Verdict.CRITICAL, Verdict.UNKNOWN, Verdict.WARNING, Verdic
 T = TypeVar("T")
 
 _NEVER: Final = float("inf")
+_LONG_AGO: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,7 @@ class FleetLine:
     window_seconds: float | None
     exposure_seconds: float | None
     exposure_bytes: int | None
-    breaches: tuple[Breach, ...]  # the first to come first
+    breaches: tuple[Breach, ...]  # the first to come first, before them those of no known instant
     backups: Literal["there", "none", "unknown"]
     backup_needed_by: datetime | None
     obsolete_bytes: int | None
@@ -61,8 +65,12 @@ class FleetLine:
     @property
     def rank(self) -> tuple[int, float, str]:
         """For sorting: the worst verdict first, then who breaks a goal first."""
-        first = self.breaches[0].at.timestamp() if self.breaches else _NEVER
-        return WORST_FIRST.index(self.verdict), first, self.name
+        return WORST_FIRST.index(self.verdict), self.first_breach, self.name
+
+    @property
+    def first_breach(self) -> float:
+        """For sorting: seconds since 1970."""
+        return _instant(self.breaches[0]).timestamp() if self.breaches else _NEVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,11 +100,12 @@ def line_of(
     habits = _habits(known, latest)
     needed = _needed_bytes(wanted, space, habits)
     backups = _backups(known.get(BackupsFacts), has_backups)
-    if backups == "none":
-        breaches = list(_without_backup(wanted, now))
-    else:
-        found = _breaches(known, wanted, latest, habits, needed, now)
-        breaches = sorted(found, key=lambda each: each.at)
+    none = backups == "none"
+    found = list(
+        _without_backup(wanted) if none else _breaches(known, wanted, latest, habits, needed, now)
+    )
+    cuts = known.get(WindowCuts)
+    breaches = sorted(_dated(found, cuts) if cuts else found, key=_instant)
     good = drills.last_success if drills else None
     begins = latest.from_time if latest else None
     return FleetLine(
@@ -109,7 +118,7 @@ def line_of(
         exposure_bytes=exposed.bytes if exposed else None,
         breaches=tuple(breaches),
         backups=backups,
-        backup_needed_by=now if backups == "none" else _next_backup(wanted, habits, breaches),
+        backup_needed_by=now if none else _next_backup(wanted, habits, breaches, now),
         obsolete_bytes=space.obsolete_bytes if space else None,
         needed_bytes=needed,
         available_bytes=space.held_bytes + room.free_bytes if space and room else None,
@@ -117,6 +126,17 @@ def line_of(
         drilled_share=_drilled_share(known, latest, drills) if drills else None,
         summary=summary,
     )
+
+
+def follow_breaches(before: WindowCuts, line: FleetLine, now: datetime) -> WindowCuts:
+    """Add the goals that are found broken now, and nothing tells since when; the same value where
+    nothing changed. One that cannot be told of now is as it was.
+    """
+    broken = {each.goal: before.broken.get(each.goal, now) for each in line.breaches if not each.at}
+    stood = {e.goal: e.at for e in line.breaches if e.at and e.at == before.broken.get(e.goal)}
+    is_known = line.backups == "none" or line.window_seconds is not None
+    kept = {**({} if is_known else before.broken), **stood, **broken}
+    return before if kept == before.broken else replace(before, broken=kept)
 
 
 class _Once:
@@ -142,7 +162,7 @@ def _habits(known: KnownFacts, latest: Window | None) -> _Habits:
     found = known.get(BackupsFacts)
     backups = found.backups if found else ()
     ended = tuple(b.finished_at for b in backups if b.finished_at is not None)
-    points = []
+    points, between = [], []
     if latest is not None and latest.to_time is not None:
         points = [
             (b.started_at, b.label.start_lsn)
@@ -151,7 +171,10 @@ def _habits(known: KnownFacts, latest: Window | None) -> _Habits:
             if b.label.start_lsn < latest.to_lsn
         ]
         points.append((latest.to_time, latest.to_lsn))
-    return _Habits(backups=ended, backup=habit_of(ended), rate=rate_of(points))
+        dated = known.get(DatedWalFacts)
+        places = dated.places.get(latest.timeline, ()) if dated else ()
+        between = [(instant(each.time_us), each.lsn) for each in places[:: len(places) // 200 + 1]]
+    return _Habits(backups=ended, backup=habit_of(ended), rate=rate_of(points, between))
 
 
 def _needed_bytes(wanted: Objectives, space: GoalSpace | None, habits: _Habits) -> int | None:
@@ -187,19 +210,16 @@ def _breaches(
         waits = bool(status and status.ready)
         found.append(forecast_rpo(wanted.rpo_seconds, exposed, waits, now))
     if wanted.rto_seconds is not None and estimate is not None:
-        rate, habit = habits.rate, habits.backup
-        found.append(forecast_rto(wanted.rto_seconds, estimate, rate, habit, now))
+        rhythm = rhythm_of(habits.backups)
+        found.append(forecast_rto(wanted.rto_seconds, estimate, habits.rate, rhythm, now))
     if (age := wanted.backup_age_seconds) is not None:
         found.append(forecast_age("backup_age", "base backup", age, habits.backups, now))
     if (age := wanted.drill_age_seconds) is not None and drills is not None:
         good = [record.ended_at for record in drills.records if record.succeeded]
         found.append(forecast_age("drill_age", "good drill", age, good, now))
     if needed is not None and space and room and habits.rate and not (cuts and cuts.cuts):
-        rate = WalRate(
-            bytes_per_second=habits.rate.bytes_per_second * space.stored_share,
-            seen_seconds=habits.rate.seen_seconds,
-            until=now,
-        )
+        stored = habits.rate.bytes_per_second * space.stored_share
+        rate = replace(habits.rate, bytes_per_second=stored, until=now)
         found.append(forecast_space(needed, space.held_bytes, room.free_bytes, rate))
     yield from (each for each in found if each is not None)
 
@@ -213,20 +233,30 @@ def _backups(found: BackupsFacts | None, has_backups: bool) -> Literal["there", 
     return "unknown" if found.unreadable or found.changing else "none"
 
 
-def _without_backup(wanted: Objectives, now: datetime) -> Iterator[Breach]:
+def _without_backup(wanted: Objectives) -> Iterator[Breach]:
     """The goals that nothing keeps."""
-    basis = "there is no base backup; since when is not known"
+    basis = "there is no base backup"
     if wanted.window_seconds is not None:
-        yield Breach(goal="window", at=now, basis=basis)
+        yield Breach(goal="window", at=None, basis=basis)
     if wanted.backup_age_seconds is not None:
-        yield Breach(goal="backup_age", at=now, basis=basis)
+        yield Breach(goal="backup_age", at=None, basis=basis)
+
+
+def _dated(found: Sequence[Breach], kept: WindowCuts) -> Iterator[Breach]:
+    """Those of no known instant by when they were found first: broken since then at the latest."""
+    for each in found:
+        yield each if each.at else replace(each, at=kept.broken.get(each.goal))
+
+
+def _instant(breach: Breach) -> datetime:
+    return breach.at or _LONG_AGO
 
 
 def _next_backup(
-    wanted: Objectives, habits: _Habits, breaches: Sequence[Breach]
+    wanted: Objectives, habits: _Habits, breaches: Sequence[Breach], now: datetime
 ) -> datetime | None:
     """When the goals that only a new backup keeps would be broken without one."""
-    due = [each.at for each in breaches if each.goal == "rto"]
+    due = [each.at or now for each in breaches if each.goal == "rto"]
     if wanted.backup_age_seconds is not None and habits.backups:
         due.append(max(habits.backups) + timedelta(seconds=wanted.backup_age_seconds))
     return min(due, default=None)

@@ -143,6 +143,57 @@ def test_an_archive_without_any_backup_needs_one_today(pristine: Archived, tmp_p
     }
 
 
+def test_of_a_directory_that_holds_anything_but_a_backup_it_is_not_known(
+    pristine: Archived, tmp_path: Path
+) -> None:
+    """It may be the wrong one, or hold backups of a kind that this program does not know."""
+    (place := tmp_path / "backups" / "2026-11-01").mkdir(parents=True)
+    (place / "backup.log").write_text("done\n")
+    (place / "base.dar").write_bytes(bytes(1 << 20))
+    goals = {"window": "1s", "backup_age": "1d"}
+    named = cluster_of(pristine, "a", objectives=goals, backups={"url": str(place.parent)})
+    file = configure(tmp_path, named)
+    told = fleet(file, "--format", "json")
+    (line,) = document_of(told.out)["clusters"]
+    assert told.status == 3
+    assert (line["verdict"], line["backups"]) == ("unknown", "unknown")
+    assert (line["breaches"], line["backup_needed_by"]) == ([], None)
+    assert f"{place.parent}: no base backup here" in fleet(file).out
+
+
+def test_since_when_there_is_no_backup_stands_still(
+    pristine: Archived, tmp_path: Path, new_agent: NewAgent
+) -> None:
+    """Who never looked before does not know it; an agent says since when it has seen that."""
+    alone = cluster_of(pristine, "alone", objectives={"window": "7d", "backup_age": "1d"})
+    del alone["backups"]
+    file = configure(tmp_path, alone)
+    (told,) = document_of(fleet(file, "--format", "json").out)["clusters"]
+    assert [(each["goal"], each["at"]) for each in told["breaches"]] == [
+        ("window", None), ("backup_age", None),
+    ]  # fmt: skip
+    (row,) = csv.DictReader(io.StringIO(fleet(file, "--format", "csv").out))
+    assert (row["first_breach_goal"], row["first_breach_at"]) == ("window", "")
+    text = fleet(file).out
+    assert "window already" in text
+    assert "backup_age is broken (since when is not known): there is no base backup" in text
+    assert "already" in fleet(file, "--format", "html").out
+    agent = new_agent(**{key: value for key, value in alone.items() if key != "name"})
+    seen = set[float]()
+    judged = set[float]()
+    while len(judged) < 4:
+        page = agent.wait_for(
+            lambda page: page.total("pitr_verdict_timestamp_seconds") not in judged
+        )
+        judged.add(page.total("pitr_verdict_timestamp_seconds"))
+        seen.add(page.total("pitr_goal_breach_timestamp_seconds", goal="window"))
+    with urllib.request.urlopen(f"{agent.url}/api/v1/fleet", timeout=PATIENCE_SECONDS) as answer:
+        (served,) = document_of(answer.read().decode())["clusters"]
+    seen.add(datetime.fromisoformat(served["breaches"][0]["at"]).timestamp())
+    assert max(seen) - min(seen) < 0.001
+    assert 0 < min(seen) <= min(judged) + 0.001
+
+
 def test_the_page_and_the_metrics_say_that_there_is_no_backup(
     pristine: Archived, new_agent: NewAgent
 ) -> None:

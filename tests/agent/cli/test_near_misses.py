@@ -63,6 +63,7 @@ def typed(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
         ("pitr-check --backup /x plan", "a subcommand comes first, as pitr-check plan"),
         ("pitr-check fleet pitr.yaml", "name its option before it, as --config pitr.yaml"),
         ("pitr-check fleet --within 3d", "required: --config"),
+        ("pitr-check fleet --config x --cluster a", "type  pitr-check --config x --cluster a"),
         ("pitr-check --archive /x --workers many", "--workers: 'many' is not a whole number"),
         ("pitr-check find --archive /x --limit 1.5", "--limit: '1.5' is not a whole number"),
         ("pitr-check find --archiv /x", "did you mean --archive?"),

@@ -59,7 +59,7 @@ def hold(
     foreseen, missed = 0, []
     for now in over:
         breach, actual = said_at(now), happens(now)
-        if breach is None or breach.at <= now:  # silent, or a goal that is broken already
+        if breach is None or breach.at is None or breach.at <= now:  # silent, or broken already
             continue
         foreseen += 1
         left = (actual - now).total_seconds() if actual is not None else 0.0
