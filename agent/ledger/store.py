@@ -82,7 +82,7 @@ class Ledger:
             try:
                 self._connection = _open(self.path)
                 self._said = ""
-            except (NotALedger, sqlite3.Error, OSError) as error:
+            except (NotALedger, sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 self._give_up(error)
 
     def close(self) -> None:
@@ -131,7 +131,7 @@ class Ledger:
                 return None
             try:
                 found = self._connection.execute(query, (row.id,)).fetchone()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._give_up(error)
                 return None
         if found is None or not all(isinstance(part, bytes) for part in found):
@@ -169,7 +169,7 @@ class Ledger:
                         whole = all(isinstance(part, bytes) for part in parts)
                         if whole and checksum(*parts) == crc:
                             found[directory, name] = RunRow((directory, name), *parts)
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 self._give_up(error)
                 return {}
         return found
