@@ -59,6 +59,10 @@ def test_fields() -> None:
         (b"status=DONE\nbackup_label=__import__('os')\n", "not quoted"),
         (b"status=DONE\nend_xlog=nowhere\n", "not an LSN"),
         (b"rubbish", "key=value"),
+        # What we do not need, and Barman refuses to read.
+        (b"status=DONE\nsize=12t4\n", "size is no number"),
+        (b"status=DONE\ncopy_stats={'a'= 1}\n", "copy_stats is not quoted"),
+        (b"status=DONE\nend_time=2026-11-30 13:48:50.t87647+00:00\n", "end_time is no time"),
     ],
 )
 def test_what_cannot_be_right_is_said(wrong: bytes, why: str) -> None:
@@ -71,6 +75,8 @@ def test_lists_of_wal_with_four_fields_and_with_five() -> None:
     five = parse_xlogdb(b"000000010000000000000010\t1247\t1795876570.52\tNone\tgpg\n")
     assert (four[0].compression, four[0].encryption) == ("gzip", None)
     assert (five[0].compression, five[0].encryption) == (None, "gpg")
+    with pytest.raises(ParseError, match="does not know"):
+        parse_xlogdb(b"000000010000000000000010\t1247\t1795876570.52\tgzap\n")
     with pytest.raises(ParseError, match="line 2"):
         parse_xlogdb(b"000000010000000000000010\t1\t1\tNone\nhalf\t")
 
