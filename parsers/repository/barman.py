@@ -25,6 +25,7 @@ _NUMBERS: Final = ("begin_offset", "end_offset", "size", "deduplicated_size")  #
 _LITERALS: Final = ("included_files", "copy_stats", "tablespaces", "backup_label")
 _CTIME: Final = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}\Z")
 # How a compressor is called, in lists of every release; of its own by a person: custom.
+_TIME: Final = re.compile(r"[0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?\Z|None\Z")
 _COMPRESSIONS: Final = frozenset(
     {"gzip", "pygzip", "bzip2", "pybzip2", "pigz", "xz", "zstd", "lz4", "snappy", "custom"}
 )
@@ -100,11 +101,12 @@ def parse_backup_info(data: bytes, backup_id: str) -> BarmanBackup:
 
 
 def parse_xlogdb(data: bytes) -> tuple[XlogEntry, ...]:
-    """Read `xlog.db`, with 4 or 5 fields a line. Raises ParseError."""
+    """Read `xlog.db`, with 4 or 5 fields a line, as Barman does. Raises ParseError."""
     entries: list[XlogEntry] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
-        fields = line.split("\t")
-        if len(fields) < 4 or not fields[1].isdecimal():
+    *lines, last = re.split(r"\r\n?|\n", _text(data))
+    for number, line in enumerate([*lines, last] if last else lines, start=1):
+        fields = line.split()
+        if len(fields) not in (4, 5) or not fields[1].isdecimal() or not _TIME.match(fields[2]):
             raise ParseError("expected NAME, SIZE, TIME, COMPRESSION", line=number)
         if fields[3] not in _COMPRESSIONS and fields[3] != "None":
             raise ParseError("a compression that Barman does not know", line=number)
@@ -122,9 +124,16 @@ def _epoch(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else None
 
 
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ParseError("it is not UTF-8, and Barman refuses it") from None
+
+
 def _values(data: bytes) -> Mapping[str, str]:
     values: dict[str, str] = {}
-    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
+    for number, line in enumerate(_text(data).split("\n"), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
