@@ -15,6 +15,7 @@ MAJOR    ?= 16,18
 SEEDS    ?= 1
 RESTORES ?= 24
 FUZZ_SECONDS ?= 60
+FUZZ_CALLS   ?= 20000
 comma    := ,
 
 # Tests may be loose about values, and never about the names that they call.
@@ -89,8 +90,9 @@ bench: $(VENV)/.test ## measure what it costs beside pg_waldump, grep, cp, pg_ch
 	$(BIN)/python -m tests.bench.bench_store
 	$(BIN)/python -m tests.bench.history
 
-fuzz: $(VENV)/.test ## fuzz the compiled WAL engine under sanitizers: make fuzz FUZZ_SECONDS=600
+fuzz: $(VENV)/.test ## fuzz the compiled WAL engine under sanitizers, and each parser: make fuzz FUZZ_SECONDS=600 FUZZ_CALLS=1000000
 	$(BIN)/python -m tests.fuzz_kernel --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz_parsers --calls $(FUZZ_CALLS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 wheels: | $(BIN)/python ## build wheels for manylinux and musllinux with zig into dist/, and try those that run here
 	$(BIN)/python -m venv .venv-wheels
@@ -123,7 +125,7 @@ tool-restores: $(VENV)/.test ## restore with pgBackRest and Barman beside the pr
 tool-damages: $(VENV)/.test ## write docs/verification.md: what the tools' own verification finds, and what we find
 	$(BIN)/python -m tests.tool_damages
 
-faults: $(VENV)/.test ## faults of every kind, judged by PostgreSQL and put to other programs: make faults SEEDS=1-1000
+faults: $(VENV)/.test ## faults of every kind, judged by PostgreSQL and put to other programs: make faults SEEDS=1-1000 ARGS='--majors 15,16,18'
 	$(BIN)/python -W ignore -m tests.faults --seeds $(or $(SEED),$(SEEDS)) $(ARGS)
 
 docs: env ## write the pages on findings, alerts and metrics from the catalogue

@@ -4,13 +4,18 @@ That one is a cache and may be deleted, this one is not. Both have a rollback jo
 write-ahead log needs memory shared between processes, which NFS does not have. A file that cannot
 be written stops nothing: its owner goes on in memory, the log says so, and what is missing is
 written later.
+
+Every row has a checksum: SQLite has none, and a bit that flips in a date is still a date. A row
+that is not as it was written is told and forgotten. Those of 0.1.0 have none, and are believed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import sqlite3
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -27,17 +32,41 @@ CREATE TABLE IF NOT EXISTS state (
 _COLUMNS: Final = ("kind", "name", "sequence", "value")
 
 Key = tuple[str, str, int]  # kind, of what or whom, sequence number or 0
+Row = tuple[str, str, int, str]
+_QUERY: Final = "SELECT kind, name, sequence, value FROM state ORDER BY sequence"
+# Names of columns and SQLite's own messages are decoded without asking anybody how.
+_Damaged: Final = (sqlite3.DatabaseError, UnicodeDecodeError)
+# How a value with a checksum begins, also where a bit of the first sign has flipped: no JSON does.
+_SEAL: Final = re.compile(r"#|.[0-9a-f]{8} ", re.DOTALL)
+_SEAL_LENGTH: Final = len("#01234567 ")
 
 
-def read_rows(path: Path) -> list[tuple[str, str, int, str]]:
-    """All that a file has, without writing to it; nothing where it cannot be read."""
+def _sealed(key: Key, value: str) -> str:
+    """A value as it is written: what stands before it is of the key too, and of all of it."""
+    said = "\0".join((*map(str, key), value)).encode("utf-8", "replace")
+    return f"#{zlib.crc32(said):08x} {value}"
+
+
+def _opened(kind: object, name: object, sequence: object, value: object) -> Row | None:
+    """A row as it was put; None: it is not as it was written. SQLite keeps values of any type."""
+    if not (isinstance(kind, str) and isinstance(name, str) and isinstance(value, str)):
+        return None
+    if not isinstance(sequence, int):
+        return None
+    if not _SEAL.match(value):
+        return kind, name, sequence, value
+    put = value[_SEAL_LENGTH:]
+    return (kind, name, sequence, put) if _sealed((kind, name, sequence), put) == value else None
+
+
+def read_rows(path: Path) -> list[Row]:
+    """All that a file has whole, without writing to it; nothing where it cannot be read."""
     try:
         with contextlib.closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         ) as file:
-            return list(
-                file.execute("SELECT kind, name, sequence, value FROM state ORDER BY sequence")
-            )
+            file.text_factory = _as_text
+            return [row for found in file.execute(_QUERY) if (row := _opened(*found))]
     except (sqlite3.Error, UnicodeDecodeError) as error:
         log.error("%s cannot be read: %s", path, error)
         return []
@@ -61,12 +90,15 @@ class StateFile:
         """Whether it outlives the process."""
         return self._file is not None and not self._failed
 
-    def rows(self) -> Iterator[tuple[str, str, int, str]]:
-        """All that is there: kind, name, sequence, value; in the order of the sequence."""
-        if self._file is not None:
-            yield from self._file.execute(
-                "SELECT kind, name, sequence, value FROM state ORDER BY sequence"
-            )
+    def rows(self) -> Iterator[Row]:
+        """All that is there whole: kind, name, sequence, value; in the order of the sequence."""
+        for found in self._file.execute(_QUERY).fetchall() if self._file is not None else ():
+            row = _opened(*found)
+            if row is not None:
+                yield row
+            else:
+                log.error("%s: damaged: one of the %s is lost", self._path, self._what)
+                self._unwritten[found[:3]] = None
 
     def complain(self, kind: str, name: str) -> None:
         """Say that a row cannot be read."""
@@ -101,7 +133,11 @@ class StateFile:
 
     def _write(self, file: sqlite3.Connection) -> None:
         gone = [key for key, value in self._unwritten.items() if value is None]
-        kept = [(*key, value) for key, value in self._unwritten.items() if value is not None]
+        kept = [
+            (*key, _sealed(key, value))
+            for key, value in self._unwritten.items()
+            if value is not None
+        ]
         with file:
             file.executemany("DELETE FROM state WHERE (kind, name, sequence) = (?, ?, ?)", gone)
             file.executemany("REPLACE INTO state VALUES (?, ?, ?, ?)", kept)
@@ -111,10 +147,10 @@ class StateFile:
         """The file, a new one where an unreadable one was; None when neither can be had."""
         try:
             return _connect(path)
-        except sqlite3.OperationalError as error:
-            log.error("%s: %s: %s are not kept over a restart", path, error, self._what)
-            return None
-        except sqlite3.DatabaseError as error:
+        except _Damaged as error:
+            if isinstance(error, sqlite3.OperationalError) and not _is_of_the_file(error):
+                log.error("%s: %s: %s are not kept over a restart", path, error, self._what)
+                return None
             aside = path.with_name(f"{path.name}.unreadable")
             log.error(
                 "%s: %s: moved to %s; starting with new %s", path, error, aside.name, self._what
@@ -122,7 +158,7 @@ class StateFile:
         try:
             _move(path, aside)
             return _connect(path)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *_Damaged) as error:
             log.error("%s: %s: %s are not kept over a restart", path, error, self._what)
             return None
 
@@ -152,19 +188,25 @@ def _connect(path: Path) -> sqlite3.Connection:
             file.execute(_TABLE)
             file.execute(f"PRAGMA user_version = {_VERSION}")
         _require_whole(file)
-        file.text_factory = lambda data: data.decode("utf-8", "replace")
-    except UnicodeDecodeError:  # SQLite's message quotes the damage, and is no text then
-        file.close()
-        raise sqlite3.DatabaseError("it is damaged") from None
-    except sqlite3.Error:
+        file.text_factory = _as_text
+    except _Damaged:
         file.close()
         raise
     return file
 
 
+def _is_of_the_file(error: sqlite3.OperationalError) -> bool:
+    """Whether its bytes are to blame, as in an unknown format, and no lock, mode or disk."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+
+
+def _as_text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
 def _require_whole(file: sqlite3.Connection) -> None:
     """Find damage now: later, it would be too late to start fresh."""
-    (said,) = file.execute("PRAGMA quick_check(1)").fetchone()
+    (said,) = file.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         raise sqlite3.DatabaseError(said)
     columns = tuple(name for _, name, *_ in file.execute("PRAGMA table_info(state)"))

@@ -68,6 +68,7 @@ class Barman:
         self.unread: dict[str, str] = {}
         self.infos = dict(self._read_infos())
         self._waiting = dict(self._folder(self._places.incoming).files) if not in_cloud else {}
+        self._unread_list: dict[str, str] = {}  # xlog.db, and why it is of no use
         self.xlog = self._read_xlogdb()
 
     def labels(self) -> tuple[str, ...]:
@@ -90,6 +91,7 @@ class Barman:
         if only is not None:
             whole = [each for each in whole if each.name == only]
             unreadable = {url: why for url, why in unreadable.items() if url.endswith(f"/{only}")}
+        unreadable |= self._unread_list
         return Backups(read=sort_backups(whole), unreadable=unreadable, changing=changing)
 
     def find_wal(self, name: str) -> list[StoredAt]:
@@ -201,8 +203,23 @@ class Barman:
         for path in self._places.xlogdb:
             try:
                 return {entry.name: entry for entry in parse_xlogdb(read(path))}
-            except (OSError, ParseError):
-                continue
+            except ParseError as error:
+                remedy = f"Barman takes no WAL by it; type  barman rebuild-xlogdb {self.name}"
+                self._unread_list[path] = f"{path}: {error}: {remedy}"
+                return None
+            except OSError as error:
+                if not is_proof(error):
+                    self._unread_list[path] = f"{path}: {reason(error, path)}"
+                    return None
+        return self._without_list()
+
+    def _without_list(self) -> Mapping[str, XlogEntry] | None:
+        """Where it would lie is none: its restore takes no WAL, unless it was moved."""
+        if self._in_cloud or not self._folder(self._places.wals).folders:
+            return None
+        path = self._places.xlogdb[0]
+        remedy = f"type  barman rebuild-xlogdb {self.name},  or name its configuration (--barman)"
+        self._unread_list[path] = f"{path}: it is not there, so that Barman knows no WAL: {remedy}"
         return None
 
     # -- backups -----------------------------------------------------------------------------------

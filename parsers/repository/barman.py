@@ -1,7 +1,8 @@
 """Barman's `backup.info` and `xlog.db`, which barman-cloud's backups have as well.
 
 `key=value` lines; `None` is written where there is no value, tuples and quoted text as Python
-writes them (barman/infofile.py).
+writes them (barman/infofile.py). What Barman refuses to read is refused here too, whether we need
+the value or not: none of its commands takes a backup whose `backup.info` it cannot load.
 """
 
 from __future__ import annotations
@@ -20,6 +21,14 @@ from parsers.segment import is_segment_size
 BACKUP_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}\Z")
 RESTORABLE: Final = ("DONE", "WAITING_FOR_WALS")
 UNFINISHED: Final = ("EMPTY", "STARTED", "SYNCING")
+_NUMBERS: Final = ("begin_offset", "end_offset", "size", "deduplicated_size")  # others are read
+_LITERALS: Final = ("included_files", "copy_stats", "tablespaces", "backup_label")
+_CTIME: Final = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8} [0-9]{4}\Z")
+# How a compressor is called, in lists of every release; of its own by a person: custom.
+_TIME: Final = re.compile(r"[0-9]+(\.[0-9]*)?(e[-+]?[0-9]+)?\Z|None\Z")
+_COMPRESSIONS: Final = frozenset(
+    {"gzip", "pygzip", "bzip2", "pybzip2", "pigz", "xz", "zstd", "lz4", "snappy", "custom"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +72,10 @@ def parse_backup_info(data: bytes, backup_id: str) -> BarmanBackup:
     status = values.get("status")
     if not status:
         raise ParseError("it has no status: it is no backup.info")
+    for key in _NUMBERS:
+        _number(values, key)
+    for key in _LITERALS:
+        _literal(values, key)
     version = _number(values, "version")
     size = _number(values, "xlog_segment_size")
     return BarmanBackup(
@@ -75,25 +88,28 @@ def parse_backup_info(data: bytes, backup_id: str) -> BarmanBackup:
         stop_lsn=_lsn(values, "end_xlog"),
         start_segment=values.get("begin_wal"),
         stop_segment=values.get("end_wal"),
-        started_at=_instant(values.get("begin_time")),
-        finished_at=_instant(values.get("end_time")),
+        started_at=_instant(values, "begin_time"),
+        finished_at=_instant(values, "end_time"),
         system_identifier=_number(values, "systemid"),
         major=version // 10000 if version is not None else None,
         segment_size_bytes=size if size is not None and is_segment_size(size) else None,
         parent=values.get("parent_backup_id"),
         encryption=values.get("encryption"),
-        label=_label(values.get("backup_label")),
+        label=_label(values),
         error=values.get("error"),
     )
 
 
 def parse_xlogdb(data: bytes) -> tuple[XlogEntry, ...]:
-    """Read `xlog.db`, with 4 or 5 fields a line. Raises ParseError."""
+    """Read `xlog.db`, with 4 or 5 fields a line, as Barman does. Raises ParseError."""
     entries: list[XlogEntry] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), start=1):
-        fields = line.split("\t")
-        if len(fields) < 4 or not fields[1].isdecimal():
+    *lines, last = re.split(r"\r\n?|\n", _text(data))
+    for number, line in enumerate([*lines, last] if last else lines, start=1):
+        fields = line.split()
+        if len(fields) not in (4, 5) or not fields[1].isdecimal() or not _TIME.match(fields[2]):
             raise ParseError("expected NAME, SIZE, TIME, COMPRESSION", line=number)
+        if fields[3] not in _COMPRESSIONS and fields[3] != "None":
+            raise ParseError("a compression that Barman does not know", line=number)
         codec, cipher = (None if text == "None" else text for text in [*fields[3:], "None"][:2])
         size = int(fields[1])
         entry = XlogEntry(
@@ -108,16 +124,23 @@ def _epoch(text: str) -> float | None:
     return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,9})?", text) else None
 
 
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise ParseError("it is not UTF-8, and Barman refuses it") from None
+
+
 def _values(data: bytes) -> Mapping[str, str]:
     values: dict[str, str] = {}
-    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), start=1):
-        if not line.strip():
+    for number, line in enumerate(_text(data).split("\n"), start=1):
+        if not line.strip() or line.startswith("#"):
             continue
         key, equals, value = line.partition("=")
         if not equals:
             raise ParseError("expected key=value", line=number)
-        if value != "None":
-            values[key] = value
+        if value.strip() != "None":
+            values[key.strip()] = value.strip()
     return values
 
 
@@ -135,24 +158,32 @@ def _lsn(values: Mapping[str, str], key: str) -> int | None:
     return parse_lsn(text) if text is not None else None
 
 
-def _instant(text: str | None) -> datetime | None:
+def _instant(values: Mapping[str, str], key: str) -> datetime | None:
     """ISO 8601; by barman-cloud before 3.13 as ctime() has it, without a zone."""
-    if text is None:
+    text = values.get(key)
+    if text is None or _CTIME.match(text):
         return None
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return read.astimezone(UTC) if read.tzinfo else None
+        return read.astimezone(UTC) if read.tzinfo else None
+    except (ValueError, OverflowError):
+        raise ParseError(f"{key} is no time") from None
 
 
-def _label(text: str | None) -> bytes | None:
+def _literal(values: Mapping[str, str], key: str) -> object:
+    text = values.get(key)
     if text is None:
         return None
     try:
-        read = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise ParseError("backup_label is not quoted as Python quotes it") from None
+        return ast.literal_eval(text)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise ParseError(f"{key} is not quoted as Python quotes it") from None
+
+
+def _label(values: Mapping[str, str]) -> bytes | None:
+    read = _literal(values, "backup_label")
+    if read is None:
+        return None
     if not isinstance(read, str):
         raise ParseError("backup_label is no text")
     return read.encode("utf-8", "surrogatepass")

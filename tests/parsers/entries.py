@@ -7,10 +7,17 @@ from contextlib import suppress
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.evidence.envelope import parse_envelope
+from parsers.evidence.statement import parse_head
+from parsers.evidence.statement import parse_statement as parse_evidence
 from parsers.files.backup_label import parse_backup_label
 from parsers.files.backup_manifest import parse_backup_manifest
 from parsers.files.conf_grammar import parse_statement
-from parsers.files.data_page import parse_incremental_start, parse_relation_path
+from parsers.files.data_page import (
+    incremental_blocks,
+    parse_incremental_start,
+    parse_relation_path,
+)
 from parsers.files.increment import parse_increment
 from parsers.files.pg_control import parse_control_file
 from parsers.files.server_conf import parse_server_conf
@@ -32,16 +39,21 @@ from parsers.log.message_catalogue import parse_language, spellings
 from parsers.log.stream import LogStream
 from parsers.lsn import parse_lsn
 from parsers.repository import barman, pgbackrest, pgbackrest_spool, walg
+from parsers.repository.barman_config import BarmanConfig
 from parsers.repository.block_map import parse_block_map
 from parsers.repository.pgbackrest_config import parse_config
 from parsers.segment import parse_segment_name, parse_wal_name
 from parsers.timestamps.fields import split_fields
 from parsers.timestamps.reading import parse_timestamp
-from parsers.wal.blocks import read_blocks, unpack_pglz
+from parsers.wal.blocks import read_blocks, restore_page, unpack_pglz
+from parsers.wal.decode import Source, decode
 from parsers.wal.heap_page import read_relation
-from parsers.wal.page import parse_any_header
+from parsers.wal.journal import read_changes
+from parsers.wal.page import parse_any_header, parse_page_header, parse_segment_header
 from parsers.wal.pg_catalog import read_class_row, read_filenode_map, read_named_row
+from parsers.wal.record import main_data, parse_record_header
 from parsers.wal.scan import scan_segment
+from parsers.wal.stitch import stitch_run
 
 Entry = Callable[[bytes], object]
 
@@ -70,15 +82,64 @@ def _drip(data: bytes) -> object:
     return items + stream.end()
 
 
+def _source(data: bytes, major: int) -> Source:
+    """That of a record whose header says what it is; xid 700, for changes are of transactions."""
+    head = data[:24].ljust(24, b"\0")
+    return Source(major, 8, 16, 700, head[17], head[16])
+
+
+def _decode(data: bytes) -> None:
+    for major in (13, 18):
+        with suppress(ParseError):
+            decode(data, _source(data, major))
+
+
+def _changes(data: bytes) -> None:
+    for major in (13, 18):
+        list(read_changes(data, _source(data, major), frozenset({0, 1247, 1259, 16384})))
+
+
+def _pages(data: bytes) -> None:
+    for block in read_blocks(data, 16):
+        if block.image:
+            restore_page(block.image)
+
+
+def _increment(data: bytes) -> None:
+    start = parse_incremental_start(data, 1024, 300)
+    if len(data) >= start.header_bytes:
+        incremental_blocks(data, start)
+
+
+def _stitched(data: bytes) -> None:
+    for depth in ("headers", "records"):
+        scan = scan_segment(data, name_timeline=1, segment_number=1, segment_size=1 << 20,
+                            depth=depth)  # type: ignore[arg-type]  # fmt: skip
+        list(stitch_run([scan]))
+
+
+def _barman_config(text: str) -> None:
+    config = BarmanConfig()
+    config.read(text)
+    for server in config.servers():
+        config.places(server)
+    assert config.further_files is None or config.further_files
+
+
 ENTRIES: Final[dict[str, Entry]] = {
+    "evidence envelope": parse_envelope,
+    "evidence statement": parse_evidence,
+    "evidence head": parse_head,
     "backup_label": parse_backup_label,
     "backup_manifest": parse_backup_manifest,
     "conf statement": of_line(lambda line: parse_statement(line, 1)),
     "incremental start": lambda data: parse_incremental_start(data, 8192, 131072),
+    "incremental blocks": _increment,
     "relation path": of_line(lambda line: parse_relation_path(line, 202307071)),
     "increment": parse_increment,
     "pg_control": parse_control_file,
     "server conf": of_text(parse_server_conf),
+    "tablespace_map, 13": lambda data: parse_tablespace_map(data, major=13),
     "tablespace_map": lambda data: parse_tablespace_map(data, major=16),
     "timeline history": lambda data: parse_timeline_history(data, 5),
     "command output": of_line(command_output.read_command_output),
@@ -115,19 +176,28 @@ ENTRIES: Final[dict[str, Entry]] = {
     "pgbackrest config": of_text(lambda text: parse_config(text, {})),
     "walg sentinel": lambda data: walg.parse_sentinel(data, "base_000000010000000000000002"),
     "walg files": walg.parse_files_metadata,
-    "block map": lambda data: parse_block_map(data, 8192, 8),
+    "barman config": of_text(_barman_config),
+    "block map": lambda data: parse_block_map(data, 8192, 6),
     "wal name": of_line(parse_wal_name),
     "segment name": of_line(lambda line: parse_segment_name(line, 1 << 24)),
     "timestamp fields": of_line(split_fields),
     "timestamp": of_line(parse_timestamp),
+    "record header": parse_record_header,
+    "main data": lambda data: main_data(data, 16),
+    "decode": _decode,
+    "changes": _changes,
     "blocks": lambda data: read_blocks(data, 16),
+    "pages in WAL": _pages,
     "pglz": lambda data: unpack_pglz(data, 8192),
     "relation": lambda data: list(read_relation(data)),
-    "page header": parse_any_header,
+    "page header": parse_page_header,
+    "segment header": parse_segment_header,
+    "any header": parse_any_header,
     "class row": lambda data: read_class_row(data, 16),
     "named row": read_named_row,
     "filenode map": read_filenode_map,
     "segment": lambda data: scan_segment(data, name_timeline=1, segment_number=1),
+    "segment, stitched": _stitched,
 }
 
 

@@ -16,6 +16,7 @@ import psycopg
 from agent.postgres.cluster import Cluster, ServerFailed
 from parsers.lsn import parse_lsn
 from tests import histories
+from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import copy_cluster
 from tests.landmarks import read_landmarks
 from tests.truth import spaces
