@@ -82,7 +82,7 @@ def line_anew(case: Case, cluster: WatchedCluster, clock: Clock) -> FleetLine:
 def test_no_answer_outlives_what_was_asked(name: str) -> None:
     """From what a check finds to what it does not, later, for other goals: one change at a time."""
     chance, answers = random.Random(name), Answers()
-    asked = {
+    asked: dict[str, Any] = {
         "facts": PAIRS[name],
         "objectives": (OBJECTIVES, Objectives(rpo_seconds=1e9)),
         "now": tuple(map(ago, (0.0, -1.0, -3600.0, -3 * DAY, -400 * DAY))),
@@ -121,7 +121,7 @@ def test_an_equal_reading_is_equal_in_all_that_it_says() -> None:
 def test_a_reading_is_taken_for_the_one_before_only_where_it_is_equal() -> None:
     (config,) = configure("a")
     collectors = Collectors(config, Rounds({}, 10.0), lambda: None)
-    first, same, other = (WalDirectoryFacts(files_count=n, size_bytes=n) for n in (1, 1, 2))
+    first, same, other = (WalDirectoryFacts(size_bytes=n) for n in (1, 1, 2))
 
     def read(fact: WalDirectoryFacts) -> object:
         kept = collectors._kept("wal_directory", lambda: fact)

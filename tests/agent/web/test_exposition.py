@@ -149,7 +149,7 @@ def test_a_small_page_comes_as_it_is_and_a_new_one_is_compressed_anew(
     assert "content-encoding" not in ask(clusters, "gzip")[0]
     monkeypatch.setattr(application, "_WORTH_IT_BYTES", 100)
     for size in (1, 2, 3):
-        clusters[0].observe(WalDirectoryFacts, WalDirectoryFacts(files_count=1, size_bytes=size))
+        clusters[0].observe(WalDirectoryFacts, WalDirectoryFacts(size_bytes=size))
         page = gzip.decompress(ask(clusters, "gzip")[1]).decode()
         families = {each.name: each for each in text_string_to_metric_families(page)}
         assert [s.value for s in families["pitr_wal_directory_bytes"].samples] == [size]
