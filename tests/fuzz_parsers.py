@@ -4,9 +4,9 @@
     make fuzz FUZZ_CALLS=1000000
 
 Each entry of tests.parsers.entries gets so many inputs, made of its samples, a thousand at a turn;
-whose turn it is has had the least time. A format with a checksum of its own gets it put right in
-two of three, or nothing below it would be reached. Says of each what it refused, the longest call
-in processor time, and the memory of the process at most.
+whose turn it is has had the least processor time. A format with a checksum of its own gets it put
+right in two of three, or nothing below it would be reached. Says of each what it refused, the
+longest call in processor time, and the memory of the process at most.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def fuzz(made: Fuzzed, turn: int, calls: int = TURN) -> None:
     """One turn; what an entry raises that it may not is printed, with what replays it."""
     entry = ENTRIES[made.name]
     chance = random.Random(f"{made.name} {made.seed} {turn}")
-    begin = time.monotonic()
+    begin = time.process_time()
     for _ in range(calls):
         data = make_input(made.name, chance)
         before = time.perf_counter()
@@ -147,7 +147,7 @@ def fuzz(made: Fuzzed, turn: int, calls: int = TURN) -> None:
         made.calls += 1
         if time.perf_counter() - before > made.longest_seconds:
             made.longest_seconds = max(made.longest_seconds, _processor_seconds(entry, data))
-    made.seconds += time.monotonic() - begin
+    made.seconds += time.process_time() - begin
     made.memory_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -198,7 +198,8 @@ def run(
 ) -> tuple[int, str]:
     """The status of a command of the server's account, and what it printed."""
     done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        errors="replace", check=False,
         env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": "/tmp", **more},
         **story.account.popen_options(),
     )  # fmt: skip

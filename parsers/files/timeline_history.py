@@ -14,11 +14,13 @@ from typing import Final
 
 from parsers.errors import UNQUOTED, ParseError
 
-# sscanf's "%u\\t%X/%X": white space may be any, none included, but for that before the slash.
+# sscanf's "%u\\t%X/%X": white space may be any, none included, but for that before the slash; each
+# number may have a sign, and those in base 16 a 0x, which glibc takes for a zero where it is alone.
+_HEX: Final = r"([+-]?+(?:0x[0-9A-F]*+|[0-9A-F]++))"
 _ENTRY: Final = re.compile(
-    r"\s*+([0-9]{1,10}+)\s*+([0-9A-F]{1,8}+)/\s*+([0-9A-F]{1,8}+)\s*+(.*)",
-    re.DOTALL | re.IGNORECASE | re.ASCII,
+    rf"\s*+([+-]?+[0-9]++)\s*+{_HEX}/\s*+{_HEX}\s*+(.*)", re.DOTALL | re.IGNORECASE | re.ASCII
 )
+_GREATEST: Final = 0xFFFFFFFF  # an unsigned int; what is longer loses its upper bits
 _SPACE: Final = " \t\n\v\f\r"  # isspace() in the C locale
 _LINE_BYTES: Final = 1023  # MAXPGPATH, less its NUL
 _RESTORED: Final = "pg_wal/RECOVERYHISTORY"  # under which name a file from the archive is read
@@ -86,9 +88,9 @@ def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryE
             f"syntax error in history file: {UNQUOTED}",
             line=number,
         )
-    high, low = (int(digits, 16) & 0xFFFFFFFF for digits in match.group(2, 3))
+    high, low = (_unsigned(digits, 16) for digits in match.group(2, 3))
     entry = HistoryEntry(
-        timeline=int(match[1]), switch_lsn=high << 32 | low, reason=match[4].strip()
+        timeline=_unsigned(match[1], 10), switch_lsn=high << 32 | low, reason=match[4].strip()
     )
     if before and entry.timeline <= before[-1].timeline:
         raise HistoryError(
@@ -97,3 +99,12 @@ def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryE
             line=number,
         )
     return entry
+
+
+def _unsigned(text: str, base: int) -> int:
+    """As strtoul() reads it, in the lower half of its 64 bits."""
+    digits = text.lstrip("+-").lower().removeprefix("0x")
+    number = int(digits or "0", base)
+    if number >= 1 << 64:
+        return _GREATEST
+    return (-number if text.startswith("-") else number) & _GREATEST

@@ -1,6 +1,6 @@
 """`make faults`: python -m tests.faults --seeds 1-1000, and docs/faults.md of what it found.
 
-A repository costs as much as fifty segments: it takes every 20th seed.
+A repository costs as much as fifty segments: it takes every 20th seed (tests.faults.sources).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import sys
 import time
 import traceback
@@ -22,24 +21,18 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from agent.postgres.account import server_account
-from tests.faults.ground import ground
-from tests.faults.kinds import KINDS, REPOSITORY
+from tests.faults.ground import MAJOR
 from tests.faults.programs import OURS
 from tests.faults.report import PAGE, page
-from tests.faults.repository import KINDS as OF_REPOSITORIES
-from tests.faults.repository import Repositories
-from tests.faults.trial import Campaign, Score, Tried
-from tests.fix_backup_tools import pgbackrest_at
+from tests.faults.sources import SOURCES
+from tests.faults.trial import Score, Tried
 from tests.truth.__main__ import end_with_parent, numbers
-from tests.truth.run import place
-
-_OF_A_REPOSITORY = 20
 
 
 def read_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.faults")
     parser.add_argument("--seeds", default="1-10")
+    parser.add_argument("--majors", type=numbers, default=[MAJOR])
     parser.add_argument("--kind", default="", help="only kinds that have these words")
     parser.add_argument("--part", default="", help="only in parts that have these words")
     parser.add_argument("--results", type=Path, help="append to them, and count all of them")
@@ -56,7 +49,7 @@ def main() -> int:
     failed: list[str] = []
     seeds = numbers(given.seeds)
     with contextlib.ExitStack() as stack:
-        tries = _tries(stack, given, any(seed % _OF_A_REPOSITORY == 1 for seed in seeds))
+        tries = _tries(stack, given, seeds)
         pool = stack.enter_context(
             ProcessPoolExecutor(
                 given.jobs, mp_context=get_context("fork"), initializer=_begin,
@@ -70,7 +63,8 @@ def main() -> int:
                 _tell(each, verbose=bool(given.kind))
             tried += done
             wrong = sum(each.wrong for each in done)
-            print(f"seed {seed}: {len(done)} cases, {wrong} wrong", flush=True)
+            if done:
+                print(f"seed {seed}: {len(done)} cases, {wrong} wrong", flush=True)
             if given.results:
                 _append(given.results, done)
     if given.results:
@@ -92,42 +86,35 @@ def read_results(path: Path) -> list[Tried]:
     for line in path.read_text().splitlines():
         each = json.loads(line)
         each["scores"] = {program: Score(*score) for program, score in each["scores"].items()}
-        found[each["part"], each["kind"], each["seed"]] = Tried(**each)
-    order = [(kind.part, kind.name) for kind in (*KINDS, *OF_REPOSITORIES)]
-    return sorted(found.values(), key=lambda each: (order.index((each.part, each.kind)), each.seed))
+        found[each["part"], each["kind"], each["seed"], each["major"]] = Tried(**each)
+    order = [(kind.part, kind.name) for source in SOURCES for kind in source.kinds]
+    return sorted(
+        found.values(),
+        key=lambda each: (order.index((each.part, each.kind)), each.major, each.seed),
+    )
 
 
-# A kind, how it is tried with a seed, and of which seeds: every one, every 20th.
-Tries = list[tuple[Callable[[int], Tried], int]]
+# How a kind is tried with a seed, and of which seeds: those that leave this rest.
+Tries = list[tuple[Callable[[int], Tried], int, int]]
 
 
-def _tries(
-    stack: contextlib.ExitStack, given: argparse.Namespace, with_repositories: bool
-) -> Tries:
-    wanted = [
-        each
-        for each in (*KINDS, *OF_REPOSITORIES)
-        if given.kind in each.name and given.part in each.part
-    ]
-    slow = [each for each in wanted if each.part == REPOSITORY]
+def _tries(stack: contextlib.ExitStack, given: argparse.Namespace, seeds: list[int]) -> Tries:
+    """Those of the kinds that are wanted, on what is here; the evidence is made before.
+
+    Of several majors each seed is of one, in turn.
+    """
     tries: Tries = []
-    if len(slow) < len(wanted):
-        campaign = Campaign(stack.enter_context(ground()))
-        assert campaign.sound_end and campaign.sound.starts  # once, before the processes part
-        quick = [each for each in wanted if each.part != REPOSITORY]
-        tries += [(partial(campaign.try_one, each), 1) for each in quick]
-    if slow and with_repositories and shutil.which("pgbackrest"):
-        made = _repositories(stack)
-        tries += [(partial(made.try_one, kind), _OF_A_REPOSITORY) for kind in slow]
+    for source in SOURCES:
+        kinds = [each for each in source.kinds if given.kind in each.name]
+        kinds = [each for each in kinds if given.part in each.part]
+        majors = [major for major in given.majors if major in source.majors]
+        for number, major in enumerate(majors):
+            step = source.step * len(majors)
+            rest = (1 + source.step * number) % step
+            if kinds and any(seed % step == rest for seed in seeds):
+                made = source.make(stack, major)
+                tries += [(partial(made.try_one, kind), step, rest) for kind in kinds if made]
     return tries
-
-
-def _repositories(stack: contextlib.ExitStack) -> Repositories:
-    account = server_account()
-    home = stack.enter_context(place(account))
-    made = Repositories(stack.enter_context(pgbackrest_at(account)), home)
-    assert made.label and made.usual
-    return made
 
 
 _begun: dict[str, Any] = {}  # of a process of the pool: forked, for a listing is large
@@ -142,7 +129,7 @@ def _round(seed: int) -> list[Tried | str]:
     """One seed; nothing after the end."""
     if _begun["end"] is not None and time.monotonic() > _begun["end"]:
         return []
-    return [_try(tried, seed) for tried, step in _begun["tries"] if seed % step == 1 % step]
+    return [_try(tried, seed) for tried, step, rest in _begun["tries"] if seed % step == rest]
 
 
 def _try(tried: Callable[[int], Tried], seed: int) -> Tried | str:
@@ -156,7 +143,7 @@ def _try(tried: Callable[[int], Tried], seed: int) -> Tried | str:
 def _tell(each: Tried, *, verbose: bool) -> None:
     if each.wrong or verbose:
         harm = "harmful" if each.harmful else "harmless"
-        print(f"{each.part}, {each.kind}, seed {each.seed}: {harm}")
+        print(f"{each.part}, {each.kind}, seed {each.seed}, major {each.major}: {harm}")
         for program, score in each.scores.items():
             print(f"  {program}: {score}\n    {each.words[program]}")
     elif each.harmful and not each.scores[OURS].named:

@@ -23,6 +23,8 @@ from tests.fix_tools import PATIENCE_SECONDS
 from tests.truth.run import place
 
 MAJOR: Final = 15  # Debian's, of which all of PostgreSQL's programs are there
+WITH_READERS: Final = (15, 16, 18)  # majors of which there is a pg_waldump
+WITH_VERIFIER: Final = (15, 16)  # and a pg_verifybackup: the wheel's of 18 crashes
 SEGMENT_BYTES: Final = 16 << 20  # check_pgactivity knows no other size
 # Kilobytes of WAL between two switches: segments that are nearly empty, half full, and full.
 _ROUNDS: Final = (40, 9_000, 15_500, 300, 20_000, 4_000, 60, 12_000)
@@ -39,6 +41,10 @@ class Ground:
     plain: Path
     tar: Path
     first: str  # the first segment that the plain backup does not carry
+
+    @property
+    def major(self) -> int:
+        return self.installation.major
 
     def restore(self, archive: Path, backup: Path | None = None) -> str | None:
         """Restore to the end of WAL with a real server: where redo ended; None: it failed."""
@@ -70,10 +76,10 @@ def _wait_until_promoted(cluster: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def ground() -> Iterator[Ground]:
+def ground(major: int = MAJOR) -> Iterator[Ground]:
     """Make it, and remove it."""
     account = server_account()
-    with place(account) as home, InstallationFor(list_servers()[MAJOR], account) as installation:
+    with place(account) as home, InstallationFor(list_servers()[major], account) as installation:
         cluster = Cluster(installation, home / "c", account)
         archive = account.make_directory(home / "archive")
         backups = account.make_directory(home / "backups")

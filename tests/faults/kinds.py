@@ -13,9 +13,14 @@ from tests.truth.damages import KINDS as OF_SEGMENTS
 
 # What is damaged, and by whom it is read.
 ARCHIVE: Final = "a segment in an archive"
+HISTORY: Final = "a timeline history"
 PLAIN: Final = "a plain backup"
 TAR: Final = "a tar backup"
+PACKED: Final = "a compressed tar backup"
 REPOSITORY: Final = "a pgBackRest repository"
+ENCRYPTED: Final = "a pgBackRest repository, encrypted and bundled"
+BARMAN: Final = "a Barman repository"
+OWN: Final = "our own files, and their writers"
 
 
 @dataclass(frozen=True)

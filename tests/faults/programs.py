@@ -26,9 +26,14 @@ WALDUMP: Final = "pg_waldump"
 VERIFYBACKUP: Final = "pg_verifybackup"
 CONTROLDATA: Final = "pg_controldata"
 PGACTIVITY: Final = "check_pgactivity"
+UNPACKERS: Final = "gzip, zstd, lz4"
 PGBACKREST: Final = "pgbackrest verify"
+BARMAN_CHECK: Final = "barman verify-backup"
 _LSN: Final = re.compile(r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b")
-_PLUGIN: Final = Path("/usr/lib/nagios/plugins/check_pgactivity")
+_UNLISTED: Final = "repository_backup_unlisted"  # as information: a backup may be being taken
+_PLUGIN: Final = Path(
+    os.environ.get("CHECK_PGACTIVITY", "/usr/lib/nagios/plugins/check_pgactivity")
+)
 _KNOWN_MAGIC: Final = (0xD10D).to_bytes(2, "little")  # 14, the newest that its release 2.6 knows
 
 
@@ -52,7 +57,8 @@ def ask_us(*words: object) -> Said:
 
 def heard(status: int, document: dict[str, Any]) -> Said:
     """A document of pitr-check as an answer."""
-    told = [each for each in document["findings"] if each["severity"] != "info"]
+    findings = document["findings"]
+    told = [each for each in findings if each["severity"] != "info" or each["id"] == _UNLISTED]
     damaged = [each for archive in document["archives"] for each in archive["damaged"]]
     gaps = [each for archive in document["archives"] for each in archive["gaps"]]
     return Said(

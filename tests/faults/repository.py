@@ -1,4 +1,4 @@
-"""Faults in a pgBackRest repository: judged by what pgBackRest itself then restores."""
+"""Faults in repositories of pgBackRest, plain and encrypted: judged by what it then restores."""
 
 from __future__ import annotations
 
@@ -13,29 +13,34 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
+from parsers.repository.pgbackrest import RepositoryManifest, parse_manifest
 from tests.damaging import Fault, remove, rewrite, truncate
-from tests.faults.kinds import REPOSITORY, Kind, flip_any, lengthen_by_bytes
+from tests.faults.ground import MAJOR
+from tests.faults.kinds import ENCRYPTED, REPOSITORY, Kind, flip_any, lengthen_by_bytes
 from tests.faults.programs import OURS, PGBACKREST, Said, ask_us, changed, settle
 from tests.faults.trial import Tried, score, tried
-from tests.fix_backup_tools import Story
+from tests.fix_backup_tools import SECRET, Story
 from tests.tool_damages import Copy, pgbackrest_on, run
 from tests.truth.damages import empty
 
-_SEGMENT: Final = re.compile(r"[0-9A-F]{24}(?=-)")
+_SEGMENT: Final = re.compile(r"[0-9A-F]{24}(?=-|\Z)")
 _COMPLAINS: Final = re.compile(r"status: error|ERROR|WARN")
 
 
-def _in_segment(fault: Fault) -> Kind:
+def in_segment(part: str, fault: Fault) -> Kind:
     name = f"a segment: {_NAMES[fault]}"
-    return Kind(REPOSITORY, name, lambda root, rng, label: fault(
+    return Kind(part, name, lambda root, rng, label: fault(
         rng.choice(_copy(root, label).segments()[-5:-2]), rng))  # fmt: skip
 
 
-def _in_file(fault: Fault) -> Kind:
+def in_file(part: str, fault: Fault) -> Kind:
     name = f"a file of a backup: {_NAMES[fault]}"
-    return Kind(REPOSITORY, name, lambda root, rng, label: fault(
-        rng.choice(sorted(path for path in _copy(root, label).files() if path.stat().st_size)),
-        rng))  # fmt: skip
+
+    def damage(root: Path, rng: Random, label: str) -> None:
+        files = sorted(path for path in _copy(root, label).files() if path.stat().st_size)
+        fault(rng.choice([path for path in files if path.name != "backup.info"]), rng)
+
+    return Kind(part, name, damage)
 
 
 def _in_both_manifests(root: Path, rng: Random, label: str) -> None:
@@ -61,12 +66,25 @@ _NAMES: Final = {
     remove: "removed", truncate: "cut", empty: "empty", flip_any: "a bit",
     lengthen_by_bytes: "lengthened",
 }  # fmt: skip
-KINDS: Final = (
-    Kind(REPOSITORY, "untouched", lambda root, rng, label: None, healthy=True),
-    *map(_in_segment, _NAMES),
-    *map(_in_file, _NAMES),
-    Kind(REPOSITORY, "`backup.manifest` and its copy: a bit", _in_both_manifests),
-    Kind(REPOSITORY, "`archive.info` or `backup.info` and its copy: a bit", _in_both_infos),
+
+
+def alike(part: str) -> tuple[Kind, ...]:
+    """What any tool's repository has: segments and files of backups."""
+    return (
+        Kind(part, "untouched", lambda root, rng, label: None, healthy=True),
+        *(in_segment(part, fault) for fault in _NAMES),
+        *(in_file(part, fault) for fault in _NAMES),
+    )
+
+
+KINDS: Final = tuple(
+    kind
+    for part in (REPOSITORY, ENCRYPTED)
+    for kind in (
+        *alike(part),
+        Kind(part, "`backup.manifest` and its copy: a bit", _in_both_manifests),
+        Kind(part, "`archive.info` or `backup.info` and its copy: a bit", _in_both_infos),
+    )
 )
 
 
@@ -76,10 +94,12 @@ class Repositories:
 
     story: Story
     home: Path  # in memory: a restore writes a thousand files, each to the disk
+    number: int = 1  # 2: the encrypted one
 
     @cached_property
     def source(self) -> Path:
-        copy = Path(shutil.copytree(self.story.places[0].url, self.home / "repo", symlinks=True))
+        place = self.story.places[self.number - 1]
+        copy = Path(shutil.copytree(place.url, self.home / f"repo{self.number}", symlinks=True))
         for path in (copy, *copy.rglob("*")):
             self.story.account.own(path)
         return copy
@@ -87,7 +107,7 @@ class Repositories:
     @cached_property
     def label(self) -> str:
         """The newest backup of the first timeline."""
-        (opened,) = self.story.open(1).opened
+        (opened,) = self.story.open(self.number).opened
         return sorted(opened.labels())[-2]
 
     @cached_property
@@ -110,45 +130,89 @@ class Repositories:
 
     def _judge(self, kind: Kind, seed: int, copy: Path) -> Tried:
         names = changed(self.source, copy)
-        status, text = run(self.story, [*pgbackrest_on(copy), "verify"])
-        said = {
-            OURS: ask_us("--repository", copy, "--backup-depth", "checksums"),
-            PGBACKREST: Said(found=bool(status or _COMPLAINS.search(text)), text=text),
-        }
+        said = {OURS: self.ask_us(copy), **self.verify(copy)}
         segments = [found[0] for name in names if (found := _SEGMENT.search(name))]
-        if segments:
-            (segment,) = segments
-            sound, now = (self._get(root, copy.parent, segment) for root in (self.source, copy))
-            harmful = sound != now
-        else:
-            harmful = not kind.healthy and self.usual != self._restore(copy, copy.parent)
-        shown = [*segments, *(_as_shown(name, self.label) for name in names)]
+        harmful = not kind.healthy and self.harms(copy, segments)
+        shown = [*segments, *(each for name in names for each in self._as_shown(name))]
         scores = {program: score(one, shown, None) for program, one in said.items()}
-        return tried(kind, seed, harmful, not kind.healthy, scores, said)
+        return tried(kind, seed, MAJOR, harmful, not kind.healthy, scores, said)
+
+    def _as_shown(self, name: str) -> list[str]:
+        """How a file of the repository is called by who speaks of the backup's."""
+        if "/bundle/" in name:
+            number = int(name.rpartition("/")[2])
+            return [file.path for file in self._manifest.files if file.bundle == number]
+        inside = re.search(rf"{self.label}/(?:pg_data|data)/(.*?)(?:\.lz4)?\Z", name)
+        return [inside[1] if inside else name.rpartition("/")[2].removesuffix(".copy")]
+
+    @cached_property
+    def _manifest(self) -> RepositoryManifest:
+        """The backup's own, as pgBackRest hands it over."""
+        place = f"backup/main/{self.label}/backup.manifest"
+        command = [
+            "pgbackrest", "--no-config", f"--repo1-path={self.source}", "--log-level-file=off",
+            "--log-level-console=off", "--repo1-cipher-type=aes-256-cbc", "--stanza=main",
+            "repo-get", place,
+        ]  # fmt: skip
+        status, text = run(self.story, command, {"PGBACKREST_REPO1_CIPHER_PASS": SECRET})
+        assert status == 0, text
+        return parse_manifest(text.encode())
+
+    # -- what Barman does otherwise --------------------------------------------------------------
+
+    def ask_us(self, copy: Path) -> Said:
+        words = ("--repository", copy, "--backup-depth", "checksums")
+        if self.number == 1:
+            return ask_us(*words)
+        os.environ["PGBACKREST_REPO1_CIPHER_PASS"] = SECRET
+        try:
+            return ask_us(*words)
+        finally:
+            del os.environ["PGBACKREST_REPO1_CIPHER_PASS"]
+
+    def verify(self, copy: Path) -> dict[str, Said]:
+        """What the tool's own verification says."""
+        status, text = self._run(copy, "verify")
+        return {PGBACKREST: Said(found=bool(status or _COMPLAINS.search(text)), text=text)}
+
+    def harms(self, copy: Path, segments: list[str]) -> bool:
+        """Whether the tool lays down other bytes than of the sound repository, or none."""
+        if not segments:
+            return self.usual != self._restore(copy, copy.parent)
+        (segment,) = segments
+        sound, now = (self._get(root, copy.parent, segment) for root in (self.source, copy))
+        return sound != now
+
+    def _run(self, root: Path, *words: str) -> tuple[int, str]:
+        command, secret = pgbackrest_on(root), {}
+        if self.number == 2:
+            command.append("--repo1-cipher-type=aes-256-cbc")
+            secret["PGBACKREST_REPO1_CIPHER_PASS"] = SECRET
+        return run(self.story, [*command, *words], secret)
 
     def _get(self, root: Path, home: Path, segment: str) -> bytes | None:
         """A segment as `archive-get` hands it over; None: it does not."""
         into = home / "segment"
         into.unlink(missing_ok=True)
         data = self.story.home / "c" / "data"
-        words = [f"--pg1-path={data}", "archive-get", segment, str(into)]
-        status, _ = run(self.story, [*pgbackrest_on(root), *words])
+        status, _ = self._run(root, f"--pg1-path={data}", "archive-get", segment, str(into))
         return into.read_bytes() if not status and into.is_file() else None
 
     def _restore(self, root: Path, home: Path) -> str | None:
         """A digest of all that `restore` of the backup lays down; None: it fails."""
         into = self.story.account.make_directory(home / "restored")
-        words = [f"--pg1-path={into}", f"--set={self.label}", "--type=none", "restore"]
-        status, _ = run(self.story, [*pgbackrest_on(root), *words])
-        digest = hashlib.sha256()
-        for path in sorted(each for each in into.rglob("*") if each.is_file()):
-            if path.name not in ("postgresql.auto.conf", "recovery.signal"):
-                digest.update(os.fsencode(path.relative_to(into)) + b"\0" + path.read_bytes())
+        status, _ = self._run(
+            root, f"--pg1-path={into}", f"--set={self.label}", "--type=none", "restore"
+        )
+        digest = digest_of(into, "postgresql.auto.conf", "recovery.signal")
         shutil.rmtree(into)
-        return None if status else digest.hexdigest()
+        return None if status else digest
 
 
-def _as_shown(name: str, label: str) -> str:
-    """How a file of the repository is called by who speaks of the backup's."""
-    inside = name.partition(f"{label}/pg_data/")[2].removesuffix(".lz4")
-    return inside or name.rpartition("/")[2].removesuffix(".copy")
+def digest_of(directory: Path, *but: str) -> str:
+    """Of all files in it, but for those of these names: they say when and whence."""
+    digest = hashlib.sha256()
+    for path in sorted(each for each in directory.rglob("*") if each.is_file()):
+        if path.name not in but:
+            digest.update(os.fsencode(path.relative_to(directory)) + b"\0" + path.read_bytes())
+    return digest.hexdigest()

@@ -52,6 +52,7 @@ class Tried:
     part: str
     kind: str
     seed: int
+    major: int  # whose evidence it is
     harmful: bool  # a restore reads other bytes than it should, or none
     restored: bool  # a real server was asked
     scores: dict[str, Score] = field(default_factory=dict)
@@ -118,7 +119,7 @@ class Campaign:
         scores = {program: score(one, names, place(one)) for program, one in said.items()}
         if PGACTIVITY in scores:
             scores[PGACTIVITY] = scores[PGACTIVITY]._replace(placed=None)
-        return tried(kind, seed, harmful, asked, scores, said)
+        return tried(kind, seed, ground.major, harmful, asked, scores, said)
 
     def _placed(self, copy: Path, names: list[str]) -> Callable[[Said], bool | None]:
         """Whether an answer says the place: the segments that are missing, or the record."""
@@ -138,10 +139,23 @@ class Campaign:
         begin = self.sound.start_before(at)
         return lambda said: any(begin <= lsn <= at for lsn in said.lsns)
 
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        """The files of the plain backup, and their inodes."""
+        root = self.ground.plain
+        files = (path for path in root.rglob("*") if path.is_file())
+        return {str(path.relative_to(root)): path.stat().st_ino for path in files}
+
+    def _changed(self, copy: Path) -> list[str]:
+        """As `changed`, of links to a thousand files: one look at each."""
+        return sorted(
+            name for name, number in self._numbers.items() if not _is_link(copy / name, number)
+        )
+
     # -- backups ---------------------------------------------------------------------------------
 
     def _plain(self, kind: Kind, seed: int, copy: Path) -> Tried:
-        names = changed(self.ground.plain, copy)
+        names = self._changed(copy)
         said = {
             OURS: self._ask_us_of(copy),
             VERIFYBACKUP: run(self.ground, "pg_verifybackup", "-n", copy),
@@ -156,7 +170,8 @@ class Campaign:
         elif asked:
             harmful = self.ground.restore(self.ground.archive, copy) != self.sound_end
         scores = {program: score(one, names, None) for program, one in said.items()}
-        return tried(kind, seed, harmful, asked and not kind.healthy, scores, said)
+        restored = asked and not kind.healthy
+        return tried(kind, seed, self.ground.major, harmful, restored, scores, said)
 
     def _ask_us_of(self, copy: Path) -> Said:
         archive = self.ground.archive
@@ -172,7 +187,7 @@ class Campaign:
         if names == ["base.tar"] and (copy / "base.tar").exists():
             names += self._members(copy)
         scores = {program: score(one, names, None) for program, one in said.items()}
-        return tried(kind, seed, harmful, False, scores, said)
+        return tried(kind, seed, self.ground.major, harmful, False, scores, said)
 
     def _members(self, copy: Path) -> list[str]:
         """The members of a tar that has its length in which the bytes differ."""
@@ -196,6 +211,13 @@ class Campaign:
         return replace(verified, found=found, text=done.stderr + verified.text)
 
 
+def _is_link(path: Path, number: int) -> bool:
+    try:
+        return path.lstat().st_ino == number
+    except FileNotFoundError:
+        return False
+
+
 def score(said: Said, names: Iterable[str], placed: bool | None) -> Score:
     """How an answer does on the files that are damaged."""
     named = said.found and any(name in said.text for name in names)
@@ -203,10 +225,10 @@ def score(said: Said, names: Iterable[str], placed: bool | None) -> Score:
 
 
 def tried(
-    kind: Kind, seed: int, harmful: bool, restored: bool, scores: dict[str, Score],
+    kind: Kind, seed: int, major: int, harmful: bool, restored: bool, scores: dict[str, Score],
     said: dict[str, Said],
 ) -> Tried:  # fmt: skip
     return Tried(
-        part=kind.part, kind=kind.name, seed=seed, harmful=harmful, restored=restored,
+        part=kind.part, kind=kind.name, seed=seed, major=major, harmful=harmful, restored=restored,
         scores=scores, words={program: one.text[:600] for program, one in said.items()},
     )  # fmt: skip

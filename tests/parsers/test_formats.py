@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import random
@@ -97,6 +98,32 @@ def test_a_history_comes_back_from_its_lines(ancestors: list[tuple[int, int, str
         (timeline, lsn) for timeline, lsn, _ in ancestors
     ]
     assert [entry.reason for entry in history.entries] == [r.strip() for _, _, r in ancestors]
+
+
+def test_a_line_of_a_history_is_read_as_sscanf_reads_it() -> None:
+    """Signs, a 0x, numbers that are too long: what the C library takes, the server takes."""
+    scan, chance = ctypes.CDLL(None).sscanf, random.Random(4)
+    read = 0
+    for _ in range(5000):
+        line = bytearray(b"2\t0/C00090\twhy")
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            at = chance.randrange(len(line))
+            token = (b"0x", b"0X", b"-", b"+", b" ", b"\v", b"F" * 9, b"9" * 20, b"x", b"/", b"7")
+            line[at : at + chance.randrange(2)] = chance.choice(token)
+        if line.lstrip().startswith(b"#"):
+            continue
+        numbers = [ctypes.c_uint() for _ in range(3)]
+        found = scan(bytes(line), b"%u\t%X/%X", *map(ctypes.byref, numbers))
+        theirs = tuple(each.value for each in numbers) if found == 3 else None
+        try:
+            (entry,) = parse_timeline_history(bytes(line), 1 << 32).entries
+        except ParseError:
+            assert theirs is None, line
+        else:
+            lsn = entry.switch_lsn
+            assert (entry.timeline, lsn >> 32, lsn & 0xFFFFFFFF) == theirs, line
+            read += 1
+    assert read > 1000
 
 
 @given(
