@@ -91,7 +91,7 @@ bench: $(VENV)/.test ## measure what it costs beside pg_waldump, grep, cp, pg_ch
 	$(BIN)/python -m tests.bench.history
 
 fuzz: $(VENV)/.test ## fuzz the compiled WAL engine under sanitizers, and each parser: make fuzz FUZZ_SECONDS=600 FUZZ_CALLS=1000000
-	$(BIN)/python -m tests.fuzz_kernel --seconds $(FUZZ_SECONDS)
+	$(BIN)/python -m tests.fuzz_kernel --seconds $(FUZZ_SECONDS) $(if $(SEED),--seed $(SEED))
 	$(BIN)/python -m tests.fuzz_parsers --calls $(FUZZ_CALLS) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 wheels: | $(BIN)/python ## build wheels for manylinux and musllinux with zig into dist/, and try those that run here
