@@ -10,12 +10,11 @@ import pytest
 
 from agent.archive.fetch import FileRefused, fetch
 from parsers.files.timeline_history import parse_timeline_history
-from parsers.lsn import parse_lsn
 from rules.model.target import Target
 from tests.fix_check import MIB, Checked, pitr_check
 from tests.fix_recovery import RecoveryStory as Story
 from tests.fix_recovery import every_major
-from tests.histories import Life, commit, fill_to, forget_target
+from tests.histories import Life, commit, fill_to, forget_target, switch_here
 from tests.restoring import Observed, restore
 
 pytestmark = every_major
@@ -112,8 +111,7 @@ def test_a_switch_at_the_end_of_a_segment(story: Story, gap: int) -> None:
         switch = 0
         while MIB - switch % MIB != gap:  # the background writer may have written meanwhile
             fill_to(connection, gap)
-            row = connection.execute("SELECT pg_current_wal_insert_lsn(), pg_switch_wal()")
-            switch = parse_lsn(row.fetchone()[0])  # type: ignore[index]
+            switch = switch_here(connection)
         commit(story.life, connection)
         commit(story.life, connection)
     story.life.finish()

@@ -110,7 +110,7 @@ def point_at_the_edge(world: World, rng: random.Random, step: Step) -> None:
 def switch_at_the_edge(world: World, rng: random.Random, step: Step) -> None:
     """A switch that ends in the next segment, or on a page's last bytes."""
     histories.fill_to(world.connection, rng.choice((8, 16, 24, 32, 40, 64, 8200, 8216)))
-    run(world, "SELECT pg_switch_wal()")
+    histories.switch_here(world.connection)
 
 
 def _fill(world: World, rng: random.Random) -> None:
