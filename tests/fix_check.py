@@ -19,6 +19,7 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from parsers.segment import segment_name
 from tests import forked
 from tests.fix_tools import PATIENCE_SECONDS
 
@@ -89,6 +90,11 @@ class Archived:
     @property
     def segments(self) -> list[Path]:
         return sorted(path for path in self.archive.iterdir() if len(path.name) == 24)
+
+    def segment(self, number: int) -> Path:
+        """So many after the one that the backup starts in: bgwriter may have moved that on."""
+        start = (self.backup / "backup_label").read_text().partition("(file ")[2][:24]
+        return self.archive / segment_name(1, int(start[16:], 16) + number, MIB)
 
     def check(self, *options: object, prefix: tuple[str, ...] = ()) -> Checked:
         named = ("--archive", self.archive, "--backup", self.backup)

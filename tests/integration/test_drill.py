@@ -138,7 +138,7 @@ def test_a_random_instant_is_one_that_no_drill_went_to(pasts: Pasts, ground: Dri
 def test_without_a_target_the_newest_instant_before_a_gap_is_drilled(
     archived: Archived, ground: DrillGround
 ) -> None:
-    (archived.archive / "00000001000000000000000C").unlink()
+    archived.segment(2).unlink()
     checked = ground.drill(
         archived.archive, archived.backup, "--probe", "SELECT count(*) FROM t=1500"
     )

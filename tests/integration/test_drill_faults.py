@@ -26,12 +26,12 @@ from tests.damaging import (
 from tests.fix_check import RESTORE_POINT, Archived
 from tests.fix_drill import DrillGround, drill_of, results_of
 
-DAMAGED = "00000001000000000000000C"  # the target lies after it
+DAMAGED = 2  # segments after the backup's first; the target lies after it
 Fault = Callable[[Archived], None]
 
 
 def damage(how: Damage, archived: Archived) -> None:
-    path = archived.archive / DAMAGED
+    path = archived.segment(DAMAGED)
     how(path, random.Random(7))
     if path.exists():
         archived.age(path)
@@ -40,13 +40,13 @@ def damage(how: Damage, archived: Archived) -> None:
 def end_early(archived: Archived) -> None:
     """What an archive_command that fails, or hangs, leaves: nothing from there on."""
     for path in archived.segments:
-        if path.name >= DAMAGED:
+        if path >= archived.segment(DAMAGED):
             path.unlink()
 
 
 def cut_compressed(archived: Archived) -> None:
-    path = archived.archive / DAMAGED
-    packed = path.with_name(f"{DAMAGED}.gz")
+    path = archived.segment(DAMAGED)
+    packed = path.with_name(f"{path.name}.gz")
     packed.write_bytes(gzip.compress(path.read_bytes())[:-100])
     archived.age(packed)
     path.unlink()
@@ -78,7 +78,7 @@ def test_a_fault_in_the_archive_fails_the_drill_as_predicted(
     checked = ground.drill(archived.archive, archived.backup, "--target-name", RESTORE_POINT)
     drill = drill_of(checked)
     assert (checked.status, drill["outcome"], drill["agrees"]) == (2, "failed", True), checked.out
-    assert DAMAGED in drill["reason"]
+    assert archived.segment(DAMAGED).name in drill["reason"]
     assert "drill_failed" in checked.findings
     assert ground.areas() == [] and ground.processes() == []
 

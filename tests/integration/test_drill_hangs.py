@@ -33,8 +33,6 @@ from rules.verdict.report import Report, give_verdict
 from tests.fix_check import Archived
 from tests.fix_drill import DrillGround
 
-FIRST_SEGMENT = "00000001000000000000000A"
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -111,7 +109,7 @@ def test_a_file_of_the_backup_that_never_comes(planned: Planned, ground: DrillGr
 
 
 def test_a_segment_that_never_comes(planned: Planned, ground: DrillGround) -> None:
-    path = planned.archived.archive / FIRST_SEGMENT
+    path = planned.archived.segment(0)
     with hanging(path) as is_asked:
         facts = planned.drill(ground, is_asked)
         assert ground.areas() == [] and ground.processes() == []
