@@ -82,7 +82,7 @@ def line_anew(case: Case, cluster: WatchedCluster, clock: Clock) -> FleetLine:
 def test_no_answer_outlives_what_was_asked(name: str) -> None:
     """From what a check finds to what it does not, later, for other goals: one change at a time."""
     chance, answers = random.Random(name), Answers()
-    asked = {
+    asked: dict[str, tuple[Any, ...]] = {
         "facts": PAIRS[name],
         "objectives": (OBJECTIVES, Objectives(rpo_seconds=1e9)),
         "now": tuple(map(ago, (0.0, -1.0, -3600.0, -3 * DAY, -400 * DAY))),
