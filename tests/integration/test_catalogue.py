@@ -462,7 +462,7 @@ ELSEWHERE = {
     "wal_changed": "test_ledger.py",
     "base_backup_running": "test_base_backups.py",
     "slot_keeps_wal": "test_slots.py",
-    "wal_directory_filling": "test_agent.py",
+    "wal_directory_filling": "test_slots.py",
     "window_too_short": "test_live_settings.py",
 }
 

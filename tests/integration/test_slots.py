@@ -27,11 +27,13 @@ def finding(agent: WatchedAgent, wanted: str) -> dict[str, Any] | None:
     return next((each for each in found if each["id"] == wanted), None)
 
 
-def writing(cluster: Cluster, then: Callable[[MetricsPage], Any]) -> Callable[[MetricsPage], Any]:
+def writing(
+    cluster: Cluster, then: Callable[[MetricsPage], Any], rows: int = 20_000
+) -> Callable[[MetricsPage], Any]:
     """Write some WAL between two looks, so that there is a rate."""
 
     def look(page: MetricsPage) -> Any:
-        cluster.sql("INSERT INTO t SELECT generate_series(1, 20000)")
+        cluster.sql("INSERT INTO t SELECT generate_series(1, %s)", rows)
         return then(page)
 
     return look
@@ -62,6 +64,13 @@ def test_a_forgotten_slot_is_named_while_the_archiver_is_well(
     page = agent.wait_for(writing(primary, lambda page: page.total(FULL)))
     assert page.total(FULL) > began.timestamp()
     assert page.total("pitr_finding", id="archiver_failing") == 0
+
+    filling = writing(  # faster than half of the volume a day
+        primary, lambda page: page.total("pitr_finding", id="wal_directory_filling") == 1, 200_000
+    )
+    agent.wait_for(filling)
+    told = finding(agent, "wal_directory_filling")
+    assert told is not None and "replication slot forgotten" in told["summary"]
 
     primary.sql("SELECT pg_drop_replication_slot('forgotten')")
     agent.wait_for(lambda page: page.total("pitr_finding", id="slot_keeps_wal") == 0)
