@@ -202,7 +202,7 @@ def test_a_tar_without_a_label_is_no_backup(tar: Path, tmp_path: Path) -> None:
     assert "no backup_label" in read_backups(str(tar.parent)).unreadable[str(tar)]
     other = tmp_path / "notes.txt"
     other.touch()
-    assert "neither a directory nor a tar" in pitr_check("--backup", other).err
+    assert "is a file, and neither WAL nor a backup's tar" in pitr_check("--backup", other).err
 
 
 def test_a_tar_backup_without_its_base_is_named_so(tar: Path) -> None:
