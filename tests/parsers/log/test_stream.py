@@ -230,6 +230,17 @@ COUNTED = "2025-07-10 12:40:57 UTC [71]: [1-1] db=,user=,app=,client= "
 LOCAL = "2025-07-10 12:40:57.309 UTC [71] [none] "
 
 
+def parted(between: int, stamp: str) -> bytes:
+    """A log whose server speaks after each piece of cp's message whose bit is set."""
+    pieces = ("cp: ", "cannot stat '/a/00000002.history'", ": No such file or directory", "\n")
+    text = f"{stamp}LOG:  starting archive recovery\n"
+    for number, piece in enumerate(pieces):
+        text += piece
+        if between >> number & 1:
+            text += f"{stamp}LOG:  redo starts at 0/28\n"
+    return text.encode()
+
+
 @pytest.mark.parametrize(
     ("prefix", "stamp"),
     [
@@ -253,14 +264,8 @@ LOCAL = "2025-07-10 12:40:57.309 UTC [71] [none] "
 def test_every_piece_may_be_parted_from_the_next(
     between: int, prefix: str | None, stamp: str
 ) -> None:
-    pieces = ("cp: ", "cannot stat '/a/00000002.history'", ": No such file or directory", "\n")
-    text = f"{stamp}LOG:  starting archive recovery\n"
-    for number, piece in enumerate(pieces):
-        text += piece
-        if between >> number & 1:
-            text += f"{stamp}LOG:  redo starts at 0/28\n"
     stream = LogStream(prefix=prefix)
-    events = told(stream.feed(text.encode()) + stream.end())
+    events = told(stream.feed(parted(between, stamp)) + stream.end())
     assert stream.counts.unparsed == 0
     missing = ("file_missing", {"file": "00000002.history", "program": "cp"})
     redo = ("redo_started", {"lsn": 0x28})
@@ -273,14 +278,8 @@ def test_what_may_be_a_session_s_value_is_no_piece_to_believe_behind(
     stamp: str, between: int
 ) -> None:
     """A database called `cp: ...` looks the same under a prefix that begins with %d."""
-    pieces = ("cp: ", "cannot stat '/a/00000002.history'", ": No such file or directory", "\n")
-    text = f"{stamp}LOG:  starting archive recovery\n"
-    for number, piece in enumerate(pieces):
-        text += piece
-        if between >> number & 1:
-            text += f"{stamp}LOG:  redo starts at 0/28\n"
     stream = LogStream()
-    events = told(stream.feed(text.encode()) + stream.end())
+    events = told(stream.feed(parted(between, stamp)) + stream.end())
     assert stream.counts.unparsed == 0
     assert [name for name, _ in events] == ["archive_recovery_started", "file_missing"]
 
