@@ -7,6 +7,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -56,7 +57,7 @@ def _tokens(path: Path) -> list[Token]:
 def leads_nowhere(page: Path, link: str) -> bool:
     if _ELSEWHERE.match(link):
         return False
-    name, _, anchor = link.partition("#")
+    name, _, anchor = (unquote(part) for part in link.partition("#"))
     target = (page.parent / name).resolve() if name else page
     if not target.exists():
         return True
@@ -93,9 +94,11 @@ def test_a_link_into_the_void_is_noticed(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(
         "# A `word`, and more\n\n[a](#a-word-and-more) [b](#b) ![c](c.svg) [d](page.md#a-word)\n"
+        "# Código\n\n[e](#código) [f](#codigo)\n"
     )
     assert [link for link in links(page) if leads_nowhere(page, link)] == [
         "#b",
         "c.svg",
         "page.md#a-word",
+        "#codigo",
     ]
