@@ -20,11 +20,8 @@ from tests.guides import (
 )
 
 README = DIRECTORY.parent.parent / "README.md"
-TRANSLATED = {
-    README: README.with_name("README.es.md"),
-    DIRECTORY / "first-verdict.md": DIRECTORY / "es" / "primer-veredicto.md",
-    DIRECTORY / "laboratory.md": DIRECTORY / "es" / "laboratorio.md",
-}
+TRANSLATIONS = sorted([*DIRECTORY.glob("*/*.md"), *README.parent.glob("README.*.md")])
+OTHER_LANGUAGE = re.compile(r"\*\[[\w ]+\]\((\S+)\)\*")  # the third line of a page that has another
 TOOLS = ("promtool", "amtool", "curl")
 # What is said beside it where a backup has no postgresql.conf: the block to paste undoes all that
 # a configuration might have set, and says in a comment what is absent.
@@ -70,14 +67,25 @@ def test_a_reader_gets_what_the_guide_shows(guide: Path, reader: Reader) -> None
         )
 
 
-@pytest.mark.parametrize(("guide", "translation"), TRANSLATED.items(), ids=lambda path: path.stem)
-def test_a_translation_has_the_same_blocks(guide: Path, translation: Path) -> None:
+def in_other_language(page: Path) -> Path:
+    """The page that this one names below its title: its original, or its translation."""
+    below_the_title = page.read_text(encoding="utf-8").splitlines()[2]
+    link = OTHER_LANGUAGE.fullmatch(below_the_title)
+    assert link, f"{page}:3: no link to the page in the other language: {below_the_title}"
+    return Path(os.path.normpath(page.parent / link[1]))
+
+
+@pytest.mark.parametrize("translation", TRANSLATIONS, ids=lambda path: path.stem)
+def test_a_translation_has_the_same_blocks(translation: Path) -> None:
+    guide = in_other_language(translation)
     if os.environ.get("UPDATE_GUIDES"):
         copy_fences(guide, translation)
     theirs = [(fence.info, fence.lines) for fence in read_fences(guide)]
     assert [(fence.info, fence.lines) for fence in read_fences(translation)] == theirs
 
 
-def test_every_translation_is_compared() -> None:
-    there = {*DIRECTORY.glob("*/*.md"), *README.parent.glob("README.*.md")}
-    assert there == set(TRANSLATED.values())
+def test_each_guide_and_its_translation_lead_to_each_other() -> None:
+    originals = {README, *DIRECTORY.glob("*.md")}
+    assert {in_other_language(page): page for page in TRANSLATIONS} == {
+        page: in_other_language(page) for page in originals
+    }
