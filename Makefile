@@ -31,7 +31,7 @@ SIZES   := awk '/^ *Downloading / && !/[.]metadata/ { \
   END { printf "  downloaded: %d packages, %.0f MB\n", files, megabytes }'
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo docs house rules dashboards test test-pure unit coverage changelog pictures truth truth-docs truth-stories drills tool-restores tool-damages faults npm-servers bench fuzz wheels lint format clean
+.PHONY: help env demo docs house rules dashboards translations test test-pure unit coverage changelog pictures truth truth-docs truth-stories drills tool-restores tool-damages faults npm-servers bench fuzz wheels lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -41,7 +41,7 @@ $(BIN)/python:
 	  { echo "$(PYTHON) is older than 3.11: type  make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.lab: pyproject.toml constraints.txt $(wildcard kernel/*.[ch]) kernel/build_hook.py | $(BIN)/python
+$(VENV)/.lab: pyproject.toml constraints.txt $(wildcard kernel/*.[ch]) kernel/build_hook.py $(wildcard translations/*.p[oy]) | $(BIN)/python
 	@echo "installing .[lab] into $(VENV)"
 	@$(BIN)/python $(INSTALL) -e '.[lab]' | $(SIZES)
 	@touch $@
@@ -56,8 +56,12 @@ env: $(VENV)/.lab ## make the virtual environment .venv with the four commands a
 demo: env ## run the laboratory: backup, disaster, restores, and what was proven
 	$(BIN)/pitr-lab
 
+translations: $(VENV)/.test ## bring translations/*.po to what the source says, and compile them
+	$(BIN)/python -m translations.catalogues update
+	$(BIN)/python -m translations.catalogues compile $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
 rules: env ## write the alerting rules for Prometheus from the catalogue
-	$(BIN)/pitr-agent rules > dashboards/prometheus/pitr-alerts.yml
+	$(BIN)/pitr-agent rules --lang en > dashboards/prometheus/pitr-alerts.yml
 
 dashboards: $(VENV)/.test ## write the Grafana dashboards from dashboards/builder
 	$(BIN)/python -m dashboards.builder dashboards/grafana
@@ -129,7 +133,7 @@ faults: $(VENV)/.test ## faults of every kind, judged by PostgreSQL and put to o
 	$(BIN)/python -W ignore -m tests.faults --seeds $(or $(SEED),$(SEEDS)) $(ARGS)
 
 docs: env ## write the pages on findings, alerts and metrics from the catalogue
-	$(BIN)/pitr-agent docs docs
+	$(BIN)/pitr-agent docs --lang en docs
 
 house: $(VENV)/.test ## draw the rooms and their imports into docs/house.md
 	$(BIN)/python -m tests.house > docs/house.md

@@ -20,6 +20,8 @@ from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
+from parsers.sentences import tr
+
 T = TypeVar("T")
 
 _WAITING_MOST: Final = 16  # threads without a call
@@ -71,7 +73,7 @@ class Worker:
         After one that hangs, no further one is called.
         """
         if self.hangs:
-            return [_failed("an earlier reading still hangs") for _ in functions]
+            return [_failed(tr("an earlier reading still hangs")) for _ in functions]
         self._call = call = _Call(asyncio.get_running_loop(), functions)
         _start(self._name, call.run)
         try:
@@ -85,10 +87,10 @@ class Worker:
             call.done.cancel()
             if call.returned:
                 self._call = None  # nor what it gave
-        outcomes, said = call.outcomes[:], f"no answer within {timeout_seconds:g} s"
+        outcomes, said = call.outcomes[:], tr("no answer within {n:g} s", n=timeout_seconds)
         while len(outcomes) < len(functions):
             outcomes.append(_failed(said, call.began))
-            said = "an earlier reading still hangs"
+            said = tr("an earlier reading still hangs")
         return outcomes
 
 

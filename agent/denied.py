@@ -8,6 +8,8 @@ import pwd
 import stat
 from typing import Final
 
+from parsers.sentences import tr
+
 # What an error of these kinds is about is not there, or is nothing that can be read as a file.
 _PROVES: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}
@@ -32,8 +34,12 @@ def reason(error: OSError, path: object = None) -> str:
     if status is None:
         return text
     if status.st_uid == os.geteuid():
-        return f"{text}: its own mode {stat.S_IMODE(status.st_mode):04o} forbids it (chmod u+rX)"
-    return f"{text}: run this as its owner, {_name(status.st_uid)}"
+        return tr(
+            "{text}: its own mode {mode:04o} forbids it (chmod u+rX)",
+            text=text,
+            mode=stat.S_IMODE(status.st_mode),
+        )
+    return tr("{text}: run this as its owner, {owner}", text=text, owner=_name(status.st_uid))
 
 
 def _nearest(place: str) -> os.stat_result | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from parsers.sentences import tr
+
 _UNITS: Final = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)", re.ASCII)
 _BARE: Final = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
@@ -29,17 +31,21 @@ def parse_duration(text: str) -> float:
         raise ValueError(_refusal(text, compact))
     seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
     if seconds > SECONDS_MAX:
-        raise ValueError(f"{text!r} is longer than a century")
+        raise ValueError(tr("{text!r} is longer than a century", text=text))
     return seconds
 
 
 def _refusal(text: str, compact: str) -> str:
     if _BARE.fullmatch(compact):
-        return f"{text!r} has no unit: write {compact}s, {compact}m, {compact}h or {compact}d"
+        return tr(
+            "{text!r} has no unit: write {compact}s, {compact}m, {compact}h or {compact}d",
+            text=text,
+            compact=compact,
+        )
     if spelt := _SPELT.fullmatch(compact):
         meant = "".join(filter(None, spelt.groups())).lower()
-        return f"{text!r} is not a duration: did you mean {meant}?"
-    return f"{text!r} is not a duration: write 15s, 5m, 1h30m or 7d"
+        return tr("{text!r} is not a duration: did you mean {meant}?", text=text, meant=meant)
+    return tr("{text!r} is not a duration: write 15s, 5m, 1h30m or 7d", text=text)
 
 
 def format_duration(seconds: float) -> str:

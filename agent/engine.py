@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.errors import UsageError
+from parsers.sentences import joined, tr
 from parsers.wal import kernel
 from parsers.wal.kernel import running
 from parsers.wal.scan import scan_segment
@@ -35,11 +36,16 @@ def check_choice() -> None:
     """Raise UsageError for a choice that cannot be kept."""
     asked = os.environ.get(VARIABLE)
     if asked and _asked_for() is None:
-        raise UsageError(f"{VARIABLE}={asked}: choose c or numpy, or unset it")
+        raise UsageError(
+            tr("{variable}={asked}: choose c or numpy, or unset it", variable=VARIABLE, asked=asked)
+        )
     if asked == "c" and kernel.built() is None:
         raise UsageError(
-            f"{VARIABLE}=c: the compiled engine is not built (type  pitr-check --version"
-            f"  to see how to build it, or unset {VARIABLE})"
+            tr(
+                "{variable}=c: the compiled engine is not built (type  pitr-check "
+                "--version  to see how to build it, or unset {variable})",
+                variable=VARIABLE,
+            )
         )
 
 
@@ -53,15 +59,17 @@ def engine_lines() -> Iterator[str]:
     """Say which engine runs; where only the slow one is there, what to type."""
     built = kernel.built()
     if kernel.running() == "c" and built is not None:
-        yield f"WAL engine: compiled ({built.CRC})"
+        yield tr("WAL engine: compiled ({how})", how=built.CRC)
         return
     if built is not None:
-        yield f"WAL engine: numpy, because {VARIABLE} is set to it"
+        yield tr("WAL engine: numpy, because {variable} is set to it", variable=VARIABLE)
         return
     missing = list(_missing())
-    why = f" ({' and '.join(missing)})" if missing else ""
-    yield f"WAL engine: numpy; the compiled one, about ten times as fast, was not built{why}"
-    yield "To build it, type:"
+    why = tr(" ({missing})", missing=joined(tr(" and "), missing)) if missing else ""
+    yield tr(
+        "WAL engine: numpy; the compiled one, about ten times as fast, was not built{why}", why=why
+    )
+    yield tr("To build it, type:")
     if missing:
         yield f"  {_packages()}"
     yield f"  {_reinstall()}"
@@ -70,9 +78,9 @@ def engine_lines() -> Iterator[str]:
 def _missing() -> Iterator[str]:
     compilers = (os.environ.get("CC") or "cc", "gcc", "clang")
     if not any(shutil.which(name.split()[0]) for name in compilers):
-        yield "no C compiler"
+        yield tr("no C compiler")
     if not _header().is_file():
-        yield f"no {_header()}"
+        yield tr("no {header}", header=_header())
 
 
 def _header() -> Path:

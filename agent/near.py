@@ -6,6 +6,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from parsers.sentences import tr
+
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The one that looks most like it; case, `-`, `_`, `.` and blanks count for nothing.
@@ -27,7 +29,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message, or nothing where no name comes near."""
     near = nearest(word, known)
-    return f": did you mean {near}?" if near else ""
+    return tr(": did you mean {near}?", near=near) if near else ""
 
 
 def _plain(word: str) -> str:

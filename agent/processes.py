@@ -21,8 +21,9 @@ from multiprocessing.spawn import get_executable
 from typing import Final
 
 from agent.errors import NoProcess
+from parsers.sentences import message_of, tr
 
-_CANNOT: Final = "cannot start the processes that read segments"
+_CANNOT: Final = tr("cannot start the processes that read segments: {why}")
 _TRY_SECONDS: Final = 60.0
 _SHARED_MEMORY: Final = "/dev/shm"
 
@@ -77,7 +78,7 @@ def starting(place: str = "") -> Iterator[None]:
     except BrokenProcessPool:
         raise
     except (OSError, EOFError, ImportError, NotImplementedError) as error:
-        raise NoProcess(f"{_CANNOT}: {_why(error, place)}") from None
+        raise NoProcess(tr(_CANNOT, why=_why(error, place))) from None
 
 
 @contextlib.contextmanager
@@ -116,19 +117,24 @@ def _require_interpreter() -> None:
                 timeout=_TRY_SECONDS,
             )
     except OSError as error:
-        raise NoProcess(f"{_CANNOT}: {program}: {error.strerror}") from None
+        why = f"{program}: {error.strerror}"
+        raise NoProcess(tr(_CANNOT, why=why)) from None
     except subprocess.TimeoutExpired:
-        why = f"does not start within {_TRY_SECONDS:g} s"
-        raise NoProcess(f"{_CANNOT}: {program} {why}") from None
+        why = tr("{program} does not start within {n:g} s", program=program, n=_TRY_SECONDS)
+        raise NoProcess(tr(_CANNOT, why=why)) from None
     if tried.returncode:
         said = tried.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        why = f"ended with {tried.returncode}" + (f": {said}" if said else "")
-        raise NoProcess(f"{_CANNOT}: {program} {why}")
+        why = tr("{program} ended with {status}", program=program, status=tried.returncode)
+        raise NoProcess(tr(_CANNOT, why=tr("{why}: {said}", why=why, said=said) if said else why))
 
 
 def _why(error: Exception, place: str) -> str:
     if isinstance(error, BrokenPipeError | ConnectionError | EOFError):
-        return f"{_interpreter()} ended at once"
+        return tr("{program} ended at once", program=_interpreter())
     if place and isinstance(error, OSError):
-        return f"{place}: {error.strerror} (make it writable for this user)"
-    return str(error)
+        return tr(
+            "{place}: {reason} (make it writable for this user)",
+            place=place,
+            reason=error.strerror,
+        )
+    return message_of(error)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.daemon.own_metrics import OWN_METRICS
+from agent.language import say
 from agent.monitor.exporter import METRICS
 from rules.alerting.findings_page import render_page
 from rules.alerting.known_faults_page import render_known_faults
@@ -28,7 +29,7 @@ def render_reference() -> dict[Path, str]:
     }
     for name, page in render_runbooks(checks).items():
         pages[Path("runbooks") / f"{name}.md"] = page
-    return {path: "\n".join(map(_wrap, page.split("\n"))) for path, page in pages.items()}
+    return {path: "\n".join(map(_wrap, say(page).split("\n"))) for path, page in pages.items()}
 
 
 def _wrap(line: str) -> str:

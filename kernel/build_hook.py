@@ -1,8 +1,9 @@
-"""Builds the kernel into the wheel, also the editable one, where there is a C compiler.
+"""Builds the kernel into the wheel, also the editable one, where there is a C compiler; and the
+catalogues of translations/.
 
-It never makes an installation fail: without a compiler or Python.h, or if what was compiled does
-not load, the wheel is pure Python, and `pitr-check --version` says so. Nothing is written into the
-source tree: what lies there would get into a later, pure wheel.
+The kernel never makes an installation fail: without a compiler or Python.h, or if what was compiled
+does not load, the wheel is pure Python, and `pitr-check --version` says so. Nothing is written into
+the source tree: what lies there would get into a later, pure wheel.
 
     python kernel/build_hook.py DIRECTORY     builds it there, and says why it cannot
 
@@ -49,6 +50,16 @@ class KernelHook(BuildHookInterface):  # type: ignore[misc]
         if self.target_name != "wheel":
             return
         self._scratch = tempfile.TemporaryDirectory(prefix="pitr-kernel-")
+        included = build_data[
+            "force_include_editable" if version == "editable" else "force_include"
+        ]
+        try:
+            catalogues = _catalogues(Path(self._scratch.name))
+        except ImportError as reason:
+            self.app.display_warning(f"no language but English: {reason}")
+            catalogues = {}
+        for place, compiled in catalogues.items():
+            included[str(compiled)] = place
         try:
             binary = build(Path(self._scratch.name))
         except NotBuilt as reason:
@@ -56,12 +67,21 @@ class KernelHook(BuildHookInterface):  # type: ignore[misc]
             return
         build_data["pure_python"] = False
         build_data["tag"] = f"cp311-abi3-{_platform()}"
-        place = "force_include_editable" if version == "editable" else "force_include"
-        build_data[place][str(binary)] = MODULE
+        included[str(binary)] = MODULE
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if self._scratch:
             self._scratch.cleanup()
+
+
+def _catalogues(directory: Path) -> dict[str, Path]:
+    """Those of translations/, compiled, by their place in the wheel."""
+    sys.path.insert(0, str(HERE.parent))
+    try:
+        from translations.catalogues import compile_catalogues
+    finally:
+        sys.path.pop(0)
+    return compile_catalogues(directory)
 
 
 def build(directory: Path) -> Path:

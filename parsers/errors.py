@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from parsers.sentences import tr
+
 # Stands in a message of the server for what it copies from a file. We copy nothing: who can lay a
 # file into an archive may have us read another's.
 UNQUOTED: Final = "…"
@@ -22,14 +24,17 @@ class ParseError(ValueError):
         self.message = message
         self.line = line  # 1-based; None when the format has no lines
         self.offset = offset  # bytes from the start; None when the format is text
-        super().__init__(f"{self.where}: {message}" if self.where else message)
+        where = self.where
+        super().__init__(
+            tr("{where}: {message}", where=where, message=message) if where else message
+        )
 
     @property
     def where(self) -> str | None:
         if self.line is not None:
-            return f"line {self.line}"
+            return tr("line {line}", line=self.line)
         if self.offset is not None:
-            return f"offset {self.offset:#x}"
+            return tr("offset {offset:#x}", offset=self.offset)
         return None
 
 

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 _LSN: Final = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})\Z")
 
@@ -23,7 +24,9 @@ def parse_lsn(text: str) -> int:
     """
     match = _LSN.match(text)
     if match is None:
-        raise ParseError(f"not an LSN: {text!r} (expected HI/LO in hexadecimal, as 0/3000028)")
+        raise ParseError(
+            tr("not an LSN: {text!r} (expected HI/LO in hexadecimal, as 0/3000028)", text=text)
+        )
     return int(match[1], 16) << 32 | int(match[2], 16)
 
 

@@ -12,6 +12,7 @@ import re
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 MIN_SEGMENT_SIZE: Final = 1 << 20  # bytes: initdb --wal-segsize=1
 MAX_SEGMENT_SIZE: Final = 1 << 30  # bytes: initdb --wal-segsize=1024
@@ -113,11 +114,19 @@ def segment_name(timeline: int, number: int, size_bytes: int) -> str:
 def parse_segment_name(name: str, size_bytes: int) -> tuple[int, int]:
     """Give (timeline, segment number) of a 24-digit name. Raises ParseError for an illegal one."""
     if not is_segment_name(name):
-        raise ParseError(f"not a WAL segment name: {name!r} (expected 24 hexadecimal digits)")
+        raise ParseError(
+            tr("not a WAL segment name: {name!r} (expected 24 hexadecimal digits)", name=name)
+        )
     per_log = segments_per_log(size_bytes)
     low = int(name[16:], 16)
     if low >= per_log:
-        raise ParseError(f"no segment of {size_bytes} bytes can be named {name}")
+        raise ParseError(
+            tr(
+                "no segment of {size_bytes} bytes can be named {name}",
+                size_bytes=size_bytes,
+                name=name,
+            )
+        )
     return int(name[:8], 16), int(name[8:16], 16) * per_log + low
 
 

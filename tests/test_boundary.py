@@ -38,6 +38,7 @@ _OURS: Final = {
     "agent/evidence/writer.py": "our own statements",
     "agent/reference.py": "our own installation",
     "agent/html/static_files.py": "our own installation",
+    "agent/language.py": "our own installation",
     "agent/cli/entry.py": "/dev/null",
     "agent/cli/streams.py": "/dev/null",
     "agent/cli/fetch_wal.py": "our configuration",

@@ -14,6 +14,8 @@ import io
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Final, NamedTuple
 
+from parsers.sentences import tr
+
 MAGIC: Final = b"Salted__"
 _SALT_BYTES: Final = 8
 _PIECE_BYTES: Final = 1 << 18
@@ -101,7 +103,9 @@ class _Pieces(io.RawIOBase):
 def _pieces(file: IO[bytes], cipher: Cipher) -> Iterator[bytes]:
     key = cipher.key
     if key is None:
-        raise BadCipher(f"encrypted ({cipher.name}): there is no key to read it with")
+        raise BadCipher(
+            tr("encrypted ({cipher}): there is no key to read it with", cipher=cipher.name)
+        )
     if cipher.name == "libsodium":
         yield from _sodium_pieces(file, key)
     else:
@@ -116,9 +120,9 @@ def _aes_pieces(file: IO[bytes], passphrase: bytes, raw: bool) -> Iterator[bytes
     head = file.read(_SALT_BYTES if raw else len(MAGIC) + _SALT_BYTES)
     salt = head[-_SALT_BYTES:]
     if not raw and not head.startswith(MAGIC):
-        raise BadCipher("it does not begin as an encrypted file")
+        raise BadCipher(tr("it does not begin as an encrypted file"))
     if len(salt) < _SALT_BYTES:
-        raise BadCipher("it is cut short")
+        raise BadCipher(tr("it is cut short"))
     key, vector = _derive(passphrase, salt)
     decryptor = Aes(algorithms.AES256(key), modes.CBC(vector)).decryptor()
     unpadder = PKCS7(128).unpadder()
@@ -127,7 +131,7 @@ def _aes_pieces(file: IO[bytes], passphrase: bytes, raw: bool) -> Iterator[bytes
     try:
         yield unpadder.update(decryptor.finalize()) + unpadder.finalize()
     except ValueError:
-        raise BadCipher("it does not decrypt to its end: cut short or damaged") from None
+        raise BadCipher(tr("it does not decrypt to its end: cut short or damaged")) from None
 
 
 def _derive(passphrase: bytes, salt: bytes) -> tuple[bytes, bytes]:
@@ -148,7 +152,7 @@ def _sodium_pieces(file: IO[bytes], key: bytes) -> Iterator[bytes]:
     pull: Callable[..., tuple[bytes, int]] = bindings.crypto_secretstream_xchacha20poly1305_pull
     header = file.read(_SODIUM_HEADER_BYTES)
     if len(header) < _SODIUM_HEADER_BYTES:
-        raise BadCipher("it is cut short")
+        raise BadCipher(tr("it is cut short"))
     state = bindings.crypto_secretstream_xchacha20poly1305_state()
     try:
         bindings.crypto_secretstream_xchacha20poly1305_init_pull(state, header, key)
@@ -157,9 +161,9 @@ def _sodium_pieces(file: IO[bytes], key: bytes) -> Iterator[bytes]:
             plain, tag = pull(state, piece, None)
             yield plain
     except (CryptoError, RuntimeError, ValueError, TypeError):
-        raise BadCipher("it does not decrypt: damaged, or under another key") from None
+        raise BadCipher(tr("it does not decrypt: damaged, or under another key")) from None
     if tag != bindings.crypto_secretstream_xchacha20poly1305_TAG_FINAL:
-        raise BadCipher("it is cut short")
+        raise BadCipher(tr("it is cut short"))
 
 
 def _read_whole(file: IO[bytes], count: int) -> bytes:

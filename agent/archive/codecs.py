@@ -21,6 +21,7 @@ from agent.archive.ciphers import BadCipher, Cipher, cipher_for, decrypting
 from agent.store.local import stat_path
 from agent.store.reading import open_at, version_read
 from parsers.segment import ENCRYPTION_SUFFIXES
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from agent.store.entries import Version
@@ -134,26 +135,32 @@ class Stream:
     def read(self, size: int = _CHUNK_BYTES) -> bytes:
         """At most `size` bytes; empty at the end."""
         if self._cipher:
-            raise BrokenStream(Flaw.ENCRYPTED, f"encrypted ({self._cipher}): cannot be read")
+            raise BrokenStream(
+                Flaw.ENCRYPTED, tr("encrypted ({cipher}): cannot be read", cipher=self._cipher)
+            )
         try:
             return self._file.read(size)
         except EOFError:
             raise self._cut() from None
         except MemoryError:
-            raise OSError(errno.ENOMEM, "it takes more memory than there is: not read") from None
+            raise OSError(
+                errno.ENOMEM, tr("it takes more memory than there is: not read")
+            ) from None
         except BadCipher as error:
-            raise BrokenStream(Flaw.CORRUPT, str(error)) from None
+            raise BrokenStream(Flaw.CORRUPT, message_of(error)) from None
         except self._errors as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise
             assert self.codec is not None
             if self._is_stump:  # gzip says "not a gzipped file" of a single byte
                 raise self._cut() from None
-            raise BrokenStream(Flaw.CORRUPT, f"{self.codec.name}: {error}") from None
+            raise BrokenStream(
+                Flaw.CORRUPT, tr("{codec}: {error}", codec=self.codec.name, error=error)
+            ) from None
 
     def _cut(self) -> BrokenStream:
         assert self.codec is not None
-        return BrokenStream(Flaw.CUT, f"its {self.codec.name} stream is cut short")
+        return BrokenStream(Flaw.CUT, tr("its {codec} stream is cut short", codec=self.codec.name))
 
 
 @contextmanager
@@ -182,7 +189,7 @@ def _stream_of(file: IO[bytes], path: str, version: Version | None = None) -> St
     try:
         head = plain.peek(HEAD_BYTES)[:HEAD_BYTES]
     except BadCipher as error:
-        return Stream(cast(IO[bytes], _Failing(str(error))), b"", path, version)
+        return Stream(cast(IO[bytes], _Failing(message_of(error))), b"", path, version)
     return Stream(plain, head, path, version, cipher)
 
 
@@ -219,11 +226,8 @@ def _size_of(path: str, stream: Stream) -> int:
 
 def longer(data: bytes, whole_bytes: int) -> Content:
     """What a file holds that is stored as it is, of which `data` is as much as was expected."""
-    detail = f"{whole_bytes} bytes instead of {len(data)}"
+    detail = tr("{size} bytes instead of {expected}", size=whole_bytes, expected=len(data))
     return Content(data, None, Flaw.LONGER, detail, whole_bytes)
-
-
-_MORE: Final = "decompresses to more than {} bytes"
 
 
 def read_stream(stream: Stream, limit_bytes: int) -> Content:
@@ -239,9 +243,8 @@ def read_stream(stream: Stream, limit_bytes: int) -> Content:
                 return Content(bytes(data), codec, None, "")
             data += chunk
     except BrokenStream as error:
-        return Content(bytes(data), codec, error.flaw, str(error))
-    detail = _MORE.format(limit_bytes)
-    return Content(bytes(data[:limit_bytes]), codec, Flaw.LONGER, detail)
+        return Content(bytes(data), codec, error.flaw, message_of(error))
+    return Content(bytes(data[:limit_bytes]), codec, Flaw.LONGER, _more(limit_bytes))
 
 
 def _read_plain(stream: Stream, limit_bytes: int) -> Content:
@@ -249,7 +252,11 @@ def _read_plain(stream: Stream, limit_bytes: int) -> Content:
     try:
         data = stream.read(limit_bytes + 1)
     except BrokenStream as error:
-        return Content(b"", None, error.flaw, str(error))
+        return Content(b"", None, error.flaw, message_of(error))
     if len(data) <= limit_bytes:
         return Content(data, None, None, "")
-    return Content(data[:limit_bytes], None, Flaw.LONGER, _MORE.format(limit_bytes))
+    return Content(data[:limit_bytes], None, Flaw.LONGER, _more(limit_bytes))
+
+
+def _more(limit_bytes: int) -> str:
+    return tr("decompresses to more than {limit} bytes", limit=limit_bytes)

@@ -34,6 +34,7 @@ from parsers.segment import (
     parse_segment_name,
     parse_wal_name,
 )
+from parsers.sentences import message_of, tr
 from parsers.wal.page import LONG_HEADER_BYTES, LongPageHeader, parse_any_header
 from rules.archive.segment_names import set_aside
 from rules.model.counted import counted
@@ -75,14 +76,18 @@ def list_archive(
             for batch in walk_files(listing.root):
                 listing.add_batch(batch, by_names)
     except CannotList as error:
-        raise NotAnArchive(str(error)) from None
+        raise NotAnArchive(message_of(error)) from None
     finally:
         if collects:
             gc.enable()
     if not listing.known_count and listing.other_count:
         raise NotAnArchive(
-            f"{url} holds {counted(listing.other_count, 'file')} and no WAL file: "
-            "is this the directory that archive_command writes to?"
+            tr(
+                "{url} holds {files} and no WAL file: is this the directory that "
+                "archive_command writes to?",
+                url=url,
+                files=counted(listing.other_count, "file"),
+            )
         )
     return listing.facts(url, listed_at)
 
@@ -171,7 +176,9 @@ class Listing:
             if isinstance(error, FileNotFoundError):
                 return None
             # Left out, it would be judged missing: the directory may be listed and not searched.
-            raise CannotList(f"{path}: cannot be read: {reason(error, path)}") from None
+            raise CannotList(
+                tr("{path}: cannot be read: {reason}", path=path, reason=reason(error, path))
+            ) from None
         if kind := no_file(status.st_mode):
             self.no_files[name] = kind
         size = self._sizes.setdefault(status.st_size, status.st_size)
@@ -215,7 +222,7 @@ class Listing:
 
     def _cannot_use(self, name: WalName, error: Exception) -> None:
         fatal = error.fatal if isinstance(error, HistoryError) else None
-        self._keep_broken(name, BrokenHistory(str(error), fatal))
+        self._keep_broken(name, BrokenHistory(message_of(error), fatal))
 
     def _read_label(self, path: str, name: WalName, file: ArchivedFile | None) -> None:
         try:
@@ -326,7 +333,11 @@ def _read_object(file: ArchivedFile, root: str) -> bytes:
 def _read_whole(path: str, root: str) -> bytes:
     content = read_content(path, _SMALL_FILE_BYTES, within=root)
     if content.flaw is Flaw.LONGER:  # nobody has read it
-        raise OSError(errno.EFBIG, f"larger than {_SMALL_FILE_BYTES >> 20} MiB", path)
+        raise OSError(
+            errno.EFBIG,
+            tr("larger than {size} MiB", size=_SMALL_FILE_BYTES >> 20),
+            path,
+        )
     if content.flaw is not None:
         raise ParseError(content.detail)
     return content.data

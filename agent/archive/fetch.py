@@ -33,13 +33,14 @@ from parsers.segment import (
     parse_segment_name,
     parse_wal_name,
 )
+from parsers.sentences import joined, message_of, tr
 from parsers.wal.page import LONG_HEADER_BYTES, LongPageHeader, parse_any_header
 
 _SETTLE_SECONDS: Final = 5.0  # a short file that changed more recently may still be written to
 _PAUSE_SECONDS: Final = 0.2
 _TEMPORARY: Final = ("RECOVERYXLOG", "RECOVERYHISTORY")  # what %p is in a restore
 _SMALL_FILE_BYTES: Final = 1 << 20
-_CHANGED: Final = "it changed its length while it was read"
+_CHANGED: Final = tr("it changed its length while it was read")
 
 
 class FileRefused(Exception):
@@ -104,7 +105,9 @@ def fetch(
     """
     parsed = parse_wal_name(name)
     if parsed is None or parsed.compression:
-        raise FileRefused(f"{name!r} is not the name of a WAL segment or history file (%f)")
+        raise FileRefused(
+            tr("{name!r} is not the name of a WAL segment or history file (%f)", name=name)
+        )
     wanted = _ask_server(parsed, data_directory or data_directory_of(target))
     candidates = _read_all(wanted, roots, further)
     while any(_still_growing(candidate) for candidate in candidates):
@@ -157,7 +160,7 @@ def _read_all(
         try:
             files += [StoredAt(*os.path.split(path)) for path in find_files(root, names)]
         except CannotList as error:
-            raise FileRefused(str(error)) from None
+            raise FileRefused(message_of(error)) from None
     files += further
     within = [*roots, *(file.directory for file in further)]
     return [candidate for file in files if (candidate := _read(file, wanted, within)) is not None]
@@ -171,7 +174,7 @@ def _find_remote(root: str, plain: str, names: Sequence[str]) -> list[StoredAt]:
     try:
         return [StoredAt(*found[:2]) for found in find_objects(root, plain, names)]
     except CannotList as error:
-        raise FileRefused(str(error)) from None
+        raise FileRefused(message_of(error)) from None
 
 
 def _read(file: StoredAt, wanted: WantedFile, roots: Sequence[str]) -> Candidate | None:
@@ -179,15 +182,15 @@ def _read(file: StoredAt, wanted: WantedFile, roots: Sequence[str]) -> Candidate
     path = file.path
     local = not is_remote(path)
     if local and not _is_segment(wanted.name) and all(leaves(path, root) for root in roots):
-        return Candidate(path, b"", "a link that leads out of the archive")
+        return Candidate(path, b"", tr("a link that leads out of the archive"))
     check = _check_segment if _is_segment(wanted.name) else _check_small
     try:
         return check(file, wanted)
     except FileNotFoundError:
         dangling = local and os.path.islink(path)  # noqa: PTH114
-        return Candidate(path, b"", "a symbolic link that leads nowhere") if dangling else None
+        return Candidate(path, b"", tr("a symbolic link that leads nowhere")) if dangling else None
     except ParseError as error:
-        return Candidate(path, b"", str(error))
+        return Candidate(path, b"", message_of(error))
     except Exception as failure:  # of one file: a copy of it may still be right
         return Candidate(path, b"", why_unreadable(failure))
 
@@ -204,7 +207,7 @@ def _check_segment(file: StoredAt, wanted: WantedFile) -> Candidate | None:
     if head.flaw not in (None, Flaw.LONGER):
         return Candidate(path, b"", head.detail, head.flaw is Flaw.CUT)
     if len(head.data) < LONG_HEADER_BYTES:
-        return Candidate(path, b"", f"only {len(head.data)} bytes", is_short=True)
+        return Candidate(path, b"", tr("only {size} bytes", size=len(head.data)), is_short=True)
     header = parse_any_header(head.data)
     if _is_recycled(file, header, wanted):
         return None
@@ -215,10 +218,14 @@ def _check_segment(file: StoredAt, wanted: WantedFile) -> Candidate | None:
     if content.flaw is not None:
         return Candidate(path, b"", content.detail, content.flaw is Flaw.CUT)
     if len(content.data) < header.segment_size:
-        complaint = f"{len(content.data)} bytes instead of {header.segment_size}"
+        complaint = tr(
+            "{size} bytes instead of {expected}",
+            size=len(content.data),
+            expected=header.segment_size,
+        )
         return Candidate(path, b"", complaint, is_short=True)
     if sha1 is not None and _sha1(content.data) != sha1:
-        return Candidate(path, b"", "its content has another SHA-1 than its name")
+        return Candidate(path, b"", tr("its content has another SHA-1 than its name"))
     return Candidate(path, content.data, _foreign(header, wanted))
 
 
@@ -257,13 +264,21 @@ def _foreign(header: LongPageHeader, wanted: WantedFile) -> str | None:
     assert wanted.name.segment is not None
     expected = wanted.system_identifier
     if expected is not None and header.system_identifier != expected:
-        return f"another cluster's: system identifier {header.system_identifier}, not {expected}"
+        return tr(
+            "another cluster's: system identifier {found}, not {expected}",
+            found=header.system_identifier,
+            expected=expected,
+        )
     timeline, number = parse_segment_name(wanted.name.segment, header.segment_size)
     lsn = number * header.segment_size
     if header.page.lsn != lsn:
-        return f"another segment's content: its first page is {header.page.lsn:X}, not {lsn:X}"
+        return tr(
+            "another segment's content: its first page is {found:X}, not {expected:X}",
+            found=header.page.lsn,
+            expected=lsn,
+        )
     if header.page.timeline > timeline:
-        return f"its first page is of timeline {header.page.timeline}"
+        return tr("its first page is of timeline {timeline}", timeline=header.page.timeline)
     return None
 
 
@@ -276,7 +291,7 @@ def _check_small(file: StoredAt, wanted: WantedFile) -> Candidate:
         from parsers.files.timeline_history import parse_timeline_history
 
         if not parse_timeline_history(content.data, wanted.name.timeline).entries:
-            return Candidate(path, b"", "names no ancestor", is_short=True)
+            return Candidate(path, b"", tr("names no ancestor"), is_short=True)
     else:
         from parsers.files.backup_label import parse_backup_label
 
@@ -304,9 +319,23 @@ def _choose(
     usable = [candidate for candidate in candidates if candidate.complaint is None]
     for candidate in candidates:
         if candidate.complaint is not None and usable:
-            complain(f"{candidate.path} was passed over: {candidate.complaint}")
+            complain(
+                tr(
+                    "{path} was passed over: {why}",
+                    path=candidate.path,
+                    why=candidate.complaint,
+                )
+            )
     if not usable:
-        raise FileRefused("; ".join(f"{each.path}: {each.complaint}" for each in candidates))
+        raise FileRefused(
+            joined(
+                "; ",
+                (
+                    tr("{path}: {complaint}", path=each.path, complaint=each.complaint)
+                    for each in candidates
+                ),
+            )
+        )
     if len(usable) == 1:
         return usable[0]
     usable = [_with_data(candidate) for candidate in usable]
@@ -315,9 +344,13 @@ def _choose(
         contents = {data for data in contents if _is_valid(data, wanted.name)} or contents
     if len(contents) > 1:
         paths = ", ".join(candidate.path for candidate in usable)
-        raise FileRefused(f"copies that contradict each other: {paths}")
+        raise FileRefused(tr("copies that contradict each other: {paths}", paths=paths))
     content = contents.pop()
     return next(candidate for candidate in usable if candidate.data == content)
+
+
+def _refused(candidate: Candidate, why: str) -> FileRefused:
+    return FileRefused(tr("{path}: {why}", path=candidate.path, why=why))
 
 
 def _with_data(candidate: Candidate) -> Candidate:
@@ -327,9 +360,9 @@ def _with_data(candidate: Candidate) -> Candidate:
     try:
         data = read_file(candidate.path, candidate.plain_bytes + 1)
     except OSError as error:
-        raise FileRefused(f"{candidate.path}: {why_unreadable(error)}") from None
+        raise _refused(candidate, why_unreadable(error)) from None
     if len(data) != candidate.plain_bytes:
-        raise FileRefused(f"{candidate.path}: {_CHANGED}")
+        raise _refused(candidate, _CHANGED)
     return candidate._replace(data=data, plain_bytes=0)
 
 
@@ -354,9 +387,11 @@ def _write(chosen: Candidate, target: str, *, durable: bool) -> None:
     try:
         write_target(target, write, durable=durable)
     except NoTarget as error:
-        raise FileRefused(str(error)) from None
+        raise FileRefused(message_of(error)) from None
     except OSError as error:
-        raise FileRefused(f"{target}: cannot be written: {error.strerror}") from None
+        raise FileRefused(
+            tr("{target}: cannot be written: {reason}", target=target, reason=error.strerror)
+        ) from None
 
 
 def _copy(chosen: Candidate, target: int) -> Candidate:
@@ -367,7 +402,7 @@ def _copy(chosen: Candidate, target: int) -> Candidate:
     try:
         source = open_file(chosen.path)
     except OSError as error:
-        raise FileRefused(f"{chosen.path}: {why_unreadable(error)}") from None
+        raise _refused(chosen, why_unreadable(error)) from None
     copied = 0
     with source:
         while copied < chosen.plain_bytes:
@@ -378,6 +413,6 @@ def _copy(chosen: Candidate, target: int) -> Candidate:
                     raise
                 return _with_data(chosen)
             if not count:
-                raise FileRefused(f"{chosen.path}: {_CHANGED}")
+                raise _refused(chosen, _CHANGED)
             copied += count
     return chosen

@@ -9,6 +9,7 @@ from typing import Final
 from agent.archive.codecs import Flaw
 from agent.archive.stored import read_stored
 from agent.denied import reason
+from parsers.sentences import tr
 from rules.model.facts import ArchivedFile, ArchiveFacts, ArchiverFacts, OccupiedName
 
 # Of a file that could be read, and is proven not to be what the server has.
@@ -39,7 +40,7 @@ def _compare(
     file: ArchivedFile, pg_wal: str | None, name: str, size: int | None
 ) -> tuple[bool | None, str | None]:
     if pg_wal is None:
-        return None, "pg_wal cannot be read from here"
+        return None, tr("pg_wal cannot be read from here")
     digests = []
     for directory, of in ((pg_wal, name), (file.directory, file.name)):
         try:

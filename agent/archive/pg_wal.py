@@ -25,6 +25,7 @@ from agent.archive.tree import CannotList
 from agent.denied import reason
 from agent.store.paths import AnyPath, StorePath, any_path, entries_of, look_at
 from parsers.segment import NameKind, parse_wal_name
+from parsers.sentences import message_of, tr
 from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, ArchiveFacts
 from rules.model.segment_names import SegmentNames
@@ -37,7 +38,7 @@ class CannotRead(NotAnArchive):
 
     def __init__(self, path: AnyPath, error: OSError) -> None:
         self.reason = reason(error, path)
-        super().__init__(f"{path}: cannot be read: {self.reason}")
+        super().__init__(tr("{path}: cannot be read: {reason}", path=path, reason=self.reason))
 
 
 class TimedFile(Protocol):
@@ -67,18 +68,20 @@ def list_pg_wal(place: str | AnyPath) -> ArchiveFacts:
     except OSError as error:
         raise CannotRead(path, error) from None
     except CannotList as error:
-        raise NotAnArchive(str(error)) from None
+        raise NotAnArchive(message_of(error)) from None
     except BrokenTar as error:
-        raise NotAnArchive(f"{path}: {error}") from None
+        raise NotAnArchive(tr("{path}: {error}", path=path, error=error)) from None
     if not listing.known_count:
-        raise NotAnArchive(f"{place} holds no WAL: name a pg_wal directory or a pg_wal.tar")
+        raise NotAnArchive(
+            tr("{place} holds no WAL: name a pg_wal directory or a pg_wal.tar", place=place)
+        )
     return listing.facts(str(path), listed_at)
 
 
 def _locate(path: AnyPath) -> AnyPath:
     """pg_wal itself, or what a data directory or a backup has of it."""
     if not path.exists():
-        raise NotAnArchive(f"{path}: there is no such file or directory")
+        raise NotAnArchive(tr("{path}: there is no such file or directory", path=path))
     if path.is_dir():
         for name in ("pg_wal", *(f"pg_wal.tar{suffix}" for suffix in ("", *READABLE_SUFFIXES))):
             if (path / name).exists():

@@ -22,6 +22,7 @@ from agent.store.local import stat_path
 from agent.store.meter import StoreUsage, counting
 from agent.store.urls import is_remote
 from parsers.segment import parse_segment_name
+from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.facts import Facts
 from parsers.wal.scan import Depth, EndKind, SegmentEnd, SegmentScan
@@ -252,7 +253,13 @@ def _require_whole(file: ArchivedFile, content: Content) -> None:
     version = content.version
     if version is None or version.size_bytes == file.size_bytes or not _is_version(file, version):
         return
-    raise Unreadable(f"the store gave {version.size_bytes} bytes of {file.size_bytes}")
+    raise Unreadable(
+        tr(
+            "the store gave {size} bytes of {expected}",
+            size=version.size_bytes,
+            expected=file.size_bytes,
+        )
+    )
 
 
 def _is_version(file: ArchivedFile, version: Version | None) -> bool:
@@ -306,7 +313,7 @@ def _with_flaw(scan: SegmentScan, content: Content) -> SegmentScan:
     kind, lsn = FLAW_KINDS[content.flaw], scan.start_lsn + len(content.data)
     detail = content.detail
     if content.flaw is Flaw.CUT:
-        detail = f"{detail}: it gave {len(content.data)} bytes"
+        detail = tr("{detail}: it gave {size} bytes", detail=detail, size=len(content.data))
     end = SegmentEnd(kind=EndKind.DAMAGED, lsn=scan.end.lsn)
     size = scan.size_bytes if content.flaw is Flaw.CORRUPT else content.whole_bytes
     damage = Damage(kind=kind, lsn=lsn, detail=detail)

@@ -21,6 +21,7 @@ from agent.store.objects import find_object, list_objects
 from agent.store.patience import StoreError
 from agent.store.urls import place_of
 from parsers.segment import is_segment_name, parse_wal_name
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from rules.model.facts import ArchivedFile
@@ -145,7 +146,7 @@ def find_objects(root: str, plain: str, names: Collection[str]) -> list[FoundObj
             return found
     everywhere = list(_walk(_Directories(root)))
     if everywhere == [0]:
-        raise CannotList(f"{root}: there is nothing below this prefix")
+        raise CannotList(tr("{url}: there is nothing below this prefix", url=root))
     return [each for each in everywhere if isinstance(each, FoundObject) and each.name in names]
 
 
@@ -168,7 +169,13 @@ def _asked_for(directory: str, names: Collection[str]) -> Iterator[FoundObject]:
         try:
             entry = find_object(f"{directory}/{name}")
         except StoreError as error:
-            raise CannotList(f"{directory}: cannot be read: {error.strerror}") from None
+            raise CannotList(
+                tr(
+                    "{path}: cannot be read: {reason}",
+                    path=directory,
+                    reason=error.strerror,
+                )
+            ) from None
         if entry is not None:
             yield FoundObject(directory, name, entry)
 
@@ -193,7 +200,9 @@ def _list(root: str, start_after: str | None = None) -> Iterator[Entry]:
     try:
         yield from list_objects(root, start_after)
     except (StoreError, FileNotFoundError) as error:
-        raise CannotList(f"{root}: cannot be listed: {error.strerror}") from None
+        raise CannotList(
+            tr("{path}: cannot be listed: {reason}", path=root, reason=error.strerror)
+        ) from None
 
 
 class _Directories:

@@ -10,9 +10,10 @@ from typing import Final
 
 from agent.archive.limits import Limits
 from agent.archive.readings import SETTLE_SECONDS, Job, SegmentReadings
+from parsers.sentences import tr
 from parsers.wal.scan import Depth
 
-_BUDGET: Final = "not read yet: the time for this round was used up"
+_BUDGET: Final = tr("not read yet: the time for this round was used up")
 _SPARE_SECONDS: Final = 5.0  # how long workers get to finish a segment when the budget is over
 
 

@@ -33,6 +33,7 @@ from agent.archive.workers import BrokenExecutor, NoWorkers, StillHangs, Workers
 from agent.deadline import DeadlinePassed, Worker
 from agent.store.meter import StoreUsage
 from parsers.segment import ENCRYPTION_SUFFIXES, PARTIAL_SUFFIX
+from parsers.sentences import message_of, tr
 from parsers.wal.damage import DamageKind
 from parsers.wal.scan import Depth
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts
@@ -54,7 +55,7 @@ _LEDGER_SECONDS: Final = 30.0  # how long to wait for the ledger, which is a fil
 READER_SPARE_SECONDS: Final = 4 * _LEDGER_SECONDS  # what a round may take over its budget
 _COLD_SECONDS: Final = 3600.0  # how long what is in cold storage is not asked for again
 _FILES_A_WORKER: Final = 4  # so that none waits for us
-_LATE: Final = "reading it takes too long"
+_LATE: Final = tr("reading it takes too long")
 
 
 def segments_to_read(
@@ -179,11 +180,13 @@ class SegmentReader:
                 readings.take(job, known)
             elif monotonic() - self._cold.get(job.file, -_COLD_SECONDS) < _COLD_SECONDS:
                 if job.name not in readings.scans:
-                    readings.unreadable[job.name] = "it is in cold storage"
+                    readings.unreadable[job.name] = tr("it is in cold storage")
                     readings.cold.add(job.name)
             elif _is_foreign_codec(job.file.name):
                 suffix = job.file.name[len(job.name) :]
-                readings.unread[job.name] = f"stored as {suffix}: only its name was checked"
+                readings.unread[job.name] = tr(
+                    "stored as {suffix}: only its name was checked", suffix=suffix
+                )
             else:
                 yield job
 
@@ -237,7 +240,9 @@ class SegmentReader:
                 job.compare or self._digests, self._packs,
             )  # fmt: skip
         except StillHangs:
-            task.readings.unread[job.name] = f"{_LATE}: an earlier look at it still hangs"
+            task.readings.unread[job.name] = tr(
+                "reading it takes too long: an earlier look at it still hangs"
+            )
         except BrokenExecutor as error:
             self._lose_worker(job, error, task)
         else:
@@ -292,11 +297,11 @@ class SegmentReader:
 
     def _lose_worker(self, job: Job, error: Exception, task: Round) -> None:
         if isinstance(error, NoWorkers):
-            why = str(error)
+            why = message_of(error)
         elif isinstance(error, OSError):
-            why = f"no process could be started to read it: {error.strerror}"
+            why = tr("no process could be started to read it: {reason}", reason=error.strerror)
         else:
-            why = "the process that read it was ended"
+            why = tr("the process that read it was ended")
             self.close()
         task.readings.unread[job.name] = why
 
@@ -336,7 +341,10 @@ def _still_growing(
     damage = scanned.scan.damage
     if damage is None or damage.kind is not DamageKind.TRUNCATED:
         return None
-    return (
-        f"it may still be written to, it changed a moment ago: {damage.detail}; unless it grows, "
-        f"it counts as truncated {SETTLE_SECONDS:g} s after its last change"
+    return tr(
+        "it may still be written to, it changed a moment ago: {detail}; "
+        "unless it grows, it counts as truncated {seconds:g} s after "
+        "its last change",
+        detail=damage.detail,
+        seconds=SETTLE_SECONDS,
     )

@@ -59,7 +59,10 @@ def spool_of(target: str, directory: str | None) -> str | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise NotOurs(f"{_wal_directory_of(target)}/{POINTER_NAME}: {error.strerror}") from None
+        from parsers.sentences import tr
+
+        pointer = f"{_wal_directory_of(target)}/{POINTER_NAME}"
+        raise NotOurs(tr("{path}: {reason}", path=pointer, reason=error.strerror)) from None
     inside = os.path.dirname(spool) == os.path.abspath(directory)  # noqa: PTH100, PTH120
     return spool if inside and _is_ours(spool) else None
 
@@ -103,18 +106,30 @@ def _is_ours(spool: str) -> bool:
         status = os.lstat(spool)
     except FileNotFoundError:
         return False
-    if not stat.S_ISDIR(status.st_mode):
-        raise NotOurs(f"{spool} is no directory: nothing is taken from there; remove it")
-    if status.st_uid != os.geteuid():
+    mode, uid = status.st_mode, status.st_uid
+    if stat.S_ISDIR(mode) and uid == os.geteuid() and not mode & 0o077:
+        return True
+    from parsers.sentences import tr
+
+    if not stat.S_ISDIR(mode):
         raise NotOurs(
-            f"{spool} belongs to uid {status.st_uid}: nothing is taken from there; remove it"
+            tr("{path} is no directory: nothing is taken from there; remove it", path=spool)
         )
-    if status.st_mode & 0o077:
+    if uid != os.geteuid():
         raise NotOurs(
-            f"{spool} is open to others (mode {stat.S_IMODE(status.st_mode):04o}): "
-            "nothing is taken from there; remove it"
+            tr(
+                "{path} belongs to uid {uid}: nothing is taken from there; remove it",
+                path=spool,
+                uid=uid,
+            )
         )
-    return True
+    raise NotOurs(
+        tr(
+            "{path} is open to others (mode {mode:04o}): nothing is taken from there; remove it",
+            path=spool,
+            mode=stat.S_IMODE(mode),
+        )
+    )
 
 
 def _require_safe(directory: str) -> None:
@@ -124,14 +139,26 @@ def _require_safe(directory: str) -> None:
     except FileNotFoundError:
         return
     if status.st_uid not in (0, os.geteuid()):
+        from parsers.sentences import tr
+
         raise NotOurs(
-            f"{directory} belongs to uid {status.st_uid}: nothing is fetched ahead; "
-            "name a --prefetch-directory of the server's account"
+            tr(
+                "{path} belongs to uid {uid}: nothing is fetched ahead; "
+                "name a --prefetch-directory of the server's account",
+                path=directory,
+                uid=status.st_uid,
+            )
         )
     if status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX:
+        from parsers.sentences import tr
+
         raise NotOurs(
-            f"{directory} is open to others (mode {stat.S_IMODE(status.st_mode):04o}): "
-            f"nothing is fetched ahead; type  chmod go-w {directory}"
+            tr(
+                "{path} is open to others (mode {mode:04o}): "
+                "nothing is fetched ahead; type  chmod go-w {path}",
+                path=directory,
+                mode=stat.S_IMODE(status.st_mode),
+            )
         )
 
 
@@ -140,7 +167,9 @@ def _open_regular(path: str) -> BinaryIO:
     opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(opened).st_mode):
         os.close(opened)
-        raise OSError(errno.EINVAL, "not a regular file", path)
+        from parsers.sentences import tr
+
+        raise OSError(errno.EINVAL, tr("not a regular file"), path)
     return open(opened, "rb")  # noqa: PTH123
 
 

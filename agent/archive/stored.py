@@ -16,9 +16,10 @@ from agent.store.local import NotAFile
 from agent.store.reading import leads_out
 from agent.store.urls import is_remote
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.wal.page import LONG_HEADER_BYTES, parse_any_header
 
-_NO_WAL: Final = "a link that leads out of its directory, to what is no WAL"
+_NO_WAL: Final = tr("a link that leads out of its directory, to what is no WAL")
 
 
 def read_stored(directory: str, name: str, limit_bytes: int) -> Content:

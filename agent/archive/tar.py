@@ -14,17 +14,18 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
 
 from agent.archive.codecs import BrokenStream, Content, Flaw, Stream, longer, open_stream
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from agent.store.entries import Version
 
 
 _KINDS: Final = {
-    tarfile.LNKTYPE: "a hard link",
-    tarfile.SYMTYPE: "a symbolic link",
-    tarfile.FIFOTYPE: "a named pipe",
-    tarfile.CHRTYPE: "a device",
-    tarfile.BLKTYPE: "a device",
+    tarfile.LNKTYPE: tr("a hard link"),
+    tarfile.SYMTYPE: tr("a symbolic link"),
+    tarfile.FIFOTYPE: tr("a named pipe"),
+    tarfile.CHRTYPE: tr("a device"),
+    tarfile.BLKTYPE: tr("a device"),
 }
 
 
@@ -50,7 +51,7 @@ class Member(NamedTuple):
         try:
             return self.content.read(size)
         except (tarfile.TarError, BrokenStream) as error:
-            raise BrokenTar(f"{error}, inside {self.name}") from None
+            raise BrokenTar(tr("{error}, inside {name}", error=error, name=self.name)) from None
 
 
 class Directory(NamedTuple):
@@ -83,7 +84,7 @@ class _Meter:
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
-                raise _TooLarge(f"a header of more than {_HEADER_BYTES >> 20} MiB")
+                raise _TooLarge(tr("a header of more than {size} MiB", size=_HEADER_BYTES >> 20))
         return data
 
     @contextmanager
@@ -93,7 +94,12 @@ class _Meter:
         if info.type == tarfile.XGLTYPE:
             self._global_bytes += info.size
         if self._global_bytes > _GLOBAL_BYTES:
-            raise _TooLarge(f"more than {_GLOBAL_BYTES >> 20} MiB of headers for all members")
+            raise _TooLarge(
+                tr(
+                    "more than {size} MiB of headers for all members",
+                    size=_GLOBAL_BYTES >> 20,
+                )
+            )
         if is_first:
             self._left = _HEADER_BYTES
         yield
@@ -117,14 +123,15 @@ def read_members(path: str) -> Iterator[Member]:
 
 def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
     """Yield all that a tar holds, in its order. Raises OSError, BrokenTar."""
-    last, count = "its start", 0
+    last: str = tr("its start")
+    count = 0
     try:
         with open_stream(path) as stream, _open(_Meter(stream)) as tar:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # a kilobyte each
                 count += 1
                 if count > _MOST_MEMBERS:
-                    raise _TooLarge(f"more than {_MOST_MEMBERS:,} members")
+                    raise _TooLarge(tr("more than {most:,} members", most=_MOST_MEMBERS))
                 name = info.name.removeprefix("./")
                 if info.isreg():
                     content = tar.extractfile(info)
@@ -133,15 +140,24 @@ def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
                 elif info.isdir():
                     yield Directory(name)
                 else:
-                    yield NoFile(name, f"{_KINDS.get(info.type, 'something else')}, not a file")
+                    yield NoFile(
+                        name,
+                        tr("{what}, not a file", what=_KINDS.get(info.type, tr("something else"))),
+                    )
                 last = name
     except (tarfile.TarError, BrokenStream) as error:
-        raise BrokenTar(f"{error}, after {last}") from None
+        raise BrokenTar(tr("{error}, after {last}", error=error, last=last)) from None
     except (_TooLarge, RecursionError) as error:  # each header of a chain is a call
-        what = str(error) if isinstance(error, _TooLarge) else "a header of a header of a header"
-        raise OSError(errno.EFBIG, f"{what}, after {last}: not read", path) from None
+        what = (
+            message_of(error)
+            if isinstance(error, _TooLarge)
+            else tr("a header of a header of a header")
+        )
+        raise OSError(
+            errno.EFBIG, tr("{what}, after {last}: not read", what=what, last=last), path
+        ) from None
     except ValueError:  # tarfile's own: its words quote the header
-        raise BrokenTar(f"a header that no tar has, after {last}") from None
+        raise BrokenTar(tr("a header that no tar has, after {last}", last=last)) from None
 
 
 def _open(meter: _Meter) -> tarfile.TarFile:
@@ -162,5 +178,5 @@ def read_member(path: str, name: str, limit_bytes: int) -> Content:
                 version = member.version._replace(size_bytes=member.size_bytes)
                 return content._replace(version=version)
     except BrokenTar as error:
-        return Content(b"", None, Flaw.CUT, str(error))
-    raise FileNotFoundError(f"{path} has no member {name}")
+        return Content(b"", None, Flaw.CUT, message_of(error))
+    raise FileNotFoundError(tr("{path} has no member {name}", path=path, name=name))

@@ -35,7 +35,9 @@ def write_target(target: str, write: Callable[[BinaryIO], None], *, durable: boo
     Raises NoTarget, OSError, and what `write` raises; then nothing has changed.
     """
     if not may_be_written(target):
-        raise NoTarget(f"{target}: not a regular file: nothing is written there")
+        from parsers.sentences import tr
+
+        raise NoTarget(tr("{path}: not a regular file: nothing is written there", path=target))
     beside, opened = _open_beside(target)
     try:
         with open(opened, "wb") as file:  # noqa: PTH123

@@ -17,6 +17,7 @@ from agent.archive.scratch_names import is_scratch
 from agent.denied import is_proof, reason
 from agent.store.local import lstat_path, scan_directory, stat_path
 from parsers.segment import parse_wal_name
+from parsers.sentences import tr
 
 _NOT_OURS: Final = frozenset({"lost+found"})
 _BATCH: Final = 512  # names: few enough for the processor's cache
@@ -99,7 +100,9 @@ def _is_there(path: str) -> bool:
     except OSError as error:
         if is_proof(error):
             return False
-        raise CannotList(f"{path}: cannot be read: {reason(error)}") from None
+        raise CannotList(
+            tr("{path}: cannot be read: {reason}", path=path, reason=reason(error))
+        ) from None
     return True
 
 
@@ -150,6 +153,8 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 def _explain(directory: str, root: str, error: OSError) -> None:
     """Raise CannotList, except for a directory below the root that vanished."""
     if not isinstance(error, FileNotFoundError):
-        raise CannotList(f"{directory}: cannot be listed: {reason(error)}") from None
+        raise CannotList(
+            tr("{path}: cannot be listed: {reason}", path=directory, reason=reason(error))
+        ) from None
     if directory == root:
-        raise CannotList(f"{root}: there is no such directory") from None
+        raise CannotList(tr("{path}: there is no such directory", path=root)) from None

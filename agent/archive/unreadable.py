@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.denied import reason
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from agent.store.meter import StoreUsage
@@ -39,10 +40,10 @@ def read_guarded(read: Callable[[], T]) -> T:
 def why_unreadable(failure: BaseException) -> str:
     """Say in one line why a file could not be read."""
     if isinstance(failure, Unreadable):
-        return str(failure)
+        return message_of(failure)
     said = " ".join(str(failure).split())
     if isinstance(failure, OSError):
-        return f"cannot be read: {reason(failure) or type(failure).__name__}"
+        return tr("cannot be read: {reason}", reason=reason(failure) or type(failure).__name__)
     name = type(failure).__name__
     error = f"{name}: {said[:200]}" if said else name
-    return f"unexpected {error} (this is a bug, please report it)"
+    return tr("unexpected {error} (this is a bug, please report it)", error=error)

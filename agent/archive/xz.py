@@ -11,6 +11,8 @@ import io
 import lzma
 from typing import IO, Final
 
+from parsers.sentences import tr
+
 LZMAError = lzma.LZMAError
 _MEMORY_BYTES: Final = 128 << 20  # `xz -9` needs half of it
 _PIECE_BYTES: Final = 1 << 18
@@ -61,5 +63,8 @@ class _Reader(io.RawIOBase):
         except (lzma.LZMAError, MemoryError) as error:
             if isinstance(error, lzma.LZMAError) and "emory usage limit" not in str(error):
                 raise
-            what = f"xz: it takes more than {_MEMORY_BYTES >> 20} MiB of memory: not read"
+            what = tr(
+                "xz: it takes more than {size} MiB of memory: not read",
+                size=_MEMORY_BYTES >> 20,
+            )
             raise OSError(errno.ENOMEM, what) from None

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 from agent.archive.directory import parse_header
 from agent.archive.stored import read_stored
+from agent.backups.noted import noted
 from agent.backups.settings import ConfigurationRead
 from agent.backups.tablespaces import TABLESPACE_MAP, read_map, with_map
 from agent.denied import is_proof, reason
@@ -23,6 +24,7 @@ from parsers.files.server_conf import FileSetting
 from parsers.files.tablespace_map import Tablespace
 from parsers.lsn import format_lsn
 from parsers.segment import segment_name
+from parsers.sentences import message_of, tr
 from parsers.wal.page import LONG_HEADER_BYTES, NEWEST_MAJOR
 from rules.backup.completeness import label_time
 from rules.backup.configuration import settings_of_files
@@ -66,7 +68,7 @@ class Pieces:
     manifest: bytes | None = None
     manifest_error: str | None = None  # why it could not be read
     control: bytes | None = None
-    control_error: str | None = "absent"  # used when `control` is None; None: not known
+    control_error: str | None = tr("absent")  # used when `control` is None; None: not known
     version: bytes | None = None
     wal_files: Mapping[str, ArchivedFile] = field(default_factory=dict)
     wal_segment_size: int | None = None
@@ -91,7 +93,7 @@ class Pieces:
             return read_path(backup / name, _LIMIT_BYTES, within=backup)
         except OSError as error:
             if not is_proof(error):
-                self.unread.append(f"{name} ({reason(error, backup / name)})")
+                self.unread.append(noted(name, reason(error, backup / name)))
             return None
 
 
@@ -101,7 +103,9 @@ def read_file(backup: AnyPath, name: str) -> tuple[bytes | None, str | None]:
     try:
         return read_path(path, limit_bytes, within=backup), None
     except OSError as error:
-        return None, None if is_proof(error) else f"cannot be read: {reason(error, path)}"
+        return None, None if is_proof(error) else tr(
+            "cannot be read: {reason}", reason=reason(error, path)
+        )
 
 
 def is_there(path: AnyPath) -> bool:
@@ -133,7 +137,11 @@ def read_label(data: bytes, url: str) -> BackupLabel:
         return parse_backup_label(data)
     except ParseError as error:
         raise NotABackup(
-            f"{url}/{LABEL}: {error}: restore the file from another copy of this backup"
+            tr(
+                "{url}/backup_label: {error}: restore the file from another copy of this backup",
+                url=url,
+                error=error,
+            )
         ) from None
 
 
@@ -145,7 +153,7 @@ def read_manifest(pieces: Pieces) -> tuple[BackupManifest | None, str | None]:
         if pieces.parsed_manifest is None:
             pieces.parsed_manifest = parse_backup_manifest(pieces.manifest)
     except ParseError as error:
-        return None, str(error)
+        return None, message_of(error)
     return pieces.parsed_manifest, None
 
 
@@ -156,10 +164,10 @@ def read_control(pieces: Pieces) -> tuple[ControlFile | None, str | None]:
     try:
         return parse_control_file(pieces.control), None
     except OtherRelease as error:
-        pieces.unread.append(f"{CONTROL} ({error.message})")
+        pieces.unread.append(noted(CONTROL, error.message))
         return None, None
     except ParseError as error:
-        return None, str(error)
+        return None, message_of(error)
 
 
 def read_mapped(pieces: Pieces) -> tuple[tuple[Tablespace, ...], str | None]:
@@ -167,7 +175,7 @@ def read_mapped(pieces: Pieces) -> tuple[tuple[Tablespace, ...], str | None]:
     try:
         return read_map(pieces.tablespace_map or b"", pieces.version), None
     except ParseError as error:
-        return (), str(error)
+        return (), message_of(error)
 
 
 def describe(
@@ -185,12 +193,16 @@ def describe(
     manifest, manifest_error = read_manifest(pieces)
     control, control_error = read_control(pieces)
     mapped, map_error = read_mapped(pieces)
-    bad = [f"{CONTROL} ({control_error})"] if control_error else []
-    bad += [f"{TABLESPACE_MAP} ({map_error})"] if map_error else []
+    bad = [noted(CONTROL, control_error)] if control_error else []
+    bad += [noted(TABLESPACE_MAP, map_error)] if map_error else []
     needs, major = _needs(manifest), _major(pieces.version)
     if major is not None and major > NEWEST_MAJOR:
-        said = f"PostgreSQL {major}: newer than {NEWEST_MAJOR}, the newest that this program knows"
-        pieces.unread.append(f"{VERSION} ({said})")
+        said = tr(
+            "PostgreSQL {major}: newer than {newest}, the newest that this program knows",
+            major=major,
+            newest=NEWEST_MAJOR,
+        )
+        pieces.unread.append(noted(VERSION, said))
     counted = manifest is not None and bad_files is not None
     return BackupFacts(
         url=url,

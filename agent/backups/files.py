@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final
 
 import google_crc32c
 
+from agent.backups.noted import noted
 from agent.denied import is_proof, reason
 from agent.store.meter import shared
 from agent.store.paths import AnyPath, StorePath, open_path, require_inside, status_of
 from parsers.files.backup_manifest import BackupManifest, ManifestFile
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.backups.pages import PageCheck
@@ -55,12 +57,12 @@ def compare_files(
     for file, wrong in _looked_at(backup, manifest, checksums, pages):
         if isinstance(wrong, OSError):
             if not is_proof(wrong):
-                found.unread.append(f"{file.path} ({reason(wrong, backup / file.path)})")
+                found.unread.append(noted(file.path, reason(wrong, backup / file.path)))
                 continue
             absent = isinstance(wrong, FileNotFoundError | NotADirectoryError)
-            wrong = "absent" if absent else wrong.strerror
+            wrong = tr("absent") if absent else wrong.strerror
         if wrong:
-            found.bad.append(f"{file.path} ({wrong})")
+            found.bad.append(noted(file.path, wrong))
     return found
 
 
@@ -119,7 +121,7 @@ def read_pages(backup: AnyPath, pages: PageCheck) -> None:
             with open_path(path) as stream:
                 look_through(pages.through(name, chunks(stream.read)), None)
         except OSError as error:
-            pages.unread.append(f"{name} ({reason(error, path)})")
+            pages.unread.append(noted(name, reason(error, path)))
 
 
 def wrong_size(size_bytes: int, file: ManifestFile) -> str | None:
@@ -127,13 +129,21 @@ def wrong_size(size_bytes: int, file: ManifestFile) -> str | None:
     return (
         None
         if size_bytes == file.size_bytes
-        else f"{size_bytes} bytes instead of {file.size_bytes}"
+        else tr(
+            "{size} bytes instead of {expected}",
+            size=size_bytes,
+            expected=file.size_bytes,
+        )
     )
 
 
 def wrong_checksum(found: str, file: ManifestFile) -> str | None:
     """Why a checksum is not the manifest's; None when it is."""
-    return None if found == file.checksum else f"{file.checksum_algorithm} differs"
+    return (
+        None
+        if found == file.checksum
+        else tr("{algorithm} differs", algorithm=file.checksum_algorithm)
+    )
 
 
 def checksum(content: Iterable[bytes], file: ManifestFile) -> str:

@@ -29,6 +29,7 @@ from agent.denied import is_proof, reason
 from agent.store.local import lstat_path, stat_path, walk_tree
 from agent.store.paths import AnyPath, StorePath, any_path, entries_of, look_at
 from parsers.segment import parse_wal_name
+from parsers.sentences import message_of, tr
 from rules.model.facts import BackupFacts, BackupsFacts
 
 _MAX_LEVELS: Final = 6  # …/2025/07/01/base and a little more
@@ -57,7 +58,7 @@ def read_backups(
         except NoBackupInTar:
             continue
         except NotABackup as error:
-            backup, why = None, str(error)
+            backup, why = None, message_of(error)
         if (at := _changing_since(path, backup)) is not None:
             changing[str(path)] = at
         elif backup is not None:
@@ -65,7 +66,9 @@ def read_backups(
         else:
             unreadable[str(path)] = why
     if not (backups or unreadable or changing):
-        raise NotABackup(f"{url}: no base backup here (no {LABEL} in it or below it)")
+        raise NotABackup(
+            tr("{url}: no base backup here (no backup_label in it or below it)", url=url)
+        )
     backups.sort(key=lambda backup: (backup.label.start_lsn, backup.url))
     return BackupsFacts(
         backups=tuple(backups), unreadable=unreadable, depth=depth, changing=changing
@@ -109,7 +112,9 @@ def read_any_backup(path: AnyPath, depth: BackupDepth) -> BackupFacts:
         return replace(facts, known_at=min(changed_at, datetime.now(UTC)))
     except OSError as error:
         where = error.filename or path
-        raise NotABackup(f"{where}: cannot be read: {reason(error, where)}") from None
+        raise NotABackup(
+            tr("{path}: cannot be read: {reason}", path=where, reason=reason(error, where))
+        ) from None
 
 
 def _changed(path: AnyPath) -> float:
@@ -119,7 +124,9 @@ def _changed(path: AnyPath) -> float:
 
 def _read_either(path: AnyPath, depth: BackupDepth) -> BackupFacts:
     if is_there(path) and not is_tar_backup(path):
-        raise NotABackup(f"{path}: neither a directory nor a tar (base.tar, base.tar.gz, ...)")
+        raise NotABackup(
+            tr("{path}: neither a directory nor a tar (base.tar, base.tar.gz, ...)", path=path)
+        )
     if not is_there(path / LABEL) and is_tar_backup(path):
         return read_tar_backup(path, depth)
     return read_backup(path, depth)
@@ -182,7 +189,9 @@ def _look_into(directory: AnyPath, closed: dict[str, str]) -> _Inside:
                 packed.append(directory / entry.name)
         except OSError as error:  # of a link
             if not is_proof(error):
-                closed[entry.path] = f"{entry.path}: cannot be read: {reason(error)}"
+                closed[entry.path] = tr(
+                    "{path}: cannot be read: {reason}", path=entry.path, reason=reason(error)
+                )
     return _Inside(subdirectories, packed, is_backup)
 
 
@@ -199,7 +208,13 @@ def _explain(directory: AnyPath, root: AnyPath, error: OSError, closed: dict[str
     """Say why a directory cannot be listed; one below the root that vanished is no matter."""
     if directory == root:
         if isinstance(error, FileNotFoundError):
-            raise NotABackup(f"{root}: there is no such directory") from None
-        raise NotABackup(f"{root}: cannot be listed: {reason(error, directory)}") from None
+            raise NotABackup(tr("{path}: there is no such directory", path=root)) from None
+        raise NotABackup(
+            tr("{path}: cannot be listed: {reason}", path=root, reason=reason(error, directory))
+        ) from None
     if not is_proof(error):
-        closed[str(directory)] = f"{directory}: cannot be listed: {reason(error, directory)}"
+        closed[str(directory)] = tr(
+            "{path}: cannot be listed: {reason}",
+            path=directory,
+            reason=reason(error, directory),
+        )

@@ -16,6 +16,7 @@ from itertools import accumulate, chain
 from typing import Final
 
 from agent.backups.describe import Pieces, read_control
+from agent.backups.noted import noted
 from agent.denied import is_proof, reason
 from agent.engine import running
 from agent.store.paths import AnyPath, entries_of
@@ -35,27 +36,34 @@ from parsers.files.data_page import (
 )
 from parsers.files.page_checks import see_pages
 from parsers.files.pg_control import ControlFile
+from parsers.sentences import tr
 from rules.model.facts import DamagedFork, PagesFacts
 
 _MOST_BLOCKS: Final = 20  # that are named of one fork: its first
 _BATCH_PAGES: Final = 512
 _OFF, _ON = 0, 1
-_CHANGING: Final = {2: "off", 3: "on"}
+_CHANGING: Final = {
+    2: tr("data checksums were being turned off"),
+    3: tr("data checksums were being turned on"),
+}
 
 
 def why_not(control: ControlFile | None) -> str | None:
     """Why the pages of a backup with this control file tell nothing; None: they can be judged."""
     if control is None:
-        return "its pg_control, which says how to read them, could not be used"
+        return tr("its pg_control, which says how to read them, could not be used")
     version = control.data_checksum_version
     if version == _OFF:
-        return "data checksums are off"
+        return tr("data checksums are off")
     if version in _CHANGING:
-        return f"data checksums were being turned {_CHANGING[version]}"
+        return _CHANGING[version]
     if version != _ON:
-        return f"data checksum version {version} is of a newer PostgreSQL than this program knows"
+        return tr(
+            "data checksum version {version} is of a newer PostgreSQL than this program knows",
+            version=version,
+        )
     if control.block_size not in BLOCK_SIZES:
-        return f"pg_control says that a page has {control.block_size} bytes"
+        return tr("pg_control says that a page has {size} bytes", size=control.block_size)
     return None
 
 
@@ -80,7 +88,7 @@ class PageCheck:
             reader.take(chunk)
             yield chunk
         if wrong := reader.end():
-            self.unread.append(f"{path} ({wrong})")
+            self.unread.append(noted(path, wrong))
 
     def facts(self) -> PagesFacts:
         """What all pages read until now say."""
@@ -93,7 +101,8 @@ class PageCheck:
             newer=batch.newer,
             damaged=_forks(batch.damaged),
             headless=_forks(batch.headless),
-            unchecked=self.unchecked or (None if seen else "no file of a relation could be read"),
+            unchecked=self.unchecked
+            or (None if seen else tr("no file of a relation could be read")),
         )
 
 
@@ -234,7 +243,7 @@ class _FileReader:
         blocks: Blocks = range(numbers.start + self._first, numbers.stop + self._first)
         if self._blocks is not None:
             if self._next > len(self._blocks):
-                self._wrong = "it holds more pages than its header names"
+                self._wrong = tr("it holds more pages than its header names")
                 return
             named = self._blocks[numbers.start : numbers.stop]
             blocks = array("q", (block + self._first for block in named))
@@ -245,11 +254,19 @@ class _FileReader:
         if self._wrong:
             return self._wrong
         if self._is_in_header:
-            return "its header is cut short"
+            return tr("its header is cut short")
         if self._blocks is not None and self._next < len(self._blocks):
-            return f"it holds {self._next} of the {len(self._blocks)} pages that its header names"
+            return tr(
+                "it holds {read} of the {all} pages that its header names",
+                read=self._next,
+                all=len(self._blocks),
+            )
         if self._pending:
-            return f"ends {len(self._pending)} bytes into page {self._first + self._next}"
+            return tr(
+                "ends {size} bytes into page {page}",
+                size=len(self._pending),
+                page=self._first + self._next,
+            )
         return None
 
 
@@ -282,5 +299,5 @@ def _list(backup: AnyPath, folder: str, unread: list[str]) -> list[tuple[str, bo
         return sorted((entry.name, entry.is_dir()) for entry in entries_of(backup / folder))
     except OSError as error:
         if not is_proof(error):
-            unread.append(f"{folder} ({reason(error, backup / folder)})")
+            unread.append(noted(folder, reason(error, backup / folder)))
         return []

@@ -26,6 +26,7 @@ from agent.backups.describe import (
     read_manifest,
 )
 from agent.backups.files import compare_files, read_pages
+from agent.backups.noted import noted
 from agent.backups.settings import PlainConfiguration, read_configuration
 from agent.backups.tablespaces import TABLESPACE_MAP, find_dangling, list_links
 from agent.denied import is_proof, reason
@@ -33,6 +34,7 @@ from agent.store.paths import AnyPath, entries_of
 from parsers.errors import ParseError
 from parsers.files.backup_manifest import BackupManifest
 from parsers.files.pg_control import ClusterState, ControlFile, parse_control_file
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts, Unlabelled
 
 if TYPE_CHECKING:
@@ -116,9 +118,9 @@ def _read_pieces(path: AnyPath, label: bytes) -> Pieces:
     pieces.tablespace_map = pieces.read(path, TABLESPACE_MAP)
     with _unread(pieces, path, "pg_tblspc"):
         pieces.links = list_links(path)
-    with _unread(pieces, path, "its signal files"):
+    with _unread(pieces, path, tr("its signal files")):
         pieces.signal_files = [name for name in SIGNALS if has_signal(path, name)]
-    with _unread(pieces, path, "its configuration"):
+    with _unread(pieces, path, tr("its configuration")):
         pieces.take_settings(read_configuration(PlainConfiguration(path)))
     if pieces.manifest is None:
         with suppress(OSError):
@@ -126,7 +128,7 @@ def _read_pieces(path: AnyPath, label: bytes) -> Pieces:
     try:
         wal = list_pg_wal(path / "pg_wal")
     except CannotRead as error:
-        pieces.unread.append(f"pg_wal ({error.reason})")
+        pieces.unread.append(noted("pg_wal", error.reason))
         return pieces
     except NotAnArchive:
         return pieces
@@ -154,23 +156,25 @@ def _unread(pieces: Pieces, path: AnyPath, what: str) -> Iterator[None]:
         if not is_proof(error):
             file = str(error.filename or path)
             inside = file[len(str(path)) + 1 :] if file.startswith(f"{path}/") else what
-            pieces.unread.append(f"{inside} ({reason(error)})")
+            pieces.unread.append(noted(inside, reason(error)))
 
 
 def _read_label(path: AnyPath) -> bytes | None:
     label, error = read_file(path, LABEL)
     if error:
-        raise NotABackup(f"{path}/{LABEL}: {error}")
+        raise NotABackup(tr("{path}/{file}: {error}", path=path, file=LABEL, error=error))
     if label is None and not path.exists():
-        raise NotABackup(f"{path}: there is no such directory")
+        raise NotABackup(tr("{path}: there is no such directory", path=path))
     return label
 
 
 def _control_without_label(path: AnyPath) -> ControlFile:
     """The control file of a data directory that has no label. Raises NotABackup."""
-    what = f"{path}: no {LABEL}"
+    what = tr("{path}: no backup_label", path=path)
     if (path / "postmaster.pid").exists():
-        raise NotABackup(f"{what}, and a postmaster.pid: it is a server's own data directory")
+        raise NotABackup(
+            tr("{what}, and a postmaster.pid: it is a server's own data directory", what=what)
+        )
     data, error = read_file(path, CONTROL)
     if (
         data is None
@@ -178,10 +182,24 @@ def _control_without_label(path: AnyPath) -> ControlFile:
         and (path / MANIFEST).exists()
     ):
         # pg_basebackup -Ft puts it beside its tars
-        raise NotABackup(f"{path}: base.tar is missing beside {MANIFEST}: it cannot be restored")
+        raise NotABackup(
+            tr(
+                "{path}: base.tar is missing beside backup_manifest: it cannot be restored",
+                path=path,
+            )
+        )
     if data is None:
-        raise NotABackup(f"{what}, and {CONTROL} {error or 'is absent'}: it is no base backup")
+        raise NotABackup(
+            tr(
+                "{what}, and {file} {why}: it is no base backup",
+                what=what,
+                file=CONTROL,
+                why=error or tr("is absent"),
+            )
+        )
     try:
         return parse_control_file(data)
     except ParseError as wrong:
-        raise NotABackup(f"{what}, and {CONTROL}: {wrong}") from None
+        raise NotABackup(
+            tr("{what}, and {file}: {error}", what=what, file=CONTROL, error=wrong)
+        ) from None

@@ -14,6 +14,7 @@ from agent.archive.unreadable import Unreadable, read_guarded
 from agent.backups.tablespaces import find_location
 from agent.engine import scan_segment
 from parsers.segment import parse_segment_name
+from parsers.sentences import message_of
 from parsers.wal.record import RecordPlace
 from parsers.wal.resume import begin_at
 from parsers.wal.scan import Depth, SegmentScan
@@ -134,7 +135,7 @@ class _Files:
             return None
         except Unreadable as error:
             log.debug("%s is unreadable", file.path, exc_info=error)
-            return unread_scan(file, name, size, str(error))
+            return unread_scan(file, name, size, message_of(error))
 
     def _read_content(self, name: str) -> bytes:
         file = next(files[name] for files in self._places if name in files)

@@ -25,6 +25,7 @@ from parsers.files.server_conf import (
     parse_server_conf,
     resolve_includes,
 )
+from parsers.sentences import tr
 from rules.model.facts import UnreadSettings
 
 CONFIGURATION: Final = ("postgresql.conf", "postgresql.auto.conf")  # in the order of reading
@@ -60,7 +61,7 @@ def read_configuration(files: ConfigurationSource) -> ConfigurationRead:
     try:
         settings = reading.settings()
     except ParseError as error:
-        refused = UnreadSettings(reading.current, f"PostgreSQL refuses it: {error}")
+        refused = UnreadSettings(reading.current, tr("PostgreSQL refuses it: {error}", error=error))
         return ConfigurationRead(None, (*reading.unread, refused), reading.has_main)
     return ConfigurationRead(settings or None, tuple(reading.unread), reading.has_main)
 
@@ -96,7 +97,11 @@ class _Reading:
         """Follow an include: its files, in the server's order."""
         name, where = self._inside(include), self._where(include)
         if name is None:
-            self._note(include.path, f"{where} includes it, and it is not in the backup", True)
+            self._note(
+                include.path,
+                tr("{where} includes it, and it is not in the backup", where=where),
+                True,
+            )
             return
         names: Collection[str] | None = [name]
         if include.directive == "include_dir":
@@ -105,10 +110,15 @@ class _Reading:
         found = [file for each in sorted(names or ()) for file in self._read(each)]
         nothing = not found and len(self.unread) == noted
         if names is None or (include.directive == "include" and nothing):
-            self._note(name, f"absent: PostgreSQL does not start without it, {where} includes it")
+            self._note(
+                name,
+                tr(
+                    "absent: PostgreSQL does not start without it, {where} includes it", where=where
+                ),
+            )
         self._count += len(found)
         if self._count > _MAX_FILES:
-            raise ParseError(f"could not include {include.path!r}: too many files")
+            raise ParseError(tr("could not include {path!r}: too many files", path=include.path))
         for path, text in found:
             self.current = self._relative(path)
             yield path, text
@@ -127,7 +137,7 @@ class _Reading:
         except OSError as error:
             if not isinstance(error, NotAFile) and error.errno != errno.EFBIG:
                 raise
-            self._note(name, error.strerror or "it cannot be read")
+            self._note(name, error.strerror or tr("it cannot be read"))
             return None
 
     def _inside(self, include: Include) -> str | None:

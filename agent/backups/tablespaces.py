@@ -13,6 +13,7 @@ from agent.store.local import stat_path
 from agent.store.paths import AnyPath, StorePath, entries_of, look_at
 from parsers.errors import ParseError
 from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
+from parsers.sentences import tr
 from rules.model.facts import BackupTablespace
 from rules.model.restore_inputs import Location
 
@@ -25,7 +26,7 @@ def read_map(data: bytes, version: bytes | None) -> tuple[Tablespace, ...]:
     try:
         return parse_tablespace_map(data, major=int(version or b"14"))
     except ValueError:
-        raise ParseError("PG_VERSION is not a number") from None
+        raise ParseError(tr("PG_VERSION is not a number")) from None
 
 
 def list_links(backup: AnyPath) -> tuple[BackupTablespace, ...]:
@@ -45,7 +46,11 @@ def _link(entry: os.DirEntry[str] | StorePath) -> BackupTablespace:
 def find_dangling(backup: AnyPath, links: Collection[BackupTablespace]) -> list[str]:
     """Name each link of a plain backup that leads nowhere: the tablespace's files are lost."""
     return [
-        f"pg_tblspc/{link.oid} (points to {link.location}, where there is no directory)"
+        tr(
+            "pg_tblspc/{oid} (points to {location}, where there is no directory)",
+            oid=link.oid,
+            location=link.location,
+        )
         for link in links
         if link.location is not None and _is_dangling(backup / "pg_tblspc" / str(link.oid))
     ]

@@ -25,6 +25,7 @@ from agent.backups.describe import (
     read_mapped,
 )
 from agent.backups.files import chunks, files_to_compare, look_through, wrong_size
+from agent.backups.noted import noted
 from agent.backups.settings import (
     CONFIGURATION,
 )
@@ -32,13 +33,14 @@ from agent.backups.tar_contents import IS_TAR, TABLESPACE, Contents, wal_tar
 from agent.denied import reason
 from agent.store.paths import AnyPath, entries_of
 from parsers.files.backup_manifest import BackupManifest, ManifestFile
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts, BackupTablespace, UnreadSettings
 
 if TYPE_CHECKING:
     from agent.backups.pages import PageCheck
 
 _NOT_READ: Final = UnreadSettings(
-    CONFIGURATION[0], "at depth label a tar is read no further than its backup_label"
+    CONFIGURATION[0], tr("at depth label a tar is read no further than its backup_label")
 )
 BASE_NAMES: Final = tuple(f"base.tar{suffix}" for suffix in ("", *READABLE_SUFFIXES))
 
@@ -54,7 +56,7 @@ def read_tar_backup(path: AnyPath, depth: BackupDepth) -> BackupFacts:
     """Read one backup in tar format: its directory, or its base tar. Raises NotABackup."""
     base = path if path.is_file() else base_tar(path)
     if base is None:
-        raise NotABackup(f"{path}: no base.tar in it")
+        raise NotABackup(tr("{path}: no base.tar in it", path=path))
     found = Contents(base)
     found.read(base, "", stop_at_label=depth == "label")
     found.strip_folder()
@@ -98,7 +100,7 @@ def tars_of(path: AnyPath) -> list[BackupTar]:
     """The tars of one backup: base, tablespaces, WAL. Raises NotABackup."""
     base = path if path.is_file() else base_tar(path)
     if base is None:
-        raise NotABackup(f"{path}: no base.tar in it")
+        raise NotABackup(tr("{path}: no base.tar in it", path=path))
     found = Contents(base)
     found.read(base, "", stop_at_label=True)
     found.strip_folder()
@@ -135,11 +137,11 @@ def _compare(manifest: BackupManifest, found: Contents) -> Iterator[str]:
             continue
         size = found.sizes.get(file.path)
         if size is None and (kind := found.no_file(file.path)):
-            found.unread.append(f"{file.path} ({kind})")
+            found.unread.append(noted(file.path, kind))
             continue
-        why = "absent" if size is None else wrong_size(size, file)
+        why = tr("absent") if size is None else wrong_size(size, file)
         if why:
-            yield f"{file.path} ({why})"
+            yield noted(file.path, why)
 
 
 def _absent_tablespaces(found: Contents, tars: Iterable[AnyPath], pieces: Pieces) -> Iterator[str]:
@@ -148,7 +150,7 @@ def _absent_tablespaces(found: Contents, tars: Iterable[AnyPath], pieces: Pieces
     for space in read_mapped(pieces)[0]:
         folder = f"pg_tblspc/{space.oid}/"
         if space.oid not in there and not any(name.startswith(folder) for name in found.sizes):
-            yield f"{space.oid}.tar (absent)"
+            yield noted(f"{space.oid}.tar", tr("absent"))
 
 
 def _with_places(pieces: Pieces, tars: Iterable[AnyPath]) -> list[BackupTablespace]:
@@ -203,8 +205,8 @@ def _read_tar_again(
             elif path not in hashed:
                 continue
             if why := look_through(content, hashed.get(path)):
-                yield f"{path} ({why})"
+                yield noted(path, why)
     except BrokenTar:
         return  # the first pass has said so
     except OSError as error:
-        found.unread.append(f"{tar.name} ({reason(error, tar)})")
+        found.unread.append(noted(tar.name, reason(error, tar)))

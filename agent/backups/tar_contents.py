@@ -24,6 +24,7 @@ from agent.backups.describe import (
     is_there,
     read_file,
 )
+from agent.backups.noted import noted
 from agent.backups.settings import (
     CONFIGURATION,
     ConfigurationRead,
@@ -35,6 +36,7 @@ from agent.denied import reason
 from agent.store.local import NotAFile
 from agent.store.paths import AnyPath, look_at
 from parsers.segment import NameKind, parse_wal_name
+from parsers.sentences import tr
 from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, BackupTablespace
 
@@ -86,9 +88,9 @@ class Contents:
                 if stop_at_label and is_named(entry.name, LABEL):
                     return
         except BrokenTar as error:
-            self.broken.append(f"{tar.name} ({error})")
+            self.broken.append(noted(tar.name, error))
         except OSError as error:
-            self.unread.append(f"{tar.name} ({reason(error, tar)})")
+            self.unread.append(noted(tar.name, reason(error, tar)))
             self.closed.append(prefix)
 
     def _take(self, tar: AnyPath, prefix: str, member: Member, status: TimedFile) -> None:
@@ -120,23 +122,47 @@ class Contents:
             self._small_bytes += 0 if of_manifest else member.size_bytes
             self.small[name] = _content(member)
         elif len(self.unread) < _MOST_UNREAD:
-            what = "larger than" if member.size_bytes > most else "with others of such names over"
-            most = most if member.size_bytes > most else _SMALL_BYTES
-            self.unread.append(f"{name} ({what} {most >> 20} MiB: not read)")
+            why = (
+                tr("larger than {size} MiB: not read", size=most >> 20)
+                if member.size_bytes > most
+                else tr(
+                    "with others of such names over {size} MiB: not read", size=_SMALL_BYTES >> 20
+                )
+            )
+            self.unread.append(noted(name, why))
 
     def strip_folder(self) -> None:
         """Take the folder off that holds the backup_label nearest to the root."""
         labels = [name for name in self.small if is_named(name, LABEL)]
         if not labels and self.unread:
-            raise NotABackup(f"{self.base.parent}: cannot be read: {self.unread[0]}")
+            raise NotABackup(
+                tr(
+                    "{path}: cannot be read: {reason}",
+                    path=self.base.parent,
+                    reason=self.unread[0],
+                )
+            )
         for name in (*self.no_files, *self.directories):
             if not labels and is_named(name, LABEL):
-                raise NotABackup(f"{self.base}: {name}: cannot be read: {self.no_file(name)}")
+                raise NotABackup(
+                    tr(
+                        "{path}: {name}: cannot be read: {reason}",
+                        path=self.base,
+                        name=name,
+                        reason=self.no_file(name),
+                    )
+                )
         if not labels:
-            why = self.broken[0] if self.broken else f"no {LABEL} in it"
+            why = self.broken[0] if self.broken else tr("no backup_label in it")
             foreign = not self.broken and not any(is_named(name, CONTROL) for name in self.sizes)
             kind = NoBackupInTar if foreign and is_packed(self.base.name) else NotABackup
-            raise kind(f"{self.base}: {why}: it is no base backup that can be restored")
+            raise kind(
+                tr(
+                    "{path}: {why}: it is no base backup that can be restored",
+                    path=self.base,
+                    why=why,
+                )
+            )
         self.folder = min(labels, key=len)[: -len(LABEL)]
         length = len(self.folder)
         self.sizes = {name[length:]: size for name, size in self.sizes.items()}
@@ -151,7 +177,7 @@ class Contents:
 
     def no_file(self, path: str) -> str | None:
         """What has the path and is no file; None: a file, or nothing."""
-        directory = "a directory, not a file" if path in self.directories else None
+        directory = tr("a directory, not a file") if path in self.directories else None
         return self.no_files.get(path, directory)
 
     def configuration(self) -> ConfigurationRead:
@@ -162,7 +188,7 @@ class Contents:
             if not files.wanted:
                 return read
             if not self._fetch(files.wanted):
-                self.unread += [f"{name} (not read)" for name in sorted(files.wanted)]
+                self.unread += [noted(name, tr("not read")) for name in sorted(files.wanted)]
                 return read
 
     def _fetch(self, names: set[str]) -> bool:
@@ -194,16 +220,16 @@ class Contents:
         if pieces.manifest is None:
             pieces.manifest, pieces.manifest_error = read_file(directory, MANIFEST)
         if pieces.manifest is None and (kind := self.no_file(MANIFEST)):
-            pieces.manifest_error = f"cannot be read: {kind}"
+            pieces.manifest_error = tr("cannot be read: {reason}", reason=kind)
         for name in (CONTROL, VERSION, TABLESPACE_MAP):
             if kind := self.no_file(name):
-                pieces.unread.append(f"{name} ({kind})")
+                pieces.unread.append(noted(name, kind))
         if self.no_file(CONTROL):
             pieces.control_error = None
         try:
             wal = list_pg_wal(wal_tar(directory) or self.base / "none")
         except CannotRead as error:
-            pieces.unread.append(f"pg_wal.tar ({error.reason})")
+            pieces.unread.append(noted("pg_wal.tar", error.reason))
         except NotAnArchive:
             pass
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from agent.zones import find_zone
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 
 
@@ -17,5 +18,5 @@ def server_zone(found: BackupsFacts | None) -> tuple[ZoneInfo, str]:
         settings = backup.settings
         zone = find_zone((settings and settings.value("timezone")) or "")
         if settings and zone:
-            return zone, f"TimeZone of {settings.read_from('timezone')}"
-    return ZoneInfo("UTC"), "no TimeZone found in the backup's configuration"
+            return zone, tr("TimeZone of {place}", place=settings.read_from("timezone"))
+    return ZoneInfo("UTC"), tr("no TimeZone found in the backup's configuration")

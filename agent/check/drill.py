@@ -12,6 +12,7 @@ from agent.drill.drill import Material, Order, run_drill
 from agent.repositories.opening import RepoPlace
 from agent.repositories.recognise import BARMAN
 from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
+from parsers.sentences import tr
 from rules.case.case import Case
 from rules.case.context import Context
 from rules.case.derived.segments import scans_of
@@ -48,7 +49,7 @@ def drill_for(
             plan = plan_at_random(report, case, chance) if chance else None
             plan = plan or plan_drill(report, case)
         if plan is None:
-            reason = f"there is nothing to restore: {report.target.reason}"
+            reason = tr("there is nothing to restore: {reason}", reason=report.target.reason)
             return DrillFacts(backup=None, target=report.asked.target.type, not_run=reason)
         archives = [*(archive.facts for archive in report.archives), *report.elsewhere]
         own = repositories.archive_urls

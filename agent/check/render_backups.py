@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from agent.documents.values import point
+from agent.language import say
 from parsers.lsn import format_lsn
+from parsers.sentences import indented, tr
 from rules.backup.completeness import chain_of
 from rules.model.counted import counted
 from rules.model.facts import BackupFacts, PagesFacts
@@ -14,7 +16,9 @@ from rules.model.windows import Window
 from rules.verdict.report import BackupReport
 
 DETAILED_MAX: Final = 3  # more than these are a table
-_HEADER: Final = ("label", "kind", "finished (UTC)", "window (UTC)", "verdict")
+_HEADER: Final = (
+    tr("label"), tr("kind"), tr("finished (UTC)"), tr("window (UTC)"), tr("verdict"),
+)  # fmt: skip
 _LABEL_MAX: Final = 40
 
 
@@ -22,7 +26,10 @@ def backup_lines(backups: Sequence[BackupReport], *, verbose: bool) -> Iterator[
     """An empty line before each, or before the table."""
     if len(backups) > DETAILED_MAX and not verbose:
         yield ""
-        yield f"{len(backups)} backups, oldest first (details: -v, or --backup with one of them)"
+        yield tr(
+            "{count} backups, oldest first (details: -v, or --backup with one of them)",
+            count=len(backups),
+        )
         yield from _table(backups)
         return
     for backup in backups:
@@ -34,8 +41,8 @@ def _table(backups: Sequence[BackupReport]) -> Iterator[str]:
     names = _names([backup.facts for backup in backups])
     told = [backup.facts for backup in backups]
     rows = [
-        _HEADER,
-        *(_row(name, backup, told) for name, backup in zip(names, backups, strict=True)),
+        [*map(say, row)]
+        for row in (_HEADER, *(_row(*each, told) for each in zip(names, backups, strict=True)))
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
@@ -63,7 +70,7 @@ def _row(name: str, backup: BackupReport, all_of_them: Sequence[BackupFacts]) ->
     return (
         name,
         _kind(backup.facts),
-        f"{finished:%Y-%m-%d %H:%M}" if finished else "not known",
+        f"{finished:%Y-%m-%d %H:%M}" if finished else tr("not known"),
         _windows(backup.windows),
         _state(backup, all_of_them),
     )
@@ -71,10 +78,10 @@ def _row(name: str, backup: BackupReport, all_of_them: Sequence[BackupFacts]) ->
 
 def _state(backup: BackupReport, all_of_them: Sequence[BackupFacts]) -> str:
     """An incremental backup whose chain is there is no failure: it is no data directory yet."""
-    facts, said = backup.facts, backup.state.value.replace("_", " ")
+    facts, said = backup.facts, backup.state.word
     if facts.label.incremental_from_lsn is None or facts.stored or facts.bad_files:
         return said
-    return "combine it first" if chain_of(facts, all_of_them) else said
+    return tr("combine it first") if chain_of(facts, all_of_them) else said
 
 
 def _kind(backup: BackupFacts) -> str:
@@ -86,41 +93,64 @@ def _kind(backup: BackupFacts) -> str:
 def _windows(windows: Sequence[Window]) -> str:
     """The one that reaches furthest, and how many more there are."""
     if not windows:
-        return "none"
+        return tr("none")
     window = max(windows, key=lambda window: window.to_lsn)
     more = f" (+{len(windows) - 1})" if len(windows) > 1 else ""
-    if window.from_time is None or window.to_time is None:
-        return f"{format_lsn(window.from_lsn)} to {format_lsn(window.to_lsn)}{more}"
-    return f"{window.from_time:%m-%d %H:%M} to {window.to_time:%m-%d %H:%M}{more}"
+    begin, end = format_lsn(window.from_lsn), format_lsn(window.to_lsn)
+    if window.from_time is not None and window.to_time is not None:
+        begin, end = f"{window.from_time:%m-%d %H:%M}", f"{window.to_time:%m-%d %H:%M}"
+    return tr("{begin} to {end}{more}", begin=begin, end=end, more=more)
 
 
 def _backup(backup: BackupReport) -> Iterator[str]:
     facts, label = backup.facts, backup.facts.label
-    stop = format_lsn(facts.stop_lsn) if facts.stop_lsn is not None else "unknown"
-    yield f"backup {facts.url}"
+    yield tr("backup {url}", url=facts.url)
     if facts.stored and facts.stored.parents:
-        yield f"  {facts.stored.kind}, built on {', '.join(facts.stored.parents)}"
-    named = "no backup_label" if label.label is None else repr(label.label)
-    yield f"  {named}, timeline {label.timeline}, {format_lsn(label.start_lsn)} to {stop}"
+        yield tr(
+            "  {kind}, built on {parents}",
+            kind=facts.stored.kind,
+            parents=", ".join(facts.stored.parents),
+        )
+    yield tr(
+        "  {label}, timeline {timeline}, {start} to {stop}",
+        label=tr("no backup_label") if label.label is None else repr(label.label),
+        timeline=label.timeline,
+        start=format_lsn(label.start_lsn),
+        stop=format_lsn(facts.stop_lsn) if facts.stop_lsn is not None else tr("unknown"),
+    )
     if facts.files_checked is not None:
-        yield f"  {counted(facts.files_checked, 'file')} of its manifest checked ({facts.depth})"
+        yield tr(
+            "  {files} of its manifest checked ({depth})",
+            files=counted(facts.files_checked, "file"),
+            depth=facts.depth,
+        )
     if facts.pages is not None:
-        yield f"  {_pages(facts.pages)}"
-    yield f"  {backup.state.value.replace('_', ' ')}"
+        yield indented(_pages(facts.pages))
+    yield indented(backup.state.word)
     for window in backup.windows:
-        yield f"  window on timeline {window.timeline}"
-        yield f"    from {point(window.from_lsn, window.from_time)}"
-        yield f"    to   {point(window.to_lsn, window.to_time)}"
+        yield tr("  window on timeline {timeline}", timeline=window.timeline)
+        yield tr("    from {point}", point=point(window.from_lsn, window.from_time))
+        yield tr("    to   {point}", point=point(window.to_lsn, window.to_time))
         if window.commits is not None:
-            aborts = counted(window.aborts or 0, "abort")
-            yield f"    {counted(window.commits, 'commit')}, {aborts} in it"
+            yield tr(
+                "    {commits}, {aborts} in it",
+                commits=counted(window.commits, "commit"),
+                aborts=counted(window.aborts or 0, "abort"),
+            )
         if window.obstacle:
-            yield f"    ended by {window.obstacle}, which is missing or cannot be used"
+            yield tr(
+                "    ended by {obstacle}, which is missing or cannot be used",
+                obstacle=window.obstacle,
+            )
 
 
 def _pages(pages: PagesFacts) -> str:
     if pages.unchecked:
-        return f"no page checked: {pages.unchecked}"
-    newer = f", {pages.newer} newer not judged (replay writes them again)" if pages.newer else ""
-    new = f", {pages.new} empty" if pages.new else ""
-    return f"{counted(pages.checked, 'page')} checked{newer}{new}"
+        return tr("no page checked: {why}", why=pages.unchecked)
+    newer, new = "", ""
+    if pages.newer:
+        newer = tr(", {newer} newer not judged (replay writes them again)", newer=pages.newer)
+    if pages.new:
+        new = tr(", {new} empty", new=pages.new)
+    checked = counted(pages.checked, "page")
+    return tr("{pages} checked{newer}{new}", pages=checked, newer=newer, new=new)

@@ -17,12 +17,14 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from agent.archive.restore_command import block_to_paste
-from agent.check.render_text import TOLD, answer, asked_for, looked_at, reading_time
+from agent.check.render_text import TOLD, answer, looked_at, reading_time
 from agent.documents.drill import drill_document
+from agent.documents.values import asked_for
 from agent.html.axis import view_of, zooms_for
 from agent.html.environment import SIGNS, render
 from agent.html.static_files import static_files
 from agent.html.svg import Drawn, draw
+from parsers.sentences import joined, tr
 from parsers.wal.facts import instant
 from rules.chart.downsample import CloseUp, close_up
 from rules.chart.from_report import picture_of
@@ -77,7 +79,7 @@ def render_html(report: Report, arguments: Sequence[str]) -> str:
         answer=answer(report),
         worst=_worst(report),
         looked_at=looked_at(report),
-        reading_time=" ".join(reading_time(report)),
+        reading_time=joined(" ", reading_time(report)),
         asked=asked_for(report.target.target),
         told=TOLD[report.target.reachable],
         settings=block_to_paste(report),
@@ -114,7 +116,9 @@ def _drawing(report: Report) -> dict[str, Any]:
 def _views(picture: Picture, report: Report) -> Iterator[ZoomView]:
     """All there is comes last, and is what is shown at first."""
     begin, end = picture.begin, picture.end
-    title = f"Restorable windows of {report.system_identifier or 'the archive'}"
+    title = tr(
+        "Restorable windows of {cluster}", cluster=report.system_identifier or tr("the archive")
+    )
     for zoom in zooms_for(begin, end):
         view = view_of(begin, end, zoom, until=None, around=None)
         seen = close_up(picture, view.begin, view.end)

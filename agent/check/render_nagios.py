@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.language import say
 from agent.printable import printable
-from rules.model.counted import counted
+from parsers.sentences import trn
 from rules.verdict.report import Report
 
 _UNKNOWN: Final = "U"  # what a plugin says for a value that it could not determine
@@ -24,7 +25,12 @@ def render_nagios(report: Report) -> str:
 
 def _all_well(report: Report) -> str:
     count = sum(len(backup.windows) > 0 for backup in report.backups)
-    return f"{counted(count, 'backup')} restorable, checked to depth {report.depth}"
+    return trn(
+        "{n} backup restorable, checked to depth {depth}",
+        "{n} backups restorable, checked to depth {depth}",
+        count,
+        depth=report.depth,
+    )
 
 
 def _performance(report: Report) -> str:
@@ -61,4 +67,4 @@ def _restorable(report: Report) -> int | None:
 
 def _clean(text: str) -> str:
     """A pipe would begin the performance data, a newline the long output."""
-    return printable(text.replace("|", "/").replace("\n", " "))
+    return printable(say(text).replace("|", "/").replace("\n", " "))

@@ -20,6 +20,7 @@ from agent.archive.restore_command import restore_command
 from agent.archive.stored import read_stored
 from agent.archive.unreadable import Unreadable, read_guarded, why_unreadable
 from agent.errors import CannotCheck
+from parsers.sentences import message_of, tr
 from rules.backup.restore_trial import BadPlaceholder, Trial, TrialFacts, expand_command
 from rules.case.case import Case
 from rules.case.derived.listing import Listings
@@ -65,7 +66,7 @@ def try_restore_command(report: Report, case: Case, timeout_seconds: float) -> T
     try:
         content = read_guarded(lambda: read_stored(file.directory, file.name, size)).data
     except (FileNotFoundError, Unreadable) as error:
-        raise CannotCheck(f"{file.path}: {why_unreadable(error)}") from None
+        raise CannotCheck(tr("{path}: {why}", path=file.path, why=why_unreadable(error))) from None
     asked = {
         name: content,
         f"{nowhere}.history": None,
@@ -78,7 +79,7 @@ def try_restore_command(report: Report, case: Case, timeout_seconds: float) -> T
             if trials[-1].status is None:
                 break  # it hangs: once is enough
     except BadPlaceholder as error:
-        refused = str(error)
+        refused = message_of(error)
     return TrialFacts(
         command=command,
         read_from=read_from,
@@ -97,7 +98,7 @@ def _command(backup: BackupFacts, sources: tuple[ArchiveFacts, ...]) -> tuple[st
     if settings and configured:
         return configured, settings.read_from("restore_command")
     every = [name for source in sources for name in source.segments]
-    return restore_command(sources, every), "none is configured: the one for this archive"
+    return restore_command(sources, every), tr("none is configured: the one for this archive")
 
 
 def _choose(

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from agent.cli import agent_help, entry
 from agent.cli.completion import PROGRAMS, SHELLS, render_completion
+from agent.documents.render import render_text
 from agent.errors import OK, CannotCheck, UsageError
+from agent.language import say, say_constant
 from agent.logs import FORMATS, LEVELS, configure_logging
+from parsers.sentences import indented, tr
 from rules.model.counted import counted
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ _TAKEN_PATHS = (
     "/runbooks",
 )
 
+_TO_TRY = "type  pitr-agent check-config --try  as the agent's account to read each source once"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point of the command."""
@@ -46,17 +51,13 @@ def _body(argv: Sequence[str]) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = entry.Parser(
-        prog="pitr-agent", description=agent_help.DESCRIPTION, epilog=agent_help.EPILOG
-    )
+    parser = entry.Parser(prog="pitr-agent", **agent_help.PROGRAM)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(
         commands.add_parser(
             "run",
             help="poll and serve until SIGTERM",
-            description=agent_help.RUN,
-            epilog=agent_help.RUN_EXAMPLES,
-            statuses=agent_help.SERVED,
+            **agent_help.RUN,
         )
     )
     _add_check_config(commands)
@@ -72,8 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     unit = commands.add_parser(
         "drill-unit",
         help="make the drill that an agent orders (pitr-drill@.service runs it)",
-        description=agent_help.DRILL_UNIT,
-        epilog=agent_help.DRILL_UNIT_EXAMPLES,
+        **agent_help.DRILL_UNIT,
     )
     unit.set_defaults(command=_drill_unit)
     return parser
@@ -83,9 +83,7 @@ def _add_check_config(commands: Commands) -> None:
     check = commands.add_parser(
         "check-config",
         help="check a configuration file",
-        description=agent_help.CHECK_CONFIG,
-        epilog=agent_help.CHECK_CONFIG_EXAMPLES,
-        statuses=agent_help.CHECKED,
+        **agent_help.CHECK_CONFIG,
     )
     check.set_defaults(command=_check_config)
     check.add_argument(
@@ -103,9 +101,7 @@ def _add_rules(commands: Commands) -> None:
     rules = commands.add_parser(
         "rules",
         help="print the alerting rules for Prometheus",
-        description=agent_help.RULES,
-        epilog=agent_help.RULES_EXAMPLES,
-        statuses=agent_help.PRINTED,
+        **agent_help.RULES,
     )
     rules.set_defaults(command=_rules)
     rules.add_argument(
@@ -147,9 +143,7 @@ def _add_docs(commands: Commands) -> None:
     docs = commands.add_parser(
         "docs",
         help="write the pages on findings, alerts and metrics",
-        description=agent_help.DOCS,
-        epilog=agent_help.DOCS_EXAMPLES,
-        statuses=agent_help.PRINTED,
+        **agent_help.DOCS,
     )
     docs.set_defaults(command=_docs)
     docs.add_argument(
@@ -161,9 +155,7 @@ def _add_completion(commands: Commands) -> None:
     completion = commands.add_parser(
         "completion",
         help="print a shell's completion of a program",
-        description=agent_help.COMPLETION,
-        epilog=agent_help.COMPLETION_EXAMPLES,
-        statuses=agent_help.PRINTED,
+        **agent_help.COMPLETION,
     )
     completion.set_defaults(command=_completion)
     completion.add_argument("shell", choices=SHELLS, help="shell to complete for")
@@ -180,8 +172,7 @@ def _add_new_evidence_key(commands: Commands) -> None:
     key = commands.add_parser(
         "new-evidence-key",
         help="make a key that signs evidence",
-        description=agent_help.NEW_EVIDENCE_KEY,
-        epilog=agent_help.NEW_EVIDENCE_KEY_EXAMPLES,
+        **agent_help.NEW_EVIDENCE_KEY,
     )
     key.set_defaults(command=_new_evidence_key)
     key.add_argument("file", type=Path, metavar="FILE", help="where the private key goes")
@@ -270,8 +261,11 @@ def _run(arguments: argparse.Namespace) -> int:
         asyncio.run(service.run(_say_where(arguments.telemetry_path)))
     except OSError as error:
         raise CannotCheck(
-            f"cannot listen on {arguments.listen_address}: {error.strerror or error}: "
-            "choose another --web.listen-address"
+            tr(
+                "cannot listen on {address}: {reason}: choose another --web.listen-address",
+                address=arguments.listen_address,
+                reason=error.strerror or error,
+            )
         ) from None
     return OK
 
@@ -280,11 +274,20 @@ def _check_web_options(arguments: argparse.Namespace) -> None:
     address, path = arguments.listen_address, arguments.telemetry_path
     port = address.rpartition(":")[2]
     if not re.fullmatch(r"(\[[0-9a-fA-F:]+\]|[^:\s]*):\d{1,5}", address) or int(port) > 65535:
-        raise UsageError(f"--web.listen-address {address!r}: write HOST:PORT, as 127.0.0.1:9870")
+        raise UsageError(
+            tr(
+                "--web.listen-address {address!r}: write HOST:PORT, as 127.0.0.1:9870",
+                address=address,
+            )
+        )
     if not re.fullmatch(r"(/[\w.~-]+)+", path) or path.startswith(_TAKEN_PATHS):
         raise UsageError(
-            f"--web.telemetry-path {path!r}: write a path of its own, as /metrics "
-            f"({', '.join(_TAKEN_PATHS)} are taken)"
+            tr(
+                "--web.telemetry-path {path!r}: write a path of its own, as /metrics "
+                "({taken} are taken)",
+                path=path,
+                taken=", ".join(_TAKEN_PATHS),
+            )
         )
 
 
@@ -312,9 +315,15 @@ def _new_evidence_key(arguments: argparse.Namespace) -> int:
         key = make_key(arguments.file)
     except OSError as error:
         raise UsageError(f"{error.filename or arguments.file}: {error.strerror}") from None
-    print(f"private key: {arguments.file} (who has it can sign: keep it where statements are made)")
-    print(f"public key:  {public_of(arguments.file)} (give it to whoever verifies)")
-    print(f"key id:      {key}")
+    text = tr(
+        "private key: {file} (who has it can sign: keep it where statements are made)\n"
+        "public key:  {public} (give it to whoever verifies)\n"
+        "key id:      {key}",
+        file=arguments.file,
+        public=public_of(arguments.file),
+        key=key,
+    )
+    print(say(text))
     return OK
 
 
@@ -325,18 +334,17 @@ def _check_config(arguments: argparse.Namespace) -> int:
 
     config = _load(load_config, arguments.config)
     names = ", ".join(cluster.name for cluster in config.clusters)
-    which = f"{counted(len(config.clusters), 'cluster')}: {names}"
+    count = counted(len(config.clusters), "cluster")
+    which = tr("{count}: {names}", count=count, names=names)
     if arguments.tries:
-        print(f"{arguments.config}: {which}")
+        print(f"{arguments.config}: {say(which)}")
         return _try_config(config)
     absent = list(absent_places(config))
-    if not absent:
-        print(f"{arguments.config}: valid: {which}")
-        return OK
-    print(f"{arguments.config}: well written, but not all of it is there: {which}")
-    for line in absent:
-        print(f"  {line}")
-    print("type  pitr-agent check-config --try  as the agent's account to read each source once")
+    told = tr("well written, but not all of it is there") if absent else tr("valid")
+    print(say(tr("{config}: {told}: {which}", config=arguments.config, told=told, which=which)))
+    if absent:
+        print(render_text(map(indented, absent)))
+        print(say_constant(_TO_TRY))
     return OK
 
 
@@ -347,15 +355,17 @@ def _try_config(config: Config) -> int:
     before, works = None, True
     for cluster, tried in try_config(config):
         if cluster != before:
-            print(cluster or "the agent")
+            print(cluster or say(tr("the agent")))
         before, works = cluster, works and tried.works
-        print(*tried_lines(tried), sep="\n", flush=True)
+        print(render_text(tried_lines(tried)), flush=True)
     return OK if works else UNKNOWN
 
 
 def _rules(arguments: argparse.Namespace) -> int:
     import yaml
 
+    from agent.language import ENGLISH, say, spoken
+    from parsers.sentences import Sentence
     from rules.alerting import prometheus_rules
     from rules.alerting.links import AlertLinks
     from rules.verdict.check import load_catalogue
@@ -374,13 +384,15 @@ def _rules(arguments: argparse.Namespace) -> int:
         )
     elif stale is not None:
         raise UsageError(
-            "--stale-after is for --for textfile: an agent says itself when it is late"
+            tr("--stale-after is for --for textfile: an agent says itself when it is late")
         )
     else:
         document = prometheus_rules.render_rules(checks, links, hold_seconds=hold)
     made_by = "pitr-agent rules" + " --for textfile" * (arguments.source == "textfile")
     print(f"# Made from rules/catalogue/ by: {made_by}")
-    print(yaml.safe_dump(document, sort_keys=False, width=120), end="")
+    yaml.SafeDumper.add_representer(Sentence, lambda made, text: made.represent_str(say(text)))
+    accents = spoken() != ENGLISH  # English escapes its few signs, as it always did
+    print(yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=accents), end="")
     return OK
 
 
@@ -390,4 +402,4 @@ def _load(load: Callable[[P], T], path: P) -> T:
     try:
         return load(path)
     except ConfigError as error:
-        raise UsageError(f"the configuration is wrong:\n{error}") from None
+        raise UsageError(tr("the configuration is wrong:\n{error}", error=error)) from None

@@ -22,6 +22,7 @@ from agent.cli.parser import SHARED
 from agent.cli.verdicts import sources_of, verdict_of
 from agent.errors import UsageError
 from agent.near import did_you_mean
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from rules.case.context import Context
@@ -80,10 +81,19 @@ def _no_subcommand(words: Sequence[str]) -> int:
     word = words[0]
     if "/" in word or os.path.lexists(word):
         raise UsageError(
-            f"{word}: name an option before the path: --archive {word} or --backup {word}"
+            tr(
+                "{word}: name an option before the path: --archive {word} or --backup {word}",
+                word=word,
+            )
         )
     meant = did_you_mean(word, SUBCOMMANDS)
-    raise UsageError(f"there is no subcommand {word!r}{meant} (type  pitr-check --help)")
+    raise UsageError(
+        tr(
+            "there is no subcommand {word!r}{meant} (type  pitr-check --help)",
+            word=word,
+            meant=meant,
+        )
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -239,7 +249,7 @@ def _try_seconds(arguments: argparse.Namespace) -> float | None:
     if arguments.try_restore_command:
         return _TRY_SECONDS if given is None else given
     if given is not None:
-        raise UsageError("--try-timeout is for --try-restore-command: add it")
+        raise UsageError(tr("--try-timeout is for --try-restore-command: add it"))
     return None
 
 
@@ -247,7 +257,7 @@ def _without_effect(arguments: argparse.Namespace) -> Iterator[Rule]:
     """Of the options about the output."""
     of_text = (("--color", arguments.color), ("--verbose", arguments.verbose))
     for option, given in of_text:
-        yield option, given and arguments.format != "text", "is for --format text"
+        yield option, given and arguments.format != "text", tr("is for --format text")
 
 
 def _render(report: Report, arguments: argparse.Namespace, argv: Sequence[str]) -> str:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from agent.cli import entry
 from agent.errors import OK, UNKNOWN, CannotCheck, UsageError
+from agent.language import say
+from parsers.sentences import message_of, tr
 
 _DESCRIPTION = """\
 Ends the servers and removes the scratch areas of restore drills that are dead. One that is alive is
@@ -45,7 +47,7 @@ def body(argv: Sequence[str]) -> int:
     directories: list[Path] = _parser().parse_args(argv).directories
     for directory in directories:
         if not directory.is_dir():
-            raise UsageError(f"{directory}: there is no such directory")
+            raise UsageError(tr("{directory}: there is no such directory", directory=directory))
     from agent.drill.account import drill_account
     from agent.drill.area import default_base, sweep
     from agent.drill.errors import CannotDrill
@@ -53,11 +55,12 @@ def body(argv: Sequence[str]) -> int:
     try:
         account = drill_account()
     except CannotDrill as error:
-        raise CannotCheck(str(error)) from None
+        raise CannotCheck(message_of(error)) from None
     removed = [path for base in directories or [default_base()] for path in sweep(base, account)]
     left = [path for path in removed if path.exists()]
     for path in removed:
-        print(f"{path}: {'could not be removed' if path in left else 'removed'}")
+        told = tr("could not be removed") if path in left else tr("removed")
+        print(f"{path}: {say(told)}")
     if not removed:
-        print("no drill left anything")
+        print(say(tr("no drill left anything")))
     return UNKNOWN if left else OK

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from agent.cli.check import SUBCOMMANDS
+from agent.language import ENGLISH, languages, say_constant
 
 # Program -> the module of its parser, and those of its subcommands that have a module of their own.
 PROGRAMS: Final[dict[str, tuple[str, Mapping[str, str]]]] = {
@@ -41,7 +42,7 @@ def render_completion(program: str, shell: str) -> str:
         _add_fetch_wal(parser)
     if program == "pitr-check":
         _name_findings(parser)
-    _mark_paths(parser, shtab.FILE)
+    _complete_actions(parser, shtab.FILE)
     return str(shtab.complete(parser, shell))
 
 
@@ -69,12 +70,17 @@ def _name_findings(parser: argparse.ArgumentParser) -> None:
             action.choices = names()
 
 
-def _mark_paths(parser: argparse.ArgumentParser, how: object) -> None:
-    """Options that want a file or a directory complete one."""
+def _complete_actions(parser: argparse.ArgumentParser, how: object) -> None:
+    """Options that want a file or a directory complete one, `--lang` the languages there are."""
     for action in parser._actions:
+        action.help = say_constant(action.help or "") or None
         if isinstance(action, argparse._SubParsersAction):
+            for listed in action._choices_actions:
+                listed.help = say_constant(listed.help or "")
             for child in action.choices.values():
-                _mark_paths(child, how)
+                _complete_actions(child, how)
+        elif "--lang" in action.option_strings:
+            action.choices = sorted({ENGLISH, *languages()})
         elif action.metavar in _PATHS or "DIR" in str(action.metavar):
             _set(action, how)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 
 def run() -> int:
@@ -18,6 +19,9 @@ def run() -> int:
         return serve(sys.stdin.buffer, sys.stdout.buffer)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
-            "standard input has no order for a drill: pitr-drill.socket starts this program, and"
-            " the agent whose configuration has `drill: {socket: …}` orders"
+            tr(
+                "standard input has no order for a drill: pitr-drill.socket starts "
+                "this program, and the agent whose configuration has `drill: "
+                "{socket: …}` orders"
+            )
         ) from None

@@ -23,7 +23,9 @@ from agent.cli.options import deadline
 from agent.cli.parser import Parser, words_of
 from agent.cli.streams import open_closed_streams
 from agent.errors import UNKNOWN, USAGE, CannotCheck, UsageError
+from agent.language import choose, say
 from agent.printable import printable
+from parsers.sentences import message_of, tr
 
 __all__ = ["Parser", "duration", "instant", "now", "run", "words_of"]
 
@@ -37,7 +39,7 @@ def duration(text: str) -> float:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(message_of(error)) from None
 
 
 def instant(option: str, text: str) -> datetime:
@@ -46,7 +48,11 @@ def instant(option: str, text: str) -> datetime:
         read = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(
-            f"{option} {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00"
+            tr(
+                "{option} {text!r}: write ISO 8601, as 2025-07-10T12:36:52+00:00",
+                option=option,
+                text=text,
+            )
         ) from None
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
@@ -75,6 +81,7 @@ def _run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
         interrupts_raise()
         try:
             words = words_of(argv)
+            choose(words)
             if os.environ.get("PITR_ENGINE") and "--version" not in words:
                 from agent.engine import check_choice
 
@@ -84,18 +91,19 @@ def _run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
             _flush()  # while its failure can still become a status
             interrupts_end()
     except UsageError as error:
-        return _end(program, str(error), USAGE, words)
+        return _end(program, say(error), USAGE, words)
     except CannotCheck as error:
-        return _end(program, str(error), UNKNOWN, words)
+        return _end(program, say(error), UNKNOWN, words)
     except KeyboardInterrupt as error:
-        return _end(program, deadline.why(error), UNKNOWN, words)
+        return _end(program, say(deadline.why(error)), UNKNOWN, words)
     except ImportError as error:
         if os.environ.get("PITR_DEBUG"):
             raise
-        return _end(program, f"the installation is not complete: {error}", UNKNOWN, words)
+        why = tr("the installation is not complete: {error}", error=error)
+        return _end(program, say(why), UNKNOWN, words)
     except Exception as error:
         if isinstance(error.__cause__, KeyboardInterrupt):  # Python wraps one in __set_name__
-            return _end(program, "interrupted", UNKNOWN, words)
+            return _end(program, say(tr("interrupted")), UNKNOWN, words)
         if isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout):
             _discard(sys.stdout)
             return UNKNOWN
@@ -104,13 +112,13 @@ def _run(program: str, body: Callable[[Sequence[str]], int], argv: Sequence[str]
             return _end(program, str(error), UNKNOWN, words)
         if os.environ.get("PITR_DEBUG"):
             raise
-        return _end(
-            program,
-            f"unexpected {type(error).__name__}: {error} "
+        why = tr(
+            "unexpected {kind}: {error} "
             "(this is a bug; PITR_DEBUG=1 shows where: please report it)",
-            UNKNOWN,
-            words,
+            kind=type(error).__name__,
+            error=error,
         )
+        return _end(program, say(why), UNKNOWN, words)
 
 
 def _shown(message: str, words: Sequence[str] = ()) -> str:
@@ -143,7 +151,8 @@ def _flush() -> None:
         raise
     except OSError as error:
         _discard(sys.stdout)
-        raise CannotCheck(f"cannot write to stdout: {error.strerror}") from None
+        why = tr("cannot write to stdout: {reason}", reason=error.strerror)
+        raise CannotCheck(why) from None
 
 
 def _nobody_reads(stream: TextIO) -> bool:

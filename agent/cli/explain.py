@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry
 from agent.errors import OK, UsageError
+from agent.language import say, say_constant
 from agent.near import nearest
+from parsers.sentences import tr
+from rules.model.findings import Severity
 
 if TYPE_CHECKING:
     from rules.verdict.check import Check
@@ -35,7 +38,7 @@ class _Page:
     """What is said of one finding, or of one alert that no finding raises."""
 
     name: str
-    severity: str
+    severity: Severity
     title: str
     sections: tuple[tuple[str, str], ...]
 
@@ -83,7 +86,7 @@ def _pages() -> dict[str, _Page]:
     alerts = {
         alert.name: _Page(
             name=alert.name,
-            severity=alert.severity,
+            severity=Severity(alert.severity),
             title=alert.title,
             sections=_sections(alert.why, alert.look, alert.remedy),
         )
@@ -95,34 +98,45 @@ def _pages() -> dict[str, _Page]:
 def _page_of(check: Check) -> _Page:
     return _Page(
         name=check.id,
-        severity=check.severity.value,
+        severity=check.severity,
         title=check.title,
         sections=_sections(check.why, check.look, check.remedy),
     )
 
 
 def _sections(why: str, look: str, remedy: str) -> tuple[tuple[str, str], ...]:
-    texts = (("Why it matters", why), ("How to look", look), ("What to do", remedy))
+    texts = ((tr("Why it matters"), why), (tr("How to look"), look), (tr("What to do"), remedy))
     return tuple((heading, text) for heading, text in texts if text)
 
 
 def _list_lines(pages: Iterable[_Page]) -> Iterator[str]:
+    width = 1 + max(len(_said(each)) for each in Severity)
     for page in pages:
-        yield f"{page.name:28} {page.severity:9} {page.title}"
+        yield f"{page.name:28} {_said(page.severity):{width}} {say_constant(page.title)}"
+
+
+def _said(severity: Severity) -> str:
+    return say(severity.word).lower()
 
 
 def _page_lines(page: _Page) -> Iterator[str]:
-    yield f"{page.name} ({page.severity})"
-    yield page.title
+    yield f"{page.name} ({_said(page.severity)})"
+    yield say_constant(page.title)
     for heading, text in page.sections:
         yield ""
-        yield heading
-        yield textwrap.fill(text, _WIDTH, initial_indent="    ", subsequent_indent="    ")
+        yield say(heading)
+        yield textwrap.fill(
+            say_constant(text), _WIDTH, initial_indent="    ", subsequent_indent="    "
+        )
 
 
 def _no_such(wanted: str, pages: Mapping[str, _Page]) -> str:
     near = nearest(wanted.strip(), pages)
     if near is None and _key(wanted).startswith(_ALERT):
         near = nearest(_key(wanted).removeprefix(_ALERT), pages)
-    meant = f"did you mean {near}?" if near else "type  pitr-check explain  for the list"
-    return f"there is no finding or alert {wanted!r}: {meant}"
+    meant = (
+        tr("did you mean {near}?", near=near)
+        if near
+        else tr("type  pitr-check explain  for the list")
+    )
+    return tr("there is no finding or alert {wanted!r}: {meant}", wanted=wanted, meant=meant)

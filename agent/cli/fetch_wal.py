@@ -33,6 +33,7 @@ OPTIONS = {
     "--prefetch": "N",
     "--prefetch-directory": "DIR",
     "--timeout": "DURATION",
+    "--lang": "L",
 }
 _REMOTE = ("s3://", "gs://", "az://", "sftp://")
 _TOOLS = ("--pgbackrest", "--barman", "--walg")
@@ -64,6 +65,7 @@ options:
                   where they wait, on the file system of pg_wal (default: in pg_wal)
   --timeout DURATION
                   stop recovery when the file is not there after so long, as 5m (default: never)
+  --lang L        the language of this help, as es; lines for the server's log are English
 
 examples:
   restore_command = 'pitr-agent fetch-wal --archive /backup/wal %f %p'
@@ -86,8 +88,7 @@ class Abort(Exception):
 def main(argv: Sequence[str]) -> int:
     """Fetch one file, and give the exit status that PostgreSQL acts upon."""
     if any(argument in ("-h", "--help") for argument in argv):
-        print(_USAGE, end="")
-        return FETCHED
+        return _help(argv)
     if "--version" in argv:
         from agent import __version__
 
@@ -110,6 +111,18 @@ def main(argv: Sequence[str]) -> int:
         if os.environ.get("PITR_DEBUG"):
             raise SystemExit(ABORT) from error
         return _abort(f"unexpected {type(error).__name__}: {error}")
+
+
+def _help(argv: Sequence[str]) -> int:
+    from agent.errors import UsageError
+    from agent.language import choose, say_constant
+
+    try:
+        choose(argv)
+    except UsageError as error:
+        return _abort(str(error))
+    print(say_constant(_USAGE), end="")
+    return FETCHED
 
 
 def _fetch(name: str, target: str, roots: list[str], words: list[str]) -> int:

@@ -12,6 +12,7 @@ from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.without_effect import Rule, refuse
 from agent.cli.parser import SHARED
 from agent.errors import CannotCheck, UsageError
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.find.answer import Answer, FindRequest
@@ -47,7 +48,7 @@ def body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
     if not (arguments.archives or arguments.elsewhere or arguments.repositories):
-        raise UsageError("name the --archive to search (type  pitr-check find --help)")
+        raise UsageError(tr("name the --archive to search (type  pitr-check find --help)"))
     refuse(_without_effect(arguments))
     asked = _read_question(arguments)
     with deadline.documented(_print_failure if arguments.format == "json" else None):
@@ -103,7 +104,9 @@ def _add_question(what: argparse._ArgumentGroup) -> None:
     )  # fmt: skip
     what.add_argument("--xid", metavar="X", help="this transaction, or the one it is part of")
     what.add_argument("--covers", metavar="T", help="which segments hold the WAL of this time")
-    what.add_argument("--limit", type=int, metavar="N", help=f"show at most N (default: {_LIMIT})")
+    what.add_argument(
+        "--limit", type=int, metavar="N", help=tr("show at most N (default: {limit})", limit=_LIMIT)
+    )
 
 
 def _without_effect(arguments: argparse.Namespace) -> Iterator[Rule]:
@@ -114,12 +117,12 @@ def _without_effect(arguments: argparse.Namespace) -> Iterator[Rule]:
         for option, given in (
             ("--limit", arguments.limit), ("--log", arguments.log), ("--dsn", arguments.dsn),
         ):  # fmt: skip
-            yield option, given is not None, "is for events, and --covers alone lists none"
-    yield "--color", arguments.color and arguments.format != "text", "is for --format text"
+            yield option, given is not None, tr("is for events, and --covers alone lists none")
+    yield "--color", arguments.color and arguments.format != "text", tr("is for --format text")
     yield (
         "--log-line-prefix",
         arguments.log_line_prefix is not None and arguments.log is None,
-        "is for --log FILE: add it",
+        tr("is for --log FILE: add it"),
     )
 
 
@@ -131,11 +134,11 @@ def _read_question(arguments: argparse.Namespace) -> FindRequest:
 
     limit = _LIMIT if arguments.limit is None else arguments.limit
     if limit < 1:
-        raise UsageError(f"--limit {limit}: at least 1 is needed")
+        raise UsageError(tr("--limit {limit}: at least 1 is needed", limit=limit))
     if arguments.dropped == "":  # an unset variable in a script
-        raise UsageError("--dropped is empty: name a table, or leave the name away for any")
+        raise UsageError(tr("--dropped is empty: name a table, or leave the name away for any"))
     if arguments.around and (arguments.from_time or arguments.to_time):
-        raise UsageError("--around goes without --from and --to")
+        raise UsageError(tr("--around goes without --from and --to"))
     times = FindTimes(
         since=_read_time("--from", arguments.from_time),
         until=_read_time("--to", arguments.to_time),
@@ -176,7 +179,7 @@ def _read_xid(text: str | None) -> int | None:
     try:
         return read_goal(Target(type="xid", value=text)).xid
     except ParseError as error:
-        raise UsageError(f"--xid: {error.message}") from None
+        raise UsageError(tr("--xid: {message}", message=error.message)) from None
 
 
 def _answer(arguments: argparse.Namespace, asked: FindRequest) -> Answer:
@@ -229,6 +232,6 @@ def _asker(dsn: str | None) -> Callable[[CatalogRows], None]:
             add_from_server(rows, dsn)
         except psycopg.Error as error:
             line = str(error).strip().splitlines()[0]
-            raise CannotCheck(f"--dsn: the server cannot be asked: {line}") from None
+            raise CannotCheck(tr("--dsn: the server cannot be asked: {line}", line=line)) from None
 
     return ask

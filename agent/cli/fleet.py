@@ -15,6 +15,7 @@ from agent.cli.options import cost, deadline, repository_options, target_options
 from agent.cli.options.sources import add_sources, complete_cluster, read_config
 from agent.cli.options.without_effect import of_reading, refuse
 from agent.cli.verdicts import sources_of, verdict_of
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from agent.config.model import Config
@@ -42,10 +43,6 @@ exit status: that of the worst cluster
   64 the command line or the configuration is wrong
 """
 
-_ONE: Final = (
-    "is for one cluster, and fleet is about all: type"
-    "  pitr-check --config {0.config} --cluster {0.cluster}"
-)
 _TYPED: Final = ("depth", "workers", "scheduler", "ledger", "budget", "io_limit", "reverify")
 
 
@@ -54,10 +51,16 @@ def body(argv: Sequence[str]) -> int:
     from rules.fleet.line import WORST_FIRST
 
     arguments = _parser().parse_args(argv)
+    one = tr(
+        "is for one cluster, and fleet is about all: type"
+        "  pitr-check --config {config} --cluster {cluster}",
+        config=arguments.config,
+        cluster=arguments.cluster,
+    )
     refuse(
         [
-            ("--cluster", arguments.cluster is not None, _ONE.format(arguments)),
-            ("--color", arguments.color and arguments.format != "text", "is for --format text"),
+            ("--cluster", arguments.cluster is not None, one),
+            ("--color", arguments.color and arguments.format != "text", tr("is for --format text")),
         ]
     )
     now, config = entry.now(arguments.now), read_config(arguments.config)
@@ -138,13 +141,13 @@ def _judge(arguments: argparse.Namespace, config: Config, index: int, now: datet
     cluster = config.resolved()[index]
     context = cluster.context(now)
     if not (cluster.has_archives or cluster.has_backups):
-        return report_failure(context, "no archive, backups or repository is configured", now)
+        return report_failure(context, tr("no archive, backups or repository is configured"), now)
     try:
         complete_cluster(arguments, config, index)
         context = target_options.context_of(arguments)
         return verdict_of(arguments, sources_of(arguments), context, now)
     except Exception as error:
-        return report_failure(context, str(error) or type(error).__name__, now)
+        return report_failure(context, message_of(error) or type(error).__name__, now)
 
 
 def _of_cluster() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from pathlib import Path
 from agent.cli.entry import Parser, run
 from agent.cli.options.without_effect import refuse
 from agent.errors import CannotCheck, UsageError
+from agent.language import say
 from agent.postgres.account import server_account
 from agent.postgres.installation import (
     Installation,
@@ -19,9 +20,20 @@ from agent.postgres.installation import (
     find_installation,
     read_installation,
 )
+from parsers.sentences import joined, message_of, tr
 
 _EMBEDDED_MAJORS = (16, 18)
 _DIRECTORY = Path("/tmp")
+_EPILOG = """\
+faults, for --serve --fault NAME:
+{listing}
+
+examples:
+  pitr-lab                          the whole laboratory
+  pitr-lab --keep /tmp/lab          the same, and keeps its files
+  pitr-lab --serve                  a primary under light traffic, watched, until Ctrl-C
+  pitr-lab --serve --fault gap      the same, broken on purpose after a healthy start
+"""
 _STATUSES = """\
 exit status:
   0  every restore stopped as recorded
@@ -42,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> Parser:
     from agent.lab.faults import FAULTS
 
-    listing = "\n".join(f"  {fault.name:<14} {fault.summary}" for fault in FAULTS.values())
+    listing = joined(
+        "\n",
+        (tr("  {name:<14} {told}", name=each.name, told=each.summary) for each in FAULTS.values()),
+    )
     parser = Parser(
         prog="pitr-lab",
         description="""\
@@ -51,16 +66,7 @@ history, the disaster, and a restore to each kind of target. It compares what it
 (transaction, LSN, time, name) with the line in which PostgreSQL says where it stopped.
 
 PostgreSQL need not be installed; an installed one is not touched.""",
-        epilog=f"""\
-faults, for --serve --fault NAME:
-{listing}
-
-examples:
-  pitr-lab                          the whole laboratory
-  pitr-lab --keep /tmp/lab          the same, and keeps its files
-  pitr-lab --serve                  a primary under light traffic, watched, until Ctrl-C
-  pitr-lab --serve --fault gap      the same, broken on purpose after a healthy start
-""",
+        epilog=tr(_EPILOG, listing=listing),
         statuses=_STATUSES,
     )
     _add_options(parser, tuple(FAULTS))
@@ -71,7 +77,7 @@ def _add_options(parser: argparse.ArgumentParser, faults: tuple[str, ...]) -> No
     where = parser.add_argument_group("the PostgreSQL to use")
     where.add_argument(
         "--major", type=int, choices=_EMBEDDED_MAJORS,
-        help=f"embedded version (default: {_EMBEDDED_MAJORS[0]})",
+        help=tr("embedded version (default: {major})", major=_EMBEDDED_MAJORS[0]),
     )  # fmt: skip
     where.add_argument(
         "--pg-bindir", type=Path, metavar="DIR", help="another installation's programs, 13 or newer"
@@ -89,7 +95,7 @@ def _add_options(parser: argparse.ArgumentParser, faults: tuple[str, ...]) -> No
     files = parser.add_argument_group("files")
     files.add_argument(
         "--dir", type=Path, metavar="DIR",
-        help=f"where to make the temporary directory (default: {_DIRECTORY})",
+        help=tr("where to make the temporary directory (default: {place})", place=_DIRECTORY),
     )  # fmt: skip
     files.add_argument(
         "--keep", type=Path, metavar="DIR", help="work in DIR (new or empty), and leave it there"
@@ -100,25 +106,34 @@ def _main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     if options.fault and not options.serve:
         raise UsageError(
-            f"--fault breaks what --serve keeps up (type  pitr-lab --serve --fault {options.fault})"
+            tr(
+                "--fault breaks what --serve keeps up (type  pitr-lab --serve --fault {fault})",
+                fault=options.fault,
+            )
         )
     refuse(
         [
-            ("--major", options.major and options.pg_bindir, "is for the embedded PostgreSQL,"
-             " and --pg-bindir names another"),
-            ("--dir", options.dir and options.keep, "is for a temporary directory,"
-             " and --keep names one that stays"),
+            (
+                "--major",
+                options.major and options.pg_bindir,
+                tr("is for the embedded PostgreSQL, and --pg-bindir names another"),
+            ),
+            (
+                "--dir",
+                options.dir and options.keep,
+                tr("is for a temporary directory, and --keep names one that stays"),
+            ),
         ]
-    )  # fmt: skip
+    )
     from agent.lab.errors import BadPlace, LabFailed
 
     try:
         return _run(options)
     except BadPlace as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(message_of(error)) from error
     except LabFailed as error:
         _show_tail(error.log, error.log_tail)
-        raise CannotCheck(str(error)) from error
+        raise CannotCheck(message_of(error)) from error
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -131,7 +146,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         account = server_account()
     except LookupError as error:
-        raise CannotCheck(str(error)) from error
+        raise CannotCheck(message_of(error)) from error
     story = TerminalStory(make_console())
     with (
         InstallationFor(_choose_installation(options), account) as installation,
@@ -139,11 +154,14 @@ def _run(options: argparse.Namespace) -> int:
             installation, account, keep=options.keep, under=options.dir or _DIRECTORY
         ) as lab,
     ):
-        story.title(
-            f"pitr-lab: point-in-time recovery, on PostgreSQL {installation.version}",
-            f"in {lab.directory}, " + ("which stays" if options.keep else "removed at the end"),
-            f"the servers run as {account.name}, on Unix sockets",
+        title = tr(
+            "pitr-lab: point-in-time recovery, on PostgreSQL {version}",
+            version=installation.version,
         )
+        stays = tr("in {directory}, which stays", directory=lab.directory)
+        goes = tr("in {directory}, removed at the end", directory=lab.directory)
+        account_named = tr("the servers run as {name}, on Unix sockets", name=account.name)
+        story.title(*map(say, (title, stays if options.keep else goes, account_named)))
         if options.serve:
             return Exhibition(lab, story).run(FAULTS.get(options.fault))
         return Demonstration(lab, story).run()
@@ -154,14 +172,14 @@ def _choose_installation(options: argparse.Namespace) -> Installation:
         try:
             return find_installation(options.major or _EMBEDDED_MAJORS[0])
         except NoInstallation as error:
-            raise CannotCheck(str(error)) from error
+            raise CannotCheck(message_of(error)) from error
     try:
         return read_installation(options.pg_bindir.absolute())
     except NoInstallation as error:
-        raise UsageError(f"--pg-bindir: {error}") from error
+        raise UsageError(tr("--pg-bindir: {error}", error=error)) from error
 
 
 def _show_tail(log: Path | None, lines: Sequence[str]) -> None:
     """Show the end of the log that tells more."""
     if lines:
-        print(f"the end of {log}:", *lines, sep="\n  ", file=sys.stderr)
+        print(say(tr("the end of {log}:", log=log)), *lines, sep="\n  ", file=sys.stderr)

@@ -12,6 +12,7 @@ from agent.errors import UsageError
 from agent.repositories.opening import RepoPlace, open_repository
 from agent.repositories.repository import Repository
 from agent.store.urls import is_remote, take, whole
+from parsers.sentences import tr
 
 TOOLS: Final = ("--pgbackrest", "--barman", "--walg")
 _FILES: Final = (*TOOLS, "--config")
@@ -57,7 +58,9 @@ def _places(words: Sequence[str]) -> list[RepoPlace]:
         chosen = [place for place in places if str(place.number) == text]
         if not chosen:
             there = ", ".join(str(place.number) for place in places)
-            raise UsageError(f"--repo {text}: the repositories there are: {there}")
+            raise UsageError(
+                tr("--repo {text}: the repositories there are: {there}", text=text, there=there)
+            )
         return chosen
     return places
 
@@ -69,7 +72,9 @@ def _named(options: Mapping[str, str], urls: Sequence[str]) -> list[RepoPlace]:
     tools = [option for option in TOOLS if option in options]
     if len(tools) + bool(urls) > 1:
         named = ", ".join(tools)
-        raise UsageError(f"{named}: name a tool's configuration, or each --repository")
+        raise UsageError(
+            tr("{named}: name a tool's configuration, or each --repository", named=named)
+        )
     stanza, server = options.get("--stanza"), options.get("--server")
     if "--pgbackrest" in options:
         return configured.pgbackrest_places(options["--pgbackrest"], stanza)
@@ -96,7 +101,13 @@ def _of_cluster(path: Path, name: str) -> list[RepoPlace]:
     except ConfigError as error:
         raise UsageError(" ".join(str(error).split())) from None
     if name not in clusters:
-        raise UsageError(f"{path}: which cluster? --cluster NAME, one of {', '.join(clusters)}")
+        raise UsageError(
+            tr(
+                "{path}: which cluster? --cluster NAME, one of {clusters}",
+                path=path,
+                clusters=", ".join(clusters),
+            )
+        )
     return places_of(clusters[name].repositories)
 
 
@@ -106,4 +117,4 @@ def _address(url: str) -> str:
     try:
         return take(url)
     except ValueError as error:
-        raise UsageError(f"--repository {error}") from None
+        raise UsageError(tr("--repository {error}", error=error)) from None

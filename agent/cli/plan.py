@@ -12,6 +12,7 @@ from agent.cli.options import cost, deadline, repository_options, target_options
 from agent.cli.options.sources import add_sources
 from agent.cli.parser import SHARED
 from agent.cli.verdicts import begin_at_backups, sources_of, verdict_of
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from rules.drill.records import DrillsFacts
@@ -38,7 +39,7 @@ exit status:
 
 def body(argv: Sequence[str]) -> int:
     """Plan, print, and give the verdict's status."""
-    arguments, context, now = begin_at_backups(_parser().parse_args(argv), "a restore")
+    arguments, context, now = begin_at_backups(_parser().parse_args(argv), tr("a restore"))
     from agent.plan.plan import make_plan
 
     def print_failure(why: str) -> None:

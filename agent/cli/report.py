@@ -13,6 +13,7 @@ from typing import Any
 from agent.cli import entry
 from agent.cli.options import cost, deadline
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 _DESCRIPTION = """\
 Makes a page of the signed statements of a period: by cluster, which verdicts held and for how long,
@@ -61,7 +62,9 @@ def body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     begin, end = _period(arguments)
     if not arguments.keys:
-        raise UsageError("--key PUB is missing: a report of what nobody verified proves nothing")
+        raise UsageError(
+            tr("--key PUB is missing: a report of what nobody verified proves nothing")
+        )
     deadline.begin(arguments.timeout)
     from agent.documents.render import render_json
     from agent.evidence.keys import read_public_keys
@@ -96,7 +99,9 @@ def _period(arguments: argparse.Namespace) -> tuple[datetime, datetime]:
     begin = entry.instant("--from", arguments.begin)
     end = entry.instant("--to", arguments.end)
     if not begin < end:
-        raise UsageError(f"--to {arguments.end} is not after --from {arguments.begin}")
+        raise UsageError(
+            tr("--to {end} is not after --from {begin}", end=arguments.end, begin=arguments.begin)
+        )
     if begin > datetime.now(UTC):
-        raise UsageError(f"--from {arguments.begin} lies in the future")
+        raise UsageError(tr("--from {begin} lies in the future", begin=arguments.begin))
     return begin, end

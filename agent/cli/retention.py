@@ -14,6 +14,7 @@ from agent.cli.options.sources import add_sources, complete_sources
 from agent.cli.options.without_effect import refuse
 from agent.cli.parser import SHARED
 from agent.errors import CannotCheck, UsageError
+from parsers.sentences import joined, tr
 
 if TYPE_CHECKING:
     from agent.retention.advice import Advice, RetentionRequest
@@ -45,13 +46,13 @@ def body(argv: Sequence[str]) -> int:
     arguments = _parser().parse_args(argv)
     complete_sources(arguments)
     of_text = arguments.format == "text"
-    refuse([("--color", arguments.color and not of_text, "is for --format text")])
+    refuse([("--color", arguments.color and not of_text, tr("is for --format text"))])
     if not (arguments.archives or arguments.repositories):
-        raise UsageError("name the --archive (type  pitr-check retention --help)")
+        raise UsageError(tr("name the --archive (type  pitr-check retention --help)"))
     if not (arguments.backups or arguments.backups_below or arguments.repositories):
-        raise UsageError("without backups nothing is needed: name --backups or --backup")
+        raise UsageError(tr("without backups nothing is needed: name --backups or --backup"))
     if arguments.elsewhere:
-        raise UsageError("--wal cannot be used here: retention is about an --archive alone")
+        raise UsageError(tr("--wal cannot be used here: retention is about an --archive alone"))
     from agent.inputs.progress import progress_bar
     from agent.retention.advice import advise
 
@@ -63,7 +64,7 @@ def body(argv: Sequence[str]) -> int:
     ):
         advice = advise(asked, on_progress or (lambda *_: None))
     if arguments.format == "list" and not advice.is_sure:
-        raise CannotCheck(f"no list: {'; '.join(advice.notes)}")
+        raise CannotCheck(tr("no list: {notes}", notes=joined("; ", advice.notes)))
     if arguments.format == "text":
         from agent.retention.render_text import retention_lines
 
@@ -113,7 +114,7 @@ def _asked(arguments: argparse.Namespace) -> RetentionRequest:
     from agent.retention.advice import RetentionRequest
 
     if arguments.keep is not None and arguments.keep < 1:
-        raise UsageError(f"--keep {arguments.keep}: at least 1 backup must stay")
+        raise UsageError(tr("--keep {keep}: at least 1 backup must stay", keep=arguments.keep))
     segment, up_to_us = None, None
     if arguments.up_to is not None and re.fullmatch(r"[0-9A-Fa-f]{24}", arguments.up_to):
         segment = arguments.up_to.upper()
@@ -140,13 +141,15 @@ def _time(arguments: argparse.Namespace) -> int:
     from rules.model.goal import has_zone, read_time
 
     if arguments.depth == "names":
-        raise UsageError("--up-to a time needs --depth records: names do not tell times")
+        raise UsageError(tr("--up-to a time needs --depth records: names do not tell times"))
     try:
         at_us = read_time(arguments.up_to, UTC, find_zone)
     except ParseError as error:
-        raise UsageError(f"--up-to: {error.message}, or a segment's name") from None
+        raise UsageError(
+            tr("--up-to: {message}, or a segment's name", message=error.message)
+        ) from None
     if not has_zone(arguments.up_to):
-        raise UsageError(f"--up-to {arguments.up_to!r}: write the zone too, as +00")
+        raise UsageError(tr("--up-to {up_to!r}: write the zone too, as +00", up_to=arguments.up_to))
     return at_us
 
 

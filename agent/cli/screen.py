@@ -11,25 +11,28 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable
+from functools import cache
 from typing import Final
 
 from agent.documents.render import render_text
+from agent.language import say, spoken
+from parsers.sentences import tr
+from rules.model.findings import Severity, Verdict
 
 CHOICES: Final = ("auto", "always", "never")
 _RESET: Final = "\x1b[0m"
-_COLOURS: Final = {
-    "OK": "\x1b[1;32m",
-    "INFO": "\x1b[36m",
-    "WARNING": "\x1b[1;33m",
-    "CRITICAL": "\x1b[1;31m",
-    "UNKNOWN": "\x1b[1;35m",
-    "restorable": "\x1b[32m",
-    "not restorable": "\x1b[31m",
-    "unknown": "\x1b[35m",
+_SEVERITIES: Final = {
+    Verdict.OK.word: "\x1b[1;32m",
+    Severity.INFO.word: "\x1b[36m",
+    Verdict.WARNING.word: "\x1b[1;33m",
+    Verdict.CRITICAL.word: "\x1b[1;31m",
+    Verdict.UNKNOWN.word: "\x1b[1;35m",
 }
-# Where our own lines have a severity or a state: never in the middle of somebody's text.
-_SEVERITY: Final = re.compile(r"^((?:  so also: )?)(OK|INFO|WARNING|CRITICAL|UNKNOWN)\b")
-_STATE: Final = re.compile(r"^(  (?:.*  )?)(not restorable|restorable|unknown)$")
+_STATES: Final = {
+    tr("not restorable"): "\x1b[31m",
+    tr("restorable"): "\x1b[32m",
+    tr("unknown"): "\x1b[35m",
+}
 
 
 def add_color(parser: argparse._ActionsContainer) -> None:
@@ -71,8 +74,20 @@ def _height(lines: list[str]) -> int:
 
 
 def _painted(line: str) -> str:
-    for pattern in (_SEVERITY, _STATE):
+    """Where our own lines have a severity or a state: never in the middle of somebody's text."""
+    for pattern, colours in _patterns(spoken()):
         if found := pattern.match(line):
             before, word = found.groups()
-            return f"{before}{_COLOURS[word]}{word}{_RESET}{line[found.end() :]}"
+            return f"{before}{colours[word]}{word}{_RESET}{line[found.end() :]}"
     return line
+
+
+@cache
+def _patterns(_locale: str) -> list[tuple[re.Pattern[str], dict[str, str]]]:
+    severities = {say(word): colour for word, colour in _SEVERITIES.items()}
+    states = {say(word): colour for word, colour in _STATES.items()}
+    also = re.escape(say(tr("  so also: {severity} {id}: {summary}")).partition("{")[0])
+    return [
+        (re.compile(rf"^((?:{also})?)({'|'.join(map(re.escape, severities))})\b"), severities),
+        (re.compile(rf"^(  (?:.*  )?)({'|'.join(map(re.escape, states))})$"), states),
+    ]

@@ -11,10 +11,12 @@ from agent.cli.streams import open_closed_streams
 def main() -> int:
     """Entry point of the command."""
     open_closed_streams()
-    if sys.argv[1:2] == ["fetch-wal"]:
+    words = sys.argv[1:]
+    if "fetch-wal" in words[:3] and words[0].startswith(("fetch-wal", "--lang")):
         from agent.cli import fetch_wal
 
-        status = fetch_wal.main(sys.argv[2:])
+        words.remove("fetch-wal")
+        status = fetch_wal.main(words)
         try:
             sys.stdout.flush()
             sys.stderr.flush()

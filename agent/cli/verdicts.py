@@ -11,6 +11,7 @@ from agent.cli.options import cost, repository_options, target_options
 from agent.cli.options.sources import complete_sources
 from agent.cli.options.without_effect import refuse
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.inputs.sources import Sources
@@ -58,6 +59,10 @@ def begin_at_backups(
     """What was typed for a subcommand that starts from backups, completed. Raises UsageError."""
     complete_sources(arguments)
     if not (arguments.backups or arguments.backups_below or arguments.repositories):
-        raise UsageError(f"{what} begins at a backup: name --backup, --backups or --repository")
-    refuse([("--color", arguments.color and arguments.format != "text", "is for --format text")])
+        raise UsageError(
+            tr("{what} begins at a backup: name --backup, --backups or --repository", what=what)
+        )
+    refuse(
+        [("--color", arguments.color and arguments.format != "text", tr("is for --format text"))]
+    )
     return arguments, target_options.context_of(arguments), entry.now(arguments.now)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from agent.cli import entry
 from agent.cli.options import cost, deadline, repository_options
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.evidence.verify import ArchiveToday
@@ -81,7 +82,9 @@ def _parser() -> entry.Parser:
 
 def _sha256(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no SHA-256: write 64 hexadecimal digits")
+        raise argparse.ArgumentTypeError(
+            tr("{text!r} is no SHA-256: write 64 hexadecimal digits", text=text)
+        )
     return text.lower()
 
 
@@ -89,7 +92,7 @@ def body(argv: Sequence[str]) -> int:
     """Verify, print, and give the status: 0 whole, 2 not as it was signed, 3 not all was told."""
     arguments = _parser().parse_args(argv)
     if arguments.workers < 1:
-        raise UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+        raise UsageError(tr("--workers {workers}: at least 1 is needed", workers=arguments.workers))
     deadline.begin(arguments.timeout)
     from agent.documents.render import render_json, render_text
     from agent.evidence.verification import (

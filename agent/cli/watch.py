@@ -15,6 +15,7 @@ from agent.errors import UsageError
 from agent.store.urls import is_remote, take
 from agent.watch.options import Options
 from agent.zones import find_zone
+from parsers.sentences import message_of, tr
 
 PROGRAM = "pitr-watch"
 _EPILOG = """\
@@ -50,14 +51,17 @@ def parse_options(argv: Sequence[str]) -> Options:
     values = _parser().parse_args(argv)
     if values.pgdata is None and values.log is None:
         raise UsageError(
-            f"nothing to watch: give --pgdata DIR or --log FILE (type  {PROGRAM} --help)"
+            tr(
+                "nothing to watch: give --pgdata DIR or --log FILE (type  {program} --help)",
+                program=PROGRAM,
+            )
         )
     refuse(
         [
             (
                 "--timeout",
                 values.once and values.timeout,
-                "is for waiting, and --once does not wait",
+                tr("is for waiting, and --once does not wait"),
             ),
         ]
     )
@@ -81,7 +85,7 @@ def _place(url: str | None) -> str | None:
     try:
         return take(url) if url and is_remote(url) else url
     except ValueError as error:
-        raise UsageError(f"--archive {error}") from None
+        raise UsageError(tr("--archive {error}", error=error)) from None
 
 
 def _parser() -> Parser:
@@ -121,9 +125,9 @@ def duration(text: str) -> float:
     try:
         seconds = parse_duration(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(message_of(error)) from None
     if seconds <= 0:
-        raise argparse.ArgumentTypeError(f"{text!r} must be greater than zero")
+        raise argparse.ArgumentTypeError(tr("{text!r} must be greater than zero", text=text))
     return seconds
 
 
@@ -132,6 +136,6 @@ def time_zone(name: str) -> tzinfo:
     zone = find_zone(name)
     if zone is None:
         raise argparse.ArgumentTypeError(
-            f"{name!r} is no time zone of this machine, as Europe/Madrid"
+            tr("{name!r} is no time zone of this machine, as Europe/Madrid", name=name)
         )
     return zone

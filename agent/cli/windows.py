@@ -11,6 +11,7 @@ from agent.cli.options import cost, deadline, repository_options, target_options
 from agent.cli.options.sources import add_sources
 from agent.cli.parser import SHARED
 from agent.cli.verdicts import begin_at_backups, sources_of, verdict_of
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from rules.verdict.report import Report
@@ -37,7 +38,7 @@ exit status:
 
 def body(argv: Sequence[str]) -> int:
     """List them, and give the verdict's status."""
-    arguments, context, now = begin_at_backups(_parser().parse_args(argv), "a window")
+    arguments, context, now = begin_at_backups(_parser().parse_args(argv), tr("a window"))
 
     def print_failure(why: str) -> None:
         from agent.check.run import report_failure

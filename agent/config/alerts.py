@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field, field_validator, model_validator
 
 from agent.config.fields import Seconds, Strict
+from parsers.sentences import tr
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
@@ -26,26 +27,28 @@ class _Endpoint(Strict):
         if not isinstance(given, dict) or "url_file" not in given:
             return given
         if "url" in given:
-            raise ValueError("either url or url_file, not both")
+            raise ValueError(tr("either url or url_file, not both"))
         path = Path(str(given["url_file"]))
         try:
             return {**given, "url": path.read_text(encoding="utf-8").strip()}
         except OSError as error:
-            raise ValueError(f"url_file {path}: {error.strerror}") from None
+            raise ValueError(
+                tr("url_file {path}: {reason}", path=path, reason=error.strerror)
+            ) from None
 
     @model_validator(mode="after")
     def _is_a_url(self) -> _Endpoint:
         from agent.config.urls import is_url
 
         if not is_url(self.url):
-            raise ValueError("url is not one that begins with http:// or https://")
+            raise ValueError(tr("url is not one that begins with http:// or https://"))
         return self
 
     @field_validator("ca_file")
     @classmethod
     def _is_readable(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_file():
-            raise ValueError(f"{path}: there is no such file")
+            raise ValueError(tr("{path}: there is no such file", path=path))
         return path
 
 
@@ -60,7 +63,9 @@ class AlertmanagerConfig(_Endpoint):
     def _are_labels(cls, labels: dict[str, str]) -> dict[str, str]:
         for name in labels:
             if not _LABEL.fullmatch(name):
-                raise ValueError(f"{name!r} is not a label's name: letters, digits and _")
+                raise ValueError(
+                    tr("{name!r} is not a label's name: letters, digits and _", name=name)
+                )
         return labels
 
 
@@ -79,7 +84,7 @@ class NotifyConfig(Strict):
     @model_validator(mode="after")
     def _is_one(self) -> NotifyConfig:
         if sum(kind is not None for kind in (self.alertmanager, self.webhook, self.command)) != 1:
-            raise ValueError("a receiver is one of alertmanager, webhook, command")
+            raise ValueError(tr("a receiver is one of alertmanager, webhook, command"))
         return self
 
 

@@ -18,6 +18,8 @@ from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 
+from parsers.sentences import tr
+
 _DAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _FIELDS: Final = ("second", "minute", "hour", "day", "month", "day_of_week")
 _MONTHS: Final = (
@@ -41,7 +43,9 @@ def parse_crontab(text: str, zone: tzinfo) -> BaseTrigger:
     if len(words) == len(_FIELDS) - 1:
         words = ["0", *words]
     if len(words) != len(_FIELDS):
-        raise ValueError(f"{text!r} is not a crontab expression: write 5 fields, as '0 3 * * 0'")
+        raise ValueError(
+            tr("{text!r} is not a crontab expression: write 5 fields, as '0 3 * * 0'", text=text)
+        )
     fields = dict(zip(_FIELDS, words, strict=True))
     either = "*" not in (fields["day"][0], fields["day_of_week"][0])
     try:
@@ -49,9 +53,11 @@ def parse_crontab(text: str, zone: tzinfo) -> BaseTrigger:
         fields["month"] = _NAME.sub(_month, fields["month"])
         trigger = _trigger(fields, zone, either=either)
     except ValueError as error:
-        raise ValueError(f"{text!r} is not a crontab expression: {error}") from None
+        raise ValueError(
+            tr("{text!r} is not a crontab expression: {error}", text=text, error=error)
+        ) from None
     if trigger.get_next_fire_time(None, _LEAP_YEAR) is None:
-        raise ValueError(f"{text!r} is never due: no such day is in that month")
+        raise ValueError(tr("{text!r} is never due: no such day is in that month", text=text))
     return trigger
 
 
@@ -98,19 +104,19 @@ def _weekdays(field: str) -> str:
         span, slash, step = part.partition("/")
         first, dash, last = span.partition("-")
         if slash and not (step.isdigit() and int(step)):
-            raise ValueError(f"{part!r} is no step of weekdays")
+            raise ValueError(tr("{part!r} is no step of weekdays", part=part))
         begin, end = (0, 6) if span == "*" else (_weekday(first), _weekday(last if dash else first))
         if slash and not dash and span != "*":
             end = 6
         if end < begin:
-            raise ValueError(f"{part!r}: the first weekday comes after the last")
+            raise ValueError(tr("{part!r}: the first weekday comes after the last", part=part))
         days.update(day % 7 for day in range(begin, end + 1, int(step) if slash else 1))
     return "*" if len(days) == len(_DAYS) else ",".join(_DAYS[day] for day in sorted(days))
 
 
 def _month(name: re.Match[str]) -> str:
     if name[0] not in _MONTHS:
-        raise ValueError(f"{name[0]!r} is no month: 1 to 12, or jan to dec")
+        raise ValueError(tr("{name!r} is no month: 1 to 12, or jan to dec", name=name[0]))
     return str(_MONTHS.index(name[0]) + 1)
 
 
@@ -119,4 +125,4 @@ def _weekday(word: str) -> int:
         return _DAYS.index(word)
     if word.isdigit() and int(word) <= len(_DAYS):
         return int(word)
-    raise ValueError(f"{word!r} is no weekday: 0 to 7, or sun to sat")
+    raise ValueError(tr("{word!r} is no weekday: 0 to 7, or sun to sat", word=word))

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from agent.config.crontab import local_zone, longest_pause, parse_crontab
 from agent.config.fields import Seconds, Strict, zone_named
+from parsers.sentences import tr
 from rules.drill.comparison import Probe
 
 NEVER: Final = "never"
@@ -57,20 +58,22 @@ class DrillConfig(Strict):
     @classmethod
     def _is_a_zone(cls, name: str | None) -> str | None:
         if name is not None:
-            zone_named(name, "as Europe/Madrid")
+            zone_named(name, tr("as Europe/Madrid"))
         return name
 
     @field_validator("directory", "pg_bindir", "socket")
     @classmethod
     def _is_absolute(cls, path: Path | None) -> Path | None:
         if path is not None and not path.is_absolute():
-            raise ValueError(f"{str(path)!r} is not an absolute path")
+            raise ValueError(tr("{path!r} is not an absolute path", path=str(path)))
         return path
 
     @model_validator(mode="after")
     def _has_one_account(self) -> DrillConfig:
         if self.socket is not None and self.user is not None:
-            raise ValueError("the unit behind `socket` has a User= of its own: leave `user` out")
+            raise ValueError(
+                tr("the unit behind `socket` has a User= of its own: leave `user` out")
+            )
         return self
 
     @model_validator(mode="after")

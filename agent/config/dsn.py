@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_ENCODE: Final = "in a URI, a password's / @ : ? # must be percent-encoded"
+from parsers.sentences import tr
+
+_ENCODE: Final = tr("in a URI, a password's / @ : ? # must be percent-encoded")
 _PORTS: Final = re.compile(r"\d*(,\d*)*")
 
 
@@ -21,11 +23,13 @@ def check_dsn(dsn: str) -> None:
         given = conninfo_to_dict(dsn)
     except psycopg.Error:
         raise ValueError(
-            "libpq cannot read it: write key=value pairs with values that have spaces in single "
-            "quotes, or a postgresql:// URI with its special characters percent-encoded "
-            "(try psql with the same dsn)"
+            tr(
+                "libpq cannot read it: write key=value pairs with values that have "
+                "spaces in single quotes, or a postgresql:// URI with its special "
+                "characters percent-encoded (try psql with the same dsn)"
+            )
         ) from None
     if not _PORTS.fullmatch(str(given.get("port", ""))):
-        raise ValueError(f"its port is no number: {_ENCODE}")
+        raise ValueError(tr("its port is no number: {advice}", advice=_ENCODE))
     if any("@" in host[1:] for host in str(given.get("host", "")).split(",")):
-        raise ValueError(f"its host has an @ in it: {_ENCODE}")
+        raise ValueError(tr("its host has an @ in it: {advice}", advice=_ENCODE))

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from agent.config.fields import Seconds, Strict
 from agent.config.rates import parse_size
+from parsers.sentences import tr
 
 _LIMIT_BYTES: Final = 1 << 30
 
@@ -30,5 +31,5 @@ class EvidenceConfig(Strict):
     @classmethod
     def _is_absolute(cls, path: Path) -> Path:
         if not path.is_absolute():
-            raise ValueError(f"{str(path)!r} is not an absolute path")
+            raise ValueError(tr("{path!r} is not an absolute path", path=str(path)))
         return path

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from agent.durations import parse_duration
 from agent.zones import find_zone
+from parsers.sentences import tr
 from rules.model.releases import parse_release
 
 
@@ -28,7 +29,9 @@ def _release(value: object) -> object:
     """server_version_num. A number without quotes has lost its zero: 17.10 is 17.1 to YAML."""
     found = parse_release(value) if isinstance(value, str) else None
     if found is None:
-        raise ValueError(f"{value!r} is not a minor release: write it in quotes, as '18.7'")
+        raise ValueError(
+            tr("{value!r} is not a minor release: write it in quotes, as '18.7'", value=value)
+        )
     return found
 
 
@@ -40,5 +43,7 @@ def zone_named(name: str, example: str) -> ZoneInfo:
     """The time zone of this name. Raises ValueError."""
     zone = find_zone(name)
     if zone is None:
-        raise ValueError(f"{name!r} is not a time zone: write it {example}")
+        raise ValueError(
+            tr("{name!r} is not a time zone: write it {example}", name=name, example=example)
+        )
     return zone

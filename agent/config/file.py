@@ -20,6 +20,7 @@ from agent.config.model import ClusterConfig, Config, IncludedConfig
 from agent.config.place import PlaceConfig
 from agent.near import did_you_mean
 from agent.store.urls import StoreSettings, adopt
+from parsers.sentences import joined, message_of, tr
 
 M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -28,11 +29,17 @@ Lines = Mapping[Location, int]
 
 # What pydantic says in Python's words, in YAML's.
 _EXPECTED: Final = {
-    "model_type": "keys with their values, as `name: value`",
-    "dict_type": "keys with their values, as `name: value`",
-    "tuple_type": "a list, as [one, two] or lines that begin with -",
-    "string_type": "text: put it in quotes",
-    "path_type": "a path: put it in quotes",
+    "model_type": tr("keys with their values, as `name: value`"),
+    "dict_type": tr("keys with their values, as `name: value`"),
+    "tuple_type": tr("a list, as [one, two] or lines that begin with -"),
+    "string_type": tr("text: put it in quotes"),
+    "path_type": tr("a path: put it in quotes"),
+}
+
+_BOUNDS: Final = {
+    "greater_than": tr("Input should be greater than {gt:g}"),
+    "greater_than_equal": tr("Input should be greater than or equal to {ge}"),
+    "less_than_equal": tr("Input should be less than or equal to {le}"),
 }
 
 
@@ -64,8 +71,10 @@ def load_config(path: Path) -> Config:
     clusters = tuple(cluster for part in parts for cluster in part.clusters)
     if not clusters:
         asked = "clusters" in config.model_fields_set or config.include is not None
-        missing = "clusters: at least one cluster is needed" if asked else "'clusters' is missing"
-        raise ConfigError(f"{path}:1: {missing}")
+        missing = (
+            tr("clusters: at least one cluster is needed") if asked else tr("'clusters' is missing")
+        )
+        raise ConfigError(tr("{path}:1: {missing}", path=path, missing=missing))
     adopt(_stores(parts))
     for part in parts:
         warn_of_passwords(part.path, part.clusters, config.alerts if part is parts[0] else None)
@@ -77,8 +86,10 @@ def read_model(path: Path, model: type[M]) -> tuple[M, Lines]:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise ConfigError(f"{path}: cannot be read: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else tr("not UTF-8 text")
+        raise ConfigError(
+            tr("{path}: cannot be read: {reason}", path=path, reason=reason)
+        ) from None
     document, lines = _compose(path, text)
     try:
         return model.model_validate(document), lines
@@ -87,7 +98,13 @@ def read_model(path: Path, model: type[M]) -> tuple[M, Lines]:
             (_line_of(lines, item["loc"]), _complaint(item, model)) for item in error.errors()
         )
         raise ConfigError(
-            "\n".join(f"{path}:{line}: {text}" for line, text in complaints)
+            joined(
+                "\n",
+                (
+                    tr("{path}:{line}: {text}", path=path, line=line, text=text)
+                    for line, text in complaints
+                ),
+            )
         ) from None
 
 
@@ -99,10 +116,24 @@ def _included(path: Path, pattern: str | None, lines: Lines) -> list[Path]:
             Path("/").glob(pattern[1:]) if pattern.startswith("/") else path.parent.glob(pattern)
         )
     except (ValueError, NotImplementedError) as error:
-        raise ConfigError(f"{path}:{_line_of(lines, ('include',))}: include: {error}") from None
+        raise ConfigError(
+            tr(
+                "{path}:{line}: include: {error}",
+                path=path,
+                line=_line_of(lines, ("include",)),
+                error=error,
+            )
+        ) from None
     if not found and not any(char in pattern for char in "*?["):
         line = _line_of(lines, ("include",))
-        raise ConfigError(f"{path}:{line}: include: {pattern}: there is no such file")
+        raise ConfigError(
+            tr(
+                "{path}:{line}: include: {pattern}: there is no such file",
+                path=path,
+                line=line,
+                pattern=pattern,
+            )
+        )
     return found
 
 
@@ -113,10 +144,18 @@ def _refuse_duplicates(parts: list[_Part]) -> None:
             line = _line_of(part.lines, ("clusters", index, "name"))
             if cluster.name in seen:
                 path, before = seen[cluster.name]
-                where = f"on line {before}" if path == part.path else f"in {path}:{before}"
+                where = tr("on line {line}", line=before)
+                if path != part.path:
+                    where = tr("in {path}:{line}", path=path, line=before)
                 raise ConfigError(
-                    f"{part.path}:{line}: cluster name {cluster.name!r} is taken already "
-                    f"{where}: each needs a name of its own"
+                    tr(
+                        "{path}:{line}: cluster name {name!r} is taken already {where}: each "
+                        "needs a name of its own",
+                        path=part.path,
+                        line=line,
+                        name=cluster.name,
+                        where=where,
+                    )
                 )
             seen[cluster.name] = part.path, line
 
@@ -128,10 +167,16 @@ def _refuse_unknown_classes(parts: list[_Part], config: Config) -> None:
             name = cluster.protection_class
             if name is not None and name not in config.classes:
                 meant = did_you_mean(name, config.classes)
-                known = ", ".join(config.classes) or "none: `classes` is not there"
+                known = ", ".join(config.classes) or tr("none: `classes` is not there")
                 raise ConfigError(
-                    f"{part.path}:{_line_of(part.lines, ('clusters', index, 'class'))}: there is"
-                    f" no class {name!r}{meant or ':'} the classes are {known}"
+                    tr(
+                        "{path}:{line}: there is no class {name!r}{meant} the classes are {known}",
+                        path=part.path,
+                        line=_line_of(part.lines, ("clusters", index, "class")),
+                        name=name,
+                        meant=meant or ":",
+                        known=known,
+                    )
                 )
 
 
@@ -142,8 +187,13 @@ def _stores(parts: list[_Part]) -> dict[str, StoreSettings]:
         for at, place in _places(part.clusters):
             if found.setdefault(place.url, place.settings) != place.settings:
                 raise ConfigError(
-                    f"{part.path}:{_line_of(part.lines, at)}: {place.url} has another "
-                    "endpoint, region or credentials elsewhere: give it the same"
+                    tr(
+                        "{path}:{line}: {url} has another endpoint, region or credentials "
+                        "elsewhere: give it the same",
+                        path=part.path,
+                        line=_line_of(part.lines, at),
+                        url=place.url,
+                    )
                 )
     return {url: settings for url, settings in found.items() if settings != StoreSettings()}
 
@@ -169,14 +219,23 @@ def _compose(path: Path, text: str) -> tuple[object, Lines]:
         if root is not None:
             for location, line in _walk(root, ()):
                 if lines.setdefault(location, line) != line:
-                    raise ConfigError(f"{path}:{line}: key {location[-1]!r} is there twice")
+                    raise ConfigError(
+                        tr(
+                            "{path}:{line}: key {key!r} is there twice",
+                            path=path,
+                            line=line,
+                            key=location[-1],
+                        )
+                    )
         return (loader.construct_document(root) if root is not None else {}), lines
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}" if mark else str(path)
-        raise ConfigError(f"{where}: not YAML: {error.problem}") from None
+        raise ConfigError(
+            tr("{where}: not YAML: {problem}", where=where, problem=error.problem)
+        ) from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from None
+        raise ConfigError(tr("{path}: not YAML: {error}", path=path, error=error)) from None
     finally:
         loader.dispose()
 
@@ -202,19 +261,34 @@ def _line_of(lines: Lines, location: Location) -> int:
 
 
 def _complaint(item: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in item["loc"]) or "the file"
+    key = ".".join(str(part) for part in item["loc"]) or tr("the file")
     if item["type"] == "extra_forbidden":
         known = _keys_at(model, item["loc"][:-1])
         meant = did_you_mean(str(item["loc"][-1]), known)
-        return f"unknown key {key!r}{meant or ':'} expected one of {', '.join(known)}"
+        return tr(
+            "unknown key {key!r}{meant} expected one of {known}",
+            key=key,
+            meant=meant or ":",
+            known=", ".join(known),
+        )
     if item["type"] == "missing":
-        return f"{item['loc'][-1]!r} is missing"
+        return tr("{key!r} is missing", key=item["loc"][-1])
     if item["type"] in _EXPECTED:
-        return f"{key}: expected {_EXPECTED[item['type']]}"
-    message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-    if item["type"] == "literal_error":
-        message += did_you_mean(str(item["input"]), _QUOTED.findall(item["ctx"]["expected"]))
-    return f"{key}: {message}"
+        return tr("{key}: expected {what}", key=key, what=_EXPECTED[item["type"]])
+    context = item.get("ctx", {})
+    message, meant, of_ours = item["msg"], "", context.get("error")
+    if isinstance(of_ours, Exception):
+        message = message_of(of_ours)
+    elif item["type"] == "literal_error":
+        expected = context["expected"]
+        first, _, last = expected.rpartition(" or ")
+        if first:
+            expected = tr("{first} or {last}", first=first, last=last)
+        message = tr("Input should be {expected}", expected=expected)
+        meant = did_you_mean(str(item["input"]), _QUOTED.findall(context["expected"]))
+    elif item["type"] in _BOUNDS:
+        message = tr(_BOUNDS[item["type"]], **context)
+    return tr("{key}: {message}{meant}", key=key, message=message, meant=meant)
 
 
 def _keys_at(model: type[BaseModel], location: Location) -> list[str]:

@@ -27,8 +27,10 @@ from agent.config.place import PlaceConfig
 from agent.config.rates import parse_rate
 from agent.config.repositories import EVERY, RepositoryConfig
 from agent.dask_scan.address import scheduler_url
+from agent.language import ENGLISH, known_locale, languages
 from agent.store.urls import is_remote
 from parsers.segment import parse_wal_name
+from parsers.sentences import tr
 from rules.case.context import Context
 from rules.model.facts import Objectives
 from rules.model.repository import Via, Way
@@ -39,7 +41,7 @@ T = TypeVar("T")
 
 def _bytes_per_second(value: object) -> object:
     if not isinstance(value, str):
-        raise ValueError(f"{value!r} is not a rate: write 50MB/s")
+        raise ValueError(tr("{value!r} is not a rate: write 50MB/s", value=value))
     return parse_rate(value)
 
 
@@ -102,16 +104,26 @@ class AcknowledgedGapConfig(Strict):
     def _is_a_segment(cls, name: str) -> str:
         parsed = parse_wal_name(name)
         if parsed is None or parsed.plain != parsed.segment or parsed.compression:
-            raise ValueError(f"{name!r} is not a WAL segment name (24 hexadecimal digits)")
+            raise ValueError(
+                tr("{name!r} is not a WAL segment name (24 hexadecimal digits)", name=name)
+            )
         return name
 
     @model_validator(mode="after")
     def _is_a_run(self) -> AcknowledgedGapConfig:
         if self.first > self.last:
-            raise ValueError(f"the first, {self.first}, comes after the last, {self.last}")
+            raise ValueError(
+                tr(
+                    "the first, {first}, comes after the last, {last}",
+                    first=self.first,
+                    last=self.last,
+                )
+            )
         for name in (self.first, self.last):
             if int(name[:8], 16) != self.timeline:
-                raise ValueError(f"{name} is not of timeline {self.timeline}")
+                raise ValueError(
+                    tr("{name} is not of timeline {timeline}", name=name, timeline=self.timeline)
+                )
         return self
 
     def facts(self) -> AcknowledgedGap:
@@ -155,9 +167,9 @@ class ClusterConfig(Strict):
     @classmethod
     def _is_printable(cls, name: str) -> str:
         if not name.strip():
-            raise ValueError("a name of spaces cannot be told from another")
+            raise ValueError(tr("a name of spaces cannot be told from another"))
         if not name.isprintable():
-            raise ValueError(f"{name!r} has characters that cannot be shown")
+            raise ValueError(tr("{name!r} has characters that cannot be shown", name=name))
         return name
 
     @field_validator("labels")
@@ -165,11 +177,21 @@ class ClusterConfig(Strict):
     def _are_labels(cls, labels: Mapping[str, str]) -> Mapping[str, str]:
         for name, value in labels.items():
             if not _LABEL.fullmatch(name) or name.startswith("__"):
-                raise ValueError(f"{name!r} is not a label's name: letters, digits and _")
+                raise ValueError(
+                    tr("{name!r} is not a label's name: letters, digits and _", name=name)
+                )
             if name in _OWN_LABELS:
-                raise ValueError(f"{name!r} is a label that pitr_cluster_info has by itself")
+                raise ValueError(
+                    tr("{name!r} is a label that pitr_cluster_info has by itself", name=name)
+                )
             if not value.isprintable():
-                raise ValueError(f"{name}: {value!r} has characters that cannot be shown")
+                raise ValueError(
+                    tr(
+                        "{name}: {value!r} has characters that cannot be shown",
+                        name=name,
+                        value=value,
+                    )
+                )
         return labels
 
     @field_validator("dsn")
@@ -183,32 +205,36 @@ class ClusterConfig(Strict):
     @classmethod
     def _is_a_zone(cls, name: str | None) -> str | None:
         if name is not None:
-            zone_named(name, "as log_timezone has it")
+            zone_named(name, tr("as log_timezone has it"))
         return name
 
     @model_validator(mode="after")
     def _has_a_source(self) -> ClusterConfig:
         if not (self.dsn or self.archives or self.backups or self.repositories or self.log):
             raise ValueError(
-                "a cluster needs at least one of dsn, archives, backups, repositories, log"
+                tr("a cluster needs at least one of dsn, archives, backups, repositories, log")
             )
         return self
 
     @model_validator(mode="after")
     def _has_repositories_of_one_kind(self) -> ClusterConfig:
         if len(self.repositories) > 1 and not all(each.url for each in self.repositories):
-            raise ValueError("a tool's configuration names all repositories: no others beside it")
+            raise ValueError(
+                tr("a tool's configuration names all repositories: no others beside it")
+            )
         if any(each.name == EVERY for each in self.repositories):
             one = [key for key in ("dsn", "archives", "backups", "log") if getattr(self, key)]
             if one:
-                raise ValueError(f"'*' stands for many clusters, and {one[0]} is of one")
+                raise ValueError(
+                    tr("'*' stands for many clusters, and {one} is of one", one=one[0])
+                )
         return self
 
     @model_validator(mode="after")
     def _can_be_drilled(self) -> ClusterConfig:
         wanted = self.drill is not None and self.drill.schedule != NEVER
         if wanted and not (self.repositories or (self.archives and self.backups)):
-            raise ValueError("a drill needs archives and backups: name both, or no schedule")
+            raise ValueError(tr("a drill needs archives and backups: name both, or no schedule"))
         return self
 
 
@@ -237,18 +263,31 @@ class Config(Strict):
 
     clusters: tuple[ClusterConfig, ...] = ()
     classes: Mapping[str, ObjectivesConfig] = Field(default_factory=dict)
+    lang: str | None = None  # of the page and of notifications; None: English
     include: str | None = None  # further files with clusters: a pattern, beside this file
     defaults: DefaultsConfig = DefaultsConfig()
     alerts: AlertsConfig = AlertsConfig()
     ledger: Path | None = None
     evidence: EvidenceConfig | None = None
 
+    @field_validator("lang")
+    @classmethod
+    def _is_spoken(cls, lang: str | None) -> str | None:
+        if lang not in (None, ENGLISH) and not known_locale(lang):
+            there = ", ".join(sorted({ENGLISH, *languages()}))
+            raise ValueError(
+                tr("{lang!r} is not spoken: choose one of {there}", lang=lang, there=there)
+            )
+        return lang
+
     @field_validator("classes")
     @classmethod
     def _have_names(cls, classes: Mapping[str, ObjectivesConfig]) -> Mapping[str, ObjectivesConfig]:
         for name in classes:
             if not name.strip() or not name.isprintable():
-                raise ValueError(f"{name!r} is no name for a class: it cannot be shown")
+                raise ValueError(
+                    tr("{name!r} is no name for a class: it cannot be shown", name=name)
+                )
         return classes
 
     def resolved(self) -> tuple[ResolvedCluster, ...]:

@@ -9,6 +9,7 @@ from pydantic import field_validator, model_validator
 
 from agent.config.fields import Strict
 from agent.store.urls import SCHEMES, WRITTEN, StoreSettings, address_of, check, is_remote
+from parsers.sentences import tr
 
 
 class PlaceConfig(Strict):
@@ -34,17 +35,21 @@ class PlaceConfig(Strict):
         if not isinstance(given, dict) or "url_file" not in given:
             return given
         if "url" in given:
-            raise ValueError("url and url_file: name one")
+            raise ValueError(tr("url and url_file: name one"))
         try:
             with Path(str(given["url_file"])).open(encoding="utf-8") as file:
                 url = file.read(4096).strip()
         except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not text"
-            raise ValueError(f"url_file: {given['url_file']}: cannot be read: {why}") from None
+            why = error.strerror if isinstance(error, OSError) else tr("not text")
+            raise ValueError(
+                tr("url_file: {path}: cannot be read: {why}", path=given["url_file"], why=why)
+            ) from None
         try:
             place = address_of(url) if is_remote(url) else directory_of(url)
         except ValueError:  # it quotes what the file holds
-            wrong = f"url_file: {given['url_file']}: it holds no address and no absolute path"
+            wrong = tr(
+                "url_file: {path}: it holds no address and no absolute path", path=given["url_file"]
+            )
             raise ValueError(wrong) from None
         return {**given, "url": place}
 
@@ -62,7 +67,7 @@ class PlaceConfig(Strict):
     def _can_be_reached(self) -> Self:
         if not is_remote(self.url) and self.settings != StoreSettings():
             key = next(key for key, value in self.settings._asdict().items() if value is not None)
-            raise ValueError(f"{key} is for s3://bucket/prefix and the like")
+            raise ValueError(tr("{key} is for s3://bucket/prefix and the like", key=key))
         if is_remote(self.url):
             check(self.url, self.settings)
         return self
@@ -74,7 +79,13 @@ def directory_of(url: str) -> str:
     if "://" in path:
         scheme = path.partition("://")[0]
         known = ", ".join(SCHEMES)
-        raise ValueError(f"{scheme}:// is not read: name a path, or one of file:///path, {known}")
+        raise ValueError(
+            tr(
+                "{scheme}:// is not read: name a path, or one of file:///path, {known}",
+                scheme=scheme,
+                known=known,
+            )
+        )
     if not path.startswith("/"):
-        raise ValueError(f"{url!r} is not an absolute path")
+        raise ValueError(tr("{path!r} is not an absolute path", path=url))
     return path

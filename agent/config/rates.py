@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from parsers.sentences import tr
+
 _UNITS: Final = {
     "B": 1, "kB": 1000, "MB": 1000**2, "GB": 1000**3,
     "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30,
@@ -22,7 +24,7 @@ def parse_size(text: str) -> int:
     found = _SIZE.fullmatch(text.strip())
     size = int(float(found[1]) * _UNITS[found[2]]) if found else 0
     if not size:
-        raise ValueError(f"{text!r} is not a size: write 1GB, 500MiB or 64MB")
+        raise ValueError(tr("{text!r} is not a size: write 1GB, 500MiB or 64MB", text=text))
     return size
 
 
@@ -35,5 +37,5 @@ def parse_rate(text: str) -> float:
     found = _RATE.fullmatch(text.strip())
     rate = float(found[1]) * _UNITS[found[2]] if found else 0.0
     if not rate:
-        raise ValueError(f"{text!r} is not a rate: write 50MB/s, 20MiB/s or 512kB/s")
+        raise ValueError(tr("{text!r} is not a rate: write 50MB/s, 20MiB/s or 512kB/s", text=text))
     return rate

@@ -13,6 +13,7 @@ from agent.repositories.opening import RepoPlace
 from agent.store.credentials import secret_in
 from agent.store.patience import StoreError
 from agent.store.urls import StoreSettings, is_remote, whole
+from parsers.sentences import tr
 
 EVERY: Final = "*"  # stanza or server of the repository: a cluster for each
 _TOOLS: Final = ("pgbackrest", "barman", "walg")
@@ -39,13 +40,15 @@ class RepositoryConfig(PlaceConfig):
     def _is_one(self) -> Self:
         named = [name for name in ("url", *_TOOLS) if getattr(self, name)]
         if len(named) != 1:
-            raise ValueError("a repository has one of url, pgbackrest, barman, walg")
+            raise ValueError(tr("a repository has one of url, pgbackrest, barman, walg"))
         if self.stanza is not None and (self.server is not None or named[0] in ("barman", "walg")):
-            raise ValueError("stanza is pgBackRest's word: Barman has servers, WAL-G has none")
+            raise ValueError(tr("stanza is pgBackRest's word: Barman has servers, WAL-G has none"))
         if self.server is not None and named[0] in ("pgbackrest", "walg"):
-            raise ValueError("server is Barman's word: pgBackRest has stanzas, WAL-G has none")
+            raise ValueError(tr("server is Barman's word: pgBackRest has stanzas, WAL-G has none"))
         if self.passphrase_file is not None and not self.url:
-            raise ValueError("passphrase_file is for a url: the tool's configuration has its own")
+            raise ValueError(
+                tr("passphrase_file is for a url: the tool's configuration has its own")
+            )
         return self
 
     @property
@@ -110,7 +113,7 @@ def _places(each: RepositoryConfig, number: int) -> list[RepoPlace]:
         try:
             passphrase = secret_in(each.passphrase_file).encode()
         except StoreError as error:
-            raise UsageError(f"passphrase_file: {error}") from None
+            raise UsageError(tr("passphrase_file: {error}", error=error)) from None
     settings = each.settings if each.settings != StoreSettings() else None
     return [
         RepoPlace(

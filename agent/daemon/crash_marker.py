@@ -18,6 +18,7 @@ from typing import IO, Final
 
 from agent.engine import VARIABLE, kernel_source
 from agent.private_file import write_private
+from parsers.sentences import tr
 from parsers.wal import kernel
 from rules.model.facts import EngineCrashFacts
 
@@ -70,7 +71,7 @@ class CrashMarker:
         signal = said.partition("\n")[0].removeprefix("Fatal Python error: ")
         return EngineCrashFacts(
             crashed_at=datetime.fromtimestamp(changed, UTC),
-            place=f"{signal} in {frames[0].rpartition(' in ')[2]}",
+            place=tr("{signal} in {place}", signal=signal, place=frames[0].rpartition(" in ")[2]),
             marker=str(self._path),
         )
 

@@ -18,6 +18,7 @@ from agent.evidence.keys import read_signing_key
 from agent.evidence.statement import draft_of
 from agent.evidence.writer import CannotWriteEvidence, EvidenceWriter, Written
 from agent.monitor.watched import WatchedCluster
+from parsers.sentences import message_of, tr
 from rules.case.observations import BackupsRead, SegmentsRead
 from rules.model.evidence import SignedFacts
 from rules.verdict.report import Report, report_of
@@ -84,10 +85,10 @@ class EvidenceKeeper:
                 _WRITE_SECONDS, lambda: self._write(config, cluster.config, report, blind)
             )
         except (CannotWriteEvidence, UsageError, DeadlinePassed) as error:
-            self._tell(cluster, config, str(error))
+            self._tell(cluster, config, message_of(error))
         except Exception as error:
             log.exception("%s: unexpected", cluster.name)
-            self._tell(cluster, config, f"unexpected {type(error).__name__}")
+            self._tell(cluster, config, tr("unexpected {error}", error=type(error).__name__))
         else:
             kept.standing = standing
             self._tell(cluster, config, None)

@@ -29,6 +29,7 @@ from agent.daemon.systemd import (
 )
 from agent.drill_schedule.history import DrillHistory
 from agent.drill_schedule.queue import DrillQueue
+from agent.language import speak
 from agent.ledger.store import Ledger
 from agent.monitor.late import is_late
 from agent.monitor.over_time import OverTime
@@ -240,6 +241,7 @@ class Service:
             self._reloads.succeeded()
 
     def _apply(self, config: Config) -> str:
+        speak(config.lang)
         checks = load_catalogue()
         if config.alerts.hold is not None:
             checks = hold_for(checks, config.alerts.hold)

@@ -7,9 +7,12 @@ import sys
 from importlib.util import find_spec
 from typing import Final
 
-MISSING: Final = (
+from parsers.sentences import tr
+
+MISSING: Final = tr(
     "it needs Dask's distributed, which is not installed here: type"
-    f"  {sys.executable} -m pip install 'distributed>=2026.8'"
+    "  {python} -m pip install 'distributed>=2026.8'",
+    python=sys.executable,
 )
 _URL: Final = re.compile(
     r"(?:tcp|tls)://(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:]+\]):([0-9]{1,5})", re.ASCII
@@ -24,7 +27,9 @@ def scheduler_url(text: object) -> str:
     """
     found = _URL.fullmatch(text) if isinstance(text, str) else None
     if found is None or not 0 < int(found[1]) < 1 << 16:
-        raise ValueError(f"{text!r} is no scheduler: write tcp://host:8786, or tls://host:8786")
+        raise ValueError(
+            tr("{text!r} is no scheduler: write tcp://host:8786, or tls://host:8786", text=text)
+        )
     return found[0]
 
 

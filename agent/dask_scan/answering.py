@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -24,9 +24,7 @@ from agent.dask_scan.words import (
     fingerprint,
 )
 from agent.repositories.reading import read_with_keys
-
-_NOT_SEEN: Final = "does not see it"
-_ANOTHER: Final = "sees another file there"
+from parsers.sentences import tr
 
 
 def answer(asked: bytes) -> bytes:
@@ -48,12 +46,13 @@ def _read(question: Question) -> Answer:
             question.file, question.segment, question.segment_size, question.depth, pack=True
         )
     except FileNotFoundError:
-        return NotThere(f"{_me()} {_NOT_SEEN}", StoreCost())
+        return NotThere(tr("{worker} does not see it", worker=_me()), StoreCost())
     except Unreadable as failure:
-        return Failed(f"{_me()}: {failure}", failure.is_cold, StoreCost.of(failure.usage))
+        why = tr("{worker}: {why}", worker=_me(), why=failure)
+        return Failed(why, failure.is_cold, StoreCost.of(failure.usage))
     usage = StoreCost.of(scanned.usage)
     if not scanned.as_listed:
-        return NotThere(f"{_me()} {_ANOTHER}", usage)
+        return NotThere(tr("{worker} sees another file there", worker=_me()), usage)
     assert scanned.packed is not None, "it was asked for"
     assert scanned.digest is not None, "it comes with that"
     return Read(*scanned.packed, scanned.digest, scanned.stable, scanned.changed is not None, usage)
@@ -63,9 +62,9 @@ def _me() -> str:
     from distributed import get_worker
 
     try:
-        return f"worker {get_worker().address}"
+        return tr("worker {address}", address=get_worker().address)
     except ValueError:  # it is called without one
-        return "a worker"
+        return tr("a worker")
 
 
 class Errand:

@@ -31,6 +31,7 @@ from agent.dask_scan.words import (
     in_one_line,
 )
 from parsers.errors import ParseError
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -82,7 +83,13 @@ class SchedulerLink:
             answer = await self._ask_once(await self._connected(), asked)
             if answer is not None:
                 return answer
-        raise Unreadable(f"{self._address}: it was asked {_TRIES} times, and no worker answered")
+        raise Unreadable(
+            tr(
+                "{address}: it was asked {tries} times, and no worker answered",
+                address=self._address,
+                tries=_TRIES,
+            )
+        )
 
     # -- how -------------------------------------------------------------------------------------
 
@@ -137,7 +144,11 @@ class SchedulerLink:
         except KilledWorker as killed:
             last = getattr(killed.last_worker, "address", "?")
             raise Unreadable(
-                f"several workers of {self._address} ended while they read it, {last} the last"
+                tr(
+                    "several workers of {address} ended while they read it, {last} the last",
+                    address=self._address,
+                    last=last,
+                )
             ) from None
         except ParseError as error:
             why = error.message
@@ -146,10 +157,10 @@ class SchedulerLink:
         else:
             if not isinstance(answer, Refused):
                 return answer
-            why = f"it runs {in_one_line(answer.runs)}"
+            why = tr("it runs {runs}", runs=answer.runs)
         if await self._call_the_roll(connection, refused):
             return None
-        raise Unreadable(f"a worker of {self._address}: {why}")
+        raise Unreadable(tr("a worker of {address}: {why}", address=self._address, why=why))
 
     async def _call_the_roll(self, connection: _Connection, known: frozenset[str]) -> bool:
         """Ask each worker whether it runs our code; tell whether one is refused beside `known`."""
@@ -160,7 +171,7 @@ class SchedulerLink:
             found = await asyncio.gather(*(self._reason(connection, name) for name in named))
             for name, why in zip(named, found, strict=True):
                 if why is not None:
-                    self._complain(f"worker {name} is not asked: {why}")
+                    self._complain(tr("worker {name} is not asked: {why}", name=name, why=why))
                     self._refused[name] = why
             return bool(self._refused.keys() - known)
 
@@ -175,8 +186,8 @@ class SchedulerLink:
         except Exception as error:
             return in_one_line(f"{type(error).__name__}: {error}")
         if isinstance(answer, Refused):
-            return f"it runs {in_one_line(answer.runs)}"
-        return None if isinstance(answer, Present) else "it answers what was not asked"
+            return tr("it runs {runs}", runs=answer.runs)
+        return None if isinstance(answer, Present) else tr("it answers what was not asked")
 
     async def _watch(self, connection: _Connection) -> None:
         """Lose a scheduler that says nothing, and give up one that has had no workers for long."""
@@ -191,10 +202,18 @@ class SchedulerLink:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _why_none(self, there: Iterable[str]) -> str:
-        refused = [f"{name}: {self._refused[name]}" for name in there if name in self._refused]
+        refused = [
+            tr("{name}: {why}", name=name, why=self._refused[name])
+            for name in there
+            if name in self._refused
+        ]
         if not refused:
-            return f"the scheduler {self._address} has no workers"
-        return f"the scheduler {self._address} has no workers that run this code ({refused[0]})"
+            return tr("the scheduler {address} has no workers", address=self._address)
+        return tr(
+            "the scheduler {address} has no workers that run this code ({worker})",
+            address=self._address,
+            worker=refused[0],
+        )
 
 
 class _Lost(Exception):
@@ -216,16 +235,20 @@ class _Connection:
         try:
             from distributed import Client
         except ImportError:
-            raise NoWorkers(f"{address}: {MISSING}") from None
+            raise NoWorkers(tr("{address}: {why}", address=address, why=MISSING)) from None
         for name in ("distributed", "distributed.client"):  # what fails is said by us
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             client = Client(address, asynchronous=True, set_as_default=False)
             await _begin(client)
         except OSError as error:
-            raise NoWorkers(f"no scheduler answers at {address}: {_root_of(error)}") from None
+            raise NoWorkers(
+                tr("no scheduler answers at {address}: {why}", address=address, why=_root_of(error))
+            ) from None
         except Exception as error:  # of its configuration
-            raise NoWorkers(f"{address}: {in_one_line(str(error))}") from None
+            raise NoWorkers(
+                tr("{address}: {why}", address=address, why=in_one_line(str(error)))
+            ) from None
         connection = cls(client)
         await connection.look()
         return connection
@@ -291,7 +314,9 @@ def _root_of(error: BaseException) -> str:
     """What Dask's errors are about, which name its own objects."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return in_one_line(getattr(error, "strerror", None) or str(error) or type(error).__name__)
+    return in_one_line(
+        getattr(error, "strerror", None) or message_of(error) or type(error).__name__
+    )
 
 
 async def _begin(client: Client) -> None:
@@ -302,7 +327,7 @@ async def _begin(client: Client) -> None:
     try:
         done, _ = await asyncio.wait({begun}, timeout=patience)
         if not done:
-            raise OSError(f"it says nothing for {patience:g} s")
+            raise OSError(tr("it says nothing for {seconds:g} s", seconds=patience))
         begun.result()
     except BaseException:
         begun.cancel()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
@@ -16,8 +17,10 @@ import msgspec
 from agent import __version__
 from agent.engine import running
 from agent.ledger.encode import format_fingerprint
+from agent.packed_sentence import pack, unpack
 from agent.store.meter import OPERATIONS, StoreUsage
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.wal.scan import Depth
 from rules.model.facts import ArchivedFile
 
@@ -65,7 +68,7 @@ class StoreCost(msgspec.Struct, array_like=True, frozen=True):
         numbers = [self.bytes_read, *(n for each in of_operations for n in each.values())]
         known = all(OPERATIONS_KNOWN.issuperset(each) for each in of_operations)
         if not known or not all(0 <= number < _MOST for number in numbers):
-            raise ParseError("not what a file can have cost")
+            raise ParseError(tr("not what a file can have cost"))
         usage = StoreUsage(seconds=dict(self.seconds), read_bytes=self.bytes_read)
         usage.requests.update(self.requests)
         usage.failures.update(self.failures)
@@ -125,8 +128,12 @@ def fingerprint() -> bytes:
 
 def described() -> str:
     """The same for a person."""
-    engine = "compiled" if running() == "c" else "numpy"
-    return f"pitr-agent {__version__}, {engine} engine, code {fingerprint().hex()[:8]}"
+    code = fingerprint().hex()[:8]
+    if running() == "c":
+        return tr(
+            "pitr-agent {version}, compiled engine, code {code}", version=__version__, code=code
+        )
+    return tr("pitr-agent {version}, numpy engine, code {code}", version=__version__, code=code)
 
 
 def encode_question(question: Question | None) -> bytes:
@@ -135,24 +142,32 @@ def encode_question(question: Question | None) -> bytes:
 
 
 def encode_answer(answer: Answer) -> bytes:
-    return msgspec.msgpack.encode(answer)
+    return msgspec.msgpack.encode(_with_words(answer, pack))
 
 
 def decode_answer(data: object) -> Answer:
     """Raises ParseError, whatever came."""
     if not isinstance(data, bytes) or len(data) > ANSWER_BYTES_MOST:
-        raise ParseError("no answer of this program")
+        raise ParseError(tr("no answer of this program"))
     try:
-        return _answers().decode(data)
+        return _with_words(_answers().decode(data), lambda said: in_one_line(unpack(said)))
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise ParseError(f"no answer of this program: {error}") from None
+        raise ParseError(tr("no answer of this program: {error}", error=error)) from None
+
+
+def _with_words(answer: Answer, change: Callable[[str], str]) -> Answer:
+    if isinstance(answer, Refused):
+        return msgspec.structs.replace(answer, runs=change(answer.runs))
+    if isinstance(answer, NotThere | Failed):
+        return msgspec.structs.replace(answer, why=change(answer.why))
+    return answer
 
 
 def in_one_line(said: str) -> str:
     """Words of another machine, as they are shown here."""
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[
-        :_LINE_CHARACTERS_MOST
-    ]
+    line = " ".join("".join(c if c.isprintable() else " " for c in said).split())
+    line = line[:_LINE_CHARACTERS_MOST]
+    return said if line == said else line
 
 
 @functools.cache

@@ -25,7 +25,6 @@ from agent.dask_scan.words import (
     Question,
     Read,
     encode_question,
-    in_one_line,
 )
 from agent.deadline import DeadlinePassed, Worker
 from agent.ledger.encode import PackedScan, unpack_scan
@@ -33,6 +32,7 @@ from agent.repositories.reading import read_with_keys
 from agent.store.urls import is_remote
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
+from parsers.sentences import tr
 from parsers.wal.scan import Depth
 from rules.model.counted import counted
 from rules.model.facts import ArchivedFile, ChangedFile
@@ -118,18 +118,18 @@ async def _ask(
         if isinstance(answer, Read):
             return _taken(answer, question, asked_at)
         if isinstance(answer, Failed):
-            failure = Unreadable(in_one_line(answer.why))
+            failure = Unreadable(answer.why)
             failure.is_cold, failure.usage = answer.is_cold, answer.usage.counted()
             raise failure
     except ParseError as error:
-        raise Unreadable(f"a worker's answer cannot be used: {error.message}") from None
+        raise Unreadable(tr("a worker's answer cannot be used: {why}", why=error.message)) from None
     if not isinstance(answer, NotThere):
-        raise Unreadable("a worker answered what was not asked")
-    await _require_change(file, in_one_line(answer.why))
+        raise Unreadable(tr("a worker answered what was not asked"))
+    await _require_change(file, answer.why)
     try:
         return await asyncio.wrap_future(read_here())
     except StillHangs:
-        raise Unreadable("an earlier look at it still hangs") from None
+        raise Unreadable(tr("an earlier look at it still hangs")) from None
 
 
 def _taken(answer: Read, question: Question, asked_at: datetime) -> ScannedSegment:
@@ -139,9 +139,9 @@ def _taken(answer: Read, question: Question, asked_at: datetime) -> ScannedSegme
     scan = unpack_scan(packed, most_transactions=size // _RECORD_BYTES_LEAST)
     number = parse_segment_name(question.segment, size)[1]
     if scan.start_lsn != number * size or scan.depth != question.depth:
-        raise ParseError("it is of another segment, or of another depth")
+        raise ParseError(tr("it is of another segment, or of another depth"))
     if len(answer.digest) != _DIGEST_BYTES:
-        raise ParseError("its digest is none")
+        raise ParseError(tr("its digest is none"))
     file = question.file
     changed = None
     if answer.misnamed:
@@ -166,11 +166,13 @@ async def _require_change(file: ArchivedFile, why: str) -> None:
     try:
         same = await Worker("file").run(_LOOK_SECONDS, partial(_is_as_it_was, file))
     except DeadlinePassed:
-        raise Unreadable(f"{why}, and a look at it from here takes too long") from None
+        raise Unreadable(tr("{why}, and a look at it from here takes too long", why=why)) from None
     except Exception as error:
-        raise Unreadable(f"{why}, and from here it {why_unreadable(error)}") from None
+        raise Unreadable(
+            tr("{why}, and from here it {reason}", why=why, reason=why_unreadable(error))
+        ) from None
     if same:
-        raise Unreadable(f"{why}: has it the same archive, at the same place?")
+        raise Unreadable(tr("{why}: has it the same archive, at the same place?", why=why))
 
 
 def _is_as_it_was(file: ArchivedFile) -> bool:

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from agent.language import say
+
 
 def render_json(document: Mapping[str, Any]) -> str:
     """One document, indented for the person who reads it too."""
@@ -13,5 +15,5 @@ def render_json(document: Mapping[str, Any]) -> str:
 
 
 def render_text(lines: Iterable[str]) -> str:
-    """What a person reads, without the last line's end: print adds it."""
-    return "\n".join(lines)
+    """What a person reads, in the language that is spoken; print adds the last line's end."""
+    return "\n".join(map(say, lines))

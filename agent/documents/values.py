@@ -5,7 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import instant
+from rules.model.target import Target
+
+_TARGETS = {
+    "none": tr("end of WAL"), "immediate": tr("immediate"), "time": tr("time {value}"),
+    "xid": tr("xid {value}"), "name": tr("name {value}"), "lsn": tr("lsn {value}"),
+}  # fmt: skip
 
 
 def json_lsn(lsn: int | None) -> str | None:
@@ -30,3 +37,8 @@ def printed_time(at: datetime) -> str:
 def point(lsn: int, at: datetime | None) -> str:
     """A place in WAL, and its time where that is known, for a person."""
     return f"{format_lsn(lsn)} ({printed_time(at)})" if at else format_lsn(lsn)
+
+
+def asked_for(target: Target) -> str:
+    """A target, for a person."""
+    return tr(_TARGETS[target.type], value=target.value)

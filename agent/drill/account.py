@@ -19,6 +19,7 @@ import psutil
 
 from agent.drill.errors import CannotDrill
 from agent.postgres.account import Account, server_account
+from parsers.sentences import message_of, tr
 
 OWN_ACCOUNT: Final = "pitr-drill"
 _NOBODY: Final = "nobody"
@@ -38,8 +39,11 @@ def drill_account(wanted: str | None = None) -> Account:
         if account is not None:
             return account
     raise CannotDrill(
-        f"root needs another account for the server: useradd --system {OWN_ACCOUNT}, or name one"
-        " with --drill-user"
+        tr(
+            "root needs another account for the server: useradd --system {account}, or name one "
+            "with --drill-user",
+            account=OWN_ACCOUNT,
+        )
     )
 
 
@@ -47,11 +51,15 @@ def _own(wanted: str | None) -> Account:
     try:
         account = server_account()
     except LookupError as error:
-        raise CannotDrill(str(error)) from None
+        raise CannotDrill(message_of(error)) from None
     if wanted not in (None, account.name):
         raise CannotDrill(
-            f"{account.name} cannot become {wanted}: drill as root, or as {wanted} (sudo -u"
-            f" {wanted}); an agent hands its drills to pitr-drill.socket"
+            tr(
+                "{account} cannot become {wanted}: drill as root, or as {wanted} (sudo -u "
+                "{wanted}); an agent hands its drills to pitr-drill.socket",
+                account=account.name,
+                wanted=wanted,
+            )
         )
     return account
 
@@ -59,9 +67,13 @@ def _own(wanted: str | None) -> Account:
 def _named(wanted: str) -> Account:
     account = _existing(wanted)
     if account is None:
-        raise CannotDrill(f"--drill-user {wanted}: no such account: useradd --system {wanted}")
+        raise CannotDrill(
+            tr("--drill-user {name}: no such account: useradd --system {name}", name=wanted)
+        )
     if account.uid == 0:
-        raise CannotDrill(f"--drill-user {wanted}: PostgreSQL does not run as root: name another")
+        raise CannotDrill(
+            tr("--drill-user {name}: PostgreSQL does not run as root: name another", name=wanted)
+        )
     return account
 
 
@@ -102,7 +114,7 @@ def _uids_of_processes() -> Iterator[int]:
 def company_of(account: Account) -> str | None:
     """What else of this machine the account has in its hands, in words; None: nothing known."""
     if not account.drop:
-        return f"the server runs as {account.name}, who drills"
+        return tr("the server runs as {name}, who drills", name=account.name)
     if account.uid in set(_uids_of_processes()):
-        return f"the server runs as {account.name}, who runs other processes here"
+        return tr("the server runs as {name}, who runs other processes here", name=account.name)
     return None

@@ -37,6 +37,7 @@ from agent.drill.errors import CannotDrill
 from agent.drill.guardian import AreaGuardian
 from agent.postgres.account import Account
 from agent.postgres.installation import COPY_PREFIX
+from parsers.sentences import tr
 
 PREFIX: Final = "pitr-drill-"
 _UNBORN: Final = ".pitr-drill-new-"
@@ -122,11 +123,18 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
                 raise
     except OSError as error:
         raise CannotDrill(
-            f"no scratch area under {base}: {error.strerror}: name a directory that can be written "
-            "to with --drill-directory"
+            tr(
+                "no scratch area under {base}: {reason}: name a directory that can be written "
+                "to with --drill-directory",
+                base=base,
+                reason=error.strerror,
+            )
         ) from None
     raise CannotDrill(
-        f"no free name for a socket directory under {_SHORT_PLACE}: see what is there"
+        tr(
+            "no free name for a socket directory under {place}: see what is there",
+            place=_SHORT_PLACE,
+        )
     )
 
 
@@ -162,8 +170,12 @@ def _link(path: Path) -> None:
 def _require_entry(area: Area) -> None:
     if not area.account.can_enter(area.path):
         raise CannotDrill(
-            f"the account {area.account.name}, which the scratch server runs as, cannot enter "
-            f"{area.path.parent}: name another directory with --drill-directory"
+            tr(
+                "the account {account}, which the scratch server runs as, cannot enter "
+                "{directory}: name another directory with --drill-directory",
+                account=area.account.name,
+                directory=area.path.parent,
+            )
         )
 
 

@@ -27,6 +27,7 @@ from agent.store.paths import entries_of
 from agent.store.urls import is_remote
 from parsers.errors import ParseError
 from parsers.repository.barman_config import BarmanPlaces
+from parsers.sentences import tr
 from rules.repository.command import ToolAsked, asked_words
 
 _PROGRAMS: Final = {PGBACKREST: "pgbackrest", BARMAN: "barman"}
@@ -62,10 +63,14 @@ def restore_by_tool(order: ToolOrder, area: Area, deadline: Deadline) -> ToolRes
     """Have the tool restore into the area's data directory. Raises CannotDrill, OutOfTime."""
     tool = order.asked.tool
     if tool not in _PROGRAMS:
-        raise CannotDrill(f"a drill by the tool is for pgBackRest and Barman, not for {tool}")
+        raise CannotDrill(
+            tr("a drill by the tool is for pgBackRest and Barman, not for {tool}", tool=tool)
+        )
     program = shutil.which(_PROGRAMS[tool])
     if program is None:
-        raise CannotDrill(f"{_PROGRAMS[tool]} is not installed here: drill without it")
+        raise CannotDrill(
+            tr("{program} is not installed here: drill without it", program=_PROGRAMS[tool])
+        )
     own = area.account.make_directory(area.path / "tool")
     area.account.make_directory(area.data)
     if tool == PGBACKREST:
@@ -79,12 +84,18 @@ def restore_by_tool(order: ToolOrder, area: Area, deadline: Deadline) -> ToolRes
         line = " ".join(said[-_LINES:])
         if _NOT_OURS in line:
             raise CannotDrill(
-                f"the account {area.account.name} cannot restore: {line}: name one that may read"
-                " the repository with --drill-user"
+                tr(
+                    "the account {account} cannot restore: {line}: name one that may read "
+                    "the repository with --drill-user",
+                    account=area.account.name,
+                    line=line,
+                )
             )
         if tool == BARMAN and _NO_SERVER in line:
-            raise CannotDrill(f"Barman asks the server where no timeline is named: {line}")
-        return ToolRestore(refusal=line or f"exit status {status}")
+            raise CannotDrill(
+                tr("Barman asks the server where no timeline is named: {line}", line=line)
+            )
+        return ToolRestore(refusal=line or tr("exit status {status}", status=status))
     return ToolRestore(
         recovers=(area.data / "recovery.signal").exists(),
         settings=_recovery_settings(area.data),
@@ -96,7 +107,8 @@ def _recovery_settings(data: Path) -> dict[str, str]:
     try:
         found = read_settings(data)
     except (ParseError, OSError) as error:
-        raise CannotDrill(f"the settings that the tool wrote cannot be read: {error}") from None
+        why = tr("the settings that the tool wrote cannot be read: {error}", error=error)
+        raise CannotDrill(why) from None
     return {
         name: setting.value for name, setting in found.items()
         if name.startswith(_OF_RECOVERY) and setting.value
@@ -112,7 +124,9 @@ def _run(
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
     )  # fmt: skip
     try:
-        out, _ = deadline.run(process.communicate, lambda: f"while {Path(command[0]).name} ran")
+        out, _ = deadline.run(
+            process.communicate, lambda: tr("while {program} ran", program=Path(command[0]).name)
+        )
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -142,7 +156,9 @@ def _pgbackrest(order: ToolOrder, area: Area, own: Path) -> tuple[list[str], dic
         words.append("--no-config")
         for place in order.places:
             if is_remote(place.url):
-                raise CannotDrill(f"{place.url}: name pgBackRest's configuration (--pgbackrest)")
+                raise CannotDrill(
+                    tr("{url}: name pgBackRest's configuration (--pgbackrest)", url=place.url)
+                )
             words.append(f"--repo{place.number}-path={_root_of(place.url)}")
             if place.passphrase is not None:
                 variable = f"PGBACKREST_REPO{place.number}_CIPHER"  # restore_command has neither
@@ -171,7 +187,8 @@ def _has_wal(incoming: str) -> bool:
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise CannotDrill(f"{incoming} cannot be listed: {error.strerror}") from None
+        why = tr("{path} cannot be listed: {reason}", path=incoming, reason=error.strerror)
+        raise CannotDrill(why) from None
 
 
 def _barman(order: ToolOrder, area: Area, own: Path) -> list[str]:
@@ -183,8 +200,12 @@ def _barman(order: ToolOrder, area: Area, own: Path) -> list[str]:
     places = place.barman or BarmanPlaces.below(f"{_root_of(place.url)}/{order.name}")
     if _has_wal(places.incoming):
         raise CannotDrill(
-            f"WAL waits in {places.incoming}, which Barman archives before it restores: have it do"
-            f" that (barman archive-wal {order.name}), or drill without Barman"
+            tr(
+                "WAL waits in {incoming}, which Barman archives before it restores: have it do "
+                "that (barman archive-wal {server}), or drill without Barman",
+                incoming=places.incoming,
+                server=order.name,
+            )
         )
     staging = area.account.make_directory(own / "staging")
     config = own / "barman.conf"

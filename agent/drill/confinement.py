@@ -18,6 +18,7 @@ from agent.drill.area import Area
 from agent.drill.errors import CannotDrill
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
+from parsers.sentences import tr
 
 Confine = Literal["auto", "always", "never"]
 _PROGRAM: Final = "bwrap"
@@ -47,33 +48,35 @@ def confine(
         program = shutil.which(_PROGRAM) or _PROGRAM
         words = (program, *_NAMESPACES, *_mounts(area, installation), "--")
         return Confinement(
-            prefix=words, said="bubblewrap: no network, a /tmp of its own, nothing else to write to"
+            prefix=words,
+            said=tr("bubblewrap: no network, a /tmp of its own, nothing else to write to"),
         )
     if _has_no_network():
-        return Confinement(prefix=(), said="no network here: lo is the only interface")
+        return Confinement(prefix=(), said=tr("no network here: lo is the only interface"))
     if wanted == "always":
-        raise CannotDrill(f"the server cannot be confined: {why}")
-    return Confinement(prefix=(), said=f"none: {why}; the server can reach the network")
+        raise CannotDrill(tr("the server cannot be confined: {why}", why=why))
+    said = tr("none: {why}; the server can reach the network", why=why)
+    return Confinement(prefix=(), said=said)
 
 
 def _reason_against(wanted: Confine, account: Account, *, by_tool: bool) -> str | None:
     if wanted == "never":
         return "--confine never"
     if by_tool:
-        return "the restore_command is the tool's own, which may need the network"
+        return tr("the restore_command is the tool's own, which may need the network")
     program = shutil.which(_PROGRAM)
     if program is None:
-        return "bubblewrap is not installed (apt-get install bubblewrap)"
+        return tr("bubblewrap is not installed (apt-get install bubblewrap)")
     try:
         tried = subprocess.run(
             [program, *_NAMESPACES, "--", "/bin/true"], capture_output=True, timeout=_TRY_SECONDS,
             **account.popen_options(),
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"bubblewrap does not work here: {error}"
+        return tr("bubblewrap does not work here: {error}", error=error)
     if tried.returncode:
         said = " ".join(tried.stderr.decode(errors="replace").split())
-        return f"bubblewrap does not work here: {said}"
+        return tr("bubblewrap does not work here: {error}", error=said)
     return None
 
 

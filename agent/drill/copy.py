@@ -29,6 +29,8 @@ from agent.drill.increments import apply_increments, make_label_whole
 from agent.drill.space import Room
 from agent.repositories.backup import UnreadFile
 from agent.store.paths import AnyPath, entries_of, look_at
+from parsers.sentences import tr
+from rules.model.counted import all_of
 
 # What a server may not find, or recreates: `tablespace_map` has the original paths.
 _NOT_RESTORED: Final = frozenset({
@@ -63,14 +65,16 @@ class Copied:
 
     def doing(self) -> str:
         """What is going on, for a person: a file that does not come is among those."""
-        return "while reading " + (" and ".join(sorted(self.reading)) or "the backup's directories")
+        if self.reading:
+            return tr("while reading {files}", files=all_of(sorted(self.reading)))
+        return tr("while reading the backup's directories")
 
     def abandon(self) -> None:
         self.abandoned = True
 
     def require_wanted(self) -> None:
         if self.abandoned:
-            raise CannotDrill("the copy was abandoned")
+            raise CannotDrill(tr("the copy was abandoned"))
 
 
 def backup_bytes(layers: Sequence[BackupLayer]) -> int:
@@ -108,12 +112,17 @@ def copy_backup(layers: Sequence[BackupLayer], area: Area, room: Room, copied: C
             _write_files(layer, target, copied)
             target.finish_layer(layer)
         except (BrokenTar, UnreadFile) as error:
-            raise CannotDrill(f"{layer.name}: {error}: the backup is not whole") from None
+            why = tr("{name}: {error}: the backup is not whole", name=layer.name, error=error)
+            raise CannotDrill(why) from None
         except OSError as error:
             where = error.filename or layer.name
-            raise CannotDrill(
-                f"the copy of {layer.name} ended at {where}: {error.strerror}"
-            ) from None
+            why = tr(
+                "the copy of {name} ended at {where}: {reason}",
+                name=layer.name,
+                where=where,
+                reason=error.strerror,
+            )
+            raise CannotDrill(why) from None
     target.finish()
 
 
@@ -142,7 +151,9 @@ class _Target:
         if name in _NOT_RESTORED or (len(parts) > 1 and parts[0] in _EMPTIED):
             return None
         if any(part in ("", ".", "..") for part in parts):
-            raise CannotDrill(f"the backup names a file {name!r}, which would lie outside of it")
+            raise CannotDrill(
+                tr("the backup names a file {name!r}, which would lie outside of it", name=name)
+            )
         if len(parts) > 1 and _TABLESPACE.match("/".join(parts[:2])):
             directory = self._tablespace(int(parts[1]))
             # A server keeps its files in PG_<major>_<catalog>; what else lies there is not its own.
@@ -172,7 +183,7 @@ class _Target:
         self._copied.require_wanted()
         self._unchecked_bytes += max(size_bytes, _SMALL_BYTES)
         if self._unchecked_bytes >= _CHECK_BYTES:
-            self._room.require(size_bytes, "the next file takes")
+            self._room.require(size_bytes, tr("the next file takes"))
             self._unchecked_bytes = 0
         self.make_directory(path.parent)
         self._files.add(path)

@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from typing import Final, TypeVar
 
 from agent.durations import format_duration
+from parsers.sentences import tr
 
 _LOOK_SECONDS: Final = 0.25  # between two looks at the clock
 _PATIENCE_SECONDS: Final = 5.0  # for what is not wanted any more
@@ -38,7 +39,8 @@ class Deadline:
     def require(self, doing: Callable[[], str]) -> None:
         """Raise OutOfTime when it has passed; only then is `doing` asked what was going on."""
         if self._clock() >= self._ends_at:
-            raise OutOfTime(f"out of time after {format_duration(self.seconds)}, {doing()}")
+            time = format_duration(self.seconds)
+            raise OutOfTime(tr("out of time after {time}, {doing}", time=time, doing=doing()))
 
     def run(
         self,

@@ -30,6 +30,7 @@ from psycopg import sql
 
 from agent.drill.session import Session, is_damage
 from agent.drill.settings import admit_only
+from parsers.sentences import tr
 
 _READ_ALL_MAJOR: Final = 14  # pg_read_all_data
 _PARAMETER_ACL_MAJOR: Final = 15
@@ -162,7 +163,7 @@ def _wait_until_refused(session: Session) -> None:
             if "pg_hba.conf" in str(error):
                 return
         if time.monotonic() > deadline:
-            raise psycopg.OperationalError("the scratch server did not read its pg_hba.conf")
+            raise psycopg.OperationalError(tr("the scratch server did not read its pg_hba.conf"))
         time.sleep(0.02)
 
 

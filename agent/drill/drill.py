@@ -38,11 +38,13 @@ from agent.repositories.repository import NotRead
 from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
 from agent.store.paths import any_path
 from parsers.lsn import format_lsn
+from parsers.sentences import joined, message_of, tr
 from parsers.wal.facts import ParameterChange
 from parsers.wal.scan import SegmentScan
 from rules.drill.comparison import DrillFacts, Probe, disagreements
 from rules.live.facts import watch_restore
 from rules.live.summary import PAUSED, PROMOTED, SHUT_DOWN, Summary, refused_summary
+from rules.model.counted import all_of
 from rules.recovery.settings_block import restore_settings
 from rules.verdict.drill_target import DrillPlan
 from rules.verdict.live import explain
@@ -92,7 +94,7 @@ class Material:
         try:
             return self.repositories.layers(backup.stored)
         except (NotABackup, NotRead) as error:
-            raise CannotDrill(str(error)) from None
+            raise CannotDrill(message_of(error)) from None
 
 
 def run_drill(order: Order, material: Material) -> DrillFacts:
@@ -123,10 +125,11 @@ def run_drill(order: Order, material: Material) -> DrillFacts:
             installation = stack.enter_context(usable)
             facts = _Drill(order, material, installation, area, deadline).run(facts)
     except OutOfTime as error:
-        return replace(facts, not_run=str(error), timed_out=str(error))
+        why = message_of(error)
+        return replace(facts, not_run=why, timed_out=why)
     except (CannotDrill, NoInstallation) as error:
-        return replace(facts, summary=None, not_run=str(error))
-    notes = tuple(f"removed what a killed drill had left: {path}" for path in left)
+        return replace(facts, summary=None, not_run=message_of(error))
+    notes = tuple(tr("removed what a killed drill had left: {path}", path=path) for path in left)
     return replace(facts, notes=(*notes, *facts.notes))
 
 
@@ -137,8 +140,13 @@ def _installation(order: Order, material: Material) -> Installation:
     installation = read_installation(order.bindir)
     if installation.major != major:
         raise CannotDrill(
-            f"{order.bindir} is PostgreSQL {installation.version}, the backup is of {major}: "
-            f"name a directory with the programs of {major} with --pg-bindir"
+            tr(
+                "{bindir} is PostgreSQL {version}, the backup is of {major}: "
+                "name a directory with the programs of {major} with --pg-bindir",
+                bindir=order.bindir,
+                version=installation.version,
+                major=major,
+            )
         )
     return installation
 
@@ -152,9 +160,13 @@ def _refuse_tablespaces(plan: DrillPlan) -> None:
     for needed in plan.outcome.directories:
         if needed.lsn is not None:
             raise CannotDrill(
-                f"the WAL creates a tablespace in {needed.location} at {format_lsn(needed.lsn)}:"
-                " replaying that writes there, outside of the scratch area. Drill a backup that"
-                " was taken later, or a target before it"
+                tr(
+                    "the WAL creates a tablespace in {location} at {lsn}: replaying that writes "
+                    "there, outside of the scratch area. Drill a backup that was taken later, or a "
+                    "target before it",
+                    location=needed.location,
+                    lsn=format_lsn(needed.lsn),
+                )
             )
 
 
@@ -193,7 +205,7 @@ class _Drill:
             self.order.confine, self.area, self.installation,
             by_tool=self.material.by_tool is not None,
         )  # fmt: skip
-        facts = replace(facts, confinement="; ".join(filter(None, (confinement.said, company))))
+        facts = replace(facts, confinement=joined("; ", filter(None, (confinement.said, company))))
         copied, tool = Copied(), ToolRestore()
         with self._phase("copy"):
             if self.material.by_tool is not None:
@@ -219,7 +231,9 @@ class _Drill:
                 self.installation, self.area, configuration.settings, tool.environment,
                 confinement.prefix,
             )  # fmt: skip
-            self.order.announce(f"to watch the drill: pitr-watch --pgdata {self.area.data}")
+            self.order.announce(
+                tr("to watch the drill: pitr-watch --pgdata {path}", path=self.area.data)
+            )
             with server:
                 summary = self._recover(server, room, wal)
                 if not tool.recovers and server.restore.attempt.opened:
@@ -231,7 +245,8 @@ class _Drill:
                     look.inside(server, self.installation, self.area, control, self.deadline)
         notes = (*configuration.notes, *look.notes)
         if copied.left_out:
-            notes += (f"links that were left out: {', '.join(copied.left_out[:5])}",)
+            links = ", ".join(copied.left_out[:5])
+            notes += (tr("links that were left out: {links}", links=links),)
         return replace(
             facts, server=self.installation.version, phases=self.phases, notes=notes,
             copied_bytes=copied.bytes, inspections=tuple(look.inspections), probes=look.probes,
@@ -241,11 +256,15 @@ class _Drill:
     def _refused(self, facts: DrillFacts, message: str) -> DrillFacts:
         """The tool did not restore: what was predicted, or not."""
         predicted = self.material.plan.outcome
-        said = f"outcome: predicted {predicted.outcome}, the tool refused: {message}"
+        said = tr(
+            "outcome: predicted {outcome}, the tool refused: {message}",
+            outcome=predicted.outcome,
+            message=message,
+        )
         return replace(
             facts,
             summary=refused_summary(message),
-            cause=f"the tool refused: {message}",
+            cause=tr("the tool refused: {message}", message=message),
             disagreements=() if self.material.plan.refused else (said,),
             server=self.installation.version,
             phases=self.phases,
@@ -255,7 +274,7 @@ class _Drill:
         restore, outcome = self.material.plan.restore, self.material.plan.outcome
         layers, size = self.material.layers(), restore.wal.segment_size
         needed = needed_bytes(backup_bytes(layers), outcome.bytes_needed, size)
-        room.require(needed, "the restore takes about")
+        room.require(needed, tr("the restore takes about"))
         copy_backup(layers, self.area, room, copied)
 
     @contextlib.contextmanager
@@ -286,27 +305,30 @@ class _Drill:
         Nor does one that lacks a library, whose records in the WAL it cannot replay.
         """
         if _NO_LIBRARY in (summary.fatal_message or ""):
-            raise CannotDrill(f"{summary.fatal_message}: name the library with --preload")
+            raise CannotDrill(
+                tr("{fatal}: name the library with --preload", fatal=summary.fatal_message)
+            )
         if server.logged.keys() & _OF_THE_BACKUP or self.material.plan.outcome.outcome == "fails":
             return
         said = summary.fatal_message or _last_lines(self.area.log)
-        raise CannotDrill(f"the scratch server did not reach recovery: {said}")
+        raise CannotDrill(tr("the scratch server did not reach recovery: {said}", said=said))
 
     def _recover(self, server: ScratchServer, room: Room, wal: WalService) -> Summary:
         def doing() -> str:
             if wal.asked:
-                return f"while fetching {wal.asked} from {' and '.join(wal.places)}"
-            return f"while the server recovered: {_last_lines(self.area.log)}"
+                places = all_of(wal.places)
+                return tr("while fetching {file} from {places}", file=wal.asked, places=places)
+            return tr("while the server recovered: {said}", said=_last_lines(self.area.log))
 
         def watch() -> None:
             self.deadline.require(doing)
-            room.require(0, "the restore continues and needs")
+            room.require(0, tr("the restore continues and needs"))
 
         begun = datetime.now(UTC)
         summary = server.wait_for_recovery(watch)
         ended = datetime.now(UTC)
         if summary.outcome not in _OPENED:  # a full disk says nothing about the backup
-            room.require(0, "the restore takes")
+            room.require(0, tr("the restore takes"))
         redo = server.logged.get("redo_started", ended)
         done = server.logged.get("redo_done") or server.logged.get("paused_at_target") or ended
         self.phases["start"] = _seconds(begun, redo)
@@ -354,16 +376,23 @@ class _Drill:
     def _cause(self, server: ScratchServer, summary: Summary, refused: Mapping[str, str]) -> str:
         """Why it failed, and in which file."""
         if refused:
-            return "fetch-wal refused " + "; ".join(f"{n}: {why}" for n, why in refused.items())
+            each = (tr("{name}: {why}", name=name, why=why) for name, why in refused.items())
+            return tr("fetch-wal refused {files}", files=joined("; ", each))
         why = explain(watch_restore(server.restore, summary, None))
         cause = why.cause or summary.fatal_message
         if cause is None:
-            return "the server ended, with no log of recovery: " + _last_lines(self.area.log)
+            said = _last_lines(self.area.log)
+            return tr("the server ended, with no log of recovery: {said}", said=said)
         obstacle = self.material.plan.outcome.obstacle
         if obstacle is None:
             return cause
         segment = "" if obstacle.segment in obstacle.detail else f"{obstacle.segment}: "
-        return f"{cause}. The WAL ends: {segment}{obstacle.detail}"
+        return tr(
+            "{cause}. The WAL ends: {segment}{detail}",
+            cause=cause,
+            segment=segment,
+            detail=obstacle.detail,
+        )
 
 
 def _seconds(begin: datetime, end: datetime) -> float:
@@ -373,4 +402,4 @@ def _seconds(begin: datetime, end: datetime) -> float:
 
 def _last_lines(log: Path) -> str:
     text = log.read_text(encoding="utf-8", errors="replace").strip()
-    return " / ".join(text.splitlines()[-3:]) or "its log is empty"
+    return " / ".join(text.splitlines()[-3:]) or tr("its log is empty")

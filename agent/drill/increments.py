@@ -11,6 +11,7 @@ from agent.backups.layers import INCREMENT
 from agent.drill.errors import CannotDrill
 from parsers.errors import ParseError
 from parsers.files.increment import BLOCK_BYTES, FIXED_BYTES, parse_increment
+from parsers.sentences import tr
 
 _OF_AN_INCREMENT: Final = b"INCREMENTAL FROM "  # lines of backup_label that a whole backup lacks
 
@@ -24,11 +25,14 @@ def apply_increments(paths: Iterable[Path]) -> set[Path]:
             continue
         target = path.with_name(path.name.removeprefix(INCREMENT))
         if not target.is_file():
-            raise CannotDrill(f"{path.name} is an increment of a file that no backup below it has")
+            raise CannotDrill(
+                tr("{name} is an increment of a file that no backup below it has", name=path.name)
+            )
         try:
             _apply(path, target)
         except ParseError as error:
-            raise CannotDrill(f"{path.name}: {error}: the backup is not whole") from None
+            why = tr("{name}: {error}: the backup is not whole", name=path.name, error=error)
+            raise CannotDrill(why) from None
         path.unlink()
         whole.add(target)
     return whole
@@ -40,13 +44,13 @@ def _apply(path: Path, target: Path) -> None:
         increment.seek(head.blocks_at)
         numbers = increment.read(4 * head.block_count)
         if len(numbers) < 4 * head.block_count:
-            raise ParseError("an increment that is cut short", offset=head.blocks_at)
+            raise ParseError(tr("an increment that is cut short"), offset=head.blocks_at)
         file.truncate(head.file_bytes)
         increment.seek(head.data_at)
         for (number,) in struct.iter_unpack("<I", numbers):
             block = increment.read(BLOCK_BYTES)
             if len(block) < BLOCK_BYTES:
-                raise ParseError("an increment that is cut short", offset=increment.tell())
+                raise ParseError(tr("an increment that is cut short"), offset=increment.tell())
             file.seek(number * BLOCK_BYTES)
             file.write(block)
 

@@ -22,6 +22,7 @@ from agent.drill.disarm import Disarmed
 from agent.drill.session import Session
 from agent.postgres.installation import Installation
 from parsers.files.pg_control import CHECKSUMS_ON, ControlFile
+from parsers.sentences import joined, tr
 from rules.drill.comparison import Inspection
 
 _OLDEST_PG_AMCHECK: Final = 14
@@ -65,19 +66,23 @@ class Tools:
     ) -> Inspection:
         """One inspection: passed if the program ends well, else what it said. Raises OutOfTime."""
         if not self.installation.has(program):
-            return not_done(name, f"{self.installation.bindir} has no {program}")
+            return not_done(name, _lacking(self.installation, program))
         status, said = self._run(program, arguments, environment or {})
         if status:
-            lines = [f"{program} exited {status}: {said[0] if said else ''}", *said[1:]]
-            more = f" (and {len(lines) - _LINES} more lines)" if len(lines) > _LINES else ""
-            return Inspection(name=name, result="failed", detail="; ".join(lines[:_LINES]) + more)
+            told = "; ".join(said[:_LINES])
+            detail = tr(
+                "{program} exited {status}: {told}", program=program, status=status, told=told
+            )
+            if more := max(len(said) - _LINES, 0):
+                detail = tr("{detail} (and {more} more lines)", detail=detail, more=more)
+            return Inspection(name=name, result="failed", detail=detail)
         return Inspection(name=name, result="passed", detail=passed)
 
     def _run(
         self, program: str, arguments: Sequence[str], environment: Mapping[str, str]
     ) -> tuple[int, list[str]]:
         """The exit status, and the lines that it said."""
-        self.deadline.require(lambda: f"before {program}")
+        self.deadline.require(lambda: tr("before {program}", program=program))
         process = self._area.guardian.start(
             "tool",
             [str(self.installation.program(program)), *arguments],
@@ -87,7 +92,9 @@ class Tools:
             env={**self._environment, **environment},
         )
         try:
-            out, err = self.deadline.run(process.communicate, lambda: f"while {program} ran")
+            out, err = self.deadline.run(
+                process.communicate, lambda: tr("while {program} ran", program=program)
+            )
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -95,6 +102,10 @@ class Tools:
         finally:
             self._area.guardian.forget("tool")
         return process.returncode, (err or out).decode(errors="replace").strip().splitlines()
+
+
+def _lacking(installation: Installation, program: str) -> str:
+    return tr("{bindir} has no {program}", bindir=installation.bindir, program=program)
 
 
 def not_done(name: str, why: str) -> Inspection:
@@ -105,9 +116,9 @@ def dump(tools: Tools, cluster: Disarmed) -> Inspection:
     """Have everything read, and written nowhere."""
     name, reader = "dump", cluster.reader
     if cluster.closed.keys() >= set(cluster.databases):
-        return _with_closed(not_done(name, "nothing was read"), cluster)
+        return _with_closed(not_done(name, tr("nothing was read")), cluster)
     found = tools.run(
-        name, "pg_dumpall could read everything", "pg_dumpall", "-U", reader.user,
+        name, tr("pg_dumpall could read everything"), "pg_dumpall", "-U", reader.user,
         "-l", _open_one(cluster), "-f", "/dev/null", "--lock-wait-timeout=10s", "--no-sync",
         *_without("--exclude-database", cluster.closed), environment=reader.environment,
     )  # fmt: skip
@@ -118,28 +129,30 @@ def amcheck(tools: Tools, cluster: Disarmed) -> Inspection:
     """Have tables and indexes checked, where the extension is installed."""
     name, admin = "amcheck", cluster.admin
     if tools.installation.major < _OLDEST_PG_AMCHECK:
-        return not_done(name, f"PostgreSQL {tools.installation.major} has no pg_amcheck")
+        why = tr("PostgreSQL {major} has no pg_amcheck", major=tools.installation.major)
+        return not_done(name, why)
     if cluster.closed.keys() >= set(cluster.databases):
-        return _with_closed(not_done(name, "nothing was looked at"), cluster)
+        return _with_closed(not_done(name, tr("nothing was looked at")), cluster)
     if not tools.installation.has("pg_amcheck"):
-        return not_done(name, f"{tools.installation.bindir} has no pg_amcheck")
+        return not_done(name, _lacking(tools.installation, "pg_amcheck"))
     available, traps = tools.deadline.run(
         lambda: (_has_amcheck(admin, _open_one(cluster)), dict(_traps(cluster))),
-        lambda: "while connecting to the restored server",
+        lambda: tr("while connecting to the restored server"),
     )
     if not available:
-        return not_done(name, f"{tools.installation.bindir} has no extension amcheck")
+        why = tr("{bindir} has no extension amcheck", bindir=tools.installation.bindir)
+        return not_done(name, why)
     left_out = {**traps, **{database: each.why for database, each in cluster.closed.items()}}
     if left_out.keys() >= set(cluster.databases):
         return _with_closed(not_done(name, _listed(traps)), cluster)
     found = tools.run(
-        name, "pg_amcheck found tables and B-tree indexes of all databases sound", "pg_amcheck",
+        name, tr("pg_amcheck found tables and B-tree indexes of all databases sound"), "pg_amcheck",
         "-U", admin.user, f"--maintenance-db={_open_one(cluster)}", "--all", "--install-missing",
         *_without("--exclude-database", left_out), environment=admin.environment,
     )  # fmt: skip
     if traps and found.result == "passed":
-        others = "pg_amcheck found the other databases sound"
-        found = not_done(name, f"{_listed(traps)}; {others}")
+        others = tr("pg_amcheck found the other databases sound")
+        found = not_done(name, joined("; ", (_listed(traps), others)))
     return _with_closed(found, cluster)
 
 
@@ -166,14 +179,20 @@ def _with_closed(found: Inspection, cluster: Disarmed) -> Inspection:
     why = _listed({name: each.why for name, each in cluster.closed.items()})
     return replace(
         found, result="failed" if damaged else "not_done",
-        detail=f"could not be made safe to look into: {why}; {found.detail}",
+        detail=tr(
+            "could not be made safe to look into: {why}; {detail}", why=why, detail=found.detail
+        ),
     )  # fmt: skip
 
 
 def _listed(reasons: Mapping[str, str]) -> str:
-    shown = [f"database {name}: {why}" for name, why in list(reasons.items())[:_NAMES]]
-    more = [f"and {len(reasons) - _NAMES} more"] if len(reasons) > _NAMES else []
-    return "; ".join([*shown, *more])
+    shown: list[str] = [
+        tr("database {name}: {why}", name=name, why=why)
+        for name, why in list(reasons.items())[:_NAMES]
+    ]
+    if len(reasons) > _NAMES:
+        shown.append(tr("and {count} more", count=len(reasons) - _NAMES))
+    return joined("; ", shown)
 
 
 def _has_amcheck(session: Session, database: str) -> bool:
@@ -198,25 +217,28 @@ def _traps(cluster: Disarmed) -> Iterator[tuple[str, str]]:
 def _trap_in(connection: psycopg.Connection[Any], major: int) -> str | None:
     impostors = [each for (each,) in connection.execute(_IMPOSTORS, [list(_CHECKS)])]
     if impostors:
-        return f"{impostors[0]} would be called for a function of amcheck"
+        return tr("{name} would be called for a function of amcheck", name=impostors[0])
     if major >= _EVENT_TRIGGERS_MAJOR:
         return None
     triggers = [each for (each,) in connection.execute(_TRIGGERS)]
     if not triggers:
         return None
-    return (
-        f"CREATE EXTENSION amcheck would fire the event trigger {triggers[0]}, and PostgreSQL"
-        f" {major} cannot turn them off"
+    return tr(
+        "CREATE EXTENSION amcheck would fire the event trigger {trigger}, and PostgreSQL "
+        "{major} cannot turn them off",
+        trigger=triggers[0],
+        major=major,
     )
 
 
 def inspect_stopped(tools: Tools, area: Area, control: ControlFile | None) -> Inspection:
     """What is asked of the files once the server is down."""
     if control is not None and control.data_checksum_version > CHECKSUMS_ON:
-        return not_done("checksums", "data checksums were being turned on or off at the backup")
+        why = tr("data checksums were being turned on or off at the backup")
+        return not_done("checksums", why)
     if control is not None and control.data_checksum_version != CHECKSUMS_ON:
-        return not_done("checksums", "data checksums are not enabled in this cluster")
+        return not_done("checksums", tr("data checksums are not enabled in this cluster"))
     return tools.run(
-        "checksums", "pg_checksums found every page sound", "pg_checksums", "--check", "-D",
+        "checksums", tr("pg_checksums found every page sound"), "pg_checksums", "--check", "-D",
         str(area.data),
     )  # fmt: skip

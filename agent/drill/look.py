@@ -23,6 +23,7 @@ from agent.drill.server import ScratchServer
 from agent.drill.session import NobodyGetsIn, NoSuperuser, is_damage, open_for_writing, open_session
 from agent.postgres.installation import Installation
 from parsers.files.pg_control import ControlFile
+from parsers.sentences import Sentence, message_of, tr
 from rules.drill.comparison import Inspection, Probe
 
 
@@ -50,18 +51,18 @@ class LookInside:
             if server.is_running():
                 self._at_running(tools, area, deadline)
             else:
-                self._leave_out("the server shut itself down at its target, as it was told")
+                self._leave_out(tr("the server shut itself down at its target, as it was told"))
             with self._phase("stop"):
                 stopped = server.stop(signal.SIGINT)
             if not stopped:
                 self.inspections.append(
-                    not_done("checksums", "the server did not shut down in time")
+                    not_done("checksums", tr("the server did not shut down in time"))
                 )
                 return
             with self._phase("checksums"):
                 self.inspections.append(inspect_stopped(tools, area, control))
         except OutOfTime as error:
-            self.timed_out = str(error)
+            self.timed_out = message_of(error)
             self._leave_out(self.timed_out)
             self.inspections.append(not_done("checksums", self.timed_out))
 
@@ -69,13 +70,15 @@ class LookInside:
         try:
             cluster = deadline.run(
                 lambda: self._disarm(area, tools.installation.major),
-                lambda: "while connecting to the restored server",
+                lambda: tr("while connecting to the restored server"),
             )
         except NoSuperuser as error:
-            self._leave_out(str(error))
+            self._leave_out(message_of(error))
             return
         except (NobodyGetsIn, psycopg.Error) as error:
-            why = " ".join(str(error).split())
+            why = message_of(error)
+            if not isinstance(why, Sentence):
+                why = " ".join(why.split())
             if isinstance(error, NobodyGetsIn) or is_damage(error):
                 self.inspections.append(Inspection(name="connection", result="failed", detail=why))
             self._leave_out(why)
@@ -91,7 +94,9 @@ class LookInside:
     def _disarm(self, area: Area, major: int) -> Disarmed:
         session = open_session(area, major)
         if open_for_writing(session):
-            self.notes.append("promoted after its pause, to look inside: nothing else was replayed")
+            self.notes.append(
+                tr("promoted after its pause, to look inside: nothing else was replayed")
+            )
         return disarm(session)
 
     def _ask(self, cluster: Disarmed, deadline: Deadline) -> None:
@@ -102,7 +107,7 @@ class LookInside:
             else:
                 answered = deadline.run(
                     partial(ask, probe, cluster.reader),
-                    partial("while asking the probe {}".format, probe.sql),
+                    partial(tr, tr("while asking the probe {sql}"), sql=probe.sql),
                 )
             self.probes = (*self.probes[:at], answered, *self.probes[at + 1 :])
 

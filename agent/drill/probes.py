@@ -20,6 +20,7 @@ import yaml
 from psycopg import pq
 
 from agent.drill.session import Session
+from parsers.sentences import tr
 from rules.drill.comparison import Probe
 
 _KEYS: Final = frozenset({"database", "sql", "expected"})
@@ -29,7 +30,9 @@ def parse_probe(text: str, database: str = "postgres") -> Probe:
     """Read `SQL=expected`, apart by the last equals sign. Raises ValueError with one line."""
     sql, equals, expected = text.rpartition("=")
     if not equals or not sql.strip():
-        raise ValueError(f"{text!r}: write 'SQL=expected', as 'SELECT count(*) FROM t=42'")
+        raise ValueError(
+            tr("{text!r}: write 'SQL=expected', as 'SELECT count(*) FROM t=42'", text=text)
+        )
     return Probe(database=database, sql=sql.strip(), expected=expected.strip())
 
 
@@ -38,17 +41,25 @@ def read_probes(path: Path) -> tuple[Probe, ...]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{path}: cannot be read: {error.strerror}") from None
+        why = tr("{path}: cannot be read: {reason}", path=path, reason=error.strerror)
+        raise ValueError(why) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {' '.join(str(error).split())}") from None
     if not isinstance(document, list) or not document:
-        raise ValueError(f"{path}: expected a list of probes, each with sql and expected")
-    return tuple(_read_entry(entry, f"{path}: probe {at}") for at, entry in enumerate(document, 1))
+        raise ValueError(
+            tr("{path}: expected a list of probes, each with sql and expected", path=path)
+        )
+    return tuple(
+        _read_entry(entry, tr("{path}: probe {number}", path=path, number=number))
+        for number, entry in enumerate(document, 1)
+    )
 
 
 def _read_entry(entry: object, where: str) -> Probe:
     if not isinstance(entry, dict) or not {"sql", "expected"} <= entry.keys() <= _KEYS:
-        raise ValueError(f"{where}: expected sql, expected and, if need be, database")
+        raise ValueError(
+            tr("{where}: expected sql, expected and, if need be, database", where=where)
+        )
     expected = entry["expected"]
     if isinstance(expected, bool):  # YAML's reading of `t` is text, of `true` is not
         expected = "t" if expected else "f"

@@ -15,6 +15,7 @@ import psycopg
 from agent.drill.area import Area
 from agent.drill.settings import connection_options, reader_options
 from agent.postgres.cluster import SUPERUSER
+from parsers.sentences import tr
 
 _CONNECT_SECONDS: Final = 30.0
 _PROMOTE_SECONDS: Final = 600.0  # it writes a checkpoint first
@@ -95,7 +96,7 @@ def open_session(area: Area, major: int) -> Session:
                 with session.connect() as connection:
                     if _is_superuser(connection):
                         return session
-                    refused = f'role "{name}" is no superuser'
+                    refused = tr('role "{name}" is no superuser', name=name)
                     break
             except psycopg.OperationalError as error:
                 refused = str(error).strip().splitlines()[-1]
@@ -103,11 +104,13 @@ def open_session(area: Area, major: int) -> Session:
                     break
                 time.sleep(0.05)
             except psycopg.errors.InsufficientPrivilege:
-                refused = f'role "{name}" is no superuser'
+                refused = tr('role "{name}" is no superuser', name=name)
                 break
         if "FATAL: " in refused and not _OF_THE_NAME.search(refused):
             raise NobodyGetsIn(refused)
-    raise NoSuperuser(f"{refused} (PGUSER=NAME in the environment names the superuser)")
+    raise NoSuperuser(
+        tr("{refused} (PGUSER=NAME in the environment names the superuser)", refused=refused)
+    )
 
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
@@ -130,7 +133,7 @@ def open_for_writing(session: Session) -> bool:
         deadline = time.monotonic() + _PROMOTE_SECONDS
         while _recovers(connection):
             if time.monotonic() > deadline:
-                raise psycopg.OperationalError("the server did not open after its pause")
+                raise psycopg.OperationalError(tr("the server did not open after its pause"))
             time.sleep(0.05)
     return True
 

@@ -19,6 +19,7 @@ from agent.drill.errors import CannotDrill
 from agent.postgres.installation import Installation
 from parsers.errors import ParseError
 from parsers.files.pg_control import ControlFile
+from parsers.sentences import tr
 from parsers.wal.facts import ParameterChange
 from rules.model.restore_inputs import PARAMETERS
 
@@ -99,7 +100,13 @@ def configure(
     notes += _left_out(own.get("shared_preload_libraries", ""), libraries)
     for name in ("session_preload_libraries", "local_preload_libraries"):
         if own.get(name):
-            notes.append(f"{name} = {own[name]!r} was left out: recovery does not need it")
+            notes.append(
+                tr(
+                    "{setting} = {value!r} was left out: recovery does not need it",
+                    setting=name,
+                    value=own[name],
+                )
+            )
     settings = {
         **_ALWAYS,
         **_since(_SINCE, installation.major),
@@ -148,7 +155,7 @@ def _own_settings(data: Path) -> tuple[dict[str, str], list[str]]:
     try:
         return {name: setting.value for name, setting in read_settings(data).items()}, []
     except (ParseError, OSError) as error:
-        return {}, [f"the backup's configuration was left out: {error}"]
+        return {}, [tr("the backup's configuration was left out: {error}", error=error)]
 
 
 def _empty_files(area: Area, recovers: bool) -> Iterator[tuple[str, str]]:
@@ -201,7 +208,10 @@ def _left_out(wanted: str, kept: Sequence[str]) -> list[str]:
     """What is said of the backup's own libraries: being loaded is enough for them to act."""
     words = (word.strip().strip("\"'") for word in wanted.split(","))
     return [
-        f"the preloaded library {word} was left out: name it with --preload if it is needed"
+        tr(
+            "the preloaded library {name} was left out: name it with --preload if it is needed",
+            name=word,
+        )
         for word in words
         if word and word not in kept
     ]
@@ -210,10 +220,18 @@ def _left_out(wanted: str, kept: Sequence[str]) -> list[str]:
 def _require_library(name: str, installation: Installation) -> str:
     match = _LIBRARY.match(name)
     if match is None:
-        raise CannotDrill(f"--preload {name}: expected the name of a library, without a path")
+        raise CannotDrill(
+            tr("--preload {name}: expected the name of a library, without a path", name=name)
+        )
     file = f"{match['name'].removesuffix('.so')}.so"
     if not any((place / file).is_file() for place in _library_places(installation)):
-        raise CannotDrill(f"--preload {name}: {installation.bindir} has no such library")
+        raise CannotDrill(
+            tr(
+                "--preload {name}: {bindir} has no such library",
+                name=name,
+                bindir=installation.bindir,
+            )
+        )
     return name
 
 

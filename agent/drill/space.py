@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.drill.errors import CannotDrill
+from parsers.sentences import tr
 
 _RESERVE_BYTES: Final = 64 << 20  # left to the others on the same file system, whatever its size
 _RESERVE_SHARE: Final = 0.01
@@ -26,9 +27,15 @@ class Room:
         free = shutil.disk_usage(self.directory).free
         if free - needed_bytes < self.reserve_bytes:
             raise CannotDrill(
-                f"not enough room under {self.directory}: {what} {_mib(needed_bytes)}, free are "
-                f"{_mib(free)}, of which {_mib(self.reserve_bytes)} stay for others: name a larger "
-                "disk with --drill-directory"
+                tr(
+                    "not enough room under {directory}: {what} {needed}, free are {free}, of which "
+                    "{reserve} stay for others: name a larger disk with --drill-directory",
+                    directory=self.directory,
+                    what=what,
+                    needed=_mib(needed_bytes),
+                    free=_mib(free),
+                    reserve=_mib(self.reserve_bytes),
+                )
             )
 
 

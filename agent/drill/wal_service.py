@@ -24,6 +24,7 @@ from agent.repositories.repository import NotRead
 from agent.repositories.sources import RepositorySources
 from agent.store.urls import is_remote, take
 from parsers.segment import NameKind, parse_wal_name
+from parsers.sentences import message_of, tr
 
 _PREFETCH: Final = 4  # segments, if they are small
 _THREADS: Final = 2  # that fetch: more would take the processor from the replay
@@ -151,9 +152,10 @@ class WalService:
             if found:
                 self._area.account.own(target)
         except (FileRefused, NotRead) as error:
-            return _ABORT, str(error)
+            return _ABORT, message_of(error)
         except Exception as error:  # 1 to 125 would be taken for the end of the WAL
-            return _ABORT, f"unexpected {type(error).__name__}: {error}"
+            kind = type(error).__name__
+            return _ABORT, tr("unexpected {kind}: {error}", kind=kind, error=error)
         return (_FETCHED if found else _ABSENT), "; ".join(said)
 
     def _look_ahead(self, name: str) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 from rules.drill.comparison import Inspection, Probe
 from rules.drill.records import DrillRecord
 
@@ -20,7 +21,7 @@ def read_record(output: bytes, started_at: datetime, seconds: float) -> DrillRec
     drill = document["drill"]
     if drill is None:
         said = [finding["summary"] for finding in document["findings"]]
-        reason = said[0] if said else "the check before it ended without a message"
+        reason = said[0] if said else tr("the check before it ended without a message")
         return not_run(reason, started_at, seconds)
     return _record(drill, started_at, seconds)
 
@@ -29,7 +30,7 @@ def not_run(reason: str, started_at: datetime, seconds: float) -> DrillRecord:
     """The record of a drill that could not be made."""
     return DrillRecord(
         started_at=started_at, seconds=seconds, outcome="not_run", agrees=None, backup=None,
-        target="not chosen yet", reason=reason,
+        target=tr("not chosen yet"), reason=reason,
     )  # fmt: skip
 
 

@@ -17,9 +17,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from agent.drill_schedule.document import not_run
 from agent.state_file import StateFile, read_rows
+from parsers.sentences import tr
 from rules.drill.records import DrillRecord, DrillsFacts
 
-_KILLED: Final = "the agent was killed while it ran"
+_KILLED: Final = tr("the agent was killed while it ran")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,13 +28,16 @@ from agent.errors import UsageError
 from agent.evidence.keys import read_signing_key
 from agent.postgres.guardian import Guardian
 from agent.store.urls import whole
+from parsers.sentences import message_of, tr
 from rules.drill.records import DrillRecord, DrillsFacts
 
 log: Final = logging.getLogger("pitr.drill")
 
 _STOP_SECONDS: Final = 20.0  # to stop its server and to remove what it restored
 _READING_SECONDS: Final = 3600.0  # for what comes before the drill, which knows its own time
-_LATE: Final = "it was broken off: the archive was not read, or the drill did not end in its time"
+_LATE: Final = tr(
+    "it was broken off: the archive was not read, or the drill did not end in its time"
+)
 _SAID_MAX: Final = 20  # lines of its standard error that count, the last ones
 _LINE_BYTES: Final = 1 << 16
 
@@ -70,7 +73,9 @@ async def run_drill(
         guardian.dismiss()
     seconds = monotonic() - started
     record = None if late else read_record(output, started_at, seconds)
-    reason = late or (said[-1] if said else f"it ended with status {child.returncode}")
+    reason = late or (
+        said[-1] if said else tr("it ended with status {status}", status=child.returncode)
+    )
     return record or not_run(reason, started_at, seconds)
 
 
@@ -86,7 +91,7 @@ async def _run_by_unit(
         said[:] = [*said, line][-_SAID_MAX:]
 
     words = command_line(config, drill, drills, None)
-    record, reason = None, None
+    record, reason = None, ""
     try:
         async with asyncio.timeout(drill.timeout + _READING_SECONDS):
             ended = await drill_by_unit(
@@ -95,11 +100,15 @@ async def _run_by_unit(
     except TimeoutError:
         reason = _LATE
     except OSError as error:
-        why = error.strerror or str(error)
-        reason = f"{socket}: {why}: systemctl enable --now pitr-drill.socket"
+        why = error.strerror or message_of(error)
+        reason = tr(
+            "{socket}: {why}: systemctl enable --now pitr-drill.socket", socket=socket, why=why
+        )
     else:
         record = read_record(ended.output, started_at, monotonic() - started)
-        reason = said[-1] if said else f"the unit ended with status {ended.status}"
+        reason = (
+            said[-1] if said else tr("the unit ended with status {status}", status=ended.status)
+        )
     return record or not_run(reason, started_at, monotonic() - started)
 
 

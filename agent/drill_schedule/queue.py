@@ -20,6 +20,7 @@ from agent.drill_schedule.document import not_run
 from agent.drill_schedule.history import DrillHistory
 from agent.drill_schedule.process import run_drill
 from agent.durations import format_duration
+from parsers.sentences import tr
 from rules.drill.records import DrillRecord, DrillsFacts
 
 log: Final = logging.getLogger("pitr.drill")
@@ -115,7 +116,9 @@ class DrillQueue:
             raise
         except Exception as error:  # the boundary of a job: no drill, and why
             log.exception("%s: unexpected", name)
-            record = not_run(f"unexpected {type(error).__name__}: {error}", now, 0.0)
+            record = not_run(
+                tr("unexpected {kind}: {error}", kind=type(error).__name__, error=error), now, 0.0
+            )
         self._history.end(name, record, config.drill.history)
         _log_end(name, record)
         self._tell(name)

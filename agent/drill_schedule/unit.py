@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
+from parsers.sentences import tr
+
 # -P: nothing is imported from whatever directory the program was started in.
 PROGRAM: Final = (
     sys.executable, "-P", "-c", "import sys; from agent.cli.check import main; sys.exit(main())",
@@ -61,7 +63,9 @@ async def drill_by_unit(
                 return Ended(status=int(told["status"]), output=str(told["output"]).encode())
         return Ended(status=None, output=b"")
     except ValueError as error:  # no JSON, or a line without an end
-        raise OSError(f"{socket}: what answers is no pitr-drill unit: {error}") from None
+        raise OSError(
+            tr("{socket}: what answers is no pitr-drill unit: {error}", socket=socket, error=error)
+        ) from None
     finally:
         writer.close()
         with contextlib.suppress(OSError):

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from agent.errors import UsageError
 from agent.store.local import read_file, stat_path
 from parsers.evidence.envelope import Envelope, render_envelope, signed_bytes
+from parsers.sentences import tr
 
 _MOST_BYTES = 1 << 16  # of a key's file
 
@@ -89,7 +90,9 @@ def make_key(path: Path) -> str:
     public_path = public_of(path)
     for each in (path, public_path):
         if os.path.lexists(each):
-            raise UsageError(f"{each} is there already: name another file, or move it away")
+            raise UsageError(
+                tr("{path} is there already: name another file, or move it away", path=each)
+            )
     private = Ed25519PrivateKey.generate()
     public = private.public_key()
     _write(
@@ -123,20 +126,22 @@ def _write(path: Path, data: bytes, mode: int) -> None:
 
 def read_signing_key(path: Path) -> SigningKey:
     """Raises UsageError."""
-    make = f"make one with  pitr-agent new-evidence-key {path}"
+    make = tr("make one with  pitr-agent new-evidence-key {path}", path=path)
     data = _read(path, make)
     if stat_path(path).st_mode & (stat.S_IRWXG | stat.S_IRWXO) & ~stat.S_IRGRP:
-        raise UsageError(f"{path}: others can read this key: type  chmod 600 {path}")
+        raise UsageError(tr("{path}: others can read this key: type  chmod 600 {path}", path=path))
     try:
         key = load_pem_private_key(data, password=None)
     except TypeError:
         raise UsageError(
-            f"{path} is encrypted: a key that asks for a passphrase cannot be used"
+            tr("{path} is encrypted: a key that asks for a passphrase cannot be used", path=path)
         ) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{path} holds no private key in PEM: {make}") from None
+        raise UsageError(
+            tr("{path} holds no private key in PEM: {make}", path=path, make=make)
+        ) from None
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{path} is no Ed25519 key: {make}")
+        raise UsageError(tr("{path} is no Ed25519 key: {make}", path=path, make=make))
     return SigningKey(key)
 
 
@@ -146,15 +151,17 @@ def read_public_keys(paths: Sequence[Path]) -> PublicKeys:
 
 
 def _read_public(path: Path) -> Ed25519PublicKey:
-    data = _read(path, "name the .pub that pitr-agent new-evidence-key wrote")
+    data = _read(path, tr("name the .pub that pitr-agent new-evidence-key wrote"))
     if b"PRIVATE KEY" in data:
-        raise UsageError(f"{path} is the private key: name {public_of(path)}")
+        raise UsageError(
+            tr("{path} is the private key: name {public}", path=path, public=public_of(path))
+        )
     try:
         key = load_pem_public_key(data)
     except (ValueError, UnsupportedAlgorithm):
-        raise UsageError(f"{path} holds no public key in PEM") from None
+        raise UsageError(tr("{path} holds no public key in PEM", path=path)) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise UsageError(f"{path} is no Ed25519 key")
+        raise UsageError(tr("{path} is no Ed25519 key", path=path))
     return key
 
 
@@ -162,6 +169,8 @@ def _read(path: Path, hint: str) -> bytes:
     try:
         return read_file(path, _MOST_BYTES)
     except FileNotFoundError:
-        raise UsageError(f"there is no key {path}: {hint}") from None
+        raise UsageError(tr("there is no key {path}: {hint}", path=path, hint=hint)) from None
     except OSError as error:
-        raise UsageError(f"the key {path} cannot be read: {error.strerror}") from None
+        raise UsageError(
+            tr("the key {path} cannot be read: {reason}", path=path, reason=error.strerror)
+        ) from None

@@ -15,15 +15,16 @@ from markupsafe import Markup
 
 from agent.html.environment import SIGNS, render
 from agent.html.static_files import static_files
+from parsers.sentences import tr
 
 _SHEETS: Final = ("page.css", "report.css", "evidence.css")
 # In a bar of verdicts, the order of what is best to worst, and what is not known.
 OBJECTIVES: Final = {
-    "rpo": "data loss (RPO)",
-    "rto": "duration of a restore (RTO)",
-    "window": "how far back a restore reaches",
-    "backup_age": "age of the newest backup",
-    "drill_age": "age of the last good drill",
+    "rpo": tr("data loss (RPO)"),
+    "rto": tr("duration of a restore (RTO)"),
+    "window": tr("how far back a restore reaches"),
+    "backup_age": tr("age of the newest backup"),
+    "drill_age": tr("age of the last good drill"),
 }
 
 

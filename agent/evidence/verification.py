@@ -8,9 +8,11 @@ from typing import Any, Final
 
 from agent.documents.values import json_time, printed_time
 from agent.evidence.verify import ArchiveToday, State
+from agent.language import say
 from agent.printable import printable
-from rules.evidence.chain import Chain, Link, Problem
-from rules.model.counted import counted, verb
+from parsers.sentences import indented, joined, tr, trn
+from rules.evidence.chain import Chain, Link, Problem, ProblemKind
+from rules.model.counted import counted
 from rules.model.findings import Verdict
 
 SCHEMA: Final = "pitr-evidence-verification/1"
@@ -95,20 +97,22 @@ def verification_lines(
     directory: Path, chain: Chain, archives: Sequence[ArchiveToday]
 ) -> Iterator[str]:
     """For a person."""
-    yield f"{verdict_of_evidence(chain, archives).value.upper()}: {_summary(directory, chain)}"
+    verdict, summary = verdict_of_evidence(chain, archives), _summary(directory, chain)
+    yield tr("{verdict}: {summary}", verdict=verdict.word, summary=summary)
     first, last = chain.first, chain.last
     if first is not None and last is not None:
-        yield (
-            f"  {counted(len(chain.links), 'statement')} with a right signature,"
-            f" {first.statement.sequence} to {last.statement.sequence},"
-            f" {printed_time(first.statement.at)} to {printed_time(last.statement.at)}"
+        yield tr(
+            "  {statements} with a right signature, {first} to {last}, {begin} to {end}",
+            statements=counted(len(chain.links), "statement"),
+            first=first.statement.sequence,
+            last=last.statement.sequence,
+            begin=printed_time(first.statement.at),
+            end=printed_time(last.statement.at),
         )
-        yield f"  the newest: sha256 {last.digest}"
-    for key in chain.keys:
-        yield f"  signed by key {key}"
-    yield from _few(f"  {_problem_line(each)}" for each in chain.problems)
-    for note in chain.notes:
-        yield f"  note: {note}"
+        yield tr("  the newest: sha256 {digest}", digest=last.digest)
+    yield from (tr("  signed by key {key}", key=key) for key in chain.keys)
+    yield from _few(indented(_problem_line(each)) for each in chain.problems)
+    yield from (tr("  note: {note}", note=note) for note in chain.notes)
     for archive in archives:
         yield from _archive_lines(archive)
 
@@ -116,51 +120,78 @@ def verification_lines(
 def _summary(directory: Path, chain: Chain) -> str:
     count = len(chain.problems)
     if not count:
-        return f"the chain in {directory} is whole"
-    return (
-        f"the chain in {directory}: {count} {verb(count, 'thing is', 'things are')} not as written"
+        return tr("the chain in {directory} is whole", directory=directory)
+    return trn(
+        "the chain in {directory}: {n} thing is not as written",
+        "the chain in {directory}: {n} things are not as written",
+        count,
+        directory=directory,
     )
 
 
+_KINDS: Final[dict[ProblemKind, str]] = {
+    "altered": tr("altered"), "removed": tr("removed"), "cut": tr("cut"),
+    "out_of_order": tr("out of order"), "repeated": tr("repeated"),
+    "another_key": tr("another key"), "another_chain": tr("another chain"),
+    "broken_link": tr("broken link"), "clock_set_back": tr("clock set back"), "head": tr("head"),
+    "found": tr("found"), "wal_digest": tr("wal digest"),
+}  # fmt: skip
+
+
 def _problem_line(problem: Problem) -> str:
-    where = [f"statement {problem.sequence}"] if problem.sequence is not None else []
-    where += [f"{problem.file} line {problem.line}"] if problem.file else []
-    kind = problem.kind.replace("_", " ")
-    return printable(f"{', '.join(where) or 'the chain'}: {kind}: {problem.detail}")
+    where = []
+    if problem.sequence is not None:
+        where.append(tr("statement {sequence}", sequence=problem.sequence))
+    if problem.file:
+        where.append(tr("{file} line {line}", file=problem.file, line=problem.line))
+    line = tr(
+        "{where}: {kind}: {detail}",
+        where=joined(", ", where or [tr("the chain")]),
+        kind=_KINDS[problem.kind],
+        detail=problem.detail,
+    )
+    return printable(say(line))
 
 
 _STATES: Final[dict[State, str]] = {
-    "altered": "altered: its bytes are not those that statement {} proved",
-    "absent": "absent: statement {} proved it",
-    "unread": "unread: {}",
+    "altered": tr("  {name}: altered: its bytes are not those that statement {statement} proved"),
+    "absent": tr("  {name}: absent: statement {statement} proved it"),
+    "unread": tr("  {name}: unread: {why}"),
 }
 
 
 def _archive_lines(archive: ArchiveToday) -> Iterator[str]:
     if archive.proven is None:
-        yield f"{archive.url}: no statement is about this archive"
+        yield tr("{url}: no statement is about this archive", url=archive.url)
         return
-    same = len(archive.of("same"))
-    yield (
-        f"{archive.url}: {same} of {counted(len(archive.segments), 'proven segment')}"
-        f" {verb(same, 'holds', 'hold')} the bytes that were proven"
+    yield trn(
+        "{url}: {n} of {segments} holds the bytes that were proven",
+        "{url}: {n} of {segments} hold the bytes that were proven",
+        len(archive.of("same")),
+        url=archive.url,
+        segments=counted(len(archive.segments), "proven segment"),
     )
     for state, text in _STATES.items():
         yield from _few(
-            f"  {each.name}: {text.format(each.detail if state == 'unread' else each.statement)}"
+            tr(text, name=each.name, statement=each.statement, why=each.detail)
             for each in archive.of(state)
         )
-    yield from _few(f"  {name}: never signed" for name in archive.never_signed)
-    for names, what in ((archive.later, "newer"), (archive.earlier, "older")):
+    yield from _few(tr("  {name}: never signed", name=name) for name in archive.never_signed)
+    for names, told in (
+        (archive.later, tr("  never signed, and newer than what was: {count}, {span}")),
+        (archive.earlier, tr("  never signed, and older than what was: {count}, {span}")),
+    ):
         if names:
-            span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
-            count = counted(len(names), "segment")
-            yield f"  never signed, and {what} than what was: {count}, {span}"
+            span = names[0]
+            if len(names) > 1:
+                span = tr("{first} to {last}", first=names[0], last=names[-1])
+            yield tr(told, count=counted(len(names), "segment"), span=span)
 
 
 def _few(lines: Iterable[str]) -> Iterator[str]:
     for number, line in enumerate(all_lines := [*lines]):
         if number == _LINES_MAX:
-            yield f"  … and {len(all_lines) - _LINES_MAX} more: --format json has all"
+            more = len(all_lines) - _LINES_MAX
+            yield tr("  … and {more} more: --format json has all", more=more)
             return
         yield line

@@ -19,6 +19,7 @@ from agent.errors import CannotCheck
 from agent.evidence.directory import read_head, read_lines
 from agent.evidence.keys import PublicKeys
 from agent.evidence.words import without_secrets
+from parsers.sentences import joined, message_of, tr
 from rules.evidence.chain import Chain, Proven, judge_chain
 from rules.model.facts import ArchivedFile, ArchiveFacts
 
@@ -58,9 +59,16 @@ def verify_directory(directory: Path, keys: PublicKeys, expected: Sequence[str])
         chain = judge_chain(read_lines(directory), read_head(directory), keys, expected)
     except OSError as error:
         where = error.filename or directory
-        raise CannotCheck(f"{where}: {error.strerror or error}") from None
+        raise CannotCheck(
+            tr("{where}: {reason}", where=where, reason=error.strerror or error)
+        ) from None
     if not chain.links and not chain.problems:
-        raise CannotCheck(f"{directory} holds no statements: is it the --evidence of a pitr-check?")
+        raise CannotCheck(
+            tr(
+                "{directory} holds no statements: is it the --evidence of a pitr-check?",
+                directory=directory,
+            )
+        )
     return chain
 
 
@@ -69,7 +77,7 @@ def list_today(url: str) -> ArchiveFacts:
     try:
         return list_archive(url)
     except NotAnArchive as error:
-        raise CannotCheck(str(error)) from None
+        raise CannotCheck(message_of(error)) from None
 
 
 def compare_archive(
@@ -127,7 +135,7 @@ def _look_at(archive: ArchiveFacts, proven: Proven, name: str) -> SegmentToday:
         try:
             found.append(read_guarded(partial(_digest, each, digest)))
         except (FileNotFoundError, Unreadable) as error:
-            unread.append(f"{each.name}: {why_unreadable(error)}")
+            unread.append(tr("{name}: {why}", name=each.name, why=why_unreadable(error)))
     other = [each for each in found if each != digest]
     state: State = "altered" if other else "unread" if unread else "same"
     return SegmentToday(
@@ -136,7 +144,7 @@ def _look_at(archive: ArchiveFacts, proven: Proven, name: str) -> SegmentToday:
         proven=digest,
         statement=by,
         today=tuple(other or found),
-        detail="; ".join(unread),
+        detail=joined("; ", unread),
     )
 
 

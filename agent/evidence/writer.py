@@ -46,6 +46,7 @@ from parsers.evidence.statement import (
     parse_head,
     parse_statement,
 )
+from parsers.sentences import tr
 from rules.evidence.inventory import Inventory, changes, everything
 
 FILE_BYTES: Final = 16 << 20  # a file that has grown to this is followed by another
@@ -112,8 +113,8 @@ class EvidenceWriter:
                 return self._write(draft)
         except OSError as error:
             self._known = None
-            said = error.strerror or str(error)
-            raise CannotWriteEvidence(f"{error.filename or self._directory}: {said}") from None
+            where, why = error.filename or self._directory, error.strerror or error
+            raise CannotWriteEvidence(tr("{where}: {why}", where=where, why=why)) from None
 
     def _write(self, draft: Draft) -> Written:
         state = self._state()
@@ -302,8 +303,13 @@ class EvidenceWriter:
             deadline = time.monotonic() + self._lock_seconds
             while not _lock(descriptor):
                 if time.monotonic() > deadline:
-                    held = f"another writer has held it for {self._lock_seconds:g} s"
-                    raise CannotWriteEvidence(f"{self._directory}: {held}")
+                    raise CannotWriteEvidence(
+                        tr(
+                            "{directory}: another writer has held it for {seconds:g} s",
+                            directory=self._directory,
+                            seconds=self._lock_seconds,
+                        )
+                    )
                 time.sleep(0.02)
             yield
         finally:

@@ -11,13 +11,13 @@ from agent.find.look import FindInput
 from agent.find.times import FindTimes, InstantsAsked
 from agent.store.paths import any_path
 from parsers.segment import PARTIAL_SUFFIX
+from parsers.sentences import tr, trn
 from rules.case.derived.listing import Listings
 from rules.events.attribution import Witness, find_witnesses
 from rules.events.coverage import Coverage, find_coverage
 from rules.events.events import FoundEvents, PathEvent, WantedEvents, find
 from rules.events.relation_names import matcher
 from rules.events.target_before import Moment, find_moment
-from rules.model.counted import counted
 from rules.model.findings import Verdict
 from rules.model.repository import RepositoriesRead
 from rules.recovery.settings_block import settings_block
@@ -126,7 +126,7 @@ def _who(
         lines = read_log(asked.log, asked.log_line_prefix, backup)
         return find_witnesses(found.happenings, lines), ()
     except NotTold as reason:
-        return None, (f"who did it cannot be known: {reason}",)
+        return None, (tr("who did it cannot be known: {reason}", reason=reason),)
 
 
 def _settings(look: FindInput, moment: Moment | None) -> str | None:
@@ -148,18 +148,34 @@ def _notes(asked: FindRequest, look: FindInput, found: FoundEvents | None) -> Se
     if look.holes:
         names = [hole.segment for hole in look.holes]
         count = sum(hole.count for hole in look.holes)
-        span = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]}"
+        span = names[0]
+        if len(names) > 1:
+            span = tr("{first} to {last}", first=names[0], last=names[-1])
         notes.append(
-            f"{counted(count, 'segment')} missing ({span}): what happened there is not known"
+            trn(
+                "{n} segment missing ({span}): what happened there is not known",
+                "{n} segments missing ({span}): what happened there is not known",
+                count,
+                span=span,
+            )
         )
     notes += _unread(look)
     notes += [
-        f"{chapter.segment} is damaged ({chapter.flaw}): what follows in it is not known"
+        tr(
+            "{segment} is damaged ({flaw}): what follows in it is not known",
+            segment=chapter.segment,
+            flaw=chapter.flaw,
+        )
         for chapter in look.story.chapters
         if chapter.flaw
     ]
     if asked.is_choice and found is not None and found.total > 1:
-        notes.append(f"{found.total} of them: choose one with --xid X to get the target before it")
+        notes.append(
+            tr(
+                "{total} of them: choose one with --xid X to get the target before it",
+                total=found.total,
+            )
+        )
     if asked.dropped and found is not None and not found.total:
         notes.append(_not_found(asked.dropped, look))
     return notes
@@ -171,8 +187,14 @@ def _unread(look: FindInput) -> Iterator[str]:
     for segment, why in look.unread.items():
         by_reason.setdefault(why, []).append(segment)
     for why, names in by_reason.items():
-        span = f"{counted(len(names), 'segment')} from {names[0]} to {names[-1]} were"
-        yield f"{names[0] + ' was' if len(names) == 1 else span} not read: {why}"
+        yield trn(
+            "{first} was not read: {why}",
+            "{n} segments from {first} to {last} were not read: {why}",
+            len(names),
+            first=names[0],
+            last=names[-1],
+            why=why,
+        )
 
 
 def _to_copy(look: FindInput, moment: Moment | None) -> Iterator[str]:
@@ -182,20 +204,31 @@ def _to_copy(look: FindInput, moment: Moment | None) -> Iterator[str]:
     for segment in moment.outcome.segments_needed:
         file = look.file_of(segment)
         if file is not None and file.name.endswith(PARTIAL_SUFFIX):
-            yield f"the settings need {file.path} in the archive, as {segment}: copy it first"
+            yield tr(
+                "the settings need {path} in the archive, as {segment}: copy it first",
+                path=file.path,
+                segment=segment,
+            )
 
 
 def _not_found(name: str, look: FindInput) -> str:
     nameless = find(
         look.story, WantedEvents(takes_away=True, is_named=_has_nameless, limit=1)
     ).total
-    also = (
-        f"; {counted(nameless, 'commit')} removed files that no catalog here names:"
-        " type --dropped alone to list them"
-        if nameless
-        else ""
+    also = ""
+    if nameless:
+        also = trn(
+            "; {n} commit removed files that no catalog here names: "
+            "type --dropped alone to list them",
+            "; {n} commits removed files that no catalog here names: "
+            "type --dropped alone to list them",
+            nameless,
+        )
+    return tr(
+        "nothing called {name!r} was dropped or truncated in what was read{also}",
+        name=name,
+        also=also,
     )
-    return f"nothing called {name!r} was dropped or truncated in what was read{also}"
 
 
 def _has_nameless(happening: PathEvent) -> bool:

@@ -14,6 +14,7 @@ from agent.archive.unreadable import Unreadable, read_guarded
 from agent.processes import new_pool, starting
 from agent.store.urls import StoreSettings, adopt, remembered
 from parsers.segment import parse_segment_name
+from parsers.sentences import message_of
 from parsers.wal.journal import Journal, journal_segment
 from rules.model.facts import ArchivedFile
 
@@ -78,7 +79,7 @@ def read_journal(job: JournalJob, make: MakeJournal = journal_segment) -> Journa
     except FileNotFoundError:
         return None
     except Unreadable as error:
-        return str(error)
+        return message_of(error)
 
 
 def _read_journal(job: JournalJob, make: MakeJournal) -> Journal:

@@ -23,6 +23,7 @@ from parsers.log.format import LogReader, LogRecord, StderrReader
 from parsers.log.jsonlog import JsonReader, looks_like_json
 from parsers.log.prefix import MAX_PREFIX, parse_prefix
 from parsers.log.times import Zone, parse_log_time
+from parsers.sentences import tr
 from rules.events.attribution import LogLine
 
 
@@ -37,7 +38,7 @@ def read_log(path: str, prefix: str | None, backup: AnyPath | None) -> Iterator[
     """
     root = Path(path)
     if not root.exists():
-        raise CannotCheck(f"--log {path}: there is no such file or directory")
+        raise CannotCheck(tr("--log {path}: there is no such file or directory", path=path))
     files = [root]
     if root.is_dir():
         files = sorted(root / entry.name for entry in entries_of(root))
@@ -70,7 +71,9 @@ def _read_file(path: Path, prefix: str | None, zone: Zone) -> Iterator[LogLine]:
                         yield _line(item, zone)
             yield from (_line(item, zone) for item in reader.close() if isinstance(item, LogRecord))
     except OSError as error:
-        raise CannotCheck(f"--log {path}: cannot be read: {error.strerror}") from None
+        raise CannotCheck(
+            tr("--log {path}: cannot be read: {reason}", path=path, reason=error.strerror)
+        ) from None
 
 
 def _reader(path: Path, first: str, prefix: str | None) -> LogReader:
@@ -79,11 +82,28 @@ def _reader(path: Path, first: str, prefix: str | None) -> LogReader:
     if looks_like_csv(first):
         return CsvReader()
     if prefix is None:
-        raise NotTold(f"{path}: its log_line_prefix is not known: give it with --log-line-prefix")
+        raise NotTold(
+            tr(
+                "{path}: its log_line_prefix is not known: give it with --log-line-prefix",
+                path=path,
+            )
+        )
     if len(prefix) > MAX_PREFIX:
-        raise NotTold(f"{path}: its log_line_prefix has more than {MAX_PREFIX} characters")
+        raise NotTold(
+            tr(
+                "{path}: its log_line_prefix has more than {most} characters",
+                path=path,
+                most=MAX_PREFIX,
+            )
+        )
     if "%u" not in _escapes(prefix):
-        raise NotTold(f"{path}: log_line_prefix = {prefix!r} has no %u (nor %x, to prove it by)")
+        raise NotTold(
+            tr(
+                "{path}: log_line_prefix = {prefix!r} has no %u (nor %x, to prove it by)",
+                path=path,
+                prefix=prefix,
+            )
+        )
     return StderrReader(parse_prefix(prefix))
 
 

@@ -14,6 +14,7 @@ from agent.inputs.sources import Sources
 from agent.repositories.repository import BackupFiles
 from agent.repositories.sources import RepositorySources
 from agent.store.paths import AnyPath, any_path
+from parsers.sentences import message_of, tr
 from parsers.wal.heap_page import PAGE_BYTES
 from parsers.wal.scan import SegmentScan
 from rules.case.case import Case
@@ -80,7 +81,7 @@ def look(
     try:
         journals = read_journals(jobs, sources.reading.workers, on_progress)
     except NoProcess as error:
-        raise CannotCheck(str(error)) from None
+        raise CannotCheck(message_of(error)) from None
     return replace(
         looked,
         story=tell_story(chapters, journals.found, rows, rows_from_lsn),
@@ -96,14 +97,14 @@ def _survey(
     assert archive is not None, "one was named"
     size, scans = identity.segment_size_bytes if identity else None, scans_of(case)
     if size is None or not scans:
-        raise CannotCheck(f"{archive.url}: no segment could be read")
+        raise CannotCheck(tr("{url}: no segment could be read", url=archive.url))
     whole = find_restores(restores_of(case), found.backups if found else ())
     number, path, restores = _path(archive, timeline, whole)
     wal = restores[0].wal if restores else _plain_wal(scans, size)
     begin_lsn = min((each.backup.label.start_lsn for each in restores), default=None)
     extent = extent_of(wal, path, begin_lsn)
     if extent is None:
-        raise CannotCheck(f"no segment of timeline {number} or of its ancestors is there")
+        raise CannotCheck(tr("no segment of timeline {id} or of its ancestors is there", id=number))
     scan = case.get(ScanFacts)
     unread = scan.unread if scan else {}
     not_reached = extent_of(_unread_wal(unread, size), path, None) or extent
@@ -113,7 +114,9 @@ def _survey(
     absent = [page for page in pages if isinstance(page, MissingSegment)]
     chapters = [page for page in pages if isinstance(page, Chapter)]
     if not chapters:
-        raise CannotCheck(f"no segment of timeline {number} or of its ancestors could be read")
+        raise CannotCheck(
+            tr("no segment of timeline {id} or of its ancestors could be read", id=number)
+        )
     looked = FindInput(
         case=case, times=times, archive=archive, timeline=number, path=path, wal=wal,
         restores=tuple(restores), story=tell_story(chapters, {}, None), extent=extent,
@@ -138,14 +141,16 @@ def _path(
     if isinstance(timeline, int):
         number = timeline
     elif timeline == "current":
-        raise CannotCheck("--timeline current is a backup's own: name a --backup that can be read")
+        raise CannotCheck(
+            tr("--timeline current is a backup's own: name a --backup that can be read")
+        )
     else:
         number = latest_timeline(archive.histories, max(known, default=1))
     return number, in_order(path_of(number, archive.histories.get(number))), []
 
 
 def _why(unread: Mapping[str, str], hole: MissingSegment) -> str:
-    return unread.get(hole.segment, "it went away since the archive was listed")
+    return unread.get(hole.segment, tr("it went away since the archive was listed"))
 
 
 def _plain_wal(scans: Scans, size: int) -> Wal:

@@ -7,7 +7,9 @@ from typing import Final
 
 from agent.documents.values import printed_time
 from agent.find.answer import Answer
+from agent.language import say
 from parsers.lsn import format_lsn
+from parsers.sentences import indented, joined, tr, trn
 from parsers.wal.facts import instant
 from rules.events.attribution import shorten
 from rules.events.catalog_rows import RelationEvent
@@ -18,18 +20,26 @@ from rules.events.target_before import Moment
 from rules.model.counted import counted, sized
 
 _SWITCHES: Final = {
-    "data_checksums": "data checksums", "logical_decoding": "logical decoding",
+    "data_checksums": tr("data checksums"), "logical_decoding": tr("logical decoding"),
+}  # fmt: skip
+
+_ACTIONS: Final = {
+    "created": tr("created"), "dropped": tr("dropped"), "truncated": tr("truncated"),
+    "rewritten": tr("rewritten"), "removed": tr("removed"),
 }  # fmt: skip
 
 
 def find_lines(answer: Answer) -> Iterator[str]:
     look, found = answer.look, answer.found
     chapters = look.story.chapters
-    yield (
-        f"timeline {look.timeline}: {counted(len(chapters), 'segment')}, {chapters[0].segment} to "
-        f"{chapters[-1].segment}"
+    yield tr(
+        "timeline {id}: {segments}, {first} to {last}",
+        id=look.timeline,
+        segments=counted(len(chapters), "segment"),
+        first=chapters[0].segment,
+        last=chapters[-1].segment,
     )
-    yield from (f"note: {note}" for note in answer.notes)
+    yield from (tr("note: {note}", note=note) for note in answer.notes)
     if answer.coverage:
         yield ""
         yield from _coverage(answer, answer.coverage)
@@ -40,25 +50,33 @@ def find_lines(answer: Answer) -> Iterator[str]:
             yield from _who(answer, happening)
         shown = len(found.happenings)
         if shown < found.total:
-            yield f"{shown} of {found.total}: --limit shows more, --around T the nearest to T"
+            yield tr(
+                "{shown} of {total}: --limit shows more, --around T the nearest to T",
+                shown=shown,
+                total=found.total,
+            )
         elif not found.total:
-            yield "nothing that was asked for"
+            yield tr("nothing that was asked for")
     if answer.moment is not None and answer.chosen is not None:
         yield ""
         yield from _moment(answer, answer.moment)
 
 
 def _happening(each: PathEvent) -> Iterator[str]:
-    at = _time(each.time_us)
     if each.kind == "restore_point":
-        yield f"{at}  {format_lsn(each.lsn)}  restore point {each.name!r}"
-        return
-    if each.kind in _SWITCHES:
-        yield f"{at}  {format_lsn(each.lsn)}  {_SWITCHES[each.kind]}: {each.name}"
-        return
-    prepared = f" (prepared as {each.gid!r})" if each.gid else ""
-    yield f"{at}  {format_lsn(each.lsn)}  {each.kind} of {each.xid}{prepared}{_written(each)}"
-    yield from (f"    {line}" for line in _relations(each))
+        what: str = tr("restore point {name!r}", name=each.name)
+    elif each.kind in _SWITCHES:
+        what = tr("{switch}: {value}", switch=_SWITCHES[each.kind], value=each.name)
+    else:
+        what = tr(
+            "{kind} of {xid}{prepared}{written}",
+            kind=each.kind,
+            xid=each.xid,
+            prepared=tr(" (prepared as {gid!r})", gid=each.gid) if each.gid else "",
+            written=_written(each),
+        )
+    yield tr("{at}  {lsn}  {what}", at=_time(each.time_us), lsn=format_lsn(each.lsn), what=what)
+    yield from (indented(line, 4) for line in _relations(each))
 
 
 def _who(answer: Answer, each: PathEvent) -> Iterator[str]:
@@ -67,82 +85,125 @@ def _who(answer: Answer, each: PathEvent) -> Iterator[str]:
     shown = found if len(found) <= 4 else [*found[:2], *found[-2:]]
     for witness in shown:
         line = witness.line
-        whose = f"user {line.user or 'unknown'}, database {line.database or 'unknown'}"
-        pid = f", pid {line.pid}" if line.pid is not None else ""
-        how = "by" if witness.by == "transaction" else "likely, not proven: by"
-        yield f"    {how} {whose}{pid}: {shorten(line.text)}"
+        whose = tr(
+            "user {user}, database {database}{pid}: {text}",
+            user=line.user or tr("unknown"),
+            database=line.database or tr("unknown"),
+            pid=f", pid {line.pid}" if line.pid is not None else "",
+            text=shorten(line.text),
+        )
+        if witness.by == "transaction":
+            yield tr("    by {whose}", whose=whose)
+        else:
+            yield tr("    likely, not proven: by {whose}", whose=whose)
     if len(shown) < len(found):
-        yield f"    and {counted(len(found) - len(shown), 'more line')} of it in the log"
+        yield trn(
+            "    and {n} more line of it in the log",
+            "    and {n} more lines of it in the log",
+            len(found) - len(shown),
+        )
 
 
 def _written(each: PathEvent) -> str:
     if each.records is None:
         return ""
-    parts = f" in {len(each.subxids) + 1} (sub)transactions" if each.subxids else ""
-    return f", {counted(each.records, 'record')}, {sized(each.bytes or 0)}{parts}"
+    parts = ""
+    if each.subxids:
+        parts = tr(" in {count} (sub)transactions", count=len(each.subxids) + 1)
+    return tr(
+        ", {records}, {size}{parts}",
+        records=counted(each.records, "record"),
+        size=sized(each.bytes or 0),
+        parts=parts,
+    )
 
 
 def _relations(each: PathEvent) -> Iterator[str]:
     if each.database is not None:
-        name = each.database_name or "of unknown name"
-        yield f"dropped database {name} (OID {each.database})"
+        name = each.database_name or tr("of unknown name")
+        yield tr("dropped database {name} (OID {oid})", name=name, oid=each.database)
     main = [event for event in each.relations if not is_companion(event)]
     for event in main or each.relations:
         yield _relation(event)
     rest = len(each.relations) - len(main or each.relations)
     if rest:
-        yield f"and {rest} of their indexes, sequences and toast tables"
+        yield tr("and {rest} of their indexes, sequences and toast tables", rest=rest)
 
 
 def _relation(event: RelationEvent) -> str:
-    where = f"in database {event.database_name or event.database}"
+    action, database = _ACTIONS[event.action], event.database_name or event.database
     if event.row is None:
-        return f"{event.action} file {event.filenode} {where}: whose it was is unknown"
-    numbers = f"OID {event.row.oid}"
+        return tr(
+            "{action} file {filenode} in database {database}: whose it was is unknown",
+            action=action,
+            filenode=event.filenode,
+            database=database,
+        )
+    numbers = [f"OID {event.row.oid}"]
     if event.filenode and event.filenode != event.row.oid:
-        numbers += f", file {event.filenode}"
-    return f"{event.action} {kind_word(event)} {qualified_name(event)} ({numbers}) {where}"
+        numbers.append(tr("file {filenode}", filenode=event.filenode))
+    return tr(
+        "{action} {kind} {name} ({numbers}) in database {database}",
+        action=action,
+        kind=kind_word(event),
+        name=qualified_name(event),
+        numbers=joined(", ", numbers),
+        database=database,
+    )
 
 
 def _coverage(answer: Answer, coverage: Coverage) -> Iterator[str]:
     at = _time(coverage.at_us)
     if not coverage.segments:
-        yield f"{at} is earlier than everything that was read"
+        yield tr("{at} is earlier than everything that was read", at=at)
         return
     if coverage.is_known:
-        yield f"the WAL of {at} is in"
+        yield tr("the WAL of {at} is in", at=at)
     else:
-        yield f"{at} is later than everything that was read, which ends in"
+        yield tr("{at} is later than everything that was read, which ends in", at=at)
     for each in coverage.segments:
         file = answer.look.file_of(each.segment)
-        held = file.path if file else "MISSING"
-        flaw = f", DAMAGED: {each.flaw}" if each.flaw else ""
-        times = (
-            f", commits {_time(each.first_us)} to {_time(each.last_us)}" if each.first_us else ""
+        held = file.path if file else tr("MISSING")
+        flaw = tr(", DAMAGED: {flaw}", flaw=each.flaw) if each.flaw else ""
+        times = ""
+        if each.first_us:
+            first, last = _time(each.first_us), _time(each.last_us)
+            times = tr(", commits {first} to {last}", first=first, last=last)
+        yield tr(
+            "  {segment}  {held}{times}{flaw}",
+            segment=each.segment,
+            held=held,
+            times=times,
+            flaw=flaw,
         )
-        yield f"  {each.segment}  {held}{times}{flaw}"
     if coverage.next_segment:
-        yield f"  its WAL would be in {coverage.next_segment} or later: it is not there (yet)"
+        yield tr(
+            "  its WAL would be in {segment} or later: it is not there (yet)",
+            segment=coverage.next_segment,
+        )
 
 
 def _moment(answer: Answer, moment: Moment) -> Iterator[str]:
     goal, outcome = moment.goal, moment.outcome
     value = {"xid": goal.xid, "lsn": format_lsn(goal.lsn or 0), "time": _time(goal.time_us)}
-    how = f"recovery_target_{goal.type} = {value[goal.type]}, exclusive"
+    how = tr("recovery_target_{type} = {value}, exclusive", type=goal.type, value=value[goal.type])
     if not moment.reachable:
-        told = "cannot be reached" if moment.reachable is False else "not proven"
-        yield f"the target just before it, {how}: {told}"
-        yield f"  {moment.reason}"
+        told = tr("cannot be reached") if moment.reachable is False else tr("not proven")
+        yield tr("the target just before it, {how}: {told}", how=how, told=told)
+        yield indented(moment.reason)
         return
     assert outcome is not None
     assert moment.restore is not None
-    yield f"the target just before it: {how}"
-    yield f"  {moment.reason}"
-    last = f", the last at {_time(moment.last_time_us)}" if moment.last_time_us else ""
-    yield f"  it leaves out {counted(moment.commits_after, 'commit')}{last}"
-    yield f"  restore {moment.restore.backup.url}, and paste:"
-    yield from (f"    {line}" for line in (answer.settings or "").splitlines())
+    yield tr("the target just before it: {how}", how=how)
+    yield indented(moment.reason)
+    last = ""
+    if moment.last_time_us:
+        last = tr(", the last at {time}", time=_time(moment.last_time_us))
+    commits = counted(moment.commits_after, "commit")
+    yield tr("  it leaves out {commits}{last}", commits=commits, last=last)
+    yield tr("  restore {url}, and paste:", url=moment.restore.backup.url)
+    yield from (indented(line, 4) for line in say(answer.settings or "").splitlines())
 
 
 def _time(time_us: int | None) -> str:
-    return printed_time(instant(time_us)) if time_us is not None else "at an unknown time"
+    return printed_time(instant(time_us)) if time_us is not None else tr("at an unknown time")

@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from agent.backups.zone import server_zone
 from agent.errors import UsageError
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.goal import WrittenTime
 
-_REVERSED: Final = "--from is later than --to"
+_REVERSED: Final = tr("--from is later than --to")
 _SHIFT_US: Final = 86_400_000_000 - 1  # less than a day: clocks are set back by up to that much
 _UTC: Final = ZoneInfo("UTC")
 
@@ -60,9 +61,13 @@ class FindTimes:
             try:
                 return None if written is None else written.in_zone(zone)
             except ParseError as error:
-                raise UsageError(f"{option}: {error.message}") from None
+                raise UsageError(
+                    tr("{option}: {error}", option=option, error=error.message)
+                ) from None
 
-        note = f"times without a zone were read as {zone.key} ({source})"
+        note = tr(
+            "times without a zone were read as {zone} ({source})", zone=zone.key, source=source
+        )
         asked = InstantsAsked(
             since_us=us("--from", self.since),
             until_us=us("--to", self.until),

@@ -11,6 +11,7 @@ from agent.config.model import Config, ResolvedCluster
 from agent.drill_schedule.history import read_drills
 from agent.fleet.server import ask_exposure
 from agent.notify.memory import read_cuts
+from parsers.sentences import tr
 from rules.case.case import Case
 from rules.fleet.line import WORST_FIRST, FleetLine, line_of
 from rules.model.findings import Severity, Verdict
@@ -28,7 +29,8 @@ def fleet_lines(config: Config, look: Look, now: datetime) -> list[FleetLine]:
         try:
             lines.append(_line(config, cluster, look(index), now))
         except Exception as error:  # a fault of ours is that cluster's alone, and no verdict
-            lines.append(_unknown(cluster, f"{type(error).__name__}: {error}", now))
+            why = tr("{kind}: {error}", kind=type(error).__name__, error=error)
+            lines.append(_unknown(cluster, why, now))
     return sorted(lines, key=lambda line: line.rank)
 
 

@@ -26,10 +26,16 @@ def answer(
     *,
     status: int = 200,
     keep: str = ASK_AGAIN,
+    language: str = "",
 ) -> Response:
-    """The content, or 304 when the visitor has it. `keep` is Cache-Control."""
+    """The content, or 304 when the visitor has it. `keep` is Cache-Control.
+
+    `language` is that of a content of which there are several.
+    """
     tag = f'W/"{_digest(content)}"'
     headers = {"Cache-Control": keep, "ETag": tag, "Vary": "Accept-Encoding"}
+    if language:
+        headers |= {"Vary": "Accept-Encoding, Accept-Language", "Content-Language": language}
     if status == 200 and tag.removeprefix("W/") in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     headers["Content-Type"] = content_type

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from parsers.sentences import tr
+
 _TICKS_MAX: Final = 8
 _EDGE: Final = 0.05  # a label nearer to an edge than this is written inward
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -28,6 +30,10 @@ _STEPS: Final = (
     *(timedelta(hours=n) for n in (1, 2, 3, 6, 12)),
     *(timedelta(days=n) for n in (1, 2, 4, 7, 14)),
 )
+_MONTHS: Final = (
+    tr("Jan"), tr("Feb"), tr("Mar"), tr("Apr"), tr("May"), tr("Jun"),
+    tr("Jul"), tr("Aug"), tr("Sep"), tr("Oct"), tr("Nov"), tr("Dec"),
+)  # fmt: skip
 _MONTH_STEPS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 240)
 
 
@@ -83,12 +89,16 @@ def _months(begin: datetime, end: datetime) -> Iterator[datetime]:
 
 
 def _label(at: datetime, before: datetime | None, step: timedelta | None, whole_days: bool) -> str:
+    month = _MONTHS[at.month - 1]
+    day = tr("{day} {month}", day=at.day, month=month)
     if step is None:
-        return f"{at:%Y}" if at.month == 1 else f"{at:%b %Y}" if before is None else f"{at:%b}"
+        with_year = tr("{month} {year}", month=month, year=at.year)
+        return f"{at:%Y}" if at.month == 1 else with_year if before is None else month
     if whole_days:
-        return f"{at.day} {at:%b}" if before and before.year == at.year else f"{at.day} {at:%b %Y}"
+        same_year = before and before.year == at.year
+        return day if same_year else tr("{day} {year}", day=day, year=at.year)
     if before is not None and before.date() != at.date():
-        return f"{at.day} {at:%b}"
+        return day
     if step >= timedelta(minutes=1):
         return f"{at:%H:%M}"
     if step >= timedelta(seconds=1):

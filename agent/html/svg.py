@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from agent.html.axis import Tick, ticks
 from agent.printable import printable
+from parsers.sentences import joined, tr
 from rules.chart.downsample import CloseUp
 from rules.chart.model import Mark, MarkKind, Span, SpanKind, TimelineLane
 from rules.chart.spans import clock
@@ -144,17 +145,27 @@ def _after(seen: CloseUp) -> str:
     seconds = (seen.now - seen.end).total_seconds()
     if seconds <= 0:
         return ""
-    for name, size in (("days", 86400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
-        if seconds >= 2 * size or size == 1:
-            return f"{seconds / size:.0f} {name}"
-    return ""
+    if seconds >= 2 * 86400:
+        return tr("{count:.0f} days", count=seconds / 86400)
+    if seconds >= 2 * 3600:
+        return tr("{count:.0f} hours", count=seconds / 3600)
+    if seconds >= 2 * 60:
+        return tr("{count:.0f} minutes", count=seconds / 60)
+    return tr("{count:.0f} seconds", count=seconds)
 
 
 def _summary(seen: CloseUp) -> str:
-    return ". ".join(
-        f"Timeline {lane.timeline}: "
-        + ("; ".join(printable(span.what) for span in _told(lane)) or "nothing is known of it")
-        for lane in seen.lanes
+    return joined(
+        ". ",
+        [
+            tr(
+                "Timeline {timeline}: {spans}",
+                timeline=lane.timeline,
+                spans=joined("; ", [printable(span.what) for span in _told(lane)])
+                or tr("nothing is known of it"),
+            )
+            for lane in seen.lanes
+        ],
     )
 
 
@@ -187,9 +198,12 @@ def _origin(lane: TimelineLane) -> str:
     if lane.parent is None:
         return ""
     if lane.forked_at is None:
-        return f"left timeline {lane.parent}"
-    when = "at" if lane.begun_at else "after"  # unread, it is only known what came before
-    return f"left timeline {lane.parent} {when} {clock(lane.forked_at)}"
+        return tr("left timeline {timeline}", timeline=lane.parent)
+    at = clock(lane.forked_at)
+    if lane.begun_at:
+        return tr("left timeline {timeline} at {at}", timeline=lane.parent, at=at)
+    # Unread, it is only known what came before.
+    return tr("left timeline {timeline} after {at}", timeline=lane.parent, at=at)
 
 
 def _fork(seen: CloseUp, lane: TimelineLane, places: Mapping[int, int]) -> ForkLine | None:
@@ -244,7 +258,7 @@ def _mark(seen: CloseUp, mark: Mark, y: int, links: Links) -> DrawnMark:
         x=_percent(x),
         y=y + (_BACKUPS_Y if mark.kind is MarkKind.BACKUP else _MARKS_Y),
         width=_percent(max(0.0, until - x)),
-        title=printable(f"{mark.what}, {clock(mark.at)}"),
+        title=tr("{what}, {at}", what=printable(mark.what), at=clock(mark.at)),
         href=links.to_mark(mark),
         count=mark.count,
     )
@@ -271,4 +285,4 @@ def _picks(seen: CloseUp, lane: TimelineLane, links: Links, columns: int) -> Ite
             return
         x = _percent(column / columns)
         width = _percent(1 / columns)
-        yield Pick(x=x, width=width, title=f"Restore to {clock(at)}?", href=href)
+        yield Pick(x=x, width=width, title=tr("Restore to {at}?", at=clock(at)), href=href)

@@ -24,9 +24,11 @@ from agent.inputs.misplaced import (
     is_empty,
     is_laid_out_by_another,
 )
+from agent.language import say
 from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
 from agent.store.paths import AnyPath, any_path
 from parsers.errors import ParseError
+from parsers.sentences import message_of, tr
 from parsers.wal.scan import Depth
 from rules.case.case import Case
 from rules.case.context import Context
@@ -122,7 +124,11 @@ def _in_their_zone(context: Context, found: BackupsFacts | None) -> Context:
         goal = asked.goal.in_zone(zone)
     except ParseError as error:
         raise UsageError(error.message) from None
-    note = f"; the time was given without a zone and read as {zone.key} ({source})"
+    note = tr(
+        "; the time was given without a zone and read as {zone} ({source})",
+        zone=zone.key,
+        source=source,
+    )
     return replace(context, asked=replace(asked, goal=goal, note=f"{asked.note}{note}"))
 
 
@@ -147,7 +153,7 @@ def _with_segments(
     try:
         read = asyncio.run(_read(archive, files, size, depth, reading, repositories, on_progress))
     except NoProcess as error:
-        raise CannotCheck(str(error)) from None
+        raise CannotCheck(message_of(error)) from None
     return case.having(read)
 
 
@@ -156,11 +162,11 @@ def _list(url: str, by_names: bool) -> ArchiveFacts:
         listed = list_archive(url, by_names=by_names)
     except NotAnArchive as error:
         if said := in_place_of_archive(url):
-            raise UsageError(f"--archive {said}") from None
-        raise CannotCheck(str(error)) from None
+            raise UsageError(tr("--archive {said}", said=said)) from None
+        raise CannotCheck(message_of(error)) from None
     some = next(iter(listed.segments.values()), None)
     if (some is None or is_laid_out_by_another(url, some)) and (said := in_place_of_archive(url)):
-        raise UsageError(f"--archive {said}")
+        raise UsageError(tr("--archive {said}", said=said))
     return listed
 
 
@@ -174,8 +180,12 @@ def _why_empty(url: str, ledger: Ledger | None) -> str:
         ledger.open()
         if held := ledger.count_below(url):
             known = counted(held, "segment")
-            return f"{url} is empty, and held {known} at the last look: is it mounted?"
-    return f"{url} is empty: is this the directory that archive_command writes to?"
+            return tr(
+                "{url} is empty, and held {known} at the last look: is it mounted?",
+                url=url,
+                known=known,
+            )
+    return tr("{url} is empty: is this the directory that archive_command writes to?", url=url)
 
 
 def _list_elsewhere(url: str) -> ArchiveFacts:
@@ -183,8 +193,8 @@ def _list_elsewhere(url: str) -> ArchiveFacts:
         return with_partials(list_pg_wal(url))
     except NotAnArchive as error:
         if said := in_place_of_wal(url):
-            raise UsageError(f"--wal {said}") from None
-        raise CannotCheck(f"--wal {error}") from None
+            raise UsageError(tr("--wal {said}", said=said)) from None
+        raise CannotCheck(tr("--wal {error}", error=error)) from None
 
 
 def _read_backups(
@@ -209,7 +219,7 @@ def _read_backups(
     below = None
     if backups_below:
         if said := in_place_of_backups(backups_below, alone=alone):
-            raise UsageError(f"--backups {said}")
+            raise UsageError(tr("--backups {said}", said=said))
         below = _found("--backups", backups_below, lambda url: read_backups(url, depth, read))
     found = [*named, *(below.backups if below else ())]
     found.sort(key=lambda backup: (backup.label.start_lsn, backup.url))
@@ -230,8 +240,10 @@ def _found(option: str, url: str, read: Callable[[str], T]) -> T:
         if said := in_place_of_backup(url, option):
             raise UsageError(f"{option} {said}") from None
         if is_empty(url):
-            raise CannotCheck(f"{option} {url} is empty: is it mounted?") from None
-        raise CannotCheck(str(error)) from None
+            raise CannotCheck(
+                tr("{option} {url} is empty: is it mounted?", option=option, url=url)
+            ) from None
+        raise CannotCheck(message_of(error)) from None
 
 
 async def _read(
@@ -276,6 +288,6 @@ def _elsewhere(reading: ReadingOptions) -> Workers | None:
     from agent.dask_scan.workers import DaskWorkers
 
     def complain(line: str) -> None:
-        print(line, file=sys.stderr)
+        print(say(line), file=sys.stderr)
 
     return DaskWorkers(reading.scheduler, complain, here=reading.workers)

@@ -19,6 +19,7 @@ from agent.repositories.repository import FoundRepo, NotRead
 from agent.store.local import stat_path
 from agent.store.urls import is_remote
 from parsers.segment import parse_wal_name
+from parsers.sentences import tr
 from rules.model.facts import ArchivedFile
 
 # Folders of repositories, by whose names one is looked for further up.
@@ -41,7 +42,7 @@ _BASE_TAR: Final = re.compile(r"base\.tar" + _PACKED)
 _CONFIGURATION: Final = re.compile(r"(pgbackrest|barman)\.conf|\.?(walg)\.json|.*\.ya?ml")
 _IN_PG_WAL: Final = "archive_status"
 _PG_WAL_NAMES: Final = ("pg_wal", "pg_xlog")
-_A_DUMP: Final = (
+_A_DUMP: Final = tr(
     "is a dump, which no WAL can be replayed onto: point-in-time recovery starts from a base backup"
     " (pg_basebackup)"
 )
@@ -56,16 +57,18 @@ def in_place_of_archive(url: str) -> str | None:
     if folder is None:
         return _file(url)
     if _is_backup(folder):
-        return f"{url} is a base backup: name it with --backup {url}"
+        return tr("{url} is a base backup: name it with --backup {url}", url=url)
     if _is_data_directory(folder):
-        return (
-            f"{url} is a server's data directory: name its WAL with --wal {url}, and the archive"
-            " that its archive_command writes to with --archive"
+        return tr(
+            "{url} is a server's data directory: name its WAL with --wal {url}, "
+            "and the archive that its archive_command writes to with --archive",
+            url=url,
         )
     if _IN_PG_WAL in folder.folders:
-        return (
-            f"{url} is a server's pg_wal: name it with --wal {url}, and the archive that its"
-            " archive_command writes to with --archive"
+        return tr(
+            "{url} is a server's pg_wal: name it with --wal {url}, and the "
+            "archive that its archive_command writes to with --archive",
+            url=url,
         )
     return _dump_in(url, folder)
 
@@ -87,19 +90,27 @@ def in_place_of_backup(url: str, option: str) -> str | None:
         return _file(url, tars=option == "--backup")
     if _is_data_directory(folder) and "backup_label" not in folder.files:
         if "postmaster.pid" in folder.files:
-            return (
-                f"{url} is a running server's data directory, not a backup of it: make one with "
-                f"pg_basebackup -D DIR, and name its WAL with --wal {url}"
+            return tr(
+                "{url} is a running server's data directory, not a backup of it: "
+                "make one with pg_basebackup -D DIR, and name its WAL with --wal "
+                "{url}",
+                url=url,
             )
         return None
     if _IN_PG_WAL in folder.folders:
-        return f"{url} is a server's pg_wal: name it with --wal {url}; {option} is for base backups"
+        return tr(
+            "{url} is a server's pg_wal: name it with --wal {url}; {option} is for base backups",
+            url=url,
+            option=option,
+        )
     if _is_archive(url, folder):
-        return (
-            f"{url} holds archived WAL: name it with --archive {url}; {option} is for base backups"
+        return tr(
+            "{url} holds archived WAL: name it with --archive {url}; {option} is for base backups",
+            url=url,
+            option=option,
         )
     if option == "--backup" and any(_is_backup(below) for _, below in _below(url, folder)):
-        return f"{url} holds base backups: name it with --backups {url}"
+        return tr("{url} holds base backups: name it with --backups {url}", url=url)
     return _dump_in(url, folder)
 
 
@@ -115,8 +126,11 @@ def in_place_of_backups(url: str, *, alone: bool = False) -> str | None:
 def in_place_of_repository(url: str) -> str | None:
     """The same of a --repository."""
     if found := _repository(url):
-        return (
-            f"{url} lies in a repository of {found.tool}: name its root, --repository {found.root}"
+        return tr(
+            "{url} lies in a repository of {tool}: name its root, --repository {root}",
+            url=url,
+            tool=found.tool,
+            root=found.root,
         )
     if said := _dump(url):
         return said
@@ -124,18 +138,22 @@ def in_place_of_repository(url: str) -> str | None:
     if folder is None:
         return _file(url)
     if _is_backup(folder):
-        return f"{url} is a base backup of no tool: name it with --backup {url}"
+        return tr("{url} is a base backup of no tool: name it with --backup {url}", url=url)
     if _is_data_directory(folder):
-        return f"{url} is a server's data directory: name its WAL with --wal {url}"
+        return tr("{url} is a server's data directory: name its WAL with --wal {url}", url=url)
     if _IN_PG_WAL in folder.folders:
-        return f"{url} is a server's pg_wal: name it with --wal {url}"
+        return tr("{url} is a server's pg_wal: name it with --wal {url}", url=url)
     if _is_archive(url, folder):
-        return f"{url} is an archive of no tool: name it with --archive {url}"
+        return tr("{url} is an archive of no tool: name it with --archive {url}", url=url)
     below = dict(_below(url, folder))
     options = [f"--archive {place}" for place, inside in below.items() if _holds_wal(inside)]
     options += [f"--backup {place}" for place, inside in below.items() if _is_backup(inside)]
     if options:
-        return f"{url} is of no tool: name what it holds with {' '.join(options)}"
+        return tr(
+            "{url} is of no tool: name what it holds with {options}",
+            url=url,
+            options=" ".join(options),
+        )
     return _dump_in(url, folder)
 
 
@@ -168,7 +186,12 @@ def _of_a_tool(url: str) -> str | None:
 
 
 def _named(url: str, found: FoundRepo) -> str:
-    return f"{url} is a repository of {found.tool}: name it with --repository {found.root}"
+    return tr(
+        "{url} is a repository of {tool}: name it with --repository {root}",
+        url=url,
+        tool=found.tool,
+        root=found.root,
+    )
 
 
 def _repository(url: str) -> FoundRepo | None:
@@ -244,7 +267,7 @@ def _dump(url: str) -> str | None:
         is_dump = _head(url).startswith((*_DUMPS, _TAR_DUMP))
     else:
         is_dump = "toc.dat" in folder.files and _head(f"{url}/toc.dat").startswith(_DUMPS)
-    return f"{url} {_A_DUMP}" if is_dump else None
+    return tr("{url} {is_a_dump}", url=url, is_a_dump=_A_DUMP) if is_dump else None
 
 
 def _dump_in(url: str, folder: Folder) -> str | None:
@@ -272,21 +295,27 @@ def _file(url: str, *, tars: bool = False) -> str | None:
     if head is None:
         return None
     if parse_wal_name(name):
-        return (
-            f"{url} is one WAL file: name the directory that holds them, --archive"
-            f" {directory or '.'}"
+        return tr(
+            "{url} is one WAL file: name the directory that holds them, --archive {directory}",
+            url=url,
+            directory=directory or ".",
         )
     if _TAR_NAME.fullmatch(name) or head[_USTAR] == b"ustar":
         return None if tars else _tar(url, name)
     if found := _CONFIGURATION.fullmatch(name):
-        return f"{url} is a configuration: name it with --{found[1] or found[2] or 'config'} {url}"
-    return f"{url} is a file, and neither WAL nor a backup's tar: name a directory"
+        return tr(
+            "{url} is a configuration: name it with --{option} {url}",
+            url=url,
+            option=found[1] or found[2] or "config",
+        )
+    return tr("{url} is a file, and neither WAL nor a backup's tar: name a directory", url=url)
 
 
 def _tar(url: str, name: str) -> str:
     if _BASE_TAR.fullmatch(name):
-        return f"{url} is a base backup: name it with --backup {url}"
-    return (
-        f"{url} is a tar, which is not read as an archive: unpack it and name the directory; "
-        f"if it is a base backup, name it with --backup {url}"
+        return tr("{url} is a base backup: name it with --backup {url}", url=url)
+    return tr(
+        "{url} is a tar, which is not read as an archive: unpack it and name "
+        "the directory; if it is a base backup, name it with --backup {url}",
+        url=url,
     )

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterator
 
 from agent.archive.progress import OnProgress
+from agent.language import say
+from parsers.sentences import tr
 from rules.model.counted import sized
 
 
@@ -22,7 +24,7 @@ def progress_bar(shown: bool) -> Iterator[OnProgress | None]:
     from rich.progress import TimeRemainingColumn as Remaining
 
     columns = (
-        TextColumn("reading segments"),
+        TextColumn(say(tr("reading segments"))),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
@@ -48,7 +50,7 @@ def rate_of(done: int, read_bytes: int, by: str, seconds: float) -> str:
     """
     if not done or not seconds:
         return ""
-    parts = [f"{done / seconds:.1f} segments/s"]
+    parts = [say(tr("{rate:.1f} segments/s", rate=done / seconds))]
     if read_bytes:
-        parts.append(f"{sized(read_bytes / seconds)}/s")
-    return ", ".join([*parts, by] if by else parts)
+        parts.append(f"{say(sized(read_bytes / seconds))}/s")
+    return ", ".join([*parts, say(by)] if by else parts)

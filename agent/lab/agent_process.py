@@ -19,6 +19,7 @@ from agent.lab.errors import LabFailed
 from agent.lab.metrics_page import MetricsPage, parse_metrics_page
 from agent.lab.programs import program_path
 from agent.postgres.guardian import Guardian
+from parsers.sentences import tr
 
 PROGRAM: Final = "pitr-agent"
 
@@ -74,11 +75,12 @@ class AgentProcess:
         while self.read() is None:
             if self._process.poll() is not None:
                 raise LabFailed(
-                    f"pitr-agent ended with {self._process.returncode} at its start", log=self.log
+                    tr("pitr-agent ended with {n} at its start", n=self._process.returncode),
+                    log=self.log,
                 )
             if time.monotonic() > deadline:
                 raise LabFailed(
-                    f"pitr-agent did not answer in {self.start_seconds:.0f} s",
+                    tr("pitr-agent did not answer in {time:.0f} s", time=self.start_seconds),
                     log=self.log,
                 )
             time.sleep(0.1)

@@ -11,6 +11,7 @@ from agent.lab.history import RESTORE_POINT, ROWS, Marks
 from agent.lab.stop import RecordedStop
 from agent.lab.waldump import Commit
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 
 PROMOTE: Final = "promote"
 PAUSE: Final = "pause"
@@ -73,7 +74,7 @@ def plan_cases(marks: Marks) -> Iterator[LabCase]:
     yield LabCase(
         setting="recovery_target_time", value=FIRST_ATTEMPT, action=PROMOTE, rows=(),
         reachable=False,
-        marked=(*_commit_lines("before", marks.rows), "with the backup's own state"),
+        marked=(*_commit_lines("before", marks.rows), tr("with the backup's own state")),
         recorded=RecordedStop(
             position="before", kind="commit", xid=marks.rows.xid, lsn=marks.rows.lsn,
             time=marks.rows.at,
@@ -83,8 +84,8 @@ def plan_cases(marks: Marks) -> Iterator[LabCase]:
 
 def _commit_lines(position: str, commit: Commit) -> tuple[str, ...]:
     return (
-        f"{position} the COMMIT of {commit.xid}",
-        f"at {format_lsn(commit.lsn)}",
+        tr("{position} the COMMIT of {xid}", position=tr(position), xid=commit.xid),
+        tr("at {lsn}", lsn=format_lsn(commit.lsn)),
         commit.at.isoformat(" "),
     )
 
@@ -93,6 +94,6 @@ def _point_lines(marks: Marks) -> tuple[str, ...]:
     earliest, latest = (at.isoformat(" ") for at in marks.restore_point_between)
     return (
         RESTORE_POINT,
-        f"at {format_lsn(marks.restore_point_lsn)}",
-        f"{earliest} to {latest.partition(' ')[2]}",
+        tr("at {lsn}", lsn=format_lsn(marks.restore_point_lsn)),
+        tr("{earliest} to {latest}", earliest=earliest, latest=latest.partition(" ")[2]),
     )

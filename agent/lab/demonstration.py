@@ -40,9 +40,14 @@ from agent.lab.watching import (
     wait_for,
 )
 from parsers.lsn import format_lsn
+from parsers.sentences import joined, tr
 
 _OBJECTIVES: Final = {"rpo": "5m"}
-_KINDS: Final = {"time": "time", "lsn": "LSN", "name": "restore point"}
+_RESTORE_TO: Final = {
+    "time": tr("Restore to the time{attempt}, then {action}"),
+    "lsn": tr("Restore to the LSN{attempt}, then {action}"),
+    "name": tr("Restore to the restore point{attempt}, then {action}"),
+}
 
 
 class Demonstration:
@@ -56,21 +61,21 @@ class Demonstration:
 
     def run(self) -> int:
         """Do it all: 0 if all agree, 1 if the agent missed something, 2 if a restore differs."""
-        with self._story.step("A primary that archives its WAL"):
+        with self._story.step(tr("A primary that archives its WAL")):
             self._make_primary()
-        with self._story.step("The agent, watching from now on"):
+        with self._story.step(tr("The agent, watching from now on")):
             self._start_agent()
-        with self._story.step("The table, and a base backup"):
+        with self._story.step(tr("The table, and a base backup")):
             self._back_up()
-        with self._story.step("Two rows, the moment to come back to, a restore point"):
+        with self._story.step(tr("Two rows, the moment to come back to, a restore point")):
             notes = self._write_history()
-        with self._story.step("A late row, which no restore may bring back"):
+        with self._story.step(tr("A late row, which no restore may bring back")):
             late = write_late_row(self._lab.primary, self._story)
-        with self._story.step("The disaster"):
+        with self._story.step(tr("The disaster")):
             self._lose_primary()
-        with self._story.step("What pg_waldump finds in the archive, the primary being gone"):
+        with self._story.step(tr("What pg_waldump finds in the archive, the primary being gone")):
             marks = self._establish_marks(notes, late)
-        with self._story.step("What pitr-check predicts, before anything is restored"):
+        with self._story.step(tr("What pitr-check predicts, before anything is restored")):
             cases = self._predict(list(plan_cases(marks)))
         outcomes = [self._restore(case) for case in cases]
         return self._conclude(outcomes)
@@ -80,15 +85,21 @@ class Demonstration:
         identifier, checksums = self._lab.primary.sql(
             "SELECT system_identifier, current_setting('data_checksums') FROM pg_control_system()"
         )[0]
-        self._story.proof(f"it is up: system identifier {identifier}, data checksums {checksums}")
+        self._story.proof(
+            tr(
+                "it is up: system identifier {identifier}, data checksums {checksums}",
+                identifier=identifier,
+                checksums=checksums,
+            )
+        )
 
     def _start_agent(self) -> None:
         make_agent_role(self._lab, self._story)
         config = agent_config(self._lab, poll="1s", scan="1s", objectives=_OBJECTIVES)
         with self._story.shell("pitr-agent run --config pitr.yaml"):
             self._lab.agent.start(config)
-        self._story.note(f"its metrics: {self._lab.agent.url}/metrics")
-        self._ask_agent("the server", is_up)
+        self._story.note(tr("its metrics: {url}", url=f"{self._lab.agent.url}/metrics"))
+        self._ask_agent(tr("the server"), is_up)
 
     def _back_up(self) -> None:
         primary = self._lab.primary
@@ -108,7 +119,7 @@ class Demonstration:
         lab.wait_archived(segment[0][0])
         archived_count = len(lab.archive_listing())
         self._ask_agent(
-            "all segments archived", lambda page: has_all_archived(page, archived_count)
+            tr("all segments archived"), lambda page: has_all_archived(page, archived_count)
         )
         return notes
 
@@ -117,20 +128,25 @@ class Demonstration:
             self._lab.primary.stop()
         with self._story.shell("rm -r PITR/*"):
             shutil.rmtree(self._lab.primary.data)
-        self._story.note("all that is left: backup_base, and in backup_wal")
+        self._story.note(tr("all that is left: backup_base, and in backup_wal"))
         for name in sorted(self._lab.archive_listing()):
             self._story.note(f"  {name}")
-        self._ask_agent("the server gone, the archive judged nevertheless", is_dead_and_whole)
+        self._ask_agent(tr("the server gone, the archive judged nevertheless"), is_dead_and_whole)
 
     def _establish_marks(self, notes: Notes, late: Noted) -> Marks:
         marks = establish_marks(self._lab, notes, late)
         for what, commit in (("registro_1, registro_2", marks.rows), ("registro_3", marks.late)):
             self._story.proof(
-                f"{what}: COMMIT of {commit.xid} at {format_lsn(commit.lsn)}, "
-                f"{commit.at.isoformat(' ')}, as the server had said"
+                tr(
+                    "{what}: COMMIT of {xid} at {lsn}, {at}, as the server had said",
+                    what=what,
+                    xid=commit.xid,
+                    lsn=format_lsn(commit.lsn),
+                    at=commit.at.isoformat(" "),
+                )
             )
-        self._story.proof(f"punto_laboratorio: RESTORE_POINT at "
-                          f"{format_lsn(marks.restore_point_lsn)}")  # fmt: skip
+        lsn = format_lsn(marks.restore_point_lsn)
+        self._story.proof(tr("punto_laboratorio: RESTORE_POINT at {lsn}", lsn=lsn))
         return marks
 
     def _predict(self, cases: list[LabCase]) -> list[LabCase]:
@@ -146,47 +162,65 @@ class Demonstration:
         with self._story.shell(f"pitr-check --target-{case.target} '{case.value}'"):
             prediction = predict(lab.archive, lab.backup, target=case.target, value=case.value)
         if prediction.stop is None or prediction.reachable is not case.reachable:
-            raise LabFailed(f"pitr-check is wrong about {case.value}: {prediction.reason}")
-        self._story.proof(f"it will stop: {' · '.join(prediction.stop.lines())}")
+            raise LabFailed(
+                tr(
+                    "pitr-check is wrong about {value}: {reason}",
+                    value=case.value,
+                    reason=prediction.reason,
+                )
+            )
+        self._story.proof(tr("it will stop: {stop}", stop=joined(" · ", prediction.stop.lines())))
         if not case.reachable:
-            self._story.note(f"and it warns: {prediction.reason}")
+            self._story.note(tr("and it warns: {reason}", reason=prediction.reason))
         return prediction.stop
 
     def _restore(self, case: LabCase) -> RestoreResult:
-        attempt = "" if case.reachable else " of the first attempt, before the backup"
-        kind = f"{_KINDS[case.target]}{attempt}"
-        with self._story.step(f"Restore to the {kind}, then {case.action}"):
+        attempt = "" if case.reachable else tr(" of the first attempt, before the backup")
+        title = tr(_RESTORE_TO[case.target], attempt=attempt, action=case.action)
+        with self._story.step(title):
             restore = LabRestore(self._lab, case, self._story)
             outcome = restore.run()
             for line in outcome.reported.lines:
                 self._story.server_says(line)
             for difference in outcome.disagreements:
-                self._story.proof(f"recorded and reported differ: {difference}", holds=False)
+                self._story.proof(
+                    tr("recorded and reported differ: {difference}", difference=difference),
+                    holds=False,
+                )
             return outcome
 
     def _ask_agent(self, what: str, condition: Callable[[MetricsPage], bool]) -> None:
         """Wait until the agent shows it, and tell what it shows."""
-        with self._story.waiting("the agent polls"):
+        with self._story.waiting(tr("the agent polls")):
             page, seen = wait_for(self._lab.agent, condition)
         self._story.agent_says(describe_page(page), holds=seen)
         if not seen:
             self._unseen.append(what)
 
     def _conclude(self, outcomes: list[RestoreResult]) -> int:
-        title = "What the laboratory recorded, and where PostgreSQL says that it stopped"
+        title = tr("What the laboratory recorded, and where PostgreSQL says that it stopped")
         self._story.comparison(title, list(_comparison_rows(outcomes)))
         failed = [outcome for outcome in outcomes if not outcome.holds]
         if failed:
             self._story.verdict(
-                f"{len(failed)} of {len(outcomes)} restores did not go as recorded", holds=False
+                tr(
+                    "{failed} of {all} restores did not go as recorded",
+                    failed=len(failed),
+                    all=len(outcomes),
+                ),
+                holds=False,
             )
             return CRITICAL
         if self._unseen:
-            self._story.verdict(f"the agent did not see: {'; '.join(self._unseen)}", holds=False)
+            unseen = joined("; ", self._unseen)
+            self._story.verdict(tr("the agent did not see: {unseen}", unseen=unseen), holds=False)
             return WARNING
         self._story.verdict(
-            f"{len(outcomes)} of {len(outcomes)} restores stopped exactly where recorded; "
-            f"all in {time.monotonic() - self._started:.0f} s",
+            tr(
+                "{n} of {n} restores stopped exactly where recorded; all in {time:.0f} s",
+                n=len(outcomes),
+                time=time.monotonic() - self._started,
+            ),
             holds=True,
         )
         return OK

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from parsers.sentences import tr
+
 _TAIL_LINES: Final = 15
 
 
@@ -16,7 +18,9 @@ class LabFailed(Exception):
     """
 
     def __init__(self, what: str, *, log: Path | None = None, next_step: str = "") -> None:
-        super().__init__(what + (f": {next_step}" if next_step else ""))
+        super().__init__(
+            tr("{what}: {next_step}", what=what, next_step=next_step) if next_step else what
+        )
         self.log = log
         self.log_tail = () if log is None else _tail(log)
 

@@ -16,6 +16,8 @@ from agent.lab.laboratory import Laboratory
 from agent.lab.service import SEGMENT_MIB, LabService
 from agent.lab.story import TerminalStory
 from agent.lab.watching import describe_page
+from agent.language import say
+from parsers.sentences import tr
 
 _LOOK_SECONDS: Final = 1.0
 _NOTICE_SECONDS: Final = 120.0
@@ -31,45 +33,51 @@ class Exhibition:
 
     def run(self, fault: Fault | None) -> int:
         """Serve until Ctrl-C, which is how this ends well."""
-        with self._story.step("A primary under light traffic, a base backup, the agent"):
+        with self._story.step(tr("A primary under light traffic, a base backup, the agent")):
             self._service.start(fault)
-        with self._story.step("A healthy moment"):
+        with self._story.step(tr("A healthy moment")):
             self._wait_healthy()
-        with self._story.step("What to open, and what to type"):
+        with self._story.step(tr("What to open, and what to type")):
             self._show_addresses()
         try:
             if fault is not None:
-                with self._story.step(f"The fault: {fault.name}"):
+                with self._story.step(tr("The fault: {fault}", fault=fault.name)):
                     self._break(fault)
-            self._story.verdict("serving until Ctrl-C", holds=True)
+            self._story.verdict(tr("serving until Ctrl-C"), holds=True)
             self._watch()
         except KeyboardInterrupt:
-            self._story.verdict("stopping", holds=True)
+            self._story.verdict(tr("stopping"), holds=True)
         return OK
 
     def _wait_healthy(self) -> None:
-        with self._story.waiting("until the agent has read everything and finds nothing wrong"):
+        with self._story.waiting(tr("until the agent has read everything and finds nothing wrong")):
             page, healthy = self._service.wait_healthy()
         self._story.agent_says(describe_page(page), holds=healthy)
         if healthy:
-            self._story.proof("the agent reads the server, the archive and the backup: all is well")
+            self._story.proof(
+                tr("the agent reads the server, the archive and the backup: all is well")
+            )
         if not self._lab.agent.is_running():
-            raise LabFailed("the agent ended", log=self._lab.agent.log)
+            raise LabFailed(tr("the agent ended"), log=self._lab.agent.log)
 
     def _show_addresses(self) -> None:
         lab, url = self._lab, self._lab.agent.url
-        for what, value in (
-            ("metrics", f"{url}/metrics"),
-            ("health", f"{url}/healthz"),
-            ("page", f"{url}/"),
+        rows = (
+            (tr("metrics"), f"{url}/metrics"),
+            (tr("health"), f"{url}/healthz"),
+            (tr("page"), f"{url}/"),
             ("DSN", lab.primary.dsn),
-            ("archive", lab.archive),
-            ("backup", lab.backup),
-            ("server log", lab.primary.log),
-            ("agent's log", lab.agent.log),
-        ):
-            self._story.note(f"{what:<12} {value}")
-        self._story.note(f"the archive grows by a segment of {SEGMENT_MIB} MiB every few seconds")
+            (tr("archive"), lab.archive),
+            (tr("backup"), lab.backup),
+            (tr("server log"), lab.primary.log),
+            (tr("agent's log"), lab.agent.log),
+        )
+        width = max(len(say(what)) for what, _ in rows) + 1
+        for what, value in rows:
+            self._story.note(f"{say(what):<{width}} {value}")
+        self._story.note(
+            tr("the archive grows by a segment of {size} MiB every few seconds", size=SEGMENT_MIB)
+        )
         self._story.note("")
         for command in self._commands():
             self._story.to_type(command)
@@ -83,14 +91,22 @@ class Exhibition:
         yield f"tail -f {lab.primary.log}"
 
     def _break(self, fault: Fault) -> None:
-        self._story.proof(f"broken: {self._service.break_it(fault.name)}", holds=False)
-        self._story.note(f"the agent should now find: {' or '.join(sorted(fault.findings))}")
+        done = self._service.break_it(fault.name)
+        self._story.proof(tr("broken: {done}", done=done), holds=False)
+        ids = say(tr(" or ")).join(sorted(fault.findings))
+        self._story.note(tr("the agent should now find: {ids}", ids=ids))
         started = time.monotonic()
-        with self._story.waiting("until the agent notices"):
+        with self._story.waiting(tr("until the agent notices")):
             page, noticed = self._service.wait_noticed(fault, timeout_seconds=_NOTICE_SECONDS)
         took = time.monotonic() - started
-        when = f"after {took:.1f} s" if noticed else f"not within {took:.0f} s"
-        self._story.agent_says(f"{when}: {describe_page(page)}", holds=noticed)
+        when = (
+            tr("after {time:.1f} s", time=took)
+            if noticed
+            else tr("not within {time:.0f} s", time=took)
+        )
+        self._story.agent_says(
+            tr("{when}: {page}", when=when, page=describe_page(page)), holds=noticed
+        )
 
     def _watch(self) -> None:
         """Tell when the findings change, or the agent ends."""
@@ -103,7 +119,7 @@ class Exhibition:
             if found != known:
                 known = found
                 self._story.agent_says(describe_page(page), holds=not found)
-        raise LabFailed("the agent ended", log=self._lab.agent.log)
+        raise LabFailed(tr("the agent ended"), log=self._lab.agent.log)
 
 
 def _typed(program: str) -> str:

@@ -16,6 +16,7 @@ from agent.lab.narrator import Narrator
 from agent.lab.waldump import Commit, commits_in, read_records, restore_points_in
 from agent.postgres.cluster import Cluster
 from parsers.lsn import format_lsn, parse_lsn
+from parsers.sentences import tr
 
 RESTORE_POINT: Final = "punto_laboratorio"
 ROWS: Final = ((1, "registro_1"), (2, "registro_2"))  # what every restore must give back
@@ -85,7 +86,7 @@ def write_history(primary: Cluster, narrator: Narrator) -> Notes:
             "SELECT clock_timestamp(), pg_create_restore_point('punto_laboratorio'),"
             " clock_timestamp()"
         )[0]
-    narrator.note(f"its record ends at {end_lsn}")
+    narrator.note(tr("its record ends at {lsn}", lsn=end_lsn))
     switch_wal(primary, narrator)
     with narrator.sql(SELECT_ROWS):
         table = primary.sql(SELECT_ROWS)
@@ -126,7 +127,7 @@ def _insert(primary: Cluster, statement: LiteralString) -> Noted:
 
 
 def _said(noted: Noted) -> str:
-    return f"transaction {noted.xid}, committed {noted.at.isoformat(' ')}"
+    return tr("transaction {xid}, committed {at}", xid=noted.xid, at=noted.at.isoformat(" "))
 
 
 def establish_marks(lab: Laboratory, notes: Notes, late: Noted) -> Marks:
@@ -145,17 +146,24 @@ def establish_marks(lab: Laboratory, notes: Notes, late: Noted) -> Marks:
         late=_confirmed(late, commits),
     )
     if not marks.rows.at < marks.target_time < marks.late.at:
-        raise LabFailed("the machine's clock moved backwards during the history")
+        raise LabFailed(tr("the machine's clock moved backwards during the history"))
     return marks
 
 
 def _confirmed(noted: Noted, commits: dict[int, Commit]) -> Commit:
     commit = commits.get(noted.xid)
     if commit is None:
-        raise LabFailed(f"pg_waldump finds no commit of transaction {noted.xid} in the archive")
+        raise LabFailed(
+            tr("pg_waldump finds no commit of transaction {xid} in the archive", xid=noted.xid)
+        )
     if commit.at != noted.at:
         raise LabFailed(
-            f"the server says that {noted.xid} committed at {noted.at}, pg_waldump {commit.at}"
+            tr(
+                "the server says that {xid} committed at {at}, pg_waldump {found}",
+                xid=noted.xid,
+                at=noted.at,
+                found=commit.at,
+            )
         )
     return commit
 
@@ -164,6 +172,10 @@ def _confirmed_point(points: dict[str, int], end_lsn: int) -> int:
     lsn = points.get(RESTORE_POINT)
     if lsn is None or lsn >= end_lsn:
         raise LabFailed(
-            f"pg_waldump finds no {RESTORE_POINT} before {format_lsn(end_lsn)} in the archive"
+            tr(
+                "pg_waldump finds no {name} before {lsn} in the archive",
+                name=RESTORE_POINT,
+                lsn=format_lsn(end_lsn),
+            )
         )
     return lsn

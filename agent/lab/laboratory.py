@@ -22,6 +22,7 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation
 from agent.postgres.interruption import Interruption
+from parsers.sentences import message_of, tr
 
 PROGRAMS: Final = ("initdb", "pg_ctl", "pg_basebackup", "pg_waldump")
 OLDEST_MAJOR: Final = 13
@@ -75,7 +76,7 @@ class Laboratory:
             with self.interruption.held():
                 cluster.start()
         except ServerFailed as error:
-            raise LabFailed(str(error), log=cluster.log) from error
+            raise LabFailed(message_of(error), log=cluster.log) from error
 
     def at_end(self, action: Callable[[], object]) -> None:
         """Have `action` done when the laboratory closes, the latest first."""
@@ -128,7 +129,11 @@ class Laboratory:
         )
         if path is None:
             raise LabFailed(
-                f"segment {segment} was not archived within {timeout_seconds:.0f} s",
+                tr(
+                    "segment {segment} was not archived within {time:.0f} s",
+                    segment=segment,
+                    time=timeout_seconds,
+                ),
                 log=self.primary.log,
             )
         return path
@@ -152,13 +157,23 @@ def _require_programs(installation: Installation) -> None:
     missing = [name for name in PROGRAMS if not installation.has(name)]
     if missing:
         raise LabFailed(
-            f"{installation.bindir} has no {', '.join(missing)}",
-            next_step="choose a complete installation with --pg-bindir, or use the embedded one",
+            tr(
+                "{bindir} has no {programs}",
+                bindir=installation.bindir,
+                programs=", ".join(missing),
+            ),
+            next_step=tr(
+                "choose a complete installation with --pg-bindir, or use the embedded one"
+            ),
         )
     if installation.major < OLDEST_MAJOR:
         raise LabFailed(
-            f"{installation.bindir} is PostgreSQL {installation.version}; "
-            f"the laboratory needs {OLDEST_MAJOR} or newer",
+            tr(
+                "{bindir} is PostgreSQL {version}; the laboratory needs {oldest} or newer",
+                bindir=installation.bindir,
+                version=installation.version,
+                oldest=OLDEST_MAJOR,
+            ),
         )
 
 
@@ -177,5 +192,7 @@ def open_laboratory(
         stack.callback(laboratory.close)
         try:
             yield laboratory
-        except (psycopg.Error, ServerFailed) as error:
+        except psycopg.Error as error:
             raise LabFailed(str(error).strip(), log=laboratory.latest_log()) from error
+        except ServerFailed as error:
+            raise LabFailed(message_of(error), log=laboratory.latest_log()) from error

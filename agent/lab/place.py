@@ -12,6 +12,7 @@ from typing import Final
 
 from agent.lab.errors import BadPlace
 from agent.postgres.account import Account
+from parsers.sentences import tr
 
 _PLAIN_PATH: Final = re.compile(r"[A-Za-z0-9._/+-]+")
 
@@ -25,8 +26,8 @@ def working_directory(account: Account, keep: Path | None, under: Path) -> Itera
     wanted = (keep or under).absolute()
     if not _PLAIN_PATH.fullmatch(str(wanted)):
         raise BadPlace(
-            f"the path {wanted} is used unquoted in shell commands",
-            next_step="name one of letters, digits and ._-/ only",
+            tr("the path {path} is used unquoted in shell commands", path=wanted),
+            next_step=tr("name one of letters, digits and ._-/ only"),
         )
     was_there = keep is not None and wanted.exists()
     with contextlib.ExitStack() as stack:
@@ -38,13 +39,17 @@ def working_directory(account: Account, keep: Path | None, under: Path) -> Itera
             account.own(directory)
         except OSError as error:
             raise BadPlace(
-                f"cannot use {wanted}: {error.strerror}",
-                next_step="name a directory you can write to (--dir or --keep)",
+                tr("cannot use {path}: {reason}", path=wanted, reason=error.strerror),
+                next_step=tr("name a directory you can write to (--dir or --keep)"),
             ) from None
         if not account.can_enter(directory):
             raise BadPlace(
-                f"the account {account.name}, which the servers run as, cannot enter {directory}",
-                next_step="name a directory under a public one, for instance below /tmp",
+                tr(
+                    "the account {account}, which the servers run as, cannot enter {directory}",
+                    account=account.name,
+                    directory=directory,
+                ),
+                next_step=tr("name a directory under a public one, for instance below /tmp"),
             )
         if keep:
             stack.pop_all()
@@ -55,5 +60,6 @@ def _make(directory: Path) -> Path:
     """Make the directory that was named. Raises BadPlace if something is in it already."""
     directory.mkdir(parents=True, exist_ok=True)
     if any(directory.iterdir()):
-        raise BadPlace(f"{directory} is not empty", next_step="name a new directory")
+        why = tr("{directory} is not empty", directory=directory)
+        raise BadPlace(why, next_step=tr("name a new directory"))
     return directory

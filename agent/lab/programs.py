@@ -15,6 +15,7 @@ from agent.lab.errors import LabFailed
 from agent.lab.stop import RecordedStop
 from agent.postgres.cluster import Cluster
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 
 _TIMEOUT_SECONDS: Final = 60
 
@@ -23,7 +24,8 @@ def program_path(name: str) -> str:
     """Where the program of this name was installed. Raises LabFailed if it was not."""
     program = Path(sysconfig.get_path("scripts")) / name
     if not program.exists():
-        raise LabFailed(f"{program} does not exist", next_step="install the product again")
+        why = tr("{program} does not exist", program=program)
+        raise LabFailed(why, next_step=tr("install the product again"))
     return str(program)
 
 
@@ -86,9 +88,11 @@ def _ask(name: str, *arguments: str) -> str:
             start_new_session=True,
         )
     except subprocess.TimeoutExpired:
-        raise LabFailed(f"{name} gave no answer in {_TIMEOUT_SECONDS} s") from None
+        why = tr("{program} gave no answer in {time} s", program=name, time=_TIMEOUT_SECONDS)
+        raise LabFailed(why) from None
     if not result.stdout:
-        raise LabFailed(f"{name} gave no document; it said: {result.stderr.strip() or 'nothing'}")
+        said = result.stderr.strip() or tr("nothing")
+        raise LabFailed(tr("{program} gave no document; it said: {said}", program=name, said=said))
     return result.stdout
 
 
@@ -96,9 +100,13 @@ def _document(name: str, text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except ValueError:
-        raise LabFailed(f"{name} gave no JSON: {text[:200]!r}") from None
+        raise LabFailed(
+            tr("{program} gave no JSON: {text!r}", program=name, text=text[:200])
+        ) from None
     if not isinstance(document, dict):
-        raise LabFailed(f"{name} gave no JSON object: {text[:200]!r}")
+        raise LabFailed(
+            tr("{program} gave no JSON object: {text!r}", program=name, text=text[:200])
+        )
     return document
 
 

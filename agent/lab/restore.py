@@ -20,6 +20,8 @@ from agent.lab.narrator import Narrator
 from agent.lab.primary import FOR_SPEED
 from agent.lab.programs import watch_once
 from agent.lab.stop import LAST_TRANSACTION, RecordedStop, Reported, read_report
+from parsers.sentences import joined, message_of, tr
+from rules.model.counted import all_of
 
 _WAIT_SECONDS: Final = 30
 
@@ -41,10 +43,10 @@ class RestoreResult:
     def witnesses(self) -> dict[str, tuple[str, ...]]:
         """What each witness says about the stop, in lines."""
         said = [line for line in self.reported.lines if not line.startswith(LAST_TRANSACTION)]
-        witnesses = {"recorded": self.case.marked}
+        witnesses: dict[str, tuple[str, ...]] = {tr("recorded"): self.case.marked}
         if self.case.predicted is not None:
-            witnesses["pitr-check predicted"] = self.case.predicted.lines()
-        return witnesses | {"PostgreSQL": tuple(said) or ("nothing about a stop",)}
+            witnesses[tr("pitr-check predicted")] = self.case.predicted.lines()
+        return witnesses | {"PostgreSQL": tuple(said) or (tr("nothing about a stop"),)}
 
 
 class LabRestore:
@@ -72,8 +74,8 @@ class LabRestore:
         except (LabFailed, psycopg.OperationalError) as error:
             gone = wait_until(lambda: not self.cluster.is_running(), _WAIT_SECONDS)
             if not gone and isinstance(error, psycopg.OperationalError):
-                raise LabFailed(str(error), log=self.cluster.log) from error
-            self._prove("the server comes up", holds=False)
+                raise LabFailed(message_of(error), log=self.cluster.log) from error
+            self._prove(tr("the server comes up"), holds=False)
             self._tell()
         finally:
             self.cluster.stop()
@@ -96,26 +98,28 @@ class LabRestore:
     def _validate(self) -> None:
         if self._case.action == PAUSE:
             self._validate_paused()
-        self._prove_query("pg_is_in_recovery() is f", "SELECT NOT pg_is_in_recovery()")
-        self._prove("recovery.signal is gone", holds=not self._has_signal())
-        self._prove_query("archive_mode is off", "SELECT current_setting('archive_mode') = 'off'")
+        self._prove_query(tr("pg_is_in_recovery() is f"), "SELECT NOT pg_is_in_recovery()")
+        self._prove(tr("recovery.signal is gone"), holds=not self._has_signal())
+        self._prove_query(
+            tr("archive_mode is off"), "SELECT current_setting('archive_mode') = 'off'"
+        )
         self._tell()
         self._prove_logged("archive recovery complete")
         self._prove_logged("database system is ready to accept connections")
         self._tell()
         self._prove_rows()
         untouched = self._lab.archive_listing() == self._archive_before
-        self._prove("the archive it came from is untouched", holds=untouched)
+        self._prove(tr("the archive it came from is untouched"), holds=untouched)
         self._tell()
         if self._case.action == PROMOTE:  # pitr-watch saw the others while they waited
             self._prove_watched("promoted")
 
     def _validate_paused(self) -> None:
         self._prove_query(
-            "it waits: pg_is_wal_replay_paused() is t", "SELECT pg_is_wal_replay_paused()"
+            tr("it waits: pg_is_wal_replay_paused() is t"), "SELECT pg_is_wal_replay_paused()"
         )
-        self._prove_query("pg_is_in_recovery() is t", "SELECT pg_is_in_recovery()")
-        self._prove("recovery.signal is there", holds=self._has_signal())
+        self._prove_query(tr("pg_is_in_recovery() is t"), "SELECT pg_is_in_recovery()")
+        self._prove(tr("recovery.signal is there"), holds=self._has_signal())
         self._tell()
         self._prove_logged("pausing at the end of recovery")
         self._prove_rows()
@@ -137,16 +141,16 @@ class LabRestore:
         def logged() -> bool:
             return any(line.endswith(f"LOG:  {message}") for line in self.cluster.log_lines())
 
-        self._prove(f"log: {message}", holds=wait_until(logged, _WAIT_SECONDS))
+        self._prove(tr("log: {message}", message=message), holds=wait_until(logged, _WAIT_SECONDS))
 
     def _prove_rows(self) -> None:
         rows = self.cluster.sql(SELECT_ROWS)
         expected = self._case.rows
-        back = f"{' and '.join(name for _, name in expected)} are back, {LATE_ROW} is not"
-        self._prove(
-            back if expected else "the table is empty: the rows came after the backup",
-            holds=tuple(row[:2] for row in rows) == expected,
-        )
+        back = tr("the table is empty: the rows came after the backup")
+        if expected:
+            names = all_of(name for _, name in expected)
+            back = tr("{names} are back, {late} is not", names=names, late=LATE_ROW)
+        self._prove(back, holds=tuple(row[:2] for row in rows) == expected)
 
     def _prove_watched(self, outcome: str) -> None:
         """pitr-watch must say the same of this restore as the log does."""
@@ -155,8 +159,12 @@ class LabRestore:
         stated = read_report(self.cluster.log_lines()).stop
         differing = _differing(stated, watched.stop)
         self._prove(
-            f"pitr-watch: {watched.outcome}, reached_target {watched.reached_target}, "
-            + ("; ".join(differing) or "the stop as in the log"),
+            tr(
+                "pitr-watch: {outcome}, reached_target {reached_target}, {stop}",
+                outcome=watched.outcome,
+                reached_target=watched.reached_target,
+                stop=joined("; ", differing) or tr("the stop as in the log"),
+            ),
             holds=(watched.outcome, watched.reached_target) == (outcome, self._case.reachable)
             and not differing,
         )
@@ -170,7 +178,7 @@ class LabRestore:
         held = [text for text, holds in self._proofs if holds]
         failed = [text for text, holds in self._proofs if not holds]
         if held:
-            self._narrator.proof(" · ".join(held))
+            self._narrator.proof(joined(" · ", held))
         for text in failed:
             self._narrator.proof(text, holds=False)
         self._failed += failed
@@ -188,19 +196,22 @@ class LabRestore:
 
 def _differing(stated: RecordedStop | None, watched: RecordedStop | None) -> list[str]:
     if stated is None or watched is None:
-        return [f"the log's stop {stated}, its own {watched}"]
+        return [tr("the log's stop {stated}, its own {watched}", stated=stated, watched=watched)]
     return list(stated.disagreements(watched))
 
 
 def _disagreements(case: LabCase, stop: RecordedStop | None) -> Iterator[str]:
     if stop is None:
-        yield "PostgreSQL reports no stop"
+        yield tr("PostgreSQL reports no stop")
         return
     yield from case.recorded.disagreements(stop)
     if case.predicted is not None:
         for difference in case.predicted.disagreements(stop):
-            yield f"pitr-check predicted otherwise: {difference}"
+            yield tr("pitr-check predicted otherwise: {difference}", difference=difference)
     if case.time_between is not None:
         earliest, latest = case.time_between
         if stop.time is None or not earliest <= stop.time <= latest:
-            yield f"time: {stop.time} is not within {earliest} and {latest}"
+            yield tr(
+                "time: {time} is not within {earliest} and {latest}",
+                time=stop.time, earliest=earliest, latest=latest,
+            )  # fmt: skip

@@ -15,6 +15,9 @@ from itertools import takewhile
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
+from parsers.sentences import tr
+
+_KINDS: Final = {"lsn": tr("record"), "restore_point": tr("restore point")}  # for a person
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,15 +37,25 @@ class RecordedStop:
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if mine is not None and mine != theirs:
-                yield f"{field.name}: {_text(mine)} and {_text(theirs)}"
+                yield tr(
+                    "{field}: {mine} and {theirs}",
+                    field=field.name, mine=_text(mine), theirs=_text(theirs),
+                )  # fmt: skip
 
     def lines(self) -> tuple[str, ...]:
         """Say it in a few words a line."""
-        kind = "record" if self.kind == "lsn" else self.kind.replace("_", " ")
-        what = f"{self.position} the {kind}" + (f" {self.name}" if self.name else "")
-        words = [what if self.xid is None else f"{what} of {self.xid}"]
+        kind = _KINDS.get(self.kind) or self.kind.replace("_", " ")
+        name = f" {self.name}" if self.name else ""
+        if self.position == "at":
+            what = tr("at the {kind}{name}", kind=kind, name=name)
+        else:
+            position = tr(self.position)
+            what = tr("{position} the {kind}{name}", position=position, kind=kind, name=name)
+        words: list[str] = [
+            what if self.xid is None else tr("{stop} of {xid}", stop=what, xid=self.xid)
+        ]
         if self.lsn is not None:
-            words.append(f"at {format_lsn(self.lsn)}")
+            words.append(tr("at {lsn}", lsn=format_lsn(self.lsn)))
         if self.time is not None:
             words.append(self.time.isoformat(" "))
         return tuple(words)

@@ -19,6 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agent.lab.narrator import Narrator
+from agent.language import say
+from parsers.sentences import tr
 
 _WIDEST: Final = 100
 _ROOMY: Final = 72
@@ -35,8 +37,8 @@ class Glyphs:
     dot: str  # between facts
 
 
-_UNICODE: Final = Glyphs(good="✓", bad="✗", eye="◉ the agent:", log="│", dot="·")
-_ASCII: Final = Glyphs(good="ok:", bad="NOT:", eye="agent:", log="|", dot="-")
+_UNICODE: Final = Glyphs(good="✓", bad="✗", eye=tr("◉ the agent:"), log="│", dot="·")
+_ASCII: Final = Glyphs(good=tr("ok:"), bad=tr("NOT:"), eye=tr("agent:"), log="|", dot="-")
 
 
 class _Console(Console):
@@ -75,24 +77,27 @@ class TerminalStory(Narrator):
         self._step_count = 0
 
     def title(self, text: str, *below: str) -> None:
-        self._line(f"[bold]{escape(text)}[/bold]")
+        self._line(f"[bold]{escape(say(text))}[/bold]")
         for line in below:
-            self._line(f"[dim]{escape(line)}[/dim]")
+            self._line(f"[dim]{escape(say(line))}[/dim]")
 
     @contextlib.contextmanager
     def step(self, title: str) -> Iterator[None]:
         """One numbered step; its time is told at its end."""
         self._step_count += 1
         self._line("")
-        self._line(f"[bold cyan]{self._step_count:>2}  {escape(title)}[/bold cyan]")
+        self._line(f"[bold cyan]{self._step_count:>2}  {escape(say(title))}[/bold cyan]")
         started = time.monotonic()
         yield
-        self._line(f"    [dim]step {self._step_count}: {time.monotonic() - started:.1f} s[/dim]")
+        took = tr(
+            "step {number}: {time:.1f} s", number=self._step_count, time=time.monotonic() - started
+        )
+        self._line(f"    [dim]{say(took)}[/dim]")
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Iterator[None]:
         """Something that takes a while; a terminal shows that it goes on."""
-        with contextlib.nullcontext() if self._plain else self._console.status(escape(text)):
+        with contextlib.nullcontext() if self._plain else self._console.status(escape(say(text))):
             yield
 
     @contextlib.contextmanager
@@ -110,7 +115,7 @@ class TerminalStory(Narrator):
 
     def _timed(self, text: str, style: str, started: float) -> None:
         first, *more = text.splitlines()
-        took = f"{time.monotonic() - started:.2f} s"
+        took = say(tr("{time:.2f} s", time=time.monotonic() - started))
         if self._plain:
             self._line(f"    {escape(first)}  ({took})")
         else:
@@ -158,8 +163,8 @@ class TerminalStory(Narrator):
 
     def _said(self, glyph: str, text: str, style: str) -> None:
         """One remark under its step; on a terminal it wraps below its own beginning."""
-        glyph = f"{glyph} " if glyph else ""
-        text = text.replace(_UNICODE.dot, self._glyphs.dot)
+        glyph = f"{say(glyph)} " if glyph else ""
+        text = say(text).replace(_UNICODE.dot, self._glyphs.dot)
         if self._plain:
             self._line(f"    {glyph}{escape(text)}")
             return
@@ -180,34 +185,35 @@ class TerminalStory(Narrator):
             self._comparison_as_text(title, rows)
             return
         witnesses = list(rows[0].witnesses)
-        table = Table(title=title, title_justify="left", box=box.ROUNDED, width=self._width,
+        table = Table(title=say(title), title_justify="left", box=box.ROUNDED, width=self._width,
                       show_lines=True, title_style="bold")  # fmt: skip
-        table.add_column("restore to", overflow="fold")
+        table.add_column(say(tr("restore to")), overflow="fold")
         for witness in witnesses:
-            table.add_column(witness, overflow="fold")
+            table.add_column(say(witness), overflow="fold")
         table.add_column("", no_wrap=True)
         for row in rows:
-            said = (Text("\n".join(row.witnesses[name])) for name in witnesses)
+            said = (Text("\n".join(map(say, row.witnesses[name]))) for name in witnesses)
             glyph, style = (
                 (self._glyphs.good, "bold green") if row.agree else (self._glyphs.bad, "bold red")
             )
-            table.add_row(Text("\n".join(row.target)), *said, Text(glyph, style))
+            table.add_row(Text("\n".join(row.target)), *said, Text(say(glyph), style))
         self._console.print(table)
 
     def _comparison_as_text(self, title: str, rows: Sequence[ComparisonRow]) -> None:
-        self._line(escape(title))
+        self._line(escape(say(title)))
         for row in rows:
-            verdict = "agree" if row.agree else "DIFFER"
-            self._line(f"  {escape(', '.join(row.target))}: {verdict}")
-            longest = max(len(witness) for witness in row.witnesses)
+            verdict = tr("agree") if row.agree else tr("DIFFER")
+            self._line(f"  {escape(', '.join(row.target))}: {say(verdict)}")
+            longest = max(len(say(witness)) for witness in row.witnesses)
             for witness, lines in row.witnesses.items():
-                self._line(f"    {witness.ljust(longest)}  {escape('; '.join(lines))}")
+                said = escape("; ".join(map(say, lines)))
+                self._line(f"    {say(witness).ljust(longest)}  {said}")
 
     def verdict(self, text: str, *, holds: bool) -> None:
         """The last line."""
         style = "bold green" if holds else "bold red"
         self._line("")
-        self._line(f"[{style}]{escape(text)}[/{style}]")
+        self._line(f"[{style}]{escape(say(text))}[/{style}]")
 
     def _line(self, markup: str) -> None:
         """One line; as plain text it is never wrapped."""

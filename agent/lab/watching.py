@@ -9,6 +9,7 @@ from typing import Any, Final
 from agent.lab.agent_process import AgentProcess
 from agent.lab.laboratory import Laboratory
 from agent.lab.metrics_page import MetricsPage
+from parsers.sentences import joined, tr
 
 CLUSTER: Final = "laboratorio"
 AGENT_ROLE: Final = "pitr_agent"
@@ -60,24 +61,28 @@ def wait_for(
 def describe_page(page: MetricsPage | None) -> str:
     """One line from a page: the server, the archiver, the archive, what is wrong."""
     if page is None:
-        return "does not answer"
-    parts = ["pitr_up " + _number(page.total("pitr_up"))]
+        return tr("does not answer")
+    parts: list[str] = [tr("pitr_up {number}", number=_number(page.total("pitr_up")))]
     archived = page.total("pitr_archiver_archived_total")
     if archived is not None:
-        parts.append(f"{_number(archived)} archived")
-        parts.append(f"{_number(page.total('pitr_archive_ready_files'))} waiting (.ready)")
+        ready = page.total("pitr_archive_ready_files")
+        parts.append(tr("{number} archived", number=_number(archived)))
+        parts.append(tr("{number} waiting (.ready)", number=_number(ready)))
     exposure = page.total("pitr_recovery_point_exposure_bytes")
     if exposure is not None:
-        parts.append(f"exposed {exposure / 1024:,.0f} KiB")
-    parts.append(f"missing {_number(page.total('pitr_archive_missing_segments') or 0)}")
-    parts.append(f"damaged {_number(page.total('pitr_archive_damaged_segments') or 0)}")
+        parts.append(tr("exposed {size:,.0f} KiB", size=exposure / 1024))
+    missing = page.total("pitr_archive_missing_segments") or 0
+    damaged = page.total("pitr_archive_damaged_segments") or 0
+    parts.append(tr("missing {number}", number=_number(missing)))
+    parts.append(tr("damaged {number}", number=_number(damaged)))
     found = page.findings("warning", "critical")
-    parts.append(f"findings: {', '.join(sorted(found)) or 'none'}")
-    return " · ".join(parts)
+    ids = ", ".join(sorted(found))
+    parts.append(tr("findings: {ids}", ids=ids) if ids else tr("findings: none"))
+    return joined(" · ", parts)
 
 
 def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"
+    return tr("unknown") if value is None else f"{value:g}"
 
 
 def is_up(page: MetricsPage) -> bool:

@@ -24,6 +24,7 @@ from google_crc32c import extend
 
 import parsers
 from agent.engine import kernel_source
+from agent.packed_sentence import pack, unpack
 from parsers.errors import ParseError
 from parsers.wal.facts import (
     DatedPlace,
@@ -141,6 +142,8 @@ def pack_scan(scan: SegmentScan) -> PackedScan:
         facts.by_rmgr,
         _Events(**{name: tuple(events) for name, events in kinds.items()}),
     )
+    if scan.damage is not None:
+        scan = replace(scan, damage=replace(scan.damage, detail=pack(scan.damage.detail)))
     packed = _Scan(*(getattr(scan, name) for name in _FIELDS), records)
     return PackedScan(msgspec.msgpack.encode(packed), _pack_transactions(facts.transactions))
 
@@ -158,7 +161,10 @@ def unpack_scan(packed: PackedScan, *, most_transactions: int = _MOST_TRANSACTIO
         events=_in_order(records.events),
         by_rmgr=records.by_rmgr,
     )
-    return SegmentScan(**{name: getattr(found, name) for name in _FIELDS}, facts=facts)
+    scan = SegmentScan(**{name: getattr(found, name) for name in _FIELDS}, facts=facts)
+    if scan.damage is None:
+        return scan
+    return replace(scan, damage=replace(scan.damage, detail=unpack(scan.damage.detail)))
 
 
 def _in_order(events: Any) -> tuple[Event, ...]:

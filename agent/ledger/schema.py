@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from parsers.sentences import tr
+
 # PRAGMA application_id: "PITR". PRAGMA user_version: the layout of the tables.
 APPLICATION_ID: Final = 0x50495452
 SCHEMA_VERSION: Final = 1
@@ -44,9 +46,15 @@ def prepare(connection: sqlite3.Connection) -> None:
     if application == APPLICATION_ID and version == SCHEMA_VERSION and found == TABLES:
         return
     if found and application != APPLICATION_ID:
-        raise NotALedger("an SQLite database, but no ledger")
+        raise NotALedger(tr("an SQLite database, but no ledger"))
     if version > SCHEMA_VERSION:
-        raise NotALedger(f"written by a newer release (layout {version}, not {SCHEMA_VERSION})")
+        raise NotALedger(
+            tr(
+                "written by a newer release (layout {version}, not {ours})",
+                version=version,
+                ours=SCHEMA_VERSION,
+            )
+        )
     _remake(connection)
 
 

@@ -24,6 +24,7 @@ from agent.ledger.encode import PackedScan, checksum, format_fingerprint
 from agent.ledger.schema import NotALedger, prepare
 from agent.private_file import make_private
 from agent.store.urls import is_remote
+from parsers.sentences import message_of, tr
 from rules.model.facts import ArchivedFile
 
 _LOCK_SECONDS: Final = 5.0  # how long to wait for somebody else's transaction
@@ -285,17 +286,17 @@ class Ledger:
             self._writes = False
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
-            self._say(f"{_in_words(error)}; what is read now is not written down")
+            self._say(tr("{error}; what is read now is not written down", error=_in_words(error)))
         else:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         self._disconnect()
-        self._say(f"{_in_words(error)}; going on without it")
+        self._say(tr("{error}; going on without it", error=_in_words(error)))
 
     def _say(self, line: str) -> None:
         if line != self._said:  # and not at every round again
-            self._complain(f"ledger {self.path}: {line}")
+            self._complain(tr("ledger {path}: {line}", path=self.path, line=line))
         self._said = line
 
     def _disconnect(self) -> None:
@@ -316,7 +317,7 @@ def _open(path: str) -> sqlite3.Connection:
     """Open a ledger or make one. Raises NotALedger, sqlite3.Error, OSError."""
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116
-            raise NotALedger("not a regular file")
+            raise NotALedger(tr("not a regular file"))
     except FileNotFoundError:
         pass
     with suppress(OSError):  # SQLite says why it cannot be made; its journal gets the same mode
@@ -335,18 +336,20 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 _WORDS: Final[Mapping[str, str]] = {
-    "database or disk is full": "the disk is full",
-    "database is locked": "somebody else keeps it locked",
-    "file is not a database": "not a ledger",
-    "database disk image is malformed": "damaged; remove it, it is a cache",
-    "unable to open database file": "cannot be opened or made",
-    "attempt to write a readonly database": "it cannot be written",
+    "database or disk is full": tr("the disk is full"),
+    "database is locked": tr("somebody else keeps it locked"),
+    "file is not a database": tr("not a ledger"),
+    "database disk image is malformed": tr("damaged; remove it, it is a cache"),
+    "unable to open database file": tr("cannot be opened or made"),
+    "attempt to write a readonly database": tr("it cannot be written"),
 }
 
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, OSError):
-        return f"cannot be opened: {error.strerror}"
+        return tr("cannot be opened: {reason}", reason=error.strerror)
+    if isinstance(error, NotALedger):
+        return message_of(error)
     if isinstance(error, UnicodeDecodeError):
         return _WORDS["database disk image is malformed"]
     said = " ".join(str(error).split())

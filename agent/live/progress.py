@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.durations import format_duration
+from parsers.sentences import tr
 
 _WINDOWS: Final = (15.0, 60.0, 600.0)  # seconds; the pace over each bounds the time to go
 _MAIN_WINDOW: Final = 60.0  # the pace that is shown
@@ -61,10 +62,10 @@ class RestoreProgress:
             return None
         low, high = self.eta_bounds_seconds
         if high is None:
-            return f"{_rough(low)} or more to go"
+            return tr("{low} or more to go", low=_rough(low))
         if high <= low * _ALIKE or high - low < _ALIKE_SECONDS:
-            return f"about {_rough(high)} to go"
-        return f"{_rough(low)} to {_rough(high)} to go"
+            return tr("about {high} to go", high=_rough(high))
+        return tr("{low} to {high} to go", low=_rough(low), high=_rough(high))
 
 
 def _rough(seconds: float) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import FieldValue, RecoveryEvent
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.live.attempt import Phase
 from rules.live.forecast import Forecast
 from rules.live.summary import ReachedStop, Summary
@@ -25,14 +26,15 @@ def in_words(event: RecoveryEvent) -> str:
 
 
 _PHASES: Final = {  # where the state's own name leaves out that replay continues
-    Phase.CONSISTENT: "replaying (the data are consistent)",
-    Phase.READ_ONLY: "replaying (open for reading)",
+    Phase.CONSISTENT: tr("replaying (the data are consistent)"),
+    Phase.READ_ONLY: tr("replaying (open for reading)"),
 }
+_POSITIONS: Final = {"before": tr("before"), "after": tr("after"), "at": tr("at")}
 
 
 def phase_words(phase: Phase) -> str:
     """Where a recovery stands."""
-    return _PHASES.get(phase) or str(phase.value)
+    return _PHASES.get(phase) or tr(phase.value)
 
 
 def instant(value: FieldValue) -> str:
@@ -40,109 +42,130 @@ def instant(value: FieldValue) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ") + " UTC"
     if value is None:
-        return "a time whose zone is not known"
+        return tr("a time whose zone is not known")
     return str(value)
 
 
 def _lsn(event: RecoveryEvent, name: str = "lsn") -> str:
     value = event.lsn(name)
-    return "an unknown LSN" if value is None else format_lsn(value)
+    return tr("an unknown LSN") if value is None else format_lsn(value)
 
 
 def _starting(event: RecoveryEvent) -> str:
     version = event.text("version") or ""
-    return f"the server starts: {version.split(' on ', 1)[0]}"
+    return tr("the server starts: {version}", version=version.split(" on ", 1)[0])
 
 
 def _target(event: RecoveryEvent) -> str:
     kind = event.text("target_type") or ""
     if kind == "immediate":
-        return "recovery goes to the end of the backup, no further"
+        return tr("recovery goes to the end of the backup, no further")
     value = event.fields.get(kind)
     shown = format_lsn(value) if kind == "lsn" and isinstance(value, int) else instant(value)
-    return f"recovery goes to the target: {kind} {shown}"
+    return tr("recovery goes to the target: {kind} {value}", kind=kind, value=shown)
 
 
 def describe_stop(event: RecoveryEvent) -> str:
     """The stop point: `before the commit of transaction 732 (2025-07-10 19:36:58 UTC)`."""
-    kind = event.text("kind")
+    kind, time = event.text("kind"), instant(event.fields.get("time"))
+    position = _POSITIONS.get(event.text("position") or "")
     if kind in ("commit", "abort"):
-        time = instant(event.fields.get("time"))
-        return f"{event.text('position')} the {kind} of transaction {event.fields['xid']} ({time})"
+        return tr(
+            "{position} the {kind} of transaction {xid} ({time})",
+            position=position, kind=kind, xid=event.fields["xid"], time=time,
+        )  # fmt: skip
     if kind == "restore_point":
-        return f'at restore point "{event.text("name")}" ({instant(event.fields.get("time"))})'
+        return tr('at restore point "{name}" ({time})', name=event.text("name"), time=time)
     if kind == "lsn":
-        return f"{event.text('position')} the record at {_lsn(event)}"
-    return "as soon as the data were consistent"
+        return tr("{position} the record at {lsn}", position=position, lsn=_lsn(event))
+    return tr("as soon as the data were consistent")
 
 
 def _missing(event: RecoveryEvent) -> str:
     file, harmless = event.text("file") or "", event.fields.get("harmless")
     if file.endswith(".history") and harmless is not False:
-        return f"the archive has no {file}: no later timeline, harmless"
+        return tr("the archive has no {file}: no later timeline, harmless", file=file)
     if harmless is None:
-        return f"the archive has no {file}"
-    return f"the archive has no {file}: " + ("harmless" if harmless else "recovery needed it")
+        return tr("the archive has no {file}", file=file)
+    if harmless:
+        return tr("the archive has no {file}: harmless", file=file)
+    return tr("the archive has no {file}: recovery needed it", file=file)
 
 
 _Words = Callable[[RecoveryEvent], str]
 _WORDS: Final[dict[str, _Words]] = {
     Event.SERVER_STARTING: _starting,
-    Event.INTERRUPTED: lambda e: (
-        f"the data are of a server that ran until {instant(e.fields.get('log_time'))} or later"
+    Event.INTERRUPTED: lambda e: tr(
+        "the data are of a server that ran until {time} or later",
+        time=instant(e.fields.get("log_time")),
     ),
     Event.RECOVERY_TARGET_SET: _target,
-    Event.ARCHIVE_RECOVERY_STARTED: lambda e: "recovery goes to the end of the archive: no target",
-    Event.STANDBY_MODE_ENTERED: lambda e: "standby mode: recovery continues until promotion",
-    Event.BACKUP_RECOVERY_STARTED: lambda e: (
-        f"backup_label is used: redo from {_lsn(e, 'redo_lsn')} on timeline {e.fields['timeline']}"
+    Event.ARCHIVE_RECOVERY_STARTED: lambda e: tr(
+        "recovery goes to the end of the archive: no target"
     ),
-    Event.BACKUP_RECOVERY_DONE: lambda e: f"the end of the backup is passed: {_lsn(e, 'end_lsn')}",
-    Event.FILE_RESTORED: lambda e: f"got {e.text('file')} from the archive",
+    Event.STANDBY_MODE_ENTERED: lambda e: tr("standby mode: recovery continues until promotion"),
+    Event.BACKUP_RECOVERY_STARTED: lambda e: tr(
+        "backup_label is used: redo from {lsn} on timeline {timeline}",
+        lsn=_lsn(e, "redo_lsn"),
+        timeline=e.fields["timeline"],
+    ),
+    Event.BACKUP_RECOVERY_DONE: lambda e: tr(
+        "the end of the backup is passed: {lsn}", lsn=_lsn(e, "end_lsn")
+    ),
+    Event.FILE_RESTORED: lambda e: tr("got {file} from the archive", file=e.text("file")),
     Event.FILE_MISSING: _missing,
-    Event.REDO_STARTED: lambda e: f"replay begins at {_lsn(e)}",
-    Event.REDO_PROGRESS: lambda e: f"replaying, at {_lsn(e)}",
-    Event.CONSISTENCY_REACHED: lambda e: f"the data are consistent from {_lsn(e)} on",
-    Event.READY_READ_ONLY: lambda e: "open for reading",
-    Event.RECOVERY_STOPPING: lambda e: f"recovery stops {describe_stop(e)}",
-    Event.PAUSED_AT_TARGET: lambda e: "paused at the target",
-    Event.RECOVERY_PAUSED: lambda e: "paused",
-    Event.REDO_DONE: lambda e: f"replay ends; the last record read begins at {_lsn(e)}",
-    Event.LAST_TRANSACTION: lambda e: f"last transaction replayed: {instant(e.fields.get('time'))}",
-    Event.TIMELINE_SELECTED: lambda e: f"the server continues as timeline {e.fields['timeline']}",
-    Event.ARCHIVE_RECOVERY_COMPLETE: lambda e: "recovery is complete",
-    Event.READY_READ_WRITE: lambda e: "open for reading and writing",
-    Event.SHUTDOWN_AT_TARGET: lambda e: "the server shuts down at its target",
-    Event.SERVER_SHUT_DOWN: lambda e: "the server is down",
-    Event.WAL_WAIT: lambda e: f"waiting for the WAL at {_lsn(e)}",
-    Event.LANGUAGE_UNREADABLE: lambda e: (
+    Event.REDO_STARTED: lambda e: tr("replay begins at {lsn}", lsn=_lsn(e)),
+    Event.REDO_PROGRESS: lambda e: tr("replaying, at {lsn}", lsn=_lsn(e)),
+    Event.CONSISTENCY_REACHED: lambda e: tr("the data are consistent from {lsn} on", lsn=_lsn(e)),
+    Event.READY_READ_ONLY: lambda e: tr("open for reading"),
+    Event.RECOVERY_STOPPING: lambda e: tr("recovery stops {stop}", stop=describe_stop(e)),
+    Event.PAUSED_AT_TARGET: lambda e: tr("paused at the target"),
+    Event.RECOVERY_PAUSED: lambda e: tr("paused"),
+    Event.REDO_DONE: lambda e: tr("replay ends; the last record read begins at {lsn}", lsn=_lsn(e)),
+    Event.LAST_TRANSACTION: lambda e: tr(
+        "last transaction replayed: {time}", time=instant(e.fields.get("time"))
+    ),
+    Event.TIMELINE_SELECTED: lambda e: tr(
+        "the server continues as timeline {timeline}", timeline=e.fields["timeline"]
+    ),
+    Event.ARCHIVE_RECOVERY_COMPLETE: lambda e: tr("recovery is complete"),
+    Event.READY_READ_WRITE: lambda e: tr("open for reading and writing"),
+    Event.SHUTDOWN_AT_TARGET: lambda e: tr("the server shuts down at its target"),
+    Event.SERVER_SHUT_DOWN: lambda e: tr("the server is down"),
+    Event.WAL_WAIT: lambda e: tr("waiting for the WAL at {lsn}", lsn=_lsn(e)),
+    Event.LANGUAGE_UNREADABLE: lambda e: tr(
         "the log is in a language that cannot be read here: its catalogue was not found"
     ),
-    Event.TIME_ZONE_AMBIGUOUS: lambda e: (
-        f"{e.text('abbreviation')} means several zones: give --log-timezone for the times"
+    Event.TIME_ZONE_AMBIGUOUS: lambda e: tr(
+        "{abbreviation} means several zones: give --log-timezone for the times",
+        abbreviation=e.text("abbreviation"),
     ),
 }
 
 
 def stop_words(stop: ReachedStop | PredictedStop) -> str:
     """A stop point, predicted or real: `before the commit of transaction 732 (…), at 0/4046FB0`."""
-    where = f", at {format_lsn(stop.lsn)}" if stop.lsn is not None else ""
+    where = tr(", at {lsn}", lsn=format_lsn(stop.lsn)) if stop.lsn is not None else ""
     time = f" ({instant(stop.time)})" if stop.time else ""
+    position = _POSITIONS.get(stop.position or "")
     if stop.kind in ("commit", "abort"):
-        return f"{stop.position} the {stop.kind} of transaction {stop.xid}{time}{where}"
+        return tr(
+            "{position} the {kind} of transaction {xid}{time}{where}",
+            position=position, kind=stop.kind, xid=stop.xid, time=time, where=where,
+        )  # fmt: skip
     if stop.kind == "restore_point":
-        return f'at restore point "{stop.name}"{time}{where}'
+        return tr('at restore point "{name}"{time}{where}', name=stop.name, time=time, where=where)
     if stop.kind == "lsn":
-        return f"{stop.position} the record{where}"
+        return tr("{position} the record{where}", position=position, where=where)
     if stop.kind == "consistency":
-        return f"as soon as the data are consistent{where}"
-    return f"where the WAL ends{where}"
+        return tr("as soon as the data are consistent{where}", where=where)
+    return tr("where the WAL ends{where}", where=where)
 
 
 _THEN: Final = {
-    Ending.PROMOTED: "then opens for writing",
-    Ending.PAUSED: "then waits, paused",
-    Ending.SHUT_DOWN: "then shuts down",
+    Ending.PROMOTED: tr("then opens for writing"),
+    Ending.PAUSED: tr("then waits, paused"),
+    Ending.SHUT_DOWN: tr("then shuts down"),
 }
 
 
@@ -150,16 +173,18 @@ def forecast_words(forecast: Forecast) -> str:
     """The prediction in one line."""
     outcome = forecast.outcome
     if outcome.outcome == "unknown":
-        return f"cannot be said: {outcome.reason}"
+        return tr("cannot be said: {reason}", reason=outcome.reason)
     if forecast.waits:
-        return "continues until promotion: a standby"
+        return tr("continues until promotion: a standby")
     if outcome.outcome == "fails":
-        where = f" at {format_lsn(outcome.replayed_lsn)}" if outcome.replayed_lsn else ""
-        return f"fails{where}"
+        if outcome.replayed_lsn:
+            return tr("fails at {lsn}", lsn=format_lsn(outcome.replayed_lsn))
+        return tr("fails")
     assert outcome.stop is not None
-    then = f", {_THEN[outcome.ending]}" if outcome.ending else ""
-    timeline = f" as timeline {outcome.new_timeline}" if outcome.new_timeline else ""
-    return f"stops {stop_words(outcome.stop)}{then}{timeline}"
+    then: str = tr(", {then}", then=_THEN[outcome.ending]) if outcome.ending else ""
+    if outcome.new_timeline:
+        then = tr("{then} as timeline {timeline}", then=then, timeline=outcome.new_timeline)
+    return tr("stops {stop}{then}", stop=stop_words(outcome.stop), then=then)
 
 
 Line = tuple[str, str]  # text, style
@@ -168,10 +193,12 @@ Line = tuple[str, str]  # text, style
 def verdict_line(summary: Summary) -> Line:
     """The one line at the end."""
     words = {
-        "promoted": "PROMOTED", "paused": "PAUSED", "failed": "FAILED", "shut_down": "SHUT DOWN",
-        "in_progress": "NOT FINISHED", "none": "NO RESTORE HERE", None: "UNREADABLE",
+        "promoted": tr("PROMOTED"), "paused": tr("PAUSED"), "failed": tr("FAILED"),
+        "shut_down": tr("SHUT DOWN"), "in_progress": tr("NOT FINISHED"),
+        "none": tr("NO RESTORE HERE"), None: tr("UNREADABLE"),
     }[summary.outcome]  # fmt: skip
-    reached = {True: ", the target was reached", False: ", the target was NOT reached", None: ""}
-    good = summary.verdict.status == 0
-    style = "bold green" if good else "bold red"
-    return f"verdict: {words}{reached[summary.reached_target]}", style
+    reached = {
+        True: tr(", the target was reached"), False: tr(", the target was NOT reached"), None: "",
+    }[summary.reached_target]  # fmt: skip
+    style = "bold green" if summary.verdict.status == 0 else "bold red"
+    return tr("verdict: {words}{reached}", words=words, reached=reached), style

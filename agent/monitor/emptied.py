@@ -17,6 +17,7 @@ from agent.archive.directory import NotAnArchive
 from agent.ledger.store import Ledger
 from agent.store.local import stat_path
 from agent.store.urls import is_remote
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.facts import ArchiveFacts
 
@@ -58,8 +59,11 @@ class Emptied:
             self._seen[url] = _Seen(segment_count=len(listed.segments), identity=identity)
         elif seen.segment_count and not self._is_believed(seen, identity):
             raise NotAnArchive(
-                f"{url} is empty, and held {counted(seen.segment_count, 'segment')} at the last "
-                "look: is it mounted?"
+                tr(
+                    "{url} is empty, and held {segments} at the last look: is it mounted?",
+                    url=url,
+                    segments=counted(seen.segment_count, "segment"),
+                )
             )
         elif seen.segment_count:
             return replace(listed, emptied={url: seen.segment_count})

@@ -12,6 +12,7 @@ from agent.backups.describe import NotABackup
 from agent.deadline import DeadlinePassed
 from agent.errors import CannotCheck, UsageError
 from agent.monitor.recovery_log import UnreadableLog
+from parsers.sentences import message_of, tr
 
 # What they say is a line for a person.
 _TOLD: Final = (
@@ -22,15 +23,20 @@ _TOLD: Final = (
 def explain(failure: BaseException) -> str:
     """Say in one line what a failed reading means."""
     if isinstance(failure, errors.InsufficientPrivilege):
-        return f"{_first_line(failure)}: let the role read it (GRANT pg_monitor TO its name)"
+        return tr(
+            "{reason}: let the role read it (GRANT pg_monitor TO its name)",
+            reason=_first_line(failure),
+        )
     if isinstance(failure, errors.QueryCanceled):
-        return "the server did not answer within the statement timeout: raise `timeout`"
+        return tr("the server did not answer within the statement timeout: raise `timeout`")
     if isinstance(failure, psycopg.OperationalError):
-        return f"{_cause(failure)}: try psql with the same dsn"
+        return tr("{reason}: try psql with the same dsn", reason=_cause(failure))
     if isinstance(failure, _TOLD):
-        return str(failure)
+        return message_of(failure)
     if isinstance(failure, OSError):
-        return f"{failure.filename}: {failure.strerror}" if failure.filename else str(failure)
+        if not failure.filename:
+            return str(failure)
+        return tr("{path}: {reason}", path=failure.filename, reason=failure.strerror)
     return f"{type(failure).__name__}: {_first_line(failure)}"
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from agent.config.model import ResolvedCluster
 from agent.monitor.rounds import Rounds
 from agent.pollers.registry import POLLERS, POLLERS_OF, Lane
+from parsers.sentences import tr
 from rules.case.observations import ArchiveListings, BackupsRead, SaidBefore, SegmentsRead
 from rules.live.facts import LoggedRecovery
 from rules.model.evidence import OverdueFacts, RaisedFacts
@@ -104,11 +105,11 @@ class Jobs:
         """Why what this collector read does not count, though the reading itself went well."""
         job = JOB_OF.get(collector, SCAN)
         if job in self._raised:
-            return f"the job {job} ended in an error: {self._raised[job]}"
-        return f"{job} is overdue" if job in self.rounds.overdue() else None
+            return tr("the job {job} ended in an error: {error}", job=job, error=self._raised[job])
+        return tr("{job} is overdue", job=job) if job in self.rounds.overdue() else None
 
     @property
     def trouble_of_judging(self) -> str | None:
         """Why no check could be asked; None: they could."""
         said = self._raised.get(JUDGE)
-        return f"judging ended in an error: {said}" if said else None
+        return tr("judging ended in an error: {error}", error=said) if said else None

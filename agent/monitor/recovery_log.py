@@ -21,6 +21,7 @@ from agent.live.message_catalogues import find_languages
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.stream import LogStream, StreamItem
 from parsers.log.times import Zone
+from parsers.sentences import tr
 from rules.live.facts import LoggedRecovery, RestoreRecord, take_facts
 from rules.live.summary import outcome_of
 from rules.verdict.live import explain
@@ -91,9 +92,12 @@ class RecoveryLog:
     def _check_readable(self) -> None:
         if self._tail.unreadable:
             raise UnreadableLog(
-                f"{self._tail.path}: not a log of PostgreSQL, or its prefix was not detected: "
-                "give log_line_prefix in the configuration"
+                tr(
+                    "{path}: not a log of PostgreSQL, or its prefix was not detected: "
+                    "give log_line_prefix in the configuration",
+                    path=self._tail.path,
+                )
             )
         if outcome_of(self._record) is None:
             why = explain(take_facts(self._record.snapshot(), None, None, None))
-            raise UnreadableLog(f"{self._tail.path}: {why.cause}")
+            raise UnreadableLog(tr("{path}: {why}", path=self._tail.path, why=why.cause))

@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.monitor.reading import Reading
 from agent.pollers.registry import POLLERS
+from parsers.sentences import tr
 
 SERVER: Final = "server"
 
@@ -25,8 +26,10 @@ def failing_sources(readings: Mapping[str, Reading]) -> dict[str, str]:
     quiet = {reading.collector for reading in lost}
     failing = {name: r.error for name, r in readings.items() if r.error and name not in quiet}
     if lost:
-        which = "" if len(lost) == len(asked) else f"{', '.join(sorted(quiet))}: "
-        failing[SERVER] = f"{which}{lost[0].error}"
+        error = lost[0].error or ""
+        if len(lost) < len(asked):
+            error = tr("{collectors}: {error}", collectors=", ".join(sorted(quiet)), error=error)
+        failing[SERVER] = error
     return failing
 
 

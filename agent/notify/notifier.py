@@ -11,9 +11,11 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from agent.config.alerts import AlertsConfig
+from agent.language import say
 from agent.notify.delivery import Delivery
 from agent.notify.memory import AlertMemory
 from agent.notify.registry import make_receivers
+from parsers.sentences import tr
 from rules.alerting.links import AlertLinks
 from rules.alerting.notifications import Notification, firing, newly_told, notify_of
 from rules.alerting.state import Alert, Alerts, AlertState
@@ -119,7 +121,8 @@ class Notifier:
             grafana_url=self._config.grafana_url.rstrip("/"),
         )
         check = self._checks[alert.id]
-        return notify_of(cluster, alert, check, links, quoted_cluster=quote_plus(cluster))
+        made = notify_of(cluster, alert, check, links, quoted_cluster=quote_plus(cluster))
+        return replace(made, annotations={n: say(text) for n, text in made.annotations.items()})
 
 
-_NO_MORE: Final = "The cluster is watched no more."
+_NO_MORE: Final = tr("The cluster is watched no more.")

@@ -10,6 +10,7 @@ from agent.durations import format_duration
 from agent.monitor.watched import WatchedCluster
 from agent.page.sparkline import Sparkline, sparkline
 from agent.page.visit import Visit
+from parsers.sentences import tr
 from rules.capacity.archiving_history import (
     ARCHIVED_PER_MINUTE,
     EXPOSURE_BYTES,
@@ -60,17 +61,19 @@ def _plots(history: tuple[Series, ...]) -> Iterator[Sparkline]:
 
 
 def _files(count: float) -> str:
-    return f"{count:.0f} file{'' if count == 1 else 's'}"
+    return tr("1 file") if count == 1 else tr("{count:.0f} files", count=count)
 
 
 def _rate(per_minute: float) -> str:
-    return f"{per_minute:.0f}/min" if per_minute >= 10 else f"{per_minute:.1f}/min"
+    if per_minute >= 10:
+        return tr("{rate:.0f}/min", rate=per_minute)
+    return tr("{rate:.1f}/min", rate=per_minute)
 
 
 _PLOTS: Final[Mapping[str, tuple[str, Callable[[float], str]]]] = {
-    ARCHIVED_PER_MINUTE: ("Files archived", _rate),
-    READY_FILES: ("Waiting for the archiver", _files),
-    EXPOSURE_BYTES: ("WAL a disk loss would take", sized),
-    EXPOSURE_SECONDS: ("A disk loss would undo", format_duration),
-    WAL_BYTES: ("Size of pg_wal", sized),
+    ARCHIVED_PER_MINUTE: (tr("Files archived"), _rate),
+    READY_FILES: (tr("Waiting for the archiver"), _files),
+    EXPOSURE_BYTES: (tr("WAL a disk loss would take"), sized),
+    EXPOSURE_SECONDS: (tr("A disk loss would undo"), format_duration),
+    WAL_BYTES: (tr("Size of pg_wal"), sized),
 }

@@ -12,6 +12,7 @@ from agent.html.svg import Drawn, draw
 from agent.monitor.watched import WatchedCluster
 from agent.page.asked import Addresses, Instant, read_end, read_instant, written
 from agent.page.visit import Visit
+from parsers.sentences import tr
 from rules.archive.dated_wal import DatedWalFacts, sane
 from rules.chart.downsample import COLUMNS, CloseUp, close_up
 from rules.chart.from_report import DRAWN, picture_of
@@ -56,7 +57,7 @@ def drawing_of(cluster: WatchedCluster, look: Visit) -> Drawing | None:
     seen = close_up(_with_mark(picture, mark), view.begin, view.end)
     addresses = Addresses(look.query)
     return Drawing(
-        drawn=draw(seen, addresses, f"Restorable windows of {cluster.name}"),
+        drawn=draw(seen, addresses, tr("Restorable windows of {cluster}", cluster=cluster.name)),
         seen=seen,
         notes=picture.notes,
         zooms=tuple(
@@ -117,7 +118,7 @@ def _mark_of(instant: Instant | None, cluster: WatchedCluster, picture: Picture)
         return None
     numbers = [lane.timeline for lane in picture.lanes]
     timeline = instant.goal.timeline
-    what = f"asked for: {instant.target.value}"
+    what = tr("asked for: {instant}", instant=instant.target.value)
     return Mark(
         kind=MarkKind.TARGET,
         timeline=next((number for number in numbers if number == timeline), numbers[-1]),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agent.monitor.watched import WatchedCluster
+from parsers.sentences import tr
 from rules.alerting.runbooks import Runbook, make_runbooks
 from rules.alerting.state import alert_name, can_alert
 from rules.model.findings import Severity
@@ -19,10 +20,10 @@ from rules.verdict.check import Check, load_catalogue
 
 _ORDER: Final = (Severity.CRITICAL, Severity.UNKNOWN, Severity.WARNING, Severity.INFO)
 _MEANING: Final = {
-    Severity.CRITICAL: "proven bad",
-    Severity.UNKNOWN: "could not be checked",
-    Severity.WARNING: "restorable now, but at risk",
-    Severity.INFO: "informational",
+    Severity.CRITICAL: tr("proven bad"),
+    Severity.UNKNOWN: tr("could not be checked"),
+    Severity.WARNING: tr("restorable now, but at risk"),
+    Severity.INFO: tr("informational"),
 }
 
 
@@ -46,10 +47,10 @@ def explain_finding(check_id: str) -> Explained | None:
     if check is None:
         return None
     sections = (
-        ("What it says", check.title),
-        ("Why it matters", check.why),
-        ("How to look", check.look),
-        ("What to do", check.remedy),
+        (tr("What it says"), check.title),
+        (tr("Why it matters"), check.why),
+        (tr("How to look"), check.look),
+        (tr("What to do"), check.remedy),
     )
     return Explained(
         name=check.id,
@@ -85,10 +86,10 @@ def _runbook(book: Runbook) -> Explained:
         name=book.name,
         severity=book.severity,
         sections=(
-            ("Meaning", book.meaning),
-            ("Impact", book.impact),
-            ("Diagnosis", book.diagnosis),
-            ("Mitigation", book.mitigation),
+            (tr("Meaning"), book.meaning),
+            (tr("Impact"), book.impact),
+            (tr("Diagnosis"), book.diagnosis),
+            (tr("Mitigation"), book.mitigation),
         ),
         check=book.check,
         alert=None,

@@ -5,9 +5,9 @@ A list of very many comes in pieces, so that a first view costs no more than the
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
@@ -15,21 +15,24 @@ from markupsafe import Markup
 
 from agent.documents import fleet_words
 from agent.html.environment import SIGNS, render
+from agent.language import spoken
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
 from agent.page.headline import headline, latest_window, tags_of
 from agent.page.visit import Visit
+from parsers.sentences import joined, tr
 from rules.capacity.exposure import ExposureFacts
 from rules.fleet.line import WORST_FIRST, FleetLine
 from rules.model.findings import Verdict
 
 ROWS_MAX: Final = 200  # shown at once
+_LANGUAGES_MAX: Final = 4  # whose rows are kept
 _WORD_MAX: Final = 200  # looked for in every name, and shown again
 _COUNTED_AS: Final = {
-    Verdict.CRITICAL: "critical",
-    Verdict.UNKNOWN: "could not be checked",
-    Verdict.WARNING: "with warnings",
-    Verdict.OK: "fine",
+    Verdict.CRITICAL: tr("{count} critical"),
+    Verdict.UNKNOWN: tr("{count} could not be checked"),
+    Verdict.WARNING: tr("{count} with warnings"),
+    Verdict.OK: tr("{count} fine"),
 }
 
 
@@ -38,12 +41,15 @@ class _Row(NamedTuple):
     html: Markup
 
 
+_Rows: TypeAlias = "WeakKeyDictionary[WatchedCluster, _Row]"
+
+
 class Fleet:
-    """The list. Each cluster's row is kept until that cluster changes."""
+    """The list. Each cluster's row is kept, by language, until that cluster changes."""
 
     def __init__(self, clusters: Sequence[WatchedCluster]) -> None:
         self._clusters = clusters
-        self._rows: WeakKeyDictionary[WatchedCluster, _Row] = WeakKeyDictionary()
+        self._rows: OrderedDict[str, _Rows] = OrderedDict()  # by language, the last used last
 
     def context(self, look: Visit) -> dict[str, Any]:
         """What the templates show, for `q`, `class`, `verdict`, `sort`, `from` of the address."""
@@ -58,6 +64,7 @@ class Fleet:
         found.sort(key=lambda cluster: lines[cluster].rank)
         if (key := SORTS[order].key) is not None:
             found.sort(key=key)
+        rows = self._rows_spoken()
         view = {"q": wanted, "class": named, "sort": look.query.get("sort", "")}
         counts = _counts((line.verdict for line in lines.values()), view, only)
         piece = _piece(look.query.get("from", ""), len(found), {**view, "verdict": only})
@@ -70,26 +77,35 @@ class Fleet:
             "sorts": {name: each.label for name, each in SORTS.items()},
             "total": len(self._clusters),
             "counts": counts,
-            "said": ", ".join(count.words for count in counts) or "no cluster is watched",
+            "said": joined(", ", [each.words for each in counts]) or tr("no cluster is watched"),
             "piece": piece,
-            "rows": [self._row(c, lines[c]) for c in found[piece.first - 1 : piece.last]],
+            "rows": [_row(rows, c, lines[c]) for c in found[piece.first - 1 : piece.last]],
         }
 
-    def _row(self, cluster: WatchedCluster, line: FleetLine) -> Markup:
-        kept = self._rows.get(cluster)
-        state = (cluster.changes_count, is_late(cluster), line.verdict)
-        if kept is None or kept.state != state:
-            html = render(
-                "fleet_row.html",
-                name=cluster.name,
-                tags=tags_of(cluster.config),
-                headline=headline(cluster),
-                line=line,
-                wants_backup=cluster.case.context.objectives.backup_age_seconds is not None,
-                words=fleet_words,
-            )
-            kept = self._rows[cluster] = _Row(state, Markup(html))
-        return kept.html
+    def _rows_spoken(self) -> _Rows:
+        """The rows in the language that is spoken; of the last few languages."""
+        rows = self._rows.setdefault(spoken(), WeakKeyDictionary())
+        self._rows.move_to_end(spoken())
+        if len(self._rows) > _LANGUAGES_MAX:
+            self._rows.popitem(last=False)
+        return rows
+
+
+def _row(rows: _Rows, cluster: WatchedCluster, line: FleetLine) -> Markup:
+    kept = rows.get(cluster)
+    state = (cluster.changes_count, is_late(cluster), line.verdict)
+    if kept is None or kept.state != state:
+        html = render(
+            "fleet_row.html",
+            name=cluster.name,
+            tags=tags_of(cluster.config),
+            headline=headline(cluster),
+            line=line,
+            wants_backup=cluster.case.context.objectives.backup_age_seconds is not None,
+            words=fleet_words,
+        )
+        kept = rows[cluster] = _Row(state, Markup(html))
+    return kept.html
 
 
 def _answers(cluster: WatchedCluster, word: str, named: str) -> bool:
@@ -138,7 +154,7 @@ def _counts(verdicts: Iterable[Verdict], view: Mapping[str, str], only: str) -> 
     return [
         _Count(
             verdict=v.value,
-            words=f"{counts[v]} {_COUNTED_AS[v]}",
+            words=tr(_COUNTED_AS[v], count=counts[v]),
             query=_query({**view, "verdict": "" if v.value == only else v.value}),
         )
         for v in WORST_FIRST
@@ -183,10 +199,10 @@ def _by_backup(cluster: WatchedCluster) -> float:
 
 
 SORTS: Final[Mapping[str, _Sort]] = {
-    "worst": _Sort("worst first", None),
-    "name": _Sort("name", lambda cluster: cluster.name),
-    "latest": _Sort("furthest behind", _by_latest),
-    "exposure": _Sort("most to lose", _by_exposure),
-    "breach": _Sort("goal broken first", _by_breach),
-    "backup": _Sort("backup needed first", _by_backup),
+    "worst": _Sort(tr("worst first"), None),
+    "name": _Sort(tr("name"), lambda cluster: cluster.name),
+    "latest": _Sort(tr("furthest behind"), _by_latest),
+    "exposure": _Sort(tr("most to lose"), _by_exposure),
+    "breach": _Sort(tr("goal broken first"), _by_breach),
+    "backup": _Sort(tr("backup needed first"), _by_backup),
 }

@@ -11,7 +11,8 @@ from agent.config.model import ResolvedCluster
 from agent.html.environment import SIGNS
 from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
-from agent.page.missing import Missing, missing_evidence
+from agent.page.missing import Missing, could_not_run, missing_evidence
+from parsers.sentences import joined, tr, trn
 from rules.drill.coverage import RECENT_DAYS, ReadingCoverage, coverage_of
 from rules.model.counted import counted
 from rules.model.evidence import WindowsFacts
@@ -21,24 +22,24 @@ from rules.model.windows import Window
 from rules.verdict.causes import lead
 
 WORDS: Final = {
-    Verdict.OK: "Fine",
-    Verdict.WARNING: "Warning",
-    Verdict.CRITICAL: "Critical",
-    Verdict.UNKNOWN: "Could not be checked",
+    Verdict.OK: tr("Fine"),
+    Verdict.WARNING: tr("Warning"),
+    Verdict.CRITICAL: tr("Critical"),
+    Verdict.UNKNOWN: tr("Could not be checked"),
 }
 # How far was looked: in a word, and in a sentence.
 _DEPTHS: Final = {
-    None: ("nothing", "no archive was listed"),
-    "names": ("names only", "names of files only: nothing in them was read"),
-    "headers": ("page headers", "the header of every page was read"),
-    "records": ("every record", "every WAL record was read and its CRC checked"),
+    None: (tr("nothing"), tr("no archive was listed")),
+    "names": (tr("names only"), tr("names of files only: nothing in them was read")),
+    "headers": (tr("page headers"), tr("the header of every page was read")),
+    "records": (tr("every record"), tr("every WAL record was read and its CRC checked")),
 }
-# What it means then that nothing was found.
-_FIND_NOTHING: Final = {
-    None: "; no archive was checked",
-    "names": ", by the names of files alone",
-    "headers": ", by the headers of pages alone",
-    "records": "",
+# When nothing was found.
+_NOTHING_FOUND: Final = {
+    None: tr("nothing wrong was found; no archive was checked"),
+    "names": tr("nothing wrong was found, by the names of files alone"),
+    "headers": tr("nothing wrong was found, by the headers of pages alone"),
+    "records": tr("nothing wrong was found"),
 }
 
 
@@ -85,20 +86,25 @@ def headline(cluster: WatchedCluster) -> Headline:
 
 
 def _covered(coverage: ReadingCoverage) -> str:
-    said = []
+    said: list[str] = []
     if (share := coverage.read_share) is not None:
         said.append(
-            f"{_percent(share)} of the archived WAL was read in the last {RECENT_DAYS} days"
+            tr(
+                "{percent} % of the archived WAL was read in the last {days} days",
+                percent=int(share * 100),  # rounded down: 100 % is all of it
+                days=RECENT_DAYS,
+            )
         )
     if (drills := coverage.drills) is not None:
-        days = counted(drills.days, "day")
-        said.append(f"drills that succeeded went to {drills.drilled_days} of the window's {days}")
-    return ". ".join(f"{each[0].upper()}{each[1:]}" for each in said)
-
-
-def _percent(share: float) -> str:
-    """Rounded down: 100 % is all of it."""
-    return f"{int(share * 100)} %"
+        said.append(
+            trn(
+                "Drills that succeeded went to {drilled} of the window's {n} day",
+                "Drills that succeeded went to {drilled} of the window's {n} days",
+                drills.days,
+                drilled=drills.drilled_days,
+            )
+        )
+    return joined(". ", said)
 
 
 def _depth(cluster: WatchedCluster) -> str | None:
@@ -131,32 +137,31 @@ def worst_first(cluster: WatchedCluster) -> list[Finding]:
 
 def _word(cluster: WatchedCluster, verdict: Verdict, late: bool) -> str:
     if cluster.judged_at is None:
-        return "Not checked yet"
-    return f"{WORDS[verdict]}, but not judged recently" if late else WORDS[verdict]
+        return tr("Not checked yet")
+    word = WORDS[verdict]
+    return tr("{verdict}, but not judged recently", verdict=word) if late else word
 
 
 def _summary(cluster: WatchedCluster) -> str:
     if cluster.judged_at is None:
-        return "its sources are being read for the first time"
+        return tr("its sources are being read for the first time")
     missing = missing_evidence(cluster)
     found = [f.summary for f in worst_first(cluster) if f.severity is not Severity.INFO]
     if found:
-        return found[0] + _and_more(found, missing)
+        return _and_more(found, missing)
     if missing:
-        return _only_missing(missing)
-    return f"nothing wrong was found{_FIND_NOTHING[_depth(cluster)]}"
+        return could_not_run(sum(len(each.checks) for each in missing), missing[0].what)
+    return _NOTHING_FOUND[_depth(cluster)]
 
 
 def _and_more(found: Sequence[str], missing: Sequence[Missing]) -> str:
     more = [counted(len(found) - 1, "further finding")] if len(found) > 1 else []
     blind = sum(len(each.checks) for each in missing)
-    more += [f"{counted(blind, 'check')} without evidence"] if blind else []
-    return f" ({', '.join(more)})" if more else ""
-
-
-def _only_missing(missing: Sequence[Missing]) -> str:
-    blind = sum(len(each.checks) for each in missing)
-    return f"{counted(blind, 'check')} could not run: {missing[0].what} not read"
+    if blind:
+        more.append(trn("{n} check without evidence", "{n} checks without evidence", blind))
+    if not more:
+        return found[0]
+    return tr("{finding} ({more})", finding=found[0], more=joined(", ", more))
 
 
 def _no_window(cluster: WatchedCluster) -> str:
@@ -165,20 +170,27 @@ def _no_window(cluster: WatchedCluster) -> str:
     if windows is not None:
         return _nothing_reached(windows)
     if not config.has_backups:
-        return "No backups are configured: what can be restored was not checked."
+        return tr("No backups are configured: what can be restored was not checked.")
     if not config.has_archives:
-        return "No archive is configured: how far a restore would get was not checked."
+        return tr("No archive is configured: how far a restore would get was not checked.")
     if config.depth != "records":
-        return f"Not known: windows are predicted at depth records, and this one is {config.depth}."
+        return tr(
+            "Not known: windows are predicted at depth records, and this one is {depth}.",
+            depth=config.depth,
+        )
     if cluster.fact(BackupsFacts) is None or cluster.fact(ArchiveFacts) is None:
-        return "Not known: the backups or the archive could not be read."
-    return "Not known yet: the WAL is being read."
+        return tr("Not known: the backups or the archive could not be read.")
+    return tr("Not known yet: the WAL is being read.")
 
 
 def _nothing_reached(windows: WindowsFacts) -> str:
     unsure = sum(each is None for each in windows.by_backup.values())
     if unsure:
-        return f"Not known: how far {counted(unsure, 'backup')} would get."
+        return trn(
+            "Not known: how far {n} backup would get.",
+            "Not known: how far {n} backups would get.",
+            unsure,
+        )
     if windows.windows:
-        return "Restorable, but no transaction is in any window yet."
-    return "Nothing can be restored: no backup reaches a consistent state."
+        return tr("Restorable, but no transaction is in any window yet.")
+    return tr("Nothing can be restored: no backup reaches a consistent state.")

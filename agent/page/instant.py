@@ -25,6 +25,7 @@ from agent.page.asked import Addresses, Instant, read_instant
 from agent.page.visit import Visit
 from agent.store.urls import whole
 from agent.turns import Crowded, Turns
+from parsers.sentences import tr
 from rules.archive.dated_wal import DatedWalFacts, sane
 from rules.model.facts import ArchiveFacts, BackupsFacts, ScanFacts
 from rules.model.goal import Goal, has_zone
@@ -92,13 +93,13 @@ class Instants:
             async with asyncio.timeout(_DEADLINE_SECONDS):
                 target = await self._ask(kept, restores, instant, look.client)
         except Crowded:
-            why = "too many instants are asked for at once: ask again in a moment"
+            why = tr("too many instants are asked for at once: ask again in a moment")
             return InstantAnswer(instant=instant, target=None, why=why)
         except TimeoutError:
-            why = "the archive is large, and the answer takes long: ask again in a moment"
+            why = tr("the archive is large, and the answer takes long: ask again in a moment")
             return InstantAnswer(instant=instant, target=None, why=why)
         except Exception as error:  # whatever it is, it is shown as not known
-            why = f"it could not be worked out: {explain(error)}"
+            why = tr("it could not be worked out: {why}", why=explain(error))
             return InstantAnswer(instant=instant, target=None, why=why)
         if why := _has_gone(cluster, target):
             return InstantAnswer(instant=instant, target=None, why=why)
@@ -179,12 +180,16 @@ def _restores_of(cluster: WatchedCluster) -> tuple[_Asked | None, str]:
         if those:
             return _Asked(restores.listed_at, those), ""
     if not config.has_backups or not config.has_archives:
-        return None, "no backups are configured for this cluster: name them with `backups:`"
+        why = tr("no backups are configured for this cluster: name them with `backups:`")
+        return None, why
     if config.depth != "records":
-        return None, f"only {config.depth} are read (`depth:`): what recovery does is not known"
+        why = tr(
+            "only {depth} are read (`depth:`): what recovery does is not known", depth=config.depth
+        )
+        return None, why
     if backups is not None and not any(map(is_whole, backups.backups)):
-        return None, "there is no whole base backup from which to restore"
-    return None, "the WAL has not been read yet: ask again in a moment"
+        return None, tr("there is no whole base backup from which to restore")
+    return None, tr("the WAL has not been read yet: ask again in a moment")
 
 
 def _has_gone(cluster: WatchedCluster, target: TargetFacts) -> str:
@@ -192,7 +197,7 @@ def _has_gone(cluster: WatchedCluster, target: TargetFacts) -> str:
     archive, backups = cluster.fact(ArchiveFacts), cluster.fact(BackupsFacts)
     if archive is None or backups is None or target.backup is None or target.prediction is None:
         return ""
-    again = "the archive has changed since it was read: ask again in a moment"
+    again = tr("the archive has changed since it was read: ask again in a moment")
     backup = next((each for each in backups.backups if each.url == target.backup.url), None)
     needed = set(target.prediction.segments_needed)
     if backup is None or needed - archive.segments.keys() - backup.wal:

@@ -7,6 +7,7 @@ from typing import Final
 
 from agent.monitor.sources import SERVER, failing_sources
 from agent.monitor.watched import WatchedCluster
+from parsers.sentences import tr, trn
 from rules.capacity import base_backups, exposure, forecast, held_wal
 from rules.live import facts as restore_facts
 from rules.model import evidence, facts
@@ -14,21 +15,21 @@ from rules.verdict.check import Check
 
 # What each source brings, in words.
 SOURCES: Final = {
-    SERVER: "server state",
-    "archive": "archive listing",
-    "backups": "backups",
-    "segments": "segment contents",
-    "windows": "reach of the backups",
+    SERVER: tr("server state"),
+    "archive": tr("archive listing"),
+    "backups": tr("backups"),
+    "segments": tr("segment contents"),
+    "windows": tr("reach of the backups"),
     "archiver": "pg_stat_archiver",
-    "positions": "WAL position of the server",
-    "control": "control file of the server",
-    "settings": "settings of the server",
-    "slots": "replication slots",
-    "base_backups": "running base backups",
+    "positions": tr("WAL position of the server"),
+    "control": tr("control file of the server"),
+    "settings": tr("settings of the server"),
+    "slots": tr("replication slots"),
+    "base_backups": tr("running base backups"),
     "archive_status": "archive_status",
-    "wal_directory": "size of pg_wal",
-    "wal_volume": "volume of pg_wal",
-    "log": "server log",
+    "wal_directory": tr("size of pg_wal"),
+    "wal_volume": tr("volume of pg_wal"),
+    "log": tr("server log"),
 }
 _OF_WAL_FULL: Final = (
     "wal_volume", "wal_directory", "slots", "archive_status", "positions", "archiver",
@@ -69,6 +70,20 @@ class Missing:
     why: str | None  # the failed reading's words; None: it has not been read yet, or not all of it
     checks: tuple[Check, ...]
 
+    @property
+    def in_words(self) -> str:
+        return could_not_run(len(self.checks), self.what)
+
+
+def could_not_run(count: int, what: str) -> str:
+    """How many checks lack this evidence."""
+    return trn(
+        "{n} check could not run: {what} not read",
+        "{n} checks could not run: {what} not read",
+        count,
+        what=what,
+    )
+
 
 def missing_evidence(cluster: WatchedCluster) -> list[Missing]:
     """What is missing, and the checks that could therefore not run; each check once."""
@@ -84,7 +99,7 @@ def missing_evidence(cluster: WatchedCluster) -> list[Missing]:
 
 def _reason(cluster: WatchedCluster, check: Check) -> tuple[str, str | None]:
     if why := cluster.jobs.trouble_of_judging:
-        return "verdict", why
+        return tr("verdict"), why
     absent = [need for need in MADE_OF if need in check.needs.values() and not _has(cluster, need)]
     wanted = [name for need in absent for name in MADE_OF[need]]
     for name in wanted:
@@ -97,7 +112,7 @@ def _reason(cluster: WatchedCluster, check: Check) -> tuple[str, str | None]:
         if why := cluster.jobs.trouble_of(name):
             return SOURCES[name], why
     unread = [name for name in wanted if name not in cluster.readings]
-    return SOURCES[(unread or wanted)[0]] if wanted else "evidence", None
+    return SOURCES[(unread or wanted)[0]] if wanted else tr("evidence"), None
 
 
 def _has(cluster: WatchedCluster, kind: type) -> bool:

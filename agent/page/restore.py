@@ -4,17 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from agent.live.progress import RestoreProgress
-from agent.live.words import phase_words, stop_words, verdict_line
+from agent.live.words import phase_words, stop_words
 from agent.monitor.watched import WatchedCluster
 from agent.page.visit import Visit
+from parsers.sentences import tr
 from rules.live.attempt import Phase, describe_target
 from rules.live.checks import RESUME
 from rules.live.facts import LastRestore, LiveRestore
 from rules.live.summary import Summary
 from rules.model.facts import PositionFacts
 from rules.verdict.live import Explanation, explain
+
+_OUTCOMES: Final = {
+    "promoted": tr("Promoted"),
+    "paused": tr("Paused"),
+    "failed": tr("Failed"),
+    "shut_down": tr("Shut down"),
+    "in_progress": tr("Not finished"),
+    "none": tr("No restore here"),
+    None: tr("Unreadable"),
+}
+_REACHED: Final = {
+    True: tr(", the target was reached"),
+    False: tr(", the target was not reached"),
+    None: "",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +116,10 @@ def _live(
 def _phase(phase: Phase | None, *, paused: bool) -> str:
     """By the log; by SQL where it does not tell, or is behind."""
     if phase is None:
-        return "paused (by SQL)" if paused else "recovering (by SQL; the log does not tell)"
+        by_sql = tr("recovering (by SQL; the log does not tell)")
+        return tr("paused (by SQL)") if paused else by_sql
     if paused and phase not in (Phase.PAUSED, Phase.PAUSED_AT_TARGET):
-        return str(Phase.PAUSED.value)
+        return phase_words(Phase.PAUSED)
     return phase_words(phase)
 
 
@@ -109,7 +127,11 @@ def _past(facts: LiveRestore, last: LastRestore, archives: list[str]) -> PastRes
     summary, (cause, remedy) = last.summary, explain(facts)
     return PastRestore(
         verdict=summary.verdict.value,
-        words=verdict_line(summary)[0].removeprefix("verdict: ").capitalize(),
+        words=tr(
+            "{outcome}{reached}",
+            outcome=_OUTCOMES[summary.outcome],
+            reached=_REACHED[summary.reached_target],
+        ),
         summary=summary,
         stop=stop_words(summary.stop) if summary.stop.kind is not None else None,
         at=last.at,

@@ -7,9 +7,10 @@ relative, mean the same: behind a reverse proxy the page works below any prefix.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,8 +18,9 @@ from starlette.routing import BaseRoute, Route
 
 from agent.html.addresses import names_meant
 from agent.html.answers import answer
-from agent.html.environment import render
+from agent.html.environment import language_tag, render
 from agent.html.static_files import serve_static
+from agent.language import locale_of_header, speaking
 from agent.monitor.watched import WatchedCluster
 from agent.page.cluster import cluster_context
 from agent.page.explained import (
@@ -32,7 +34,9 @@ from agent.page.fleet import Fleet
 from agent.page.instant import Instants
 from agent.page.visit import Visit
 from agent.turns import client_at
+from parsers.sentences import tr
 
+Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 _REFRESHED: Final = ("fleet", "cluster")  # the templates that have a part named _live
 
 
@@ -53,11 +57,11 @@ class Page:
     def routes(self) -> list[BaseRoute]:
         """To be added to the application."""
         return [
-            Route("/", self.show_fleet),
-            Route("/clusters/{name:path}", self.show_cluster),
-            Route("/findings/", self.list_findings),
-            Route("/findings/{id}", self.show_finding),
-            Route("/runbooks/{alert}", self.show_runbook),
+            Route("/", _as_read(self.show_fleet)),
+            Route("/clusters/{name:path}", _as_read(self.show_cluster)),
+            Route("/findings/", _as_read(self.list_findings)),
+            Route("/findings/{id}", _as_read(self.show_finding)),
+            Route("/runbooks/{alert}", _as_read(self.show_runbook)),
             Route("/static/{path:path}", serve_static),
         ]
 
@@ -75,7 +79,7 @@ class Page:
                     shown = cluster_context(cluster, look)
                     shown["picked"] = await self._instants.answer(cluster, look)
                     return self._answer(request, look, "cluster", shown)
-        return self._nothing(request, "cluster of that name is watched", segment)
+        return self._nothing(request, tr("No cluster of that name is watched"), segment)
 
     async def list_findings(self, request: Request) -> Response:
         """The catalogue."""
@@ -84,12 +88,12 @@ class Page:
     async def show_finding(self, request: Request) -> Response:
         """What `pitr-check explain` says."""
         asked = request.path_params["id"]
-        return self._explain(request, explain_finding(asked), "finding has that id", asked)
+        return self._explain(request, explain_finding(asked), tr("No finding has that id"), asked)
 
     async def show_runbook(self, request: Request) -> Response:
         """What docs/runbooks says."""
         asked = request.path_params["alert"]
-        return self._explain(request, explain_alert(asked), "alert has that name", asked)
+        return self._explain(request, explain_alert(asked), tr("No alert has that name"), asked)
 
     def _explain(self, request: Request, page: Explained | None, what: str, asked: str) -> Response:
         if page is None:
@@ -112,7 +116,18 @@ class Page:
             query=look.query,
             **shown,
         ).encode()
-        return answer(request, html, status=status)
+        return answer(request, html, status=status, language=language_tag())
+
+
+def _as_read(show: Handler) -> Handler:
+    """In the language that the browser asks for, where there is one, else in the agent's."""
+
+    async def shown(request: Request) -> Response:
+        asked = locale_of_header(request.headers.get("accept-language", ""))
+        with speaking(asked) if asked else nullcontext():
+            return await show(request)
+
+    return shown
 
 
 def _look(request: Request) -> Visit:

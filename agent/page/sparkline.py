@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from agent.durations import format_duration
+from parsers.sentences import tr
 from rules.capacity.archiving_history import Series
 
 HEIGHT: Final = 40
@@ -44,9 +45,10 @@ class Sparkline:
     @property
     def words(self) -> str:
         """The whole plot in one sentence."""
-        last = "last not known" if self.last is None else f"last {self.last}"
-        hole = f"; not known for {self.unseen} of it" if self.unseen else ""
-        return f"{self.title}: {last}, {self.range}{hole}"
+        last = tr("last not known") if self.last is None else tr("last {value}", value=self.last)
+        hole = tr("; not known for {time} of it", time=self.unseen) if self.unseen else ""
+        words = "{title}: {last}, {range}{hole}"
+        return tr(words, title=self.title, last=last, range=self.range, hole=hole)
 
 
 def sparkline(series: Series, title: str, show: Callable[[float], str]) -> Sparkline | None:
@@ -78,7 +80,9 @@ def sparkline(series: Series, title: str, show: Callable[[float], str]) -> Spark
 
 
 def _range(lowest: str, highest: str) -> str:
-    return f"always {lowest}" if lowest == highest else f"{lowest} to {highest}"
+    if lowest == highest:
+        return tr("always {value}", value=lowest)
+    return tr("{lowest} to {highest}", lowest=lowest, highest=highest)
 
 
 def _runs(values: Sequence[float | None]) -> Iterator[tuple[int, list[float | None]]]:

@@ -19,6 +19,7 @@ from agent.drill.space import needed_bytes
 from agent.repositories.repository import NotRead
 from agent.repositories.sources import RepositorySources
 from agent.store.paths import any_path
+from parsers.sentences import message_of, tr
 from rules.backup.completeness import BackupState
 from rules.capacity.forecast import CopyTime, ReplayRate
 from rules.drill.records import DrillsFacts
@@ -107,7 +108,7 @@ def _size_of(backup: BackupFacts, repositories: RepositorySources) -> tuple[int 
             layers = repositories.layers(backup.stored)
         return backup_bytes(layers), None
     except (NotABackup, NotRead, OSError) as error:
-        return None, str(error)
+        return None, message_of(error)
 
 
 def _free_bytes(destination: Path) -> int | None:
@@ -163,12 +164,16 @@ def _proposal(report: Report) -> str | None:
         return None
     backup, window = max(reached, key=lambda each: each[1].to_lsn)
     if _has_only_its_end(window):
-        return f"--target-immediate: of {backup.facts.name} only its own end can be had"
+        return tr(
+            "--target-immediate: of {backup} only its own end can be had", backup=backup.facts.name
+        )
     assert window.to_time is not None, "it has a transaction"
     at = window.to_time - timedelta(microseconds=1)  # recovery needs a later one to stop before
-    return (
-        f"--target-time '{at:%Y-%m-%d %H:%M:%S.%f%z}': the last instant that can be had, before the"
-        f" last transaction, from {backup.facts.name}"
+    return tr(
+        "--target-time '{at}': the last instant that can be had, before the last transaction, "
+        "from {backup}",
+        at=f"{at:%Y-%m-%d %H:%M:%S.%f%z}",
+        backup=backup.facts.name,
     )
 
 

@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from agent.documents.values import point
+from agent.documents.values import asked_for, point
+from agent.language import say
 from agent.plan.plan import RestorePlan, WalPlace
+from parsers.sentences import indented, tr, trn
 from rules.model.counted import counted, sized, timed
 from rules.model.findings import Verdict
-from rules.model.target import Target
 
-_WORDS: Final = {True: "can be reached", False: "cannot be reached", None: "is not proven"}
+_LEFT: Final = 12  # columns of what is told, beside the name of what it is
+_ANSWERS: Final = {
+    True: tr("{verdict}: {target} can be reached"),
+    False: tr("{verdict}: {target} cannot be reached"),
+    None: tr("{verdict}: {target} is not proven"),
+}
 
 
 def plan_lines(plan: RestorePlan) -> Iterator[str]:
     """The answer, then what is needed, in the order in which it is needed."""
     target, report = plan.report.target, plan.report
-    yield f"{report.verdict.value.upper()}: {_asked(target.target)} {_WORDS[target.reachable]}"
-    yield f"  {target.reason}"
+    yield tr(
+        _ANSWERS[target.reachable], verdict=report.verdict.word, target=asked_for(target.target)
+    )
+    yield indented(target.reason)
     if plan.proposal:
-        yield f"  ask for what can be had: {plan.proposal}"
+        yield tr("  ask for what can be had: {proposal}", proposal=plan.proposal)
     if report.verdict is not Verdict.OK:
-        yield "  findings: " + (", ".join(dict.fromkeys(f.id for f in report.findings)) or "none")
+        found = ", ".join(dict.fromkeys(f.id for f in report.findings))
+        yield tr("  findings: {found}", found=found) if found else tr("  findings: none")
     if plan.backup is None or plan.outcome is None:
         return
     yield ""
@@ -31,66 +40,102 @@ def plan_lines(plan: RestorePlan) -> Iterator[str]:
     yield from _room(plan)
     yield from _time(plan)
     for needed in plan.outcome.directories:
-        yield f"tablespace  {needed.location} ({needed.tablespace})"
+        yield tr(
+            "tablespace  {location} ({tablespace})",
+            location=needed.location,
+            tablespace=needed.tablespace,
+        )
     if plan.settings:
-        yield "settings    to paste:"
-        yield from (f"    {line}" for line in plan.settings.splitlines())
-
-
-def _asked(target: Target) -> str:
-    value = f" {target.value}" if target.value else ""
-    return "end of WAL" if target.type == "none" else f"{target.type}{value}"
+        yield tr("settings    to paste:")
+        yield from (indented(line, 4) for line in say(plan.settings).splitlines())
 
 
 def _backup(plan: RestorePlan) -> Iterator[str]:
     backup = plan.backup
     assert backup is not None
-    size = sized(plan.backup_bytes) if plan.backup_bytes is not None else "size not known"
-    name = f"{backup.name} in " if backup.stored else ""  # else pg_basebackup's own words
-    yield f"backup      {name}{backup.url}, {size}"
+    size = sized(plan.backup_bytes) if plan.backup_bytes is not None else tr("size not known")
+    place = backup.url  # else pg_basebackup's own words
+    if backup.stored:
+        place = tr("{name} in {url}", name=backup.name, url=backup.url)
+    yield tr("backup      {place}, {size}", place=place, size=size)
     if backup.finished_at:
-        yield f"            finished at {backup.finished_at:%Y-%m-%d %H:%M:%S %Z}"
+        at = f"{backup.finished_at:%Y-%m-%d %H:%M:%S %Z}"
+        yield tr("            finished at {at}", at=at)
     if backup.stored and backup.stored.parents:
-        yield f"            with what it is built on: {', '.join(backup.stored.parents)}"
+        parents = ", ".join(backup.stored.parents)
+        yield tr("            with what it is built on: {parents}", parents=parents)
     if plan.backup_unread:
-        yield f"            {plan.backup_unread}"
+        yield indented(plan.backup_unread, _LEFT)
 
 
 def _wal(plan: RestorePlan) -> Iterator[str]:
     outcome = plan.outcome
     assert outcome is not None
     count, size = len(outcome.segments_needed), sized(outcome.bytes_needed)
-    yield f"WAL         {counted(count, 'segment')}, {size}"
-    for place in plan.wal:
-        yield f"            {_place(place)}"
+    yield tr("WAL         {segments}, {size}", segments=counted(count, "segment"), size=size)
+    yield from (indented(_place(place), _LEFT) for place in plan.wal)
     last = outcome.last_transaction
     if last:
-        yield f"            up to transaction {last.xid}, {point(last.lsn, last.time)}"
+        yield tr(
+            "            up to transaction {xid}, {point}",
+            xid=last.xid,
+            point=point(last.lsn, last.time),
+        )
 
 
 def _place(place: WalPlace) -> str:
-    span = place.first if place.segments == 1 else f"{place.first} to {place.last}"
-    return f"{place.segments} in {place.directory}: {span}, {sized(place.stored_bytes)}"
+    span = place.first
+    if place.segments > 1:
+        span = tr("{first} to {last}", first=place.first, last=place.last)
+    return tr(
+        "{segments} in {directory}: {span}, {size}",
+        segments=place.segments,
+        directory=place.directory,
+        span=span,
+        size=sized(place.stored_bytes),
+    )
 
 
 def _room(plan: RestorePlan) -> Iterator[str]:
     if plan.room_bytes is None:
-        yield "room        not known: the backup could not be looked through"
+        yield tr("room        not known: the backup could not be looked through")
         return
-    yield f"room        {sized(plan.room_bytes)}: the backup, and WAL that is fetched meanwhile"
+    yield tr(
+        "room        {size}: the backup, and WAL that is fetched meanwhile",
+        size=sized(plan.room_bytes),
+    )
     if plan.destination is not None and plan.free_bytes is not None:
-        enough = "enough" if plan.free_bytes >= plan.room_bytes else "NOT ENOUGH"
-        yield f"            free under {plan.destination}: {sized(plan.free_bytes)}, {enough}"
+        yield tr(
+            "            free under {destination}: {free}, {enough}",
+            destination=plan.destination,
+            free=sized(plan.free_bytes),
+            enough=tr("enough") if plan.free_bytes >= plan.room_bytes else tr("NOT ENOUGH"),
+        )
 
 
 def _time(plan: RestorePlan) -> Iterator[str]:
     time = plan.time
     if time is None:
-        yield "time        not known: no drill of the agent's has measured it (--config names them)"
+        yield tr(
+            "time        not known: no drill of the agent's has measured it (--config names them)"
+        )
         return
-    rest = f"replay {timed(time.replay_seconds)}, by {counted(time.measured, 'restore')} measured"
+    rest = trn(
+        "replay {replay}, by {n} restore measured",
+        "replay {replay}, by {n} restores measured",
+        time.measured,
+        replay=timed(time.replay_seconds),
+    )
     if time.copy_seconds is None:
-        yield f"time        {rest}; copying the backup is not in it: nothing has measured that"
+        yield tr(
+            "time        {rest}; copying the backup is not in it: nothing has measured that",
+            rest=rest,
+        )
     else:
         total = time.copy_seconds + time.replay_seconds
-        yield f"time        {timed(total)}: copy {timed(time.copy_seconds)}, {rest}"
+        yield tr(
+            "time        {total}: copy {copy}, {rest}",
+            total=timed(total),
+            copy=timed(time.copy_seconds),
+            rest=rest,
+        )

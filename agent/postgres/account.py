@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from parsers.sentences import tr
+
 # Preferred first. initdb needs an account with a passwd entry; `nobody` exists everywhere.
 _UNPRIVILEGED: Final = ("postgres", "nobody")
 
@@ -83,8 +85,11 @@ def server_account() -> Account:
             continue
         return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid, drop=True)
     raise LookupError(
-        f"PostgreSQL does not run as root, and none of {', '.join(_UNPRIVILEGED)} exists: "
-        "run this as an ordinary user"
+        tr(
+            "PostgreSQL does not run as root, and none of {accounts} exists: "
+            "run this as an ordinary user",
+            accounts=", ".join(_UNPRIVILEGED),
+        )
     )
 
 
@@ -93,5 +98,8 @@ def _own_name(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         raise LookupError(
-            f"user {uid} has no passwd entry, and initdb wants one: run this as a user that has"
+            tr(
+                "user {uid} has no passwd entry, and initdb wants one: run this as a user that has",
+                uid=uid,
+            )
         ) from None

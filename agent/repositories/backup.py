@@ -6,7 +6,6 @@ import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
 
 from agent.backups.describe import (
     CONTROL,
@@ -18,11 +17,11 @@ from agent.backups.describe import (
     Pieces,
     describe,
 )
+from agent.backups.noted import noted
 from agent.backups.settings import CONFIGURATION, is_configuration, read_configuration
 from agent.backups.tablespaces import TABLESPACE_MAP
+from parsers.sentences import tr
 from rules.model.facts import ArchivedFile, BackupFacts, StoredBackup
-
-_NOT_A_BACKUP: Final = "it is no base backup that can be restored"
 
 
 class UnreadFile(Exception):
@@ -78,10 +77,16 @@ def _read_pieces(content: BackupContent) -> Pieces:
     reading = _Reading(content)
     label = content.label if content.label is not None else reading.file(LABEL)
     if label is None:
-        why = content.bad[0] if content.bad else f"no {LABEL} in it"
+        why = content.bad[0] if content.bad else tr("no backup_label in it")
         if reading.unread:
             why = reading.unread[0]
-        raise NotABackup(f"{content.url}: {why}: {_NOT_A_BACKUP}")
+        raise NotABackup(
+            tr(
+                "{path}: {why}: it is no base backup that can be restored",
+                path=content.url,
+                why=why,
+            )
+        )
     pieces = Pieces(
         label=label,
         control=reading.file(CONTROL),
@@ -112,7 +117,7 @@ class _Reading:
         try:
             return self.content.read(name)
         except UnreadFile as error:
-            self.unread.append(f"{name} ({error})")
+            self.unread.append(noted(name, error))
             return None
 
 

@@ -22,6 +22,7 @@ from agent.archive.fetch import StoredAt
 from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.find import read_any_backup
 from agent.backups.layers import BackupLayer, BackupPlace
+from agent.backups.noted import noted
 from agent.denied import is_proof, reason
 from agent.repositories.backup import sort_backups
 from agent.repositories.files import Folder, list_folder, read
@@ -41,6 +42,7 @@ from parsers.repository.barman import (
 )
 from parsers.repository.barman_config import BarmanPlaces
 from parsers.segment import parse_wal_name
+from parsers.sentences import message_of, tr
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, StoredBackup
 from rules.model.repository import ListedBackup, RepositoryFacts
 
@@ -86,7 +88,7 @@ class Barman:
             try:
                 found[info.id] = self._read_backup(info, url, depth)
             except NotABackup as error:
-                unreadable[url] = str(error)
+                unreadable[url] = message_of(error)
         whole = [self._combined(self.infos[label], found) for label in found]
         if only is not None:
             whole = [each for each in whole if each.name == only]
@@ -118,7 +120,9 @@ class Barman:
             waiting = (file for name, file in self._waiting.items() if name not in stored)
             add_files(waiting, listing)
         except OSError as error:
-            raise NotRead(f"{wals}: cannot be listed: {reason(error, wals)}") from None
+            raise NotRead(
+                tr("{path}: cannot be listed: {reason}", path=wals, reason=reason(error, wals))
+            ) from None
         facts = with_size_by_names(listing.facts(wals, listed_at))
         return replace(facts, partials=self._streamed() | dict(facts.partials))
 
@@ -193,10 +197,12 @@ class Barman:
             try:
                 yield backup_id, parse_backup_info(read(path), backup_id)
             except ParseError as error:
-                self.unread[path] = f"{path}: {error}"
+                self.unread[path] = tr("{path}: {error}", path=path, error=error)
             except OSError as error:
                 if not is_proof(error):
-                    self.unread[path] = f"{path}: {reason(error, path)}"
+                    self.unread[path] = tr(
+                        "{path}: {reason}", path=path, reason=reason(error, path)
+                    )
 
     def _read_xlogdb(self) -> Mapping[str, XlogEntry] | None:
         """What it believes its archive to hold; None where that is nowhere or is broken."""
@@ -204,12 +210,18 @@ class Barman:
             try:
                 return {entry.name: entry for entry in parse_xlogdb(read(path))}
             except ParseError as error:
-                remedy = f"Barman takes no WAL by it; type  barman rebuild-xlogdb {self.name}"
-                self._unread_list[path] = f"{path}: {error}: {remedy}"
+                remedy = tr(
+                    "Barman takes no WAL by it; type  barman rebuild-xlogdb {name}", name=self.name
+                )
+                self._unread_list[path] = tr(
+                    "{path}: {error}: {remedy}", path=path, error=error, remedy=remedy
+                )
                 return None
             except OSError as error:
                 if not is_proof(error):
-                    self._unread_list[path] = f"{path}: {reason(error, path)}"
+                    self._unread_list[path] = tr(
+                        "{path}: {reason}", path=path, reason=reason(error, path)
+                    )
                     return None
         return self._without_list()
 
@@ -218,8 +230,15 @@ class Barman:
         if self._in_cloud or not self._folder(self._places.wals).folders:
             return None
         path = self._places.xlogdb[0]
-        remedy = f"type  barman rebuild-xlogdb {self.name},  or name its configuration (--barman)"
-        self._unread_list[path] = f"{path}: it is not there, so that Barman knows no WAL: {remedy}"
+        remedy = tr(
+            "type  barman rebuild-xlogdb {name},  or name its configuration (--barman)",
+            name=self.name,
+        )
+        self._unread_list[path] = tr(
+            "{path}: it is not there, so that Barman knows no WAL: {remedy}",
+            path=path,
+            remedy=remedy,
+        )
         return None
 
     # -- backups -----------------------------------------------------------------------------------
@@ -227,7 +246,9 @@ class Barman:
     def _read_backup(self, info: BarmanBackup, url: str, depth: BackupDepth) -> BackupFacts:
         place = self._data(url)
         if info.encryption is not None:
-            raise NotABackup(f"{url}: encrypted ({info.encryption}): cannot be read")
+            raise NotABackup(
+                tr("{url}: encrypted ({cipher}): cannot be read", url=url, cipher=info.encryption)
+            )
         facts = read_any_backup(any_path(place), depth)
         bad = list(facts.bad_files)
         if (refused := _refused(info)) is not None:
@@ -258,7 +279,7 @@ class Barman:
             return f"{url}/data"
         tars = [name for name in self._folder(url).files if name.startswith("data.tar")]
         if len(tars) != 1:
-            raise NotABackup(f"{url}: no data.tar in it, or several: it cannot be read")
+            raise NotABackup(tr("{url}: no data.tar in it, or several: it cannot be read", url=url))
         return f"{url}/{tars[0]}"
 
     def _layer(self, label: str) -> BackupLayer:
@@ -289,8 +310,12 @@ class Barman:
         """What a restore makes of it: an incremental one is combined with those it is built on."""
         facts = found[info.id]
         lacking = [
-            f"{label} ({'absent' if label not in self.infos else 'cannot be used'},"
-            " and this backup is built on it)"
+            noted(
+                label,
+                tr("absent, and this backup is built on it")
+                if label not in self.infos
+                else tr("cannot be used, and this backup is built on it"),
+            )
             for label in self._parents(info)
             if label not in found or found[label].bad_files
         ]
@@ -316,7 +341,9 @@ class Barman:
         except OSError as error:
             if is_proof(error):
                 return _NOTHING
-            raise NotRead(f"{path}: cannot be listed: {reason(error, path)}") from None
+            raise NotRead(
+                tr("{path}: cannot be listed: {reason}", path=path, reason=reason(error, path))
+            ) from None
 
 
 def _refused(info: BarmanBackup) -> str | None:

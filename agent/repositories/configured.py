@@ -29,6 +29,7 @@ from parsers.repository.pgbackrest_config import (
     spool_of,
     stanzas,
 )
+from parsers.sentences import tr
 
 Environment = Mapping[str, str]
 T = TypeVar("T")
@@ -58,14 +59,27 @@ def barman_places(config: str | None, server: str | None) -> list[RepoPlace]:
     path, found = _read_barman(config)
     servers, there = found.servers(), ", ".join(found.servers())
     if server is None and len(servers) > 1:
-        raise UsageError(f"--barman {path}: which server? --server NAME, one of {there}")
+        raise UsageError(
+            tr(
+                "--barman {path}: which server? --server NAME, one of {there}",
+                path=path,
+                there=there,
+            )
+        )
     if server is not None and server not in servers:
-        raise UsageError(f"--barman {path}: no server {server!r}: it has {there}")
+        raise UsageError(
+            tr(
+                "--barman {path}: no server {server!r}: it has {there}",
+                path=path,
+                server=server,
+                there=there,
+            )
+        )
     name = server or servers[0]
     try:
         places = found.places(name)
     except ParseError as error:
-        raise UsageError(f"--barman {path}: {error}") from None
+        raise UsageError(tr("--barman {path}: {error}", path=path, error=error)) from None
     url = places.home.rpartition("/")[0]
     return [RepoPlace(url=url, name=name, tool=BARMAN, barman=places)]
 
@@ -81,7 +95,7 @@ def walg_places(config: str | None, environment: Environment = os.environ) -> li
     given = _parsed(path, "--walg", lambda text: _walg_settings(path, text)) if path else {}
     others = given.pop("WALG_FAILOVER_STORAGES", None) or {}
     settings = {name: str(value) for name, value in given.items()} | dict(environment)
-    where = path or "the environment"
+    where = path or tr("the environment")
     told = [settings, *({**settings, **_upper(each)} for each in others.values())]
     return [_walg_place(each, number, where) for number, each in enumerate(told, start=1)]
 
@@ -107,23 +121,32 @@ def _read_pgbackrest(config: str | None, environment: Environment) -> tuple[Sect
     files = [*([named] if named else ()), *(_files_of(folder) if folder else ())]
     if not files and not any(name.startswith("PGBACKREST_REPO") for name in environment):
         where = f"{above or _PGBACKREST}/pgbackrest.conf"
-        raise UsageError(f"--pgbackrest: there is no {where}: name the file")
+        raise UsageError(tr("--pgbackrest: there is no {path}: name the file", path=where))
     sections: Sections = {}
     for file in files:
         sections = _parsed(file, "--pgbackrest", partial(parse_config, before=sections))
-    return sections, files[0] if files else "the environment"
+    return sections, files[0] if files else tr("the environment")
 
 
 def _pgbackrest_place(each: ConfiguredRepository, stanza: str | None, where: str) -> RepoPlace:
     options, name = each.options, f"repo{each.number}"
     url, settings, elsewhere = os.path.normpath(each.path), None, None
     if host := options.get("host"):
-        elsewhere = f"{where}: {name} lies on the host {host}: ask there"
+        elsewhere = tr(
+            "{where}: {name} lies on the host {host}: ask there", where=where, name=name, host=host
+        )
     elif each.type in _OF_STORES:
         place, settings = _OF_STORES[each.type](options)
-        url = _address(f"{place}/{each.path.strip('/')}", f"{where}: {name}")
+        url = _address(
+            f"{place}/{each.path.strip('/')}", tr("{where}: {name}", where=where, name=name)
+        )
     elif each.type not in ("posix", "cifs"):
-        elsewhere = f"{where}: {name} is of type {each.type}, which is not read"
+        elsewhere = tr(
+            "{where}: {name} is of type {type}, which is not read",
+            where=where,
+            name=name,
+            type=each.type,
+        )
     passphrase = options.get("cipher-pass")
     return RepoPlace(
         url=url,
@@ -171,14 +194,16 @@ def _read_barman(config: str | None) -> tuple[str, BarmanConfig]:
     """The name of the first file, and what they say."""
     path = config or next((name for name in map(_home, _BARMAN) if os.path.exists(name)), None)  # noqa: PTH110
     if path is None:
-        raise UsageError(f"--barman: there is no {', '.join(_BARMAN)}: name the file")
+        raise UsageError(
+            tr("--barman: there is no {paths}: name the file", paths=", ".join(_BARMAN))
+        )
     found = BarmanConfig()
     _parsed(path, "--barman", found.read)
     folder = found.further_files
     for name in _files_of(_home(folder)) if folder else ():
         _parsed(name, "--barman", found.read)
     if not found.servers():
-        raise UsageError(f"--barman {path}: it has no server")
+        raise UsageError(tr("--barman {path}: it has no server", path=path))
     return path, found
 
 
@@ -198,11 +223,13 @@ def _walg_settings(path: str, text: str) -> dict[str, Any]:
             given = json.loads(text)
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
-        raise ParseError("not written as its ending says", line=line) from None
+        raise ParseError(tr("not written as its ending says"), line=line) from None
     except Exception as error:
-        raise ParseError(f"not written as its ending says ({type(error).__name__})") from None
+        raise ParseError(
+            tr("not written as its ending says ({error})", error=type(error).__name__)
+        ) from None
     if not isinstance(given, dict):
-        raise ParseError("not names with their values")
+        raise ParseError(tr("not names with their values"))
     return _upper(given)
 
 
@@ -215,15 +242,24 @@ def _upper(given: object) -> dict[str, Any]:
 def _walg_place(settings: Mapping[str, str], number: int, where: str) -> RepoPlace:
     kinds = [kind for kind in _WALG_PLACES if settings.get(f"WALG_{kind}_PREFIX")]
     if not kinds:
-        raise UsageError(f"{where}: no WALG_S3_PREFIX, WALG_FILE_PREFIX or the like in it")
+        raise UsageError(
+            tr("{where}: no WALG_S3_PREFIX, WALG_FILE_PREFIX or the like in it", where=where)
+        )
     kind = kinds[0]
     url, found, elsewhere = settings[f"WALG_{kind}_PREFIX"], None, None
     if kind in ("SSH", "SWIFT"):
-        elsewhere = f"{where}: WALG_{kind}_PREFIX: a storage of this kind is not read"
+        elsewhere = tr(
+            "{where}: WALG_{kind}_PREFIX: a storage of this kind is not read",
+            where=where,
+            kind=kind,
+        )
     elif kind == "FILE":
         url = os.path.normpath(url.removeprefix("file://localhost").removeprefix("file://"))
     else:
-        url = _address(url.replace("azure://", "az://"), f"{where}: WALG_{kind}_PREFIX")
+        url = _address(
+            url.replace("azure://", "az://"),
+            tr("{where}: WALG_{kind}_PREFIX", where=where, kind=kind),
+        )
         found = _walg_store(kind, settings)
     return RepoPlace(
         url=url,
@@ -261,11 +297,15 @@ def _parsed(path: str, option: str, parse: Callable[[str], T]) -> T:
             text = file.read(_LIMIT_BYTES).decode()
         return parse(text)
     except OSError as error:
-        raise UsageError(f"{option} {path}: {reason(error, path)}") from None
+        raise UsageError(
+            tr("{option} {path}: {reason}", option=option, path=path, reason=reason(error, path))
+        ) from None
     except UnicodeDecodeError:
-        raise UsageError(f"{option} {path}: not text") from None
+        raise UsageError(tr("{option} {path}: not text", option=option, path=path)) from None
     except ParseError as error:
-        raise UsageError(f"{option} {path}: {error}") from None
+        raise UsageError(
+            tr("{option} {path}: {error}", option=option, path=path, error=error)
+        ) from None
 
 
 def _files_of(folder: str) -> Iterator[str]:
@@ -277,7 +317,7 @@ def _address(url: str, where: str) -> str:
     try:
         return address_of(url)
     except ValueError as error:
-        raise UsageError(f"{where}: {error}") from None
+        raise UsageError(tr("{where}: {error}", where=where, error=error)) from None
 
 
 def _home(path: str) -> str:

@@ -15,6 +15,7 @@ from agent.store.local import (
 )
 from agent.store.reading import open_at
 from agent.store.urls import is_remote
+from parsers.sentences import tr
 from rules.model.facts import ArchivedFile
 
 SMALL_BYTES: Final = 64 << 20  # an info file
@@ -35,7 +36,7 @@ def read(path: str, limit_bytes: int = SMALL_BYTES) -> bytes:
     with open_at(path) as file:
         data = file.read(limit_bytes + 1)
     if len(data) > limit_bytes:
-        raise NotAFile(None, f"larger than {limit_bytes} bytes", path)
+        raise NotAFile(None, tr("larger than {limit} bytes", limit=limit_bytes), path)
     return data
 
 
@@ -131,5 +132,5 @@ def _list_prefix(path: str) -> tuple[list[str], dict[str, ArchivedFile]]:
         else:
             break
     if not folders and not files:
-        raise FileNotFoundError(2, "nothing lies there", path)
+        raise FileNotFoundError(2, tr("nothing lies there"), path)
     return folders, files

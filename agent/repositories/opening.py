@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 from agent.repositories.recognise import BARMAN, PGBACKREST, WALG, recognise
 from agent.repositories.repository import FoundRepo, NoSuchName, NotRead, Repository
 from agent.store.urls import StoreSettings, adopt, check, remembered
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from parsers.repository.barman_config import BarmanPlaces
 
-_WORDS: Final = {PGBACKREST: "stanza", WALG: ""}
+_WORDS: Final = {PGBACKREST: tr("stanza"), WALG: ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,12 +69,28 @@ def find_repository(place: RepoPlace) -> FoundRepo:
 
 
 def _name_of(found: FoundRepo, name: str | None) -> str:
-    what = _WORDS.get(found.tool, "server")
+    what = _WORDS.get(found.tool, tr("server"))
     if not found.names:
         return ""
     there: Sequence[str] = found.names
     if name is None and len(there) > 1:
-        raise NoSuchName(f"{found.root}: which {what}? --{what} NAME, one of {', '.join(there)}")
+        raise NoSuchName(
+            tr(
+                "{root}: which {what}? --{option} NAME, one of {there}",
+                root=found.root,
+                what=what,
+                option=f"{what}",
+                there=", ".join(there),
+            )
+        )
     if name is not None and name not in there:
-        raise NoSuchName(f"{found.root}: no {what} {name!r} there: it has {', '.join(there)}")
+        raise NoSuchName(
+            tr(
+                "{root}: no {what} {name!r} there: it has {there}",
+                root=found.root,
+                what=what,
+                name=name,
+                there=", ".join(there),
+            )
+        )
     return name or there[0]

@@ -42,6 +42,7 @@ from parsers.repository.pgbackrest import (
     parse_stored_name,
 )
 from parsers.segment import NameKind, WalName, parse_wal_name
+from parsers.sentences import message_of, tr
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts
 from rules.model.repository import ListedBackup, RepositoryFacts
 
@@ -99,7 +100,7 @@ class PgBackRest:
                 found.append(self._read_backup(entry, depth))
             except NotABackup as error:
                 if entry.label not in dict(self._gone()):  # else it is known what it is: lost
-                    unreadable[url] = str(error)
+                    unreadable[url] = message_of(error)
         changing = {} if only else dict(self._unfinished())
         return Backups(read=sort_backups(found), unreadable=unreadable, changing=changing)
 
@@ -117,7 +118,13 @@ class PgBackRest:
             except OSError as error:
                 if is_proof(error):
                     continue
-                raise NotRead(f"{folder}: cannot be listed: {reason(error, folder)}") from None
+                raise NotRead(
+                    tr(
+                        "{path}: cannot be listed: {reason}",
+                        path=folder,
+                        reason=reason(error, folder),
+                    )
+                ) from None
             same = (each for each in files if each == name or _plain(each) == name)
             found += [StoredAt(folder, each) for each in same]
         return found
@@ -138,7 +145,13 @@ class PgBackRest:
                 continue
             except OSError as error:
                 where = f"{self._archive}/{archive_id}"
-                raise NotRead(f"{where}: cannot be listed: {reason(error, where)}") from None
+                raise NotRead(
+                    tr(
+                        "{path}: cannot be listed: {reason}",
+                        path=where,
+                        reason=reason(error, where),
+                    )
+                ) from None
         return with_size_by_names(listing.facts(self._archive, listed_at))
 
     def files(self, label: str) -> StoredFiles | None:
@@ -183,26 +196,36 @@ class PgBackRest:
                 parsed = parse(self._decrypted(read(name, SMALL_BYTES), name, self._passphrase))
             except OSError as error:
                 why.append(
-                    "absent" if is_proof(error) else f"cannot be read: {reason(error, name)}"
+                    tr("absent")
+                    if is_proof(error)
+                    else tr("cannot be read: {reason}", reason=reason(error, name))
                 )
             except (ParseError, BadCipher) as error:
-                why.append(str(error))
+                why.append(message_of(error))
             else:
                 if name != path:
-                    self.used_copies.append(f"{path}: {why[0]}")
+                    self.used_copies.append(tr("{path}: {why}", path=path, why=why[0]))
                 return parsed
-        self.unread[path] = f"{path}: {why[0]}" + (f"; its copy: {why[1]}" if len(why) > 1 else "")
+        self.unread[path] = (
+            tr("{path}: {why}; its copy: {of_copy}", path=path, why=why[0], of_copy=why[1])
+            if len(why) > 1
+            else tr("{path}: {why}", path=path, why=why[0])
+        )
         return None
 
     def _decrypted(self, data: bytes, path: str, passphrase: bytes | None) -> bytes:
         if not data.startswith(MAGIC):
             return data
         if passphrase is None:
-            raise BadCipher(f"encrypted, and there is no passphrase: set {self._variable}")
+            raise BadCipher(
+                tr("encrypted, and there is no passphrase: set {variable}", variable=self._variable)
+            )
         try:
             return ciphers.decrypt(data, Cipher(_CIPHER, passphrase))
         except BadCipher:
-            raise BadCipher(f"it does not decrypt: is {self._variable} right?") from None
+            raise BadCipher(
+                tr("it does not decrypt: is {variable} right?", variable=self._variable)
+            ) from None
 
     def _choose(self, label: str | None) -> Database | None:
         """The cluster that is meant: of the backup named, else the stanza's current one."""
@@ -226,7 +249,11 @@ class PgBackRest:
             folders = list_folder(self._archive).folders
         except OSError as error:
             raise NotRead(
-                f"{self._archive}: cannot be listed: {reason(error, self._archive)}"
+                tr(
+                    "{path}: cannot be listed: {reason}",
+                    path=self._archive,
+                    reason=reason(error, self._archive),
+                )
             ) from None
         ids = [name for name in folders if ARCHIVE_ID.match(name)]
         return [max(ids, key=lambda name: int(name.rpartition("-")[2]))] if ids else []
@@ -278,13 +305,15 @@ class PgBackRest:
                 known = passphrase.encode() if passphrase is not None else None
                 manifest = parse_manifest(self._decrypted(data, name, known))
                 if name != path:
-                    self.used_copies.append(f"{path}: {why}")
+                    self.used_copies.append(tr("{path}: {why}", path=path, why=why))
                 return manifest
             except OSError as error:
-                why = why or ("absent" if is_proof(error) else reason(error, name))
+                why = why or (tr("absent") if is_proof(error) else reason(error, name))
             except (ParseError, BadCipher) as error:
-                why = why or str(error)
-        raise NotABackup(f"{path}: {why}: the backup cannot be restored without it")
+                why = why or message_of(error)
+        raise NotABackup(
+            tr("{path}: {why}: the backup cannot be restored without it", path=path, why=why)
+        )
 
     def _gone(self) -> Iterator[tuple[str, str]]:
         """Backups that are listed, and still are when it is looked again, and are not there."""

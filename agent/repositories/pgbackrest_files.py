@@ -21,6 +21,7 @@ from agent.archive.ciphers import BadCipher, Cipher
 from agent.archive.codecs import HEAD_BYTES, BrokenStream, Flaw, Stream
 from agent.backups.describe import BackupDepth
 from agent.backups.layers import BackupLayer, StoredFile
+from agent.backups.noted import noted, of_backup
 from agent.denied import is_proof, reason
 from agent.repositories.backup import BackupContent, UnreadFile, describe_backup
 from agent.repositories.files import read_range, walk
@@ -34,6 +35,7 @@ from parsers.repository.pgbackrest import (
     RepositoryManifest,
 )
 from parsers.segment import NameKind, parse_wal_name
+from parsers.sentences import message_of, tr
 from rules.model.facts import ArchivedFile, BackupFacts, StoredBackup
 
 _DATA: Final = "pg_data/"
@@ -127,9 +129,9 @@ def _stored(file: RepositoryFile, files: _Files) -> StoredFile:
         try:
             yield from files.restored(file)
         except FileNotFoundError:
-            raise UnreadFile(f"{file.path}: absent in the repository") from None
+            raise UnreadFile(tr("{path}: absent in the repository", path=file.path)) from None
         except UnreadFile as error:
-            raise UnreadFile(f"{file.path}: {error}") from None
+            raise UnreadFile(tr("{path}: {error}", path=file.path, error=error)) from None
 
     return StoredFile(file.path.removeprefix(_DATA), file.size_bytes, pieces())
 
@@ -176,18 +178,17 @@ class _Files:
             try:
                 why = self._look(file, checksums)
             except UnreadFile as error:
-                self.unread.append(f"{file.path} ({error})")
+                self.unread.append(noted(file.path, error))
                 continue
             if why:
-                of = f" of {file.reference}" if file.reference else ""
-                self.bad.append(f"{file.path}{of} ({why})")
+                self.bad.append(noted(of_backup(file.path, file.reference), why))
 
     def content(self, file: RepositoryFile) -> bytes | None:
         """A file's content; None where it is not there. Raises UnreadFile."""
         if file.size_bytes == 0:
             return b""
         if file.size_bytes > _SMALL_BYTES:
-            raise UnreadFile(f"{file.size_bytes} bytes: larger than such a file is")
+            raise UnreadFile(tr("{size} bytes: larger than such a file is", size=file.size_bytes))
         try:
             return b"".join(self.restored(file))
         except FileNotFoundError:
@@ -203,7 +204,7 @@ class _Files:
             digest.update(piece)
             yield piece
         if file.size_bytes and digest.hexdigest() != file.checksum:
-            raise _BadContent("its content is not what the manifest says: SHA-1 differs")
+            raise _BadContent(tr("its content is not what the manifest says: SHA-1 differs"))
 
     def carried_wal(
         self, inside: Mapping[str, RepositoryFile]
@@ -243,9 +244,9 @@ class _Files:
             return {file.path[len(folder) + 1 :]: file for file in walk(folder)}
         except OSError as error:
             if is_proof(error):
-                self.bad.append(f"{label} (absent, and this backup is built on it)")
+                self.bad.append(noted(label, tr("absent, and this backup is built on it")))
             else:
-                self.unread.append(f"{label} ({reason(error, folder)})")
+                self.unread.append(noted(label, reason(error, folder)))
             return None
 
     def _look(self, file: RepositoryFile, checksums: bool) -> str | None:
@@ -253,12 +254,20 @@ class _Files:
         path = self.place(file)
         stored = (self._listed.get(label) or {}).get(path[len(self._folder(label)) + 1 :])
         if stored is None:
-            return "absent"
+            return tr("absent")
         wanted = file.offset + file.stored_bytes
         if file.bundle is None and stored.size_bytes != file.stored_bytes:
-            return f"{stored.size_bytes} bytes instead of {file.stored_bytes}"
+            return tr(
+                "{size} bytes instead of {expected}",
+                size=stored.size_bytes,
+                expected=file.stored_bytes,
+            )
         if stored.size_bytes < wanted:
-            return f"its bundle has {stored.size_bytes} bytes of {wanted}"
+            return tr(
+                "its bundle has {size} bytes of {wanted}",
+                size=stored.size_bytes,
+                wanted=wanted,
+            )
         return self._wrong_checksum(file) if checksums and file.size_bytes else None
 
     def _wrong_checksum(self, file: RepositoryFile) -> str | None:
@@ -268,7 +277,7 @@ class _Files:
         digest = hashlib.sha1()
         for piece in self._pieces(file):
             digest.update(piece)
-        return None if digest.hexdigest() == (expected or file.checksum) else "SHA-1 differs"
+        return None if digest.hexdigest() == (expected or file.checksum) else tr("SHA-1 differs")
 
     def _is_plain(self, file: RepositoryFile) -> bool:
         """Whether it is stored as it is, so that its own SHA-1 is that of the stored bytes."""
@@ -281,10 +290,10 @@ class _Files:
             for _ in self.restored(file):
                 pass
         except FileNotFoundError:
-            return "absent"
+            return tr("absent")
         except _BadContent as error:
             if self.manifest.passphrase is None or "key" not in str(error):
-                return str(error)
+                return message_of(error)
             raise
         return None
 
@@ -312,7 +321,7 @@ class _Files:
         try:
             yield from _decompressed(file, self.manifest.compression)
         except (BadCipher, BrokenStream, zlib.error) as error:
-            raise _BadContent(str(error)) from None
+            raise _BadContent(message_of(error)) from None
 
     def _blocks(self, file: RepositoryFile) -> Iterator[bytes]:
         """Put a file together from the blocks that its map names.
@@ -340,36 +349,50 @@ class _Files:
                 data = ciphers.decrypt(data, Cipher("aes-256-cbc", key, raw=True))
             return parse_block_map(data, file.block_bytes, file.block_checksum_bytes)
         except (BadCipher, ParseError) as error:
-            raise _BadContent(f"its block map: {error}") from None
+            raise _BadContent(tr("its block map: {error}", error=error)) from None
 
     def _super_block(self, file: RepositoryFile, block: MappedBlock) -> bytes:
         try:
             label = self.manifest.references[block.reference]
         except IndexError:
-            raise _BadContent("its block map names a backup that is none") from None
+            raise _BadContent(tr("its block map names a backup that is none")) from None
         name = f"bundle/{block.bundle}" if block.bundle else f"{file.path}{BLOCK_SUFFIX}"
         path = f"{self._folder(label)}/{name}"
         try:
             stored = self._read(path, block.offset, block.stored_bytes)
         except FileNotFoundError:
-            raise UnreadFile(f"{path}: absent") from None
+            raise UnreadFile(tr("{path}: absent", path=path)) from None
         data = bytearray()
         for piece in self._decoded(iter((stored,)), raw=True):
             data += piece
             if len(data) > _SUPER_BLOCK_BYTES:
-                raise UnreadFile(f"{path}: a block that unpacks to over {len(data) >> 20} MiB")
+                raise UnreadFile(
+                    tr(
+                        "{path}: a block that unpacks to over {size} MiB",
+                        path=path,
+                        size=len(data) >> 20,
+                    )
+                )
         return bytes(data)
 
     def _read(self, path: str, start: int, length: int) -> bytes:
         """Raises FileNotFoundError, UnreadFile."""
         if length > _STORED_BYTES:
-            raise UnreadFile(f"{path}: a part of {length >> 20} MiB that has to be read at once")
+            raise UnreadFile(
+                tr(
+                    "{path}: a part of {size} MiB that has to be read at once",
+                    path=path,
+                    size=length >> 20,
+                )
+            )
         try:
             return read_range(path, start, length)
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise UnreadFile(f"{path}: {reason(error, path)}") from None
+            raise UnreadFile(
+                tr("{path}: {reason}", path=path, reason=reason(error, path))
+            ) from None
 
 
 def _decompressed(file: BufferedReader, codec: str) -> Iterator[bytes]:
@@ -384,7 +407,7 @@ def _decompressed(file: BufferedReader, codec: str) -> Iterator[bytes]:
                 piece = zipped.unconsumed_tail
         yield zipped.flush()
         if not zipped.eof:
-            raise BrokenStream(Flaw.CUT, "its gzip stream is cut short")
+            raise BrokenStream(Flaw.CUT, tr("its gzip stream is cut short"))
     else:
         stream = Stream(file, file.peek(HEAD_BYTES)[:HEAD_BYTES], SUFFIXES[codec])
         yield from iter(partial(stream.read, _PIECE_BYTES), b"")

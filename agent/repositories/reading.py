@@ -14,6 +14,7 @@ from agent.archive.codecs import BrokenStream, open_stream
 from agent.archive.readings import FLAW_KINDS, ScannedSegment, read_segment
 from agent.archive.stored import read_stored
 from parsers.repository.pgbackrest import parse_stored_name
+from parsers.sentences import tr
 from parsers.wal.damage import UNDECODABLE, DamageKind
 from parsers.wal.scan import Depth
 from rules.model.facts import ArchivedFile, ChangedFile
@@ -57,7 +58,8 @@ def _look_closer(
     broken = _where_it_breaks(file, segment_size)
     if broken is None:
         return scanned
-    detail = f"{UNDECODABLE}{broken}"
+    detail = tr("cannot be decoded: {error}", error=broken)
+    assert detail.startswith(UNDECODABLE), "which is how others know it"
     told = replace(scan, damage=replace(scan.damage, kind=FLAW_KINDS[broken.flaw], detail=detail))
     if not pack:
         return replace(scanned, held=told)

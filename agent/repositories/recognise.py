@@ -8,9 +8,10 @@ from __future__ import annotations
 from agent.denied import reason
 from agent.repositories.files import Folder, exists, list_folder
 from agent.repositories.repository import FoundRepo, NotRead
+from parsers.sentences import tr
 
 PGBACKREST, BARMAN, BARMAN_CLOUD, WALG = "pgBackRest", "Barman", "barman-cloud", "WAL-G"
-_READ = f"{PGBACKREST}, {BARMAN}, {BARMAN_CLOUD} and {WALG}"
+_READ = tr("pgBackRest, Barman, barman-cloud and WAL-G")
 _BARMAN_FOLDERS = {"wals", "base", "incoming", "streaming", "errors"}
 
 
@@ -26,16 +27,26 @@ def recognise(url: str, exactly: str | None = None) -> FoundRepo:
         if exactly is None:
             found = found or _look_above(url) or _look_below(url, top)
     except FileNotFoundError:
-        raise NotRead(f"{url}: there is no such directory") from None
+        raise NotRead(tr("{path}: there is no such directory", path=url)) from None
     except OSError as error:
-        raise NotRead(f"{url}: cannot be read: {reason(error, url)}") from None
+        raise NotRead(
+            tr("{path}: cannot be read: {reason}", path=url, reason=reason(error, url))
+        ) from None
     if exactly is not None and (not found or found[0].tool != exactly):
-        raise NotRead(f"{url}: no repository of {exactly} lies there")
+        raise NotRead(tr("{url}: no repository of {tool} lies there", url=url, tool=exactly))
     if not found:
-        raise NotRead(f"{url} is no repository of {_READ}: name its root with --repository")
+        raise NotRead(
+            tr(
+                "{url} is no repository of {tools}: name its root with --repository",
+                url=url,
+                tools=_READ,
+            )
+        )
     if len(found) > 1:
         roots = ", ".join(each.root for each in found)
-        raise NotRead(f"{url} holds several repositories: name one of {roots}")
+        raise NotRead(
+            tr("{url} holds several repositories: name one of {roots}", url=url, roots=roots)
+        )
     return found[0]
 
 
@@ -125,7 +136,14 @@ def _refuse_others(url: str, folders: set[str]) -> None:
     elif _holds_pgmoneta(url, folders):
         tool = "pgmoneta"
     if tool:
-        raise NotRead(f"{url} is a repository of {tool}, which is not read yet: {_READ} are")
+        raise NotRead(
+            tr(
+                "{url} is a repository of {tool}, which is not read yet: {tools} are",
+                url=url,
+                tool=tool,
+                tools=_READ,
+            )
+        )
 
 
 def _holds(url: str, name: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 
 from agent.denied import reason
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 _KEY_BYTES: Final = 32
 _SHORTEST_KEY: Final = 25  # WAL-G's, of a key that is used as it is written
@@ -32,23 +33,47 @@ def sodium_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
         try:
             text = Path(path).read_text().strip()
         except OSError as error:
-            raise UsageError(f"WALG_LIBSODIUM_KEY_PATH: {path}: {reason(error, path)}") from None
+            raise UsageError(
+                tr(
+                    "WALG_LIBSODIUM_KEY_PATH: {path}: {reason}",
+                    path=path,
+                    reason=reason(error, path),
+                )
+            ) from None
     if not text:
         return None
     transform = environment.get("WALG_LIBSODIUM_KEY_TRANSFORM", "none")
     try:
         if transform == "none":
             if len(text) < _SHORTEST_KEY:
-                raise UsageError(f"WALG_LIBSODIUM_KEY: shorter than {_SHORTEST_KEY} characters")
+                raise UsageError(
+                    tr(
+                        "WALG_LIBSODIUM_KEY: shorter than {least} characters",
+                        least=_SHORTEST_KEY,
+                    )
+                )
             key = text.encode()[:_KEY_BYTES].ljust(_KEY_BYTES, b"\0")
         elif transform == "hex":
             key = bytes.fromhex(text)
         elif transform == "base64":
             key = base64.b64decode(text, validate=True)
         else:
-            raise UsageError(f"WALG_LIBSODIUM_KEY_TRANSFORM={transform}: write none, hex or base64")
+            raise UsageError(
+                tr(
+                    "WALG_LIBSODIUM_KEY_TRANSFORM={transform}: write none, hex or base64",
+                    transform=transform,
+                )
+            )
     except (ValueError, binascii.Error):
-        raise UsageError(f"WALG_LIBSODIUM_KEY is not written as {transform}") from None
+        raise UsageError(
+            tr("WALG_LIBSODIUM_KEY is not written as {transform}", transform=transform)
+        ) from None
     if len(key) != _KEY_BYTES:
-        raise UsageError(f"WALG_LIBSODIUM_KEY has {len(key)} bytes instead of {_KEY_BYTES}")
+        raise UsageError(
+            tr(
+                "WALG_LIBSODIUM_KEY has {size} bytes instead of {expected}",
+                size=len(key),
+                expected=_KEY_BYTES,
+            )
+        )
     return key

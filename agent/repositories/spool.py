@@ -8,6 +8,7 @@ from agent.denied import is_proof, reason
 from agent.repositories.files import list_folder, read
 from parsers.errors import ParseError
 from parsers.repository.pgbackrest_spool import OK_SUFFIX, parse_ok_file
+from parsers.sentences import tr
 
 _LIMIT_BYTES: Final = 1 << 16
 
@@ -34,7 +35,13 @@ def read_spool(spool: str, stanza: str) -> PushSpool:
                 continue
             found.acknowledged[name.removesuffix(OK_SUFFIX)] = status
     except OSError as error:
-        return found if is_proof(error) else found._replace(unread=f"{path}: {reason(error, path)}")
+        return (
+            found
+            if is_proof(error)
+            else found._replace(
+                unread=tr("{path}: {reason}", path=path, reason=reason(error, path))
+            )
+        )
     except ParseError as error:
-        return found._replace(unread=f"{path}: {error}")
+        return found._replace(unread=tr("{path}: {error}", path=path, error=error))
     return found

@@ -21,6 +21,7 @@ from agent.archive.fetch import StoredAt
 from agent.archive.tar import BrokenTar, read_members
 from agent.backups.describe import CONTROL, LABEL, BackupDepth, NotABackup
 from agent.backups.layers import INCREMENT, BackupLayer, StoredFile
+from agent.backups.noted import noted, of_backup
 from agent.backups.settings import CONFIGURATION
 from agent.backups.tablespaces import TABLESPACE_MAP
 from agent.denied import is_proof, reason
@@ -41,6 +42,7 @@ from parsers.repository.walg import (
     parse_files_metadata,
     parse_sentinel,
 )
+from parsers.sentences import message_of, tr
 from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, StoredBackup
 from rules.model.repository import ListedBackup, RepositoryFacts
@@ -79,7 +81,7 @@ class Walg:
                 try:
                     found.append(self._read_backup(backup, depth))
                 except NotABackup as error:
-                    unreadable[f"{self._backups}/{backup.name}"] = str(error)
+                    unreadable[f"{self._backups}/{backup.name}"] = message_of(error)
         return Backups(
             read=sort_backups(found), unreadable=unreadable, changing=dict(self._unfinished())
         )
@@ -103,7 +105,13 @@ class Walg:
     def layers(self, label: str) -> list[BackupLayer]:
         chain = self._chain(self.sentinels[label])
         if chain[0].delta_from is not None:
-            raise NotABackup(f"{chain[0].delta_from}: absent, and {label} is built on it")
+            raise NotABackup(
+                tr(
+                    "{lacking}: absent, and {label} is built on it",
+                    lacking=chain[0].delta_from,
+                    label=label,
+                )
+            )
         tars = _Tars(self._backups, [each.name for each in chain])
         tars.read_metadata()
         return list(tars.layers())
@@ -143,10 +151,13 @@ class Walg:
         key = self._key
         if key is not None and not any(_decrypts(file, key) for file in closed):
             raise NotRead(
-                f"{self._wal}: WALG_LIBSODIUM_KEY decrypts nothing of it: is it the right key, and"
-                " WALG_LIBSODIUM_KEY_TRANSFORM as it was?"
+                tr(
+                    "{path}: WALG_LIBSODIUM_KEY decrypts nothing of it: is it the right "
+                    "key, and WALG_LIBSODIUM_KEY_TRANSFORM as it was?",
+                    path=self._wal,
+                )
             )
-        cipher = Cipher("libsodium", key) if key else Cipher("libsodium or OpenPGP", None)
+        cipher = Cipher("libsodium", key) if key else Cipher(tr("libsodium or OpenPGP"), None)
         for folder in (self._wal, self._backups):
             ciphers.remember(folder, cipher)
 
@@ -162,9 +173,9 @@ class Walg:
             try:
                 yield label, parse_sentinel(read(path), label)
             except ParseError as error:
-                self.unread[path] = f"{path}: {error}"
+                self.unread[path] = tr("{path}: {error}", path=path, error=error)
             except OSError as error:
-                self.unread[path] = f"{path}: {reason(error, path)}"
+                self.unread[path] = tr("{path}: {reason}", path=path, reason=reason(error, path))
 
     def _read_backup(self, backup: WalgBackup, depth: BackupDepth) -> BackupFacts:
         chain = self._chain(backup)
@@ -175,7 +186,7 @@ class Walg:
             content.compare(whole=depth in ("checksums", "pages"))
         lacking = backup.delta_from if len(chain) == 1 else chain[0].delta_from
         if lacking is not None:
-            content.bad.append(f"{lacking} (absent, and this backup is built on it)")
+            content.bad.append(noted(lacking, tr("absent, and this backup is built on it")))
         return describe_backup(
             BackupContent(
                 url=f"{self._backups}/{backup.name}",
@@ -234,7 +245,9 @@ class Walg:
         except OSError as error:
             if is_proof(error):
                 return {}
-            raise NotRead(f"{path}: cannot be listed: {reason(error, path)}") from None
+            raise NotRead(
+                tr("{path}: cannot be listed: {reason}", path=path, reason=reason(error, path))
+            ) from None
 
 
 @dataclass(slots=True)
@@ -255,11 +268,13 @@ class _Tars:
             try:
                 self.metadata.append(parse_files_metadata(read(path, MANIFEST_BYTES)))
             except ParseError as error:
-                self.unread.append(f"files_metadata.json of {name} ({error})")
+                self.unread.append(noted(of_backup("files_metadata.json", name), error))
                 self.metadata.append(_NO_METADATA)
             except OSError as error:
                 if not is_proof(error):
-                    self.unread.append(f"files_metadata.json of {name} ({reason(error, path)})")
+                    self.unread.append(
+                        noted(of_backup("files_metadata.json", name), reason(error, path))
+                    )
                 self.metadata.append(_NO_METADATA)
         self.paths |= {LABEL, TABLESPACE_MAP, CONTROL}
         for each in self.metadata:
@@ -271,22 +286,24 @@ class _Tars:
             stored = self._tars_of(name)
             if stored is None:
                 continue
-            of = f" of {name}" if name != self.names[-1] else ""
+            other = name if name != self.names[-1] else None
             absent = [tar for tar in metadata.tars if _plain(tar) not in stored]
-            self.bad += [f"{tar}{of} (absent)" for tar in absent]
+            self.bad += [noted(of_backup(tar, other), tr("absent")) for tar in absent]
             if not whole:
                 continue
             for tar, path in stored.items():
                 wanted = {file for each, inside in metadata.tars.items() if _plain(each) == tar
                           for file in inside}  # fmt: skip
-                self._read_through(tar, path, of, wanted)
+                self._read_through(tar, path, other, wanted)
 
     def layers(self) -> Iterator[BackupLayer]:
         """What each brings, the full backup first."""
         for name, metadata in zip(self.names, self.metadata, strict=True):
             stored = self._tars_of(name)
             if not stored:
-                raise NotABackup(f"{self.root}/{name}: none of its tars can be read")
+                raise NotABackup(
+                    tr("{path}: none of its tars can be read", path=f"{self.root}/{name}")
+                )
             yield BackupLayer(
                 name=f"{self.root}/{name}",
                 files=partial(_unpacked, stored.values(), metadata),
@@ -325,7 +342,7 @@ class _Tars:
         except OSError as error:
             if is_proof(error):
                 return {}
-            said = f"tar_partitions of {name} ({reason(error, folder)})"
+            said = noted(of_backup("tar_partitions", name), reason(error, folder))
             if said not in self.unread:
                 self.unread.append(said)
             return None
@@ -336,12 +353,12 @@ class _Tars:
                 if member.name.lstrip("/") == path and member.size_bytes <= _SMALL_FILE_BYTES:
                     return member.read()
         except (BrokenTar, BrokenStream, BadCipher) as error:
-            raise UnreadFile(str(error)) from None
+            raise UnreadFile(message_of(error)) from None
         except OSError as error:
             raise UnreadFile(reason(error, tar)) from None
         return None
 
-    def _read_through(self, tar: str, path: str, of: str, wanted: set[str]) -> None:
+    def _read_through(self, tar: str, path: str, other: str | None, wanted: set[str]) -> None:
         found: set[str] = set()
         try:
             for member in read_members(path):
@@ -349,11 +366,14 @@ class _Tars:
                 while member.read(1 << 20):
                     pass
         except (BrokenTar, BrokenStream, BadCipher) as error:
-            self.bad.append(f"{tar}{of} ({error})")
+            self.bad.append(noted(of_backup(tar, other), error))
         except OSError as error:
-            self.unread.append(f"{tar}{of} ({reason(error, path)})")
+            self.unread.append(noted(of_backup(tar, other), reason(error, path)))
         else:
-            self.bad += [f"{file}{of} (absent in {tar})" for file in sorted(wanted - found)]
+            self.bad += [
+                noted(of_backup(file, other), tr("absent in {tar}", tar=tar))
+                for file in sorted(wanted - found)
+            ]
 
 
 _NO_METADATA: Final = FilesMetadata(
@@ -373,7 +393,7 @@ def _unpacked(tars: Iterable[str], metadata: FilesMetadata) -> Iterator[StoredFi
                 pieces = iter(partial(member.read, _PIECE_BYTES), b"")
                 yield StoredFile(name, member.size_bytes, pieces)
         except (BrokenTar, BrokenStream, BadCipher) as error:
-            raise UnreadFile(f"{tar}: {error}") from None
+            raise UnreadFile(tr("{path}: {error}", path=tar, error=error)) from None
 
 
 def _plain(tar: str) -> str:

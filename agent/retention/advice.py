@@ -13,6 +13,7 @@ from agent.errors import CannotCheck, UsageError
 from agent.inputs.gather import ReadingOptions, gather
 from agent.repositories.sources import RepositorySources
 from agent.store.urls import is_remote
+from parsers.sentences import tr
 from parsers.wal.scan import Depth
 from rules.case.case import Case
 from rules.case.context import Context
@@ -41,7 +42,7 @@ from rules.retention.plan import (
 
 _EXPIRE: Final = {
     "pgBackRest": "pgbackrest expire",
-    "Barman": "barman delete, or its retention policy",
+    "Barman": tr("barman delete, or its retention policy"),
     "barman-cloud": "barman-cloud-backup-delete",
     "WAL-G": "wal-g delete",
 }
@@ -96,7 +97,7 @@ def advise(asked: RetentionRequest, on_progress: OnProgress) -> Advice:
     assert archive is not None and listings is not None and tree is not None, "one was named"
     size = identity.segment_size_bytes if identity else None
     if size is None or found is None:
-        raise CannotCheck(f"{archive.url}: no segment tells how large segments are")
+        raise CannotCheck(tr("{url}: no segment tells how large segments are", url=archive.url))
     backups = found.backups
     needs = keep_newest(find_needs(backups, tree, archive.histories, size), asked.keep)
     plan = make_plan(needs, archive, tree, size)
@@ -141,7 +142,9 @@ def _segment_at(at_us: int, case: Case, tree: TimelineTree, size: int) -> str:
     holes = [page for page in pages if isinstance(page, MissingSegment)]
     coverage = find_coverage(at_us, chapters, holes, wal) if chapters else None
     if coverage is None or not coverage.segments:
-        raise UsageError("--up-to: the time lies before all the WAL that some backup could need")
+        raise UsageError(
+            tr("--up-to: the time lies before all the WAL that some backup could need")
+        )
     return coverage.segments[0].segment
 
 
@@ -163,9 +166,11 @@ def _foreign(case: Case) -> Iterator[str]:
     backups = found.backups if found else ()
     clusters = {backup.system_identifier for backup in backups} - {None}
     if len(clusters) > 1:
-        yield (
-            f"the backups are of {len(clusters)} clusters: ask for each with its own archive"
-            f" (system identifiers {', '.join(map(str, sorted(clusters, key=str)))})"
+        yield tr(
+            "the backups are of {count} clusters: ask for each with its own archive "
+            "(system identifiers {identifiers})",
+            count=len(clusters),
+            identifiers=", ".join(map(str, sorted(clusters, key=str))),
         )
     if scan is None:
         return
@@ -173,10 +178,12 @@ def _foreign(case: Case) -> Iterator[str]:
     copied = {each.segment for each in scan.copies if each.kind == "foreign_system"}
     names = sorted(damaged | copied)
     if names:
-        yield (
-            f"the archive holds WAL of another cluster than the backups'"
-            f" ({counted(len(names), 'segment')}, the first {names[0]}):"
-            " which of the older ones belong to which is not known"
+        yield tr(
+            "the archive holds WAL of another cluster than the backups' "
+            "({segments}, the first {first}): "
+            "which of the older ones belong to which is not known",
+            segments=counted(len(names), "segment"),
+            first=names[0],
         )
 
 
@@ -202,25 +209,34 @@ def _command(archives: Sequence[ArchiveFacts], plan: RetentionPlan) -> str | Non
 
 def _notes(case: Case, plan: RetentionPlan) -> list[str]:
     backups = case.get(BackupsFacts)
-    notes = [
-        f"{url} could not be read ({why}): it may need older WAL than all others"
+    notes: list[str] = [
+        tr(
+            "{url} could not be read ({why}): it may need older WAL than all others",
+            url=url,
+            why=why,
+        )
         for url, why in (backups.unreadable if backups else {}).items()
     ]
     notes += [
-        f"{url} is being written or deleted: it may need older WAL than all others"
+        tr("{url} is being written or deleted: it may need older WAL than all others", url=url)
         for url in (backups.changing if backups else ())
     ]
     notes += [
-        f"{need.backup.url} is incremental, and a backup that it is built on was not found"
+        tr(
+            "{url} is incremental, and a backup that it is built on was not found",
+            url=need.backup.url,
+        )
         for need in plan.needs
         if need.parent_missing
     ]
     notes += _foreign(case)
     if (tools := case.get(RepositoriesRead)) is not None:
         tool = tools.repositories[0].tool
-        notes.append(f"in a repository only its tool may delete: {_EXPIRE[tool]}")
+        notes.append(
+            tr("in a repository only its tool may delete: {command}", command=_EXPIRE[tool])
+        )
     if plan.oldest_segment is None:
-        notes.append("no backup is kept: then no WAL is needed")
+        notes.append(tr("no backup is kept: then no WAL is needed"))
     return notes
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent.store.patience import StoreError
 from agent.store.urls import StoreSettings
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential
@@ -48,14 +49,20 @@ def s3_profile(settings: StoreSettings) -> Profile | None:
     name = asked or "default"
     values = _read_profile(name)
     if not values and asked:
-        raise StoreError(f"there is no profile {name!r} in {_file('credentials')}")
+        raise StoreError(
+            tr("there is no profile {name!r} in {path}", name=name, path=_file("credentials"))
+        )
     has_keys = "aws_access_key_id" in values
     made = next((key for key in _MADE_BY_AWS if key in values), None)
     if asked and not has_keys:
-        held = f"{made}, not keys" if made else "no keys"
+        held = tr("{setting}, not keys", setting=made) if made else tr("no keys")
         raise StoreError(
-            f"profile {name!r} holds {held}: export them with"
-            f" aws configure export-credentials --profile {name} --format env"
+            tr(
+                "profile {name!r} holds {held}: export them with aws configure "
+                "export-credentials --profile {name} --format env",
+                name=name,
+                held=held,
+            )
         )
     if not values:
         return None
@@ -97,15 +104,15 @@ def s3_credentials(
 def secret_in(path: str | None) -> str:
     """What a file of one line holds. Raises StoreError, which says nothing of it."""
     if path is None:
-        raise StoreError("secret_access_key_file is missing: name both files")
+        raise StoreError(tr("secret_access_key_file is missing: name both files"))
     try:
         with Path(path).open("rb") as file:
             text = file.read(_LIMIT_BYTES).decode()
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise StoreError(f"{path}: cannot be read: {why}") from None
+        why = error.strerror if isinstance(error, OSError) else tr("not text")
+        raise StoreError(tr("{path}: cannot be read: {reason}", path=path, reason=why)) from None
     if not text.strip():
-        raise StoreError(f"{path}: it is empty")
+        raise StoreError(tr("{path}: it is empty", path=path))
     return text.strip()
 
 
@@ -140,8 +147,10 @@ def _section(path: Path, name: str) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
-        raise StoreError(f"{path}: cannot be read: {why}") from None
+        why = error.strerror if isinstance(error, OSError) else tr("not text")
+        raise StoreError(tr("{path}: cannot be read: {reason}", path=path, reason=why)) from None
     except configparser.Error:  # its own message quotes the line
-        raise StoreError(f"{path}: it is not written as the aws command writes it") from None
+        raise StoreError(
+            tr("{path}: it is not written as the aws command writes it", path=path)
+        ) from None
     return dict(parser[name]) if parser.has_section(name) else {}

@@ -15,14 +15,16 @@ import os
 import stat
 from typing import IO, Final
 
-WAY_OUT: Final = "a link that leads out of the archive"
-NO_TARGET: Final = "a link to nothing, not a file"
+from parsers.sentences import tr
+
+WAY_OUT: Final = tr("a link that leads out of the archive")
+NO_TARGET: Final = tr("a link to nothing, not a file")
 _KINDS: Final = {
-    stat.S_IFIFO: "a named pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: tr("a named pipe"),
+    stat.S_IFSOCK: tr("a socket"),
+    stat.S_IFCHR: tr("a device"),
+    stat.S_IFBLK: tr("a device"),
+    stat.S_IFDIR: tr("a directory"),
 }
 
 
@@ -74,7 +76,7 @@ def no_file(mode: int) -> str | None:
     """What it is that has this mode; None: a regular file."""
     if stat.S_ISREG(mode):
         return None
-    return f"{_KINDS.get(stat.S_IFMT(mode), 'something else')}, not a file"
+    return tr("{what}, not a file", what=_KINDS.get(stat.S_IFMT(mode), tr("something else")))
 
 
 def _status(path: str | os.PathLike[str]) -> os.stat_result:

@@ -33,6 +33,7 @@ from agent.store.patience import (
     is_refusal,
 )
 from agent.store.urls import StorePlace, StoreSettings, place_of, settings_of
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta
@@ -107,9 +108,11 @@ class ObjectStore:
                     self._wait(patience, error)
                 except StoreError:
                     if is_absence(error) and self.find(key) is None:
-                        raise FileNotFoundError(2, "there is no such object", key) from None
+                        raise FileNotFoundError(2, tr("there is no such object"), key) from None
                     if is_absence(error):
-                        raise StoreError("it is listed, and the store does not find it") from None
+                        raise StoreError(
+                            tr("it is listed, and the store does not find it")
+                        ) from None
                     raise
 
     def version(self, key: str) -> Version:
@@ -131,7 +134,7 @@ class ObjectStore:
             data, meta = bytes(answer.bytes()), answer.meta
             note_bytes(len(data))
             if len(data) != max(min(length, meta["size"] - start), 0):
-                raise StoreError("the answer broke off")
+                raise StoreError(tr("the answer broke off"))
         return ObjectRange(data, Version(meta["size"], _tag(meta)))
 
     def _past_the_end(self, key: str, start: int) -> ObjectRange | None:
@@ -212,9 +215,9 @@ class ObjectFile(io.RawIOBase):
             return 0
         if not self._begins_at <= self._position < self._begins_at + len(self._piece):
             if self._fetch(self._position) != self.version:
-                raise StoreError("it was replaced while it was read")
+                raise StoreError(tr("it was replaced while it was read"))
             if not self._piece:
-                raise StoreError("the answer broke off")
+                raise StoreError(tr("the answer broke off"))
         offset = self._position - self._begins_at
         count = min(len(buffer), len(self._piece) - offset)
         buffer[:count] = memoryview(self._piece)[offset : offset + count]

@@ -18,6 +18,7 @@ from obstore.store import AzureStore, GCSStore, S3Store
 from agent.store.credentials import Profile, s3_credentials, s3_profile, secret_in
 from agent.store.patience import StoreError, in_words
 from agent.store.urls import StorePlace, StoreSettings
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
@@ -81,7 +82,9 @@ def _open(place: StorePlace, settings: StoreSettings, query: str | None) -> Any:
     except StoreError:
         raise
     except Exception as error:
-        raise StoreError(f"the store cannot be opened: {_first_line(error)}") from None
+        raise StoreError(
+            tr("the store cannot be opened: {reason}", reason=_first_line(error))
+        ) from None
 
 
 def _region_of_the_environment(profile: Profile | None) -> str:
@@ -104,7 +107,7 @@ def _may_be_plain(endpoint: str | None) -> bool:
         return False
     if os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true" or _is_loopback(endpoint):
         return True
-    raise StoreError("its endpoint is not encrypted: use https, or set AWS_ALLOW_HTTP=true")
+    raise StoreError(tr("its endpoint is not encrypted: use https, or set AWS_ALLOW_HTTP=true"))
 
 
 def _is_loopback(endpoint: str) -> bool:
@@ -120,4 +123,8 @@ def _first_line(error: Exception) -> str:
     known = ("account", "bucket", "container", "region", "endpoint")
     line = str(error).partition("\n")[0].lower()
     named = [word for word in known if word in line]
-    return f"something is missing or wrong about its {named[0]}" if named else "see its settings"
+    return (
+        tr("something is missing or wrong about its {setting}", setting=named[0])
+        if named
+        else tr("see its settings")
+    )

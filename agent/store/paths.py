@@ -26,13 +26,14 @@ from agent.store.local import (
 )
 from agent.store.reading import leads_out
 from agent.store.urls import is_remote, place_of
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.store.entries import Entry
 
 _NS: Final = 10**9
 _FIRST_BYTES: Final = 8 << 20
-_ABSENT: Final = "there is no such object"
+_ABSENT: Final = tr("there is no such object")
 
 
 class Status(NamedTuple):
@@ -251,12 +252,15 @@ def require_inside(path: AnyPath, root: AnyPath) -> None:
 
 def _no_file(path: AnyPath, error: OSError) -> OSError:
     """The error of what has the name and is no file; the same error for anything else."""
-    kind = {errno.EISDIR: "a directory, not a file", errno.ELOOP: "a link to itself, not a file"}
+    kind = {
+        errno.EISDIR: tr("a directory, not a file"),
+        errno.ELOOP: tr("a link to itself, not a file"),
+    }
     said = kind.get(error.errno or 0)
     if error.errno == errno.ENOENT and path.is_symlink():
         said = NO_TARGET
     if error.errno == errno.EXDEV:
-        said = "a link that leads out of the backup"
+        said = tr("a link that leads out of the backup")
     return NotAFile(errno.EINVAL, said, str(path)) if said else error
 
 
@@ -265,7 +269,11 @@ def read_path(path: AnyPath, limit_bytes: int, within: AnyPath | None = None) ->
     with open_path(path, within) as file:
         file.seek(0, os.SEEK_END)
         if file.tell() > limit_bytes:
-            raise OSError(errno.EFBIG, f"larger than {limit_bytes >> 20} MiB", str(path))
+            raise OSError(
+                errno.EFBIG,
+                tr("larger than {size} MiB", size=limit_bytes >> 20),
+                str(path),
+            )
         file.seek(0)
         return file.read(limit_bytes)
 

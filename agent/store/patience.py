@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from agent.store.odd_keys import is_odd_key
+from parsers.sentences import tr
 
 DEADLINE_SECONDS: Final = 20.0
 _FIRST_PAUSE_SECONDS: Final = 0.1
@@ -25,29 +26,29 @@ _STATUS: Final = re.compile(r"non-2xx status code: (\d{3})").search
 _CODE: Final = re.compile(r"<Code>([A-Za-z0-9]{1,40})</Code>").search
 _KIND: Final = re.compile(r"kind: (Connect|Timeout|Interrupted|Decode)\b").search
 _STATUSES: Final = {
-    "401": "the store does not know these credentials",
-    "403": "the store refuses access",
-    "404": "the store has no such bucket",
-    "429": "the store asks for fewer requests",
-    "500": "the store failed",
-    "503": "the store is overloaded",
+    "401": tr("the store does not know these credentials"),
+    "403": tr("the store refuses access"),
+    "404": tr("the store has no such bucket"),
+    "429": tr("the store asks for fewer requests"),
+    "500": tr("the store failed"),
+    "503": tr("the store is overloaded"),
 }
 _CODES: Final = {
-    "AccessDenied": "the store refuses access",
-    "ExpiredToken": "the credentials have expired",
-    "InvalidAccessKeyId": "the store does not know this access key",
-    "NoSuchBucket": "there is no such bucket",
-    "ContainerNotFound": "there is no such container",
-    "SignatureDoesNotMatch": "the secret key does not fit the access key",
-    "SlowDown": "the store asks for fewer requests",
-    "InvalidObjectState": "it is in cold storage: restore it there first",
-    "BlobArchived": "it is in cold storage: rehydrate it there first",
+    "AccessDenied": tr("the store refuses access"),
+    "ExpiredToken": tr("the credentials have expired"),
+    "InvalidAccessKeyId": tr("the store does not know this access key"),
+    "NoSuchBucket": tr("there is no such bucket"),
+    "ContainerNotFound": tr("there is no such container"),
+    "SignatureDoesNotMatch": tr("the secret key does not fit the access key"),
+    "SlowDown": tr("the store asks for fewer requests"),
+    "InvalidObjectState": tr("it is in cold storage: restore it there first"),
+    "BlobArchived": tr("it is in cold storage: rehydrate it there first"),
 }
 _KINDS: Final = {
-    "Connect": "no connection to the store",
-    "Timeout": "the store does not answer in time",
-    "Interrupted": "the answer broke off",
-    "Decode": "the answer broke off",
+    "Connect": tr("no connection to the store"),
+    "Timeout": tr("the store does not answer in time"),
+    "Interrupted": tr("the answer broke off"),
+    "Decode": tr("the answer broke off"),
 }
 
 
@@ -104,20 +105,20 @@ def in_words(error: Exception) -> str:
         return error.strerror or ""
     said = str(error)
     if is_odd_key(error):
-        return "a key has an empty, . or unprintable part, as in a//b: move it elsewhere"
+        return tr("a key has an empty, . or unprintable part, as in a//b: move it elsewhere")
     code, status, kind = _CODE(said), _STATUS(said), _KIND(said)
     if code or status:
         number = f"HTTP {status[1]}" if status else ""
         called = ", ".join(filter(None, (number, code[1] if code else "")))
         known = code and _CODES.get(code[1])
-        return f"{known or _by_status(status)} ({called})"
+        return tr("{why} ({called})", why=known or _by_status(status), called=called)
     if "Received redirect" in said:
-        return "the store sends elsewhere: set the bucket's region (AWS_REGION)"
+        return tr("the store sends elsewhere: set the bucket's region (AWS_REGION)")
     if kind:
         return _KINDS[kind[1]]
     if "invalid list response" in said:
-        return "the listing broke off"
-    return _of_credentials(said) or "the store's answer cannot be understood"
+        return tr("the listing broke off")
+    return _of_credentials(said) or tr("the store's answer cannot be understood")
 
 
 def is_absence(error: Exception) -> bool:
@@ -141,10 +142,14 @@ def is_refusal(error: Exception) -> bool:
 
 def _by_status(status: re.Match[str] | None) -> str:
     table: Mapping[str, str] = _STATUSES
-    return table.get(status[1], "the store answers with an error") if status else "the store failed"
+    return (
+        table.get(status[1], tr("the store answers with an error"))
+        if status
+        else tr("the store failed")
+    )
 
 
 def _of_credentials(said: str) -> str | None:
     if "redential" in said or "metadata" in said or "token" in said:
-        return "no credentials: set AWS_ACCESS_KEY_ID and the like, or give this machine a role"
+        return tr("no credentials: set AWS_ACCESS_KEY_ID and the like, or give this machine a role")
     return None

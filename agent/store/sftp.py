@@ -24,14 +24,16 @@ from agent.store.meter import note_bytes, request
 from agent.store.patience import REST_SECONDS, Patience, StoreError
 from agent.store.urls import StorePlace, StoreSettings
 from parsers.segment import parse_wal_name
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from asyncssh import SFTPAttrs, SFTPClient, SSHClientConnection
 
 T = TypeVar("T")
 
-MISSING: Final = (
-    f"sftp:// needs asyncssh: type  {sys.executable} -m pip install 'asyncssh>=2.21,<3'"
+MISSING: Final = tr(
+    "sftp:// needs asyncssh: type  {python} -m pip install 'asyncssh>=2.21,<3'",
+    python=sys.executable,
 )
 _CONNECT_SECONDS: Final = 15.0
 _ANSWER_SECONDS: Final = 30.0  # for one question: 32 MiB at most
@@ -78,7 +80,7 @@ class SftpStore:
                 wanted = max(min(length, (attributes.size or 0) - start), 0)
                 data = await file.read(wanted, start) if wanted else b""
                 if len(data) != wanted:
-                    raise StoreError("the answer broke off")
+                    raise StoreError(tr("the answer broke off"))
                 return data if isinstance(data, bytes) else data.encode(), attributes
 
         data, attributes = self._ask("read", read, key)
@@ -159,32 +161,43 @@ class SftpStore:
         try:
             return await asyncio.wait_for(what(await self._connected()), _ANSWER_SECONDS)
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
-            raise FileNotFoundError(errno.ENOENT, "there is no such file or directory") from None
+            raise FileNotFoundError(
+                errno.ENOENT, tr("there is no such file or directory")
+            ) from None
         except asyncssh.SFTPPermissionDenied:
-            raise _Refused("permission denied there: connect as its owner") from None
+            raise _Refused(tr("permission denied there: connect as its owner")) from None
         except asyncssh.HostKeyNotVerifiable:
             name, port = _host_and_port(self._place.bucket.rpartition("@")[2])
             ssh = f"ssh -p {port} {name}" if port else f"ssh {name}"
             raise _Refused(
-                f"the host's key is not known, or another: compare and add it with  {ssh}"
+                tr(
+                    "the host's key is not known, or another: compare and add it with  {ssh}",
+                    ssh=ssh,
+                )
             ) from None
         except asyncssh.PermissionDenied:
-            raise _Refused("the host refuses this account's keys (ssh-add -l, key_file)") from None
+            raise _Refused(
+                tr("the host refuses this account's keys (ssh-add -l, key_file)")
+            ) from None
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError):
-            raise _Refused("a key file cannot be used: load it into the agent (ssh-add)") from None
+            raise _Refused(
+                tr("a key file cannot be used: load it into the agent (ssh-add)")
+            ) from None
         except (asyncssh.SFTPNoConnection, asyncssh.SFTPConnectionLost, asyncssh.SFTPEOFError):
             self._forget()
-            raise StoreError("the connection broke off") from None
+            raise StoreError(tr("the connection broke off")) from None
         except asyncssh.SFTPError as error:
-            raise StoreError(f"the host answers with an error ({type(error).__name__})") from None
+            raise StoreError(
+                tr("the host answers with an error ({error})", error=type(error).__name__)
+            ) from None
         except TimeoutError:
             self._forget()
-            raise StoreError("the host does not answer in time") from None
+            raise StoreError(tr("the host does not answer in time")) from None
         except (StoreError, NotAFile):
             raise
         except (asyncssh.Error, OSError):
             self._forget()
-            raise StoreError("no connection to the host") from None
+            raise StoreError(tr("no connection to the host")) from None
 
     async def _connected(self) -> SFTPClient:
         import asyncssh

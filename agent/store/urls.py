@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any, Final, NamedTuple
+
+from parsers.sentences import tr
 
 SCHEMES: Final = ("s3://", "gs://", "az://", "sftp://")
 _BUCKET_DIGITS: Final = frozenset(
@@ -99,25 +102,29 @@ def address_of(url: str) -> str:
     if scheme == "sftp":
         return _address_of_host(rest)
     if "@" in rest:
-        raise ValueError(f"{scheme}://: an address holds no account: set it in the environment")
+        raise ValueError(
+            tr("{scheme}://: an address holds no account: set it in the environment", scheme=scheme)
+        )
     bucket, _, key = rest.partition("/")
     parts = [part for part in key.split("/") if part]
     if not bucket or not _BUCKET_DIGITS.issuperset(bucket):
-        raise ValueError(f"{url!r} names no bucket: write {scheme}://bucket/prefix")
+        raise ValueError(
+            tr("{url!r} names no bucket: write {scheme}://bucket/prefix", url=url, scheme=scheme)
+        )
     if "?" in rest or {".", ".."} & set(parts):
-        raise ValueError(f"{url!r}: a prefix has no ?, . or .. in it")
+        raise ValueError(tr("{url!r}: a prefix has no ?, . or .. in it", url=url))
     return f"{scheme}://{'/'.join((bucket, *parts))}"
 
 
 def _address_of_host(rest: str) -> str:
     account, _, path = rest.partition("/")
     if ":" in account.rpartition("@")[0]:
-        raise ValueError("sftp://: an address holds no password: use a key (ssh-add, key_file)")
+        raise ValueError(tr("sftp://: an address holds no password: use a key (ssh-add, key_file)"))
     if not _ACCOUNT(account):
-        raise ValueError("sftp:// names no host: write sftp://user@host/path")
+        raise ValueError(tr("sftp:// names no host: write sftp://user@host/path"))
     parts = [part for part in path.split("/") if part]
     if "?" in rest or {".", ".."} & set(parts):
-        raise ValueError(f"sftp://{rest}: a path has no ?, . or .. in it")
+        raise ValueError(tr("sftp://{path}: a path has no ?, . or .. in it", path=rest))
     return f"sftp://{'/'.join((account, *parts))}"
 
 
@@ -125,7 +132,9 @@ def remember(url: str, settings: StoreSettings) -> None:
     """Use these settings for an address and all that lies below it. Raises ValueError."""
     check(url, settings)
     if settings != StoreSettings() and _known.setdefault(url, settings) != settings:
-        raise ValueError(f"{url} is named with two endpoints, regions or credentials: name one")
+        raise ValueError(
+            tr("{url} is named with two endpoints, regions or credentials: name one", url=url)
+        )
 
 
 def check(url: str, settings: StoreSettings) -> None:
@@ -135,14 +144,21 @@ def check(url: str, settings: StoreSettings) -> None:
     known = SETTINGS_OF[url.partition("://")[0]]
     for key, value in settings._asdict().items():
         if value is not None and key not in known:
-            of = " and ".join(f"{scheme}://" for scheme, keys in SETTINGS_OF.items() if key in keys)
-            raise ValueError(f"{url}: {key} is for {of}")
+            schemes = (f"{scheme}://" for scheme, keys in SETTINGS_OF.items() if key in keys)
+            of = reduce(lambda one, other: tr("{one} and {other}", one=one, other=other), schemes)
+            raise ValueError(
+                tr("{url}: {setting} is for {schemes}", url=url, setting=key, schemes=of)
+            )
         if value is not None and key.endswith("_file") and not value.startswith("/"):
-            raise ValueError(f"{url}: {key}: name the file by its whole path")
+            raise ValueError(
+                tr("{url}: {setting}: name the file by its whole path", url=url, setting=key)
+            )
     if (settings.access_key_id_file is None) != (settings.secret_access_key_file is None):
-        raise ValueError(f"{url}: access_key_id_file and secret_access_key_file go together")
+        raise ValueError(
+            tr("{url}: access_key_id_file and secret_access_key_file go together", url=url)
+        )
     if settings.profile and settings.access_key_id_file:
-        raise ValueError(f"{url}: name a profile or files of keys, not both")
+        raise ValueError(tr("{url}: name a profile or files of keys, not both", url=url))
 
 
 def remembered() -> Mapping[str, StoreSettings]:
@@ -190,8 +206,11 @@ def _read_query(url: str, query: str) -> StoreSettings:
         key, _, value = pair.partition("=")
         if key not in WRITTEN or not value:
             raise ValueError(
-                f"{url}: after ? only endpoint=URL, region=NAME, profile=NAME and the keys that"
-                " name files are known"
+                tr(
+                    "{url}: after ? only endpoint=URL, region=NAME, profile=NAME and the "
+                    "keys that name files are known",
+                    url=url,
+                )
             )
         given[key] = unquote(value)
     return StoreSettings(**given)
@@ -200,6 +219,11 @@ def _read_query(url: str, query: str) -> StoreSettings:
 def _check_endpoint(endpoint: str) -> None:
     host = endpoint.partition("://")[2]
     if "@" in host:
-        raise ValueError("an endpoint holds no account: set it in the environment")
+        raise ValueError(tr("an endpoint holds no account: set it in the environment"))
     if not endpoint.startswith(("http://", "https://")) or not host:
-        raise ValueError(f"endpoint {endpoint!r}: write it as https://host or https://host:port")
+        raise ValueError(
+            tr(
+                "endpoint {endpoint!r}: write it as https://host or https://host:port",
+                endpoint=endpoint,
+            )
+        )

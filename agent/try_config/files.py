@@ -26,6 +26,7 @@ from agent.inputs.misplaced import (
     in_place_of_backups,
     is_laid_out_by_another,
 )
+from agent.language import say
 from agent.monitor.recovery_log import RecoveryLog, UnreadableLog
 from agent.monitor.repositories import WatchedRepositories
 from agent.repositories.repository import NotRead
@@ -33,11 +34,12 @@ from agent.store.patience import StoreError
 from agent.store.urls import is_remote
 from agent.try_config.login import account
 from agent.try_config.tried import Tried
+from parsers.sentences import joined, message_of, tr
 from rules.model.counted import counted
 
 T = TypeVar("T")
 _SEGMENT_LIMIT_BYTES: Final = 1 << 30
-_READABLE: Final = 'docs/running.md has under "What the account may read" what else does'
+_READABLE: Final = tr('docs/running.md has under "What the account may read" what else does')
 # An option of pitr-check and what it is given -> the key that is for the same.
 _OPTION: Final = re.compile(r"--(archive|backup|repository) ([^\s;,]+)")
 _KEYS: Final = {"archive": "archives", "backup": "backups", "repository": "repositories"}
@@ -49,29 +51,37 @@ def try_files(cluster: ResolvedCluster) -> Iterator[Tried]:
     """In the order of the configuration."""
     for archive in cluster.archives:
         yield _try(
-            f"archive {archive.url}", archive.url, partial(_archive, archive.url),
+            tr("archive {url}", url=archive.url), archive.url, partial(_archive, archive.url),
             instead=partial(in_place_of_archive, archive.url),
         )  # fmt: skip
     if cluster.backups is not None:
         url = cluster.backups.url
         yield _try(
-            f"backups {url}", url, lambda: _backups(url),
+            tr("backups {url}", url=url), url, lambda: _backups(url),
             instead=lambda: in_place_of_backups(url) or in_place_of_backup(url, "backups"),
         )  # fmt: skip
     if cluster.repositories:
-        yield _try("repositories", "", lambda: _repositories(cluster))
+        yield _try(tr("repositories"), "", lambda: _repositories(cluster))
     if cluster.log is not None:
-        yield _try(f"log {cluster.log}", str(cluster.log), lambda: _log(cluster))
+        yield _try(tr("log {log}", log=cluster.log), str(cluster.log), lambda: _log(cluster))
 
 
 def try_ledger(ledger: Path) -> Tried:
     """The one file that the agent writes."""
     place = ledger if ledger.exists() else ledger.parent
     if os.access(place, os.W_OK):
-        return Tried(source=f"ledger {ledger}", said="can be written", works=True)
-    said = "its directory is not there" if not ledger.parent.is_dir() else "it cannot be written"
+        return Tried(
+            source=tr("ledger {ledger}", ledger=ledger), said=tr("can be written"), works=True
+        )
+    said = (
+        tr("its directory is not there")
+        if not ledger.parent.is_dir()
+        else tr("it cannot be written")
+    )
     make = f"install -d -o {account()} -m 0700 {ledger.parent}"
-    return Tried(source=f"ledger {ledger}", said=said, works=False, to_type=(make,))
+    return Tried(
+        source=tr("ledger {ledger}", ledger=ledger), said=said, works=False, to_type=(make,)
+    )
 
 
 def _try(
@@ -86,10 +96,11 @@ def _try(
     except _FAILURES as failure:
         with contextlib.suppress(*_FAILURES):
             if found := instead():
-                return Tried(source=source, said=_of_the_file(found, place), works=False)
-        said = why_unreadable(failure) if isinstance(failure, OSError) else str(failure)
-        said = said.removeprefix(f"{place}: ")  # the source says it
-        return Tried(source=source, said=said, works=False, to_type=_advice(failure, said, place))
+                return Tried(source=source, said=_of_the_file(say(found), place), works=False)
+        said = why_unreadable(failure) if isinstance(failure, OSError) else message_of(failure)
+        to_type = _advice(failure, said, place)
+        said = say(said).removeprefix(f"{place}: ")  # the source says it
+        return Tried(source=source, said=said, works=False, to_type=to_type)
 
 
 def _of_the_file(said: str, place: str) -> str:
@@ -101,7 +112,10 @@ def _of_the_file(said: str, place: str) -> str:
 def _advice(failure: BaseException, said: str, place: str) -> tuple[str, ...]:
     denied = isinstance(failure, PermissionError) or "ermission denied" in said
     if denied and place and not is_remote(place):
-        return (f"systemctl edit pitr-agent, with  [Service] User={_owner(place)}", _READABLE)
+        return (
+            tr("systemctl edit pitr-agent, with  [Service] User={owner}", owner=_owner(place)),
+            _READABLE,
+        )
     if denied:
         return (_READABLE,)
     if place and not is_remote(place):
@@ -120,25 +134,35 @@ def _archive(url: str) -> str:
     """Its newest segment is read whole: a listing needs other rights than what it lists."""
     facts = list_archive(url)
     if not facts.segments:
-        raise CannotCheck("it holds no WAL: is this the directory that archive_command writes to?")
+        raise CannotCheck(
+            tr("it holds no WAL: is this the directory that archive_command writes to?")
+        )
     newest = max(facts.segments)
     file = facts.segments[newest]
     if is_laid_out_by_another(url, file):
-        raise CannotCheck("it is laid out as another tool does it")
+        raise CannotCheck(tr("it is laid out as another tool does it"))
     _read(lambda: read_stored(file.directory, file.name, _SEGMENT_LIMIT_BYTES), f"{url}/{newest}")
-    return f"{counted(len(facts.segments), 'segment')}, the newest of them {newest}, which was read"
+    return tr(
+        "{segments}, the newest of them {newest}, which was read",
+        segments=counted(len(facts.segments), "segment"),
+        newest=newest,
+    )
 
 
 def _backups(url: str) -> str:
     found = read_backups(url, "label")
     if found.unreadable:
         raise CannotCheck(next(iter(found.unreadable.values())))
-    unread = [f"{each.url}: {each.unread_files[0]}" for each in found.backups if each.unread_files]
+    unread = [
+        tr("{url}: {why}", url=each.url, why=each.unread_files[0])
+        for each in found.backups
+        if each.unread_files
+    ]
     if unread:
         raise CannotCheck(unread[0])
     newest = max(found.backups, key=lambda each: each.label.start_lsn, default=None)
-    said = f", the newest of them {newest.url}" if newest else ""
-    return f"{counted(len(found.backups), 'backup')}{said}"
+    said = tr(", the newest of them {url}", url=newest.url) if newest else ""
+    return tr("{backups}{said}", backups=counted(len(found.backups), "backup"), said=said)
 
 
 def _repositories(cluster: ResolvedCluster) -> str:
@@ -147,20 +171,22 @@ def _repositories(cluster: ResolvedCluster) -> str:
     archives = watched.list_archives()
     segments = sum(len(each.segments) for each in archives)
     backups = len(found.backups) if found else 0
-    return f"{counted(backups, 'backup')}, {counted(segments, 'segment')}"
+    return joined(", ", (counted(backups, "backup"), counted(segments, "segment")))
 
 
 def _log(cluster: ResolvedCluster) -> str:
     assert cluster.log is not None
     status = _read(cluster.log.stat, str(cluster.log))
     RecoveryLog(cluster).read()
-    kind = "a directory" if stat.S_ISDIR(status.st_mode) else "a file"
-    written = datetime.fromtimestamp(status.st_mtime, UTC)
-    return f"{kind}, last written at {written:%Y-%m-%d %H:%M:%S} UTC, which was read"
+    kind = tr("a directory") if stat.S_ISDIR(status.st_mode) else tr("a file")
+    at = f"{datetime.fromtimestamp(status.st_mtime, UTC):%Y-%m-%d %H:%M:%S}"
+    return tr("{kind}, last written at {at} UTC, which was read", kind=kind, at=at)
 
 
 def _read(read: Callable[[], T], place: str) -> T:
     try:
         return read()
     except OSError as error:
-        raise CannotCheck(f"{place}: cannot be read: {reason(error, place)}") from None
+        raise CannotCheck(
+            tr("{place}: cannot be read: {reason}", place=place, reason=reason(error, place))
+        ) from None

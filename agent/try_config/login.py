@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from parsers.sentences import tr
+
 ROLE_FILE: Final = "packaging/sql/role.sql"
 MAP: Final = "pitr"  # of pg_ident.conf
 
@@ -24,7 +26,7 @@ def what_to_type(message: str) -> tuple[str, ...]:
         match = re.search(pattern, message)
         if match:
             return advice(match)
-    return ("try  psql  with the same dsn, as this account",)
+    return (tr("try  psql  with the same dsn, as this account"),)
 
 
 def account() -> str:
@@ -39,8 +41,15 @@ def _peer(match: re.Match[str]) -> tuple[str, ...]:
     """The stock pg_hba.conf lets an account be the role of its own name and no other."""
     role = match[1]
     return (
-        f"pg_ident.conf, a line:  {MAP}  {account()}  {role}",
-        f"pg_hba.conf, above all others:  local  all  {role}  peer map={MAP}",
+        tr(
+            "pg_ident.conf, a line:  {map}  {account}  {role}",
+            map=MAP,
+            account=account(),
+            role=role,
+        ),
+        tr(
+            "pg_hba.conf, above all others:  local  all  {role}  peer map={map}", role=role, map=MAP
+        ),
         "psql -c 'SELECT pg_reload_conf()'",
     )
 
@@ -56,8 +65,8 @@ def _no_entry(match: re.Match[str]) -> tuple[str, ...]:
 
 def _password(_: re.Match[str]) -> tuple[str, ...]:
     return (
-        f"~{account()}/.pgpass, mode 0600, a line:  HOST:PORT:*:ROLE:PASSWORD",
-        r"and as a superuser, if it has none yet:  \password ROLE",
+        tr("~{account}/.pgpass, mode 0600, a line:  HOST:PORT:*:ROLE:PASSWORD", account=account()),
+        tr("and as a superuser, if it has none yet:  \\password ROLE"),
     )
 
 
@@ -65,10 +74,15 @@ _RELOAD: Final = "psql -c 'SELECT pg_reload_conf()'"
 _ADVICE: Final[tuple[tuple[str, _Advice], ...]] = (
     (r'Peer authentication failed for user "([^"]+)"', _peer),
     (r'no pg_hba\.conf entry for host "([^"]+)", user "([^"]+)"', _no_entry),
-    (r'role "[^"]+" does not exist', lambda match: (f"psql -f {ROLE_FILE}, as a superuser",)),
+    (
+        r'role "[^"]+" does not exist',
+        lambda match: (tr("psql -f {file}, as a superuser", file=ROLE_FILE),),
+    ),
     (r"password authentication failed|no password supplied", _password),
     (
         r"No such file or directory|Connection refused",
-        lambda match: ("pg_lsclusters, or  ss -lxt | grep PGSQL:  which port and socket it has",),
+        lambda match: (
+            tr("pg_lsclusters, or  ss -lxt | grep PGSQL:  which port and socket it has"),
+        ),
     ),
 )

@@ -8,9 +8,11 @@ from pathlib import Path
 from agent.config.fleet import with_fleets
 from agent.config.model import Config, ResolvedCluster
 from agent.denied import reason
+from agent.language import say
 from agent.store.urls import is_remote
 from agent.try_config.files import try_files, try_ledger
 from agent.try_config.tried import Tried
+from parsers.sentences import tr
 
 
 def try_config(config: Config) -> Iterator[tuple[str, Tried]]:
@@ -32,9 +34,16 @@ def _try_cluster(cluster: ResolvedCluster) -> Iterator[Tried]:
 
 def tried_lines(tried: Tried) -> Iterator[str]:
     """What a person reads of one source."""
-    yield f"  {'ok' if tried.works else 'WRONG':5}  {tried.source}: {tried.said}"
+    yield tr(
+        "  {state:5}  {source}: {said}",
+        state=tr("ok") if tried.works else tr("WRONG"),
+        source=tried.source,
+        said=tried.said,
+    )
     for number, line in enumerate(tried.to_type):
-        yield f"         {'type:' if number == 0 else '     '} {line}"
+        first = say(tr("type:"))
+        before = first if number == 0 else " " * len(first)
+        yield tr("         {before} {line}", before=before, line=line)
 
 
 def absent_places(config: Config) -> Iterator[str]:
@@ -46,7 +55,7 @@ def absent_places(config: Config) -> Iterator[str]:
         try:
             Path(place).stat()
         except OSError as error:
-            yield f"{place}: {reason(error, place)}"
+            yield tr("{place}: {reason}", place=place, reason=reason(error, place))
 
 
 def _places(config: Config) -> Iterator[str]:

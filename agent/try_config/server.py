@@ -13,6 +13,7 @@ from agent.pollers.lane import connect
 from agent.pollers.registry import POLLERS
 from agent.try_config.login import what_to_type
 from agent.try_config.tried import Tried
+from parsers.sentences import tr
 
 _MEMBER = "SELECT pg_has_role(current_user, 'pg_monitor', 'member')"
 
@@ -23,7 +24,7 @@ def try_server(dsn: str, timeout_seconds: float) -> Iterator[Tried]:
         connection = connect(dsn, timeout_seconds)
     except psycopg.Error as error:
         said = _one_line(error)
-        yield Tried(source="server", said=said, works=False, to_type=what_to_type(said))
+        yield Tried(source=tr("server"), said=said, works=False, to_type=what_to_type(said))
         return
     with contextlib.closing(connection):
         yield from _ask(connection)
@@ -35,7 +36,7 @@ def _ask(connection: psycopg.Connection[Any]) -> Iterator[Tried]:
     try:
         member = bool(connection.execute(_MEMBER).fetchone()[0])  # type: ignore[index]
     except psycopg.Error as error:
-        yield Tried(source="server", said=_one_line(error), works=False)
+        yield Tried(source=tr("server"), said=_one_line(error), works=False)
         return
     for poller in POLLERS:
         try:
@@ -44,22 +45,34 @@ def _ask(connection: psycopg.Connection[Any]) -> Iterator[Tried]:
             failed.append(_refused(poller.name, role, error))
         except psycopg.Error as error:
             failed.append(
-                Tried(source=f"server, {poller.name}", said=_one_line(error), works=False)
+                Tried(
+                    source=tr("server, {name}", name=poller.name),
+                    said=_one_line(error),
+                    works=False,
+                )
             )
     if not member and not failed:
-        failed.append(_refused("what pg_monitor may see", role, None))
+        failed.append(_refused(tr("what pg_monitor may see"), role, None))
     major, minor = divmod(connection.info.server_version, 10000)
-    asked = f"{len(POLLERS) - len(failed)} of {len(POLLERS)} questions answered"
+    asked = tr(
+        "{count} of {all} questions answered", count=len(POLLERS) - len(failed), all=len(POLLERS)
+    )
     if not failed:
-        said = f"PostgreSQL {major}.{minor} as {role}, a member of pg_monitor; {asked}"
-        yield Tried(source="server", said=said, works=True)
+        said = tr(
+            "PostgreSQL {major}.{minor} as {role}, a member of pg_monitor; {asked}",
+            major=major,
+            minor=minor,
+            role=role,
+            asked=asked,
+        )
+        yield Tried(source=tr("server"), said=said, works=True)
     yield from failed
 
 
 def _refused(what: str, role: str, error: psycopg.Error | None) -> Tried:
-    said = _one_line(error) if error else "the role is no member of pg_monitor: some is hidden"
-    grant = f"psql -c 'GRANT pg_monitor TO \"{role}\"', as a superuser"
-    return Tried(source=f"server, {what}", said=said, works=False, to_type=(grant,))
+    said = _one_line(error) if error else tr("the role is no member of pg_monitor: some is hidden")
+    grant = tr("psql -c 'GRANT pg_monitor TO \"{role}\"', as a superuser", role=role)
+    return Tried(source=tr("server, {what}", what=what), said=said, works=False, to_type=(grant,))
 
 
 def _one_line(error: psycopg.Error) -> str:

@@ -30,6 +30,7 @@ from agent.watch.notice import Debounce, Deduplicate, Notice, notices
 from agent.watch.prober import LOOK_SECONDS, Probed, Prober
 from parsers.log.stream import LogStream, StreamItem
 from parsers.log.times import Zone
+from parsers.sentences import message_of, tr
 from rules.live.attempt import Attempt, Phase
 from rules.live.checks import EndCheck, four_checks
 from rules.live.facts import LiveRestore, RestoreRecord, watch_restore
@@ -300,10 +301,10 @@ class Follower:
     @property
     def _no_sql(self) -> str:
         if self.options.pgdata is not None and not self.look.reading.running:
-            return "the server is down"
+            return tr("the server is down")
         if self.options.pgdata is not None:
-            return "the server accepts no connections yet"
-        return "no server to ask: give --dsn or --pgdata"
+            return tr("the server accepts no connections yet")
+        return tr("no server to ask: give --dsn or --pgdata")
 
     @property
     def replays(self) -> bool:
@@ -346,6 +347,6 @@ def _list_now(urls: tuple[str, ...]) -> Archived:
     try:
         facts = list_archives(urls).get(ArchiveFacts)
     except NotAnArchive as error:
-        return Archived(complaint=str(error))
+        return Archived(complaint=message_of(error))
     assert facts is not None, "archives are named"
     return archived_of(facts)

@@ -22,6 +22,7 @@ from agent.backups.tablespaces import find_location
 from agent.zones import find_zone
 from parsers.files.pg_control import ClusterState
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.scan import SegmentScan
 from rules.case.case import Case
 from rules.case.context import Context
@@ -135,7 +136,7 @@ def foretell(
     case = listed.having(BackupsRead(found=found), _nothing_read(question, on_segment))
     restores = case.get(RestoreInputsFacts)
     if restores is None or backup.url not in restores.by_backup:
-        raise Unpredictable("neither PG_VERSION nor pg_control can be read")
+        raise Unpredictable(tr("neither PG_VERSION nor pg_control can be read"))
     outcome = simulate(restores.by_backup[backup.url], goal)
     return Forecast(outcome=outcome, standby=question.standby)
 

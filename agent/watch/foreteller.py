@@ -22,6 +22,7 @@ from agent.errors import NoProcess
 from agent.processes import fork_server, starting
 from agent.watch.foretell import PredictionQuestion, Unpredictable, foretell, list_archives
 from parsers.errors import ParseError
+from parsers.sentences import message_of, tr
 from rules.case.case import Case
 from rules.live.forecast import Forecast
 from rules.model.facts import ArchiveFacts
@@ -114,7 +115,7 @@ class Foreteller:
                 process.start()
             self._process = process
         except NoProcess as error:
-            self.complaint = str(error)
+            self.complaint = message_of(error)
         theirs.close()
 
     def receive(self) -> None:
@@ -166,7 +167,8 @@ def _serve(question: PredictionQuestion, pipe: Connection) -> None:
     except (OSError, EOFError):
         return  # the view is gone
     except Exception as error:  # the boundary of this job: the view says that nothing is foreseen
-        pipe.send(NoForecast(why=f"unexpected {type(error).__name__}: {error}"))
+        kind = type(error).__name__
+        pipe.send(NoForecast(why=tr("unexpected {kind}: {error}", kind=kind, error=str(error))))
 
 
 def _serve_forever(question: PredictionQuestion, pipe: Connection) -> None:
@@ -189,7 +191,7 @@ def _list(question: PredictionQuestion, pipe: Connection) -> Case | None:
     try:
         return list_archives(question.archives)
     except NotAnArchive as error:
-        pipe.send(Archived(complaint=str(error)))
+        pipe.send(Archived(complaint=message_of(error)))
         return None
 
 
@@ -205,7 +207,7 @@ def _answer(question: PredictionQuestion, listed: Case, pipe: Connection) -> boo
     try:
         forecast = foretell(question, listed, lambda name: pipe.send(ReadSoFar(segment=name)))
     except (NotABackup, ParseError, Unpredictable) as error:
-        pipe.send(NoForecast(why=str(error)))
+        pipe.send(NoForecast(why=message_of(error)))
         return False
     pipe.send(forecast)
     return not forecast.depends_on_the_end

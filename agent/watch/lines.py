@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from agent.durations import format_duration
+from agent.language import say, say_constant
 from agent.live.progress import RestoreProgress
 from agent.live.words import Line, in_words, instant, stop_words, verdict_line
 from agent.watch.notice import Notice
 from parsers.errors import Unparsed
 from parsers.log.stream import StreamItem
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.live.checks import EndCheck
 from rules.live.observation import Prefetch, WalReceiver
 from rules.live.summary import Summary
@@ -57,9 +59,14 @@ class Bar:
     pause_hint: bool = False  # it was asked for
 
 
-_LABEL: Final = 13
-_KEYS: Final = "q leave   p how to pause and resume"
-_PAUSE_HINT: Final = (
+# What stands before a row; the widest says how far in the rest begins.
+_ROWS: Final = (
+    tr("phase"), tr("target"), tr("predicted"), tr("WAL"), tr("segments"), tr("streaming"),
+    tr("prefetch"), tr("last commit"), tr("timeline"), tr("stop"), tr("note"), tr("stalled"),
+    tr("disagree"), tr("WILL FAIL"), tr("mind"), tr("next"), tr("pause"), tr("cause"), tr("fatal"),
+)  # fmt: skip
+_KEYS: Final = tr("q leave   p how to pause and resume")
+_PAUSE_HINT: Final = tr(
     "on the server:  SELECT pg_wal_replay_pause();  and  SELECT pg_wal_replay_resume();"
     "  (once it accepts connections; with hot_standby = on)"
 )
@@ -74,19 +81,20 @@ _TITLE_LINES: Final = 3  # of the head, which always stay
 def item_lines(item: StreamItem | Notice, *, short: bool = False) -> Iterator[str]:
     """One event as it came, for a log of the log; `short` leaves out milliseconds and zone."""
     if isinstance(item, Notice):
-        mark = "WILL FAIL: " if item.fails else ""
-        yield f"{_clock(item.at):16}  {mark}{item.text}"
+        text = tr("WILL FAIL: {text}", text=item.text) if item.fails else item.text
+        yield f"{_clock(item.at):16}  {say(text)}"
         if item.remedy:
-            yield f"{'':16}  next: {item.remedy}"
+            yield f"{'':16}  {say(tr('next: {remedy}', remedy=item.remedy))}"
         return
     if isinstance(item, Unparsed):
         yield f"{'':19}  ?  {item.text}"
         return
-    mark = "  (unproven)" if not item.proven else ""
+    words = in_words(item)
+    said = say(words if item.proven else tr("{words}  (unproven)", words=words))
     if short:
-        yield f"{_clock(item.at)[:8] if item.at else '':8} {in_words(item)}{mark}"
+        yield f"{_clock(item.at)[:8] if item.at else '':8} {said}"
     else:
-        yield f"{_clock(item.at) if item.at else '':16}  {in_words(item)}{mark}"
+        yield f"{_clock(item.at) if item.at else '':16}  {said}"
 
 
 def _clock(at: datetime) -> str:
@@ -111,13 +119,15 @@ def screen_lines(
 
 
 def _fitted(lines: Iterator[Line], width: int) -> Iterator[Line]:
-    for text, style in lines:
+    label_width = _label_width()
+    for line, style in lines:
+        text = say(line)
         if len(text) <= width:
             yield text, style
         elif width < _NARROW:
             yield _cut(text, width), style
         else:
-            indent = " " * (_LABEL if width >= 3 * _LABEL else 2)
+            indent = " " * (label_width if width >= 3 * label_width else 2)
             yield from (
                 (part, style) for part in textwrap.wrap(text, width, subsequent_indent=indent)
             )
@@ -142,7 +152,7 @@ def _event_lines(recent: tuple[StreamItem, ...], width: int, room: int | None) -
 def _head(view: ScreenView, width: int, bar: Bar | None) -> Iterator[Line]:
     yield _title(f"pitr-watch  {view.where}", width, bar), "bold"
     yield "", ""
-    yield _row("phase", f"{view.phase}  ({format_duration(view.phase_seconds)})"), "bold cyan"
+    yield _row("phase", f"{say(view.phase)}  ({format_duration(view.phase_seconds)})"), "bold cyan"
     yield _row("target", view.target), ""
     if view.predicted:
         yield _row("predicted", view.predicted), ""
@@ -189,21 +199,27 @@ def notice_lines(notice: Notice) -> Iterator[Line]:
         yield _row("next", notice.remedy), "bold"
 
 
+def _label_width() -> int:
+    return max(len(say(label)) for label in _ROWS) + 2
+
+
 def _row(label: str, text: str) -> str:
-    return f"{label:{_LABEL}}{text}"
+    return f"{say_constant(label):{_label_width()}}{say(text)}"
 
 
 def _progress_lines(progress: RestoreProgress, width: int) -> Iterator[Line]:
     if progress.replayed_lsn is None:
         return
-    text = f"at {format_lsn(progress.replayed_lsn)}"
+    text = tr("at {lsn}", lsn=format_lsn(progress.replayed_lsn))
     if progress.goal_lsn is not None and progress.goal is not None:
-        text += f" of {format_lsn(progress.goal_lsn)} ({progress.goal})"
+        text = tr(
+            "{at} of {lsn} ({goal})", at=text, lsn=format_lsn(progress.goal_lsn), goal=progress.goal
+        )
     yield _row("WAL", text), ""
     fraction = progress.fraction
     if fraction is not None:
         pace = _pace(progress)
-        cells = max(_BAR[0], min(_BAR[1], width - _LABEL - len(f"[] 100%  {pace}")))
+        cells = max(_BAR[0], min(_BAR[1], width - _label_width() - len(f"[] 100%  {pace}")))
         done = round(fraction * cells)
         bar = f"[{'#' * done}{'.' * (cells - done)}] {fraction:4.0%}"
         yield _row("", f"{bar}  {pace}".rstrip()), ""
@@ -211,46 +227,56 @@ def _progress_lines(progress: RestoreProgress, width: int) -> Iterator[Line]:
 
 def _pace(progress: RestoreProgress) -> str:
     rate, eta = progress.bytes_per_second, progress.eta
-    words = f"{sized(rate)}/s" if rate and rate >= 1 else ""
-    return f"{words}  {eta}" if eta is not None else words
+    words = f"{say(sized(rate))}/s" if rate and rate >= 1 else ""
+    return f"{words}  {say(eta)}" if eta is not None else words
 
 
 def _replay_lines(view: ScreenView) -> Iterator[Line]:
     summary = view.summary
     count = len(summary.restored_segments)
     if count or view.segment:
-        now = f"{view.segment_doing} {view.segment}  " if view.segment else ""
-        done = f"({count} restored from the archive)" if count else ""
+        now = f"{say(view.segment_doing or '')} {view.segment}  " if view.segment else ""
+        done = say(tr("({count} restored from the archive)", count=count)) if count else ""
         yield _row("segments", f"{now}{done}".rstrip()), ""
     if view.receiver is not None:
         yield _row("streaming", _receiver_words(view.receiver, view.progress)), ""
     if view.prefetch is not None and view.prefetch.wal_distance_bytes:
         ahead, reads = sized(view.prefetch.wal_distance_bytes), view.prefetch.io_depth
-        under_way = f", {counted(reads, 'read')} under way" if reads else ""
-        yield _row("prefetch", f"{ahead} of WAL ahead{under_way}"), ""
+        text = tr("{size} of WAL ahead", size=ahead)
+        if reads:
+            text = tr("{text}, {reads} under way", text=text, reads=counted(reads, "read"))
+        yield _row("prefetch", text), ""
     committed = summary.last_transaction_at or view.replayed_at
     if committed is not None:
         yield _row("last commit", instant(committed)), ""
     if summary.new_timeline is not None:
-        yield _row("timeline", f"{summary.new_timeline} (new)"), ""
+        yield _row("timeline", tr("{timeline} (new)", timeline=summary.new_timeline)), ""
     elif view.timeline is not None:
         yield _row("timeline", str(view.timeline)), ""
 
 
 def _receiver_words(receiver: WalReceiver, progress: RestoreProgress) -> str:
-    words = f"{receiver.status or 'not to be seen'} from {receiver.sender or 'an unknown host'}"
+    words = tr(
+        "{status} from {sender}",
+        status=receiver.status or tr("not to be seen"),
+        sender=receiver.sender or tr("an unknown host"),
+    )
     received, replayed = receiver.received_lsn, progress.replayed_lsn
     if received is not None and replayed is not None and received > replayed:
-        words += f", {sized(received - replayed)} received and not replayed"
+        words = tr(
+            "{words}, {size} received and not replayed",
+            words=words,
+            size=sized(received - replayed),
+        )
     return words
 
 
 def check_lines(checks: tuple[EndCheck, ...]) -> Iterator[Line]:
     """The four checks at the end, one a line."""
-    marks = {True: ("ok", "green"), False: ("BAD", "bold red"), None: ("?", "yellow")}
+    marks = {True: (tr("ok"), "green"), False: (tr("BAD"), "bold red"), None: ("?", "yellow")}
     for check in checks:
         mark, style = marks[check.good]
-        yield f"  {mark:4} {check.what}: {check.found}", style
+        yield f"  {say(mark):4} {say(check.what)}: {say(check.found)}", style
 
 
 def next_lines(explanation: Explanation) -> Iterator[Line]:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent.errors import CannotCheck
+from agent.language import say
 from agent.printable import printable
 from agent.watch.follow import Follower, Item
 from agent.watch.lines import item_lines, summary_lines
 from agent.watch.loop import check_readable, follow
 from agent.watch.report import render_item, render_summary
+from parsers.sentences import tr
 from rules.live.summary import unread
 from rules.verdict.live import Explanation
 
@@ -76,11 +78,13 @@ def _say_what_was_not_looked_at(follower: Follower) -> None:
     """An archive that was named and not listed: the verdict rests on the log alone."""
     named, archived = follower.options.archive, follower.archived
     if named and archived is not None and archived.complaint is not None:
-        print(
-            f"pitr-watch: --archive {printable(named)} was not checked: "
-            f"{printable(archived.complaint)}: a gap could not be told from the end of the WAL",
-            file=sys.stderr,
+        why = tr(
+            "--archive {archive} was not checked: {why}: a gap could not be told from the end of "
+            "the WAL",
+            archive=named,
+            why=archived.complaint,
         )
+        print(f"pitr-watch: {printable(say(why))}", file=sys.stderr)
 
 
 def _read_once(follower: Follower) -> list[Item]:
@@ -99,7 +103,7 @@ def _show_json(items: list[Item]) -> None:
 def _show_text(items: list[Item]) -> None:
     for item in items:
         for line in item_lines(item):
-            print(printable(line), flush=True)
+            print(printable(say(line)), flush=True)
 
 
 def _show_end(follower: Follower) -> None:
@@ -108,4 +112,4 @@ def _show_end(follower: Follower) -> None:
         print(render_summary(follower.summary, follower.explanation), flush=True)
         return
     for line, _ in summary_lines(follower.summary, follower.explanation, follower.checks):
-        print(printable(line), flush=True)
+        print(printable(say(line)), flush=True)

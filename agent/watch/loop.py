@@ -10,6 +10,7 @@ from typing import Final
 from agent.errors import CannotCheck
 from agent.watch.follow import Follower, Item
 from parsers.log.stream import LogStream
+from parsers.sentences import tr
 from rules.live.summary import NONE
 
 _STEP_SECONDS: Final = 0.1
@@ -22,22 +23,30 @@ def check_readable(follower: Follower) -> None:
     if tail is None or tail.current is None:
         raise CannotCheck(_no_log(follower))
     if tail.unreadable:
-        raise CannotCheck(f"{tail.path} {_why_unreadable(follower, tail.stream)}")
+        why = _why_unreadable(follower, tail.stream)
+        raise CannotCheck(tr("{path} {why}", path=tail.path, why=why))
     if follower.options.once and tail.stream.counts.lines == 0:
-        raise CannotCheck(f"{tail.path} is empty: nothing to judge")
+        raise CannotCheck(tr("{path} is empty: nothing to judge", path=tail.path))
     if summary.outcome == NONE and tail.stream.counts.unplaced:
         raise CannotCheck(
-            f"{tail.path} does not say whose this is: {tail.stream.puzzle}: give the log from the "
-            "server's start on"
+            tr(
+                "{path} does not say whose this is: {puzzle}: give the log from the "
+                "server's start on",
+                path=tail.path,
+                puzzle=tail.stream.puzzle,
+            )
         )
     if _tells_nothing(follower, tail.stream):
         raise CannotCheck(
-            f"{tail.path} does not tell whether a server restores: it shows no start, no recovery"
-            " and no open server that can be read here: give the log from the server's start on"
+            tr(
+                "{path} does not tell whether a server restores: it shows no start, no recovery "
+                "and no open server that can be read here: give the log from the server's start on",
+                path=tail.path,
+            )
         )
     if summary.outcome is None:
-        why = follower.explanation
-        raise CannotCheck(f"{why.cause}; type  {why.remedy}")
+        cause, remedy = follower.explanation
+        raise CannotCheck(tr("{cause}; type  {remedy}", cause=cause, remedy=remedy))
 
 
 def _tells_nothing(follower: Follower, stream: LogStream) -> bool:
@@ -52,18 +61,21 @@ def _why_unreadable(follower: Follower, stream: LogStream) -> str:
     """What is wrong with a log, what shows it, and what would help."""
     shown = f" ({stream.puzzle[:_SHOWN]})" if stream.puzzle else ""
     if stream.is_json or (stream.puzzle or "").lstrip().startswith(("{", "[{")):
-        return (
-            f"is JSON in which no record of PostgreSQL was found{shown}: give the server's own "
-            "log, or its lines alone, as  jq -r .KEY  prints them"
+        return tr(
+            "is JSON in which no record of PostgreSQL was found{shown}: give the server's own "
+            "log, or its lines alone, as  jq -r .KEY  prints them",
+            shown=shown,
         )
     if follower.options.prefix is not None:
-        return (
-            f"has lines that do not begin as --log-line-prefix says{shown}: type  "
-            "SHOW log_line_prefix  on the server that wrote it, or leave the option out"
+        return tr(
+            "has lines that do not begin as --log-line-prefix says{shown}: type  "
+            "SHOW log_line_prefix  on the server that wrote it, or leave the option out",
+            shown=shown,
         )
-    return (
+    return tr(
         "is not a log of PostgreSQL, or its log_line_prefix was not detected"
-        f"{shown}: give it with  --log-line-prefix '%m [%p] '  (what SHOW log_line_prefix says)"
+        "{shown}: give it with  --log-line-prefix '%m [%p] '  (what SHOW log_line_prefix says)",
+        shown=shown,
     )
 
 
@@ -91,20 +103,22 @@ def follow(follower: Follower, show: Callable[[list[Item]], None]) -> None:
                 time.sleep(_STEP_SECONDS)
     except KeyboardInterrupt:
         if not caught_up:
-            raise CannotCheck("interrupted before the log was read to its end") from None
+            raise CannotCheck(tr("interrupted before the log was read to its end")) from None
 
 
 def _step(follower: Follower) -> list[Item]:
     try:
         return follower.step()
     except OSError as error:
-        raise CannotCheck(f"cannot read {error.filename or 'the log'}: {error.strerror}") from None
+        file = error.filename or tr("the log")
+        why = tr("cannot read {file}: {reason}", file=file, reason=error.strerror)
+        raise CannotCheck(why) from None
 
 
 def _no_log(follower: Follower) -> str:
     options = follower.options
     if options.log is None:
-        return f"no log found for {options.pgdata}: name it with  --log FILE"
+        return tr("no log found for {pgdata}: name it with  --log FILE", pgdata=options.pgdata)
     if options.log.is_dir():
-        return f"no log (*.log, *.csv, *.json) in {options.log}"
-    return f"{options.log}: there is no such file"
+        return tr("no log (*.log, *.csv, *.json) in {path}", path=options.log)
+    return tr("{path}: there is no such file", path=options.log)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from agent.live.words import forecast_words
+from parsers.sentences import tr
 from rules.live.attempt import Phase
 from rules.live.facts import LiveRestore
 from rules.live.forecast import Forecast
@@ -52,7 +53,7 @@ def of_forecast(forecast: Forecast) -> Notice:
     return Notice(
         event="prediction",
         source="prediction",
-        text=f"predicted: recovery {forecast_words(forecast)}",
+        text=tr("predicted: recovery {forecast}", forecast=forecast_words(forecast)),
         outcome=forecast.outcome,
     )
 

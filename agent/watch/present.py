@@ -11,6 +11,7 @@ from agent.watch.follow import Follower
 from agent.watch.lines import ScreenView
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
+from parsers.sentences import tr
 from rules.live.attempt import Phase, describe_target
 from rules.live.forecast import agrees
 from rules.live.settings import target_in
@@ -19,6 +20,8 @@ from rules.model.counted import timed
 
 _OLD_LOOK_SECONDS: Final = 10.0
 _OVER: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN, Phase.PAUSED_AT_TARGET)
+
+_TITLES: Final = {"recovering": tr("recovering"), "waiting for": tr("waiting for")}
 
 
 class Presenter:
@@ -75,30 +78,36 @@ class Presenter:
         if attempt.phase is not Phase.NONE:
             return phase_words(attempt.phase)
         if reading.in_recovery:
-            state = " and paused" if reading.pause_state == "paused" else ""
-            return f"recovering{state} (by SQL; the log does not tell)"
+            if reading.pause_state == "paused":
+                return tr("recovering and paused (by SQL; the log does not tell)")
+            return tr("recovering (by SQL; the log does not tell)")
         if reading.running is False:
-            return "the server has not started yet"
+            return tr("the server has not started yet")
         if reading.segment is not None:
-            return f"{reading.doing} WAL (by the process title; the log does not tell)"
+            return tr(
+                "{doing} WAL (by the process title; the log does not tell)",
+                doing=_TITLES.get(reading.doing or ""),
+            )
         if follower.tail is None:
             state = f" (pg_control: {reading.control.state.text})" if reading.control else ""
-            return f"running{state}; its log was not found: give --log"
-        return "running" if reading.running else "waiting for the log to tell"
+            return tr("running{state}; its log was not found: give --log", state=state)
+        return tr("running") if reading.running else tr("waiting for the log to tell")
 
     def _target_words(self) -> str:
         follower = self._follower
         attempt, settings = follower.restore.attempt, follower.look.sources.settings
         configured = target_in(settings)
         has_target = configured.type != "none"
-        suffix = f"  (then {configured.action})" if has_target else ""
+        suffix = tr("  (then {action})", action=configured.action) if has_target else ""
         if attempt.target_type is not None:
-            return describe_target(attempt) + (suffix if attempt.target_type != "none" else "")
+            described = describe_target(attempt)
+            if attempt.target_type == "none":
+                return described
+            return tr("{target}{suffix}", target=described, suffix=suffix)
         if has_target:
-            return (
-                f"{configured.type} {configured.value or ''}".rstrip() + f"{suffix}  (configured)"
-            )
-        return "not known yet" if not settings else "none configured: the end of WAL"
+            target = f"{configured.type} {configured.value or ''}".rstrip()
+            return tr("{target}{suffix}  (configured)", target=target, suffix=suffix)
+        return tr("none configured: the end of WAL") if settings else tr("not known yet")
 
     # -- prediction and progress -----------------------------------------------------------------
 
@@ -107,10 +116,10 @@ class Presenter:
         forecast = follower.forecast
         if forecast is None:
             if follower.foretelling is not None and follower.replays:
-                return f"being worked out: reading {follower.foretelling}"
+                return tr("being worked out: reading {segment}", segment=follower.foretelling)
             return None
         if follower.forecasts_next_start:
-            return f"the next start {forecast_words(forecast)}"
+            return tr("the next start {forecast}", forecast=forecast_words(forecast))
         if agrees(forecast, follower.summary):
             return None  # the stop says so
         return forecast_words(forecast)
@@ -122,8 +131,12 @@ class Presenter:
         forecast = self._follower.forecast
         comparable = not self._follower.forecasts_next_start
         as_predicted = agrees(forecast, summary) if forecast and comparable else None
-        said = {True: "  (as predicted)", False: "  (NOT as predicted)", None: ""}
-        return stop_words(summary.stop) + said[as_predicted]
+        stop = stop_words(summary.stop)
+        if as_predicted is None:
+            return stop
+        if as_predicted:
+            return tr("{stop}  (as predicted)", stop=stop)
+        return tr("{stop}  (NOT as predicted)", stop=stop)
 
     def _progress(self, replays: bool) -> RestoreProgress:
         follower = self._follower
@@ -148,10 +161,10 @@ class Presenter:
             return forecast.goal_lsn, forecast.goal
         receiver = follower.look.reading.receiver
         if receiver is not None and receiver.sent_lsn is not None:
-            return receiver.sent_lsn, "what the sender has"
+            return receiver.sent_lsn, tr("what the sender has")
         if attempt.target_type == "lsn" and isinstance(attempt.target_value, int):
-            return attempt.target_value, "the target"
-        return self._archive_end(), "the end of the archive"
+            return attempt.target_value, tr("the target")
+        return self._archive_end(), tr("the end of the archive")
 
     def _archive_end(self) -> int | None:
         archived = self._follower.archived
@@ -172,20 +185,22 @@ class Presenter:
         archived = follower.archived
         if not follower.look.sources.settings_known and not reading.absent_files:
             notes.append(
-                "there is no postgresql.conf in the data directory: what it says is known once the"
-                " server runs"
+                tr(
+                    "there is no postgresql.conf in the data directory: what it says is known once "
+                    "the server runs"
+                )
             )
         if archived is not None and archived.complaint:
-            notes.append(f"the archive cannot be listed: {archived.complaint}")
+            notes.append(tr("the archive cannot be listed: {why}", why=archived.complaint))
         if follower.no_forecast and follower.replays:
-            notes.append(f"no prediction: {follower.no_forecast}")
+            notes.append(tr("no prediction: {why}", why=follower.no_forecast))
         if follower.gone_at is not None and not follower.ended:
-            notes.append("the server's process is gone")
+            notes.append(tr("the server's process is gone"))
         if reading.sql_error and attempt.phase in (Phase.READ_ONLY, Phase.PAUSED_AT_TARGET):
-            notes.append(f"SQL cannot be asked: {reading.sql_error}")
+            notes.append(tr("SQL cannot be asked: {why}", why=reading.sql_error))
         age = time.monotonic() - follower.look.at
         if age > _OLD_LOOK_SECONDS:
-            notes.append(f"inspecting the server has been hanging for {timed(age)}")
+            notes.append(tr("inspecting the server has been hanging for {time}", time=timed(age)))
         return notes
 
 
@@ -193,7 +208,8 @@ def _doing(follower: Follower) -> str | None:
     """What goes on with the current segment, in a word."""
     reading = follower.look.reading
     if reading.command is not None:
-        return "fetching"
-    if reading.doing == "waiting for" and not reading.standby_signal:
-        return "applying, then"  # reading ahead, 15 and later have asked for it and go on
-    return {"recovering": "applying", "waiting for": "waiting for"}.get(reading.doing or "")
+        return tr("fetching")
+    if reading.doing == "waiting for":
+        # Reading ahead, 15 and later have asked for it and go on.
+        return tr("waiting for") if reading.standby_signal else tr("applying, then")
+    return tr("applying") if reading.doing == "recovering" else None

@@ -14,6 +14,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from agent.language import say
 from agent.live.words import Line, verdict_line
 from agent.printable import printable
 from agent.watch.follow import Follower, Item
@@ -116,9 +117,9 @@ def drawn_whole() -> Iterator[None]:
 
 def _text(line: Line) -> Text:
     text, style = line
-    return Text(printable(text), style=style, no_wrap=True, overflow="ellipsis")
+    return Text(printable(say(text)), style=style, no_wrap=True, overflow="ellipsis")
 
 
 def _print_lines(console: Console, lines: Iterable[Line]) -> None:
     for text, style in lines:
-        console.print(Text(printable(text), style=style))
+        console.print(Text(printable(say(text)), style=style))

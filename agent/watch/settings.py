@@ -22,6 +22,7 @@ from parsers.files.server_conf import (
     parse_server_conf,
     resolve_includes,
 )
+from parsers.sentences import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def read_settings(pgdata: Path, command_line: Sequence[str] = ()) -> FoundSettin
         try:
             settings += _from_file(path)
         except ParseError as error:
-            complaint = complaint or f"{path}: {error}"
+            complaint = complaint or tr("{path}: {error}", path=path, error=error)
     found = {name: setting.value for name, setting in effective_settings(settings).items()}
     values = found | given
     hba = pgdata / values.get("hba_file", "pg_hba.conf")  # SelectConfigFiles: not beside `main`
@@ -117,7 +118,10 @@ def _load(include: Include, directory: Path) -> Iterable[tuple[str, str]]:
     base = Path(include.file).parent if include.file else directory
     path = base / include.path
     if include.directive != "include_if_exists" and is_absent(path):
-        raise ParseError(f"{include.directive} {path}: there is no such thing", line=include.line)
+        why = tr(
+            "{directive} {path}: there is no such thing", directive=include.directive, path=path
+        )
+        raise ParseError(why, line=include.line)
     files = [path]
     if include.directive == "include_dir":
         files = sorted(file for file in path.glob("*.conf") if not file.name.startswith("."))

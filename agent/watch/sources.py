@@ -22,6 +22,7 @@ from agent.watch.logs import find_log
 from agent.watch.role import choose_role
 from agent.watch.settings import read_settings
 from agent.zones import find_zone
+from parsers.sentences import tr
 
 _STATUS: Final = 7  # LOCK_FILE_LINE_PM_STATUS, from 0: what postmaster.pid says of connections
 _ACCEPTING: Final = ("ready", "standby")
@@ -81,12 +82,19 @@ def find_sources(pgdata: Path | None) -> RestoreSources:
 def _check_directory(pgdata: Path) -> None:
     try:
         if not (pgdata / "PG_VERSION").is_file():
-            missing = "no PG_VERSION in it" if pgdata.is_dir() else "there is no such directory"
-            raise CannotCheck(f"{pgdata} is not a data directory: {missing}")
+            missing = (
+                tr("no PG_VERSION in it") if pgdata.is_dir() else tr("there is no such directory")
+            )
+            raise CannotCheck(
+                tr("{path} is not a data directory: {missing}", path=pgdata, missing=missing)
+            )
         next(pgdata.iterdir(), None)
     except PermissionError:
         raise CannotCheck(
-            f"{pgdata} cannot be read: run this as its owner (sudo -u postgres pitr-watch …)"
+            tr(
+                "{path} cannot be read: run this as its owner (sudo -u postgres pitr-watch …)",
+                path=pgdata,
+            )
         ) from None
 
 

@@ -19,6 +19,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from agent.config.exposed import warn_of_files
 from agent.config.fields import Strict
 from agent.config.file import ConfigError, read_model
+from parsers.sentences import tr
 
 _BCRYPT: Final = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 _VERIFY: Final = {
@@ -28,21 +29,23 @@ _VERIFY: Final = {
 }
 # What the toolkit knows and is not done here: value or key -> what to write instead.
 _NO_VALUE: Final = {
-    "RequestClientCert": "it lets everybody in: write NoClientCert, or VerifyClientCertIfGiven",
-    "RequireAnyClientCert": "any certificate would do, also one that a stranger made for himself: "
-    "write RequireAndVerifyClientCert and a client_ca_file",
-    "TLS10": "no client needs it any more (RFC 8996): write TLS12 or TLS13",
-    "TLS11": "no client needs it any more (RFC 8996): write TLS12 or TLS13",
+    "RequestClientCert": tr("it lets everybody in: write NoClientCert, or VerifyClientCertIfGiven"),
+    "RequireAnyClientCert": tr(
+        "any certificate would do, also one that a stranger made for "
+        "himself: write RequireAndVerifyClientCert and a client_ca_file"
+    ),
+    "TLS10": tr("no client needs it any more (RFC 8996): write TLS12 or TLS13"),
+    "TLS11": tr("no client needs it any more (RFC 8996): write TLS12 or TLS13"),
 }
 _NO_KEY: Final = {
-    "cert": "write it into a file, and name that as cert_file",
-    "key": "write it into a file, and name that as key_file",
-    "client_ca": "write it into a file, and name that as client_ca_file",
-    "client_allowed_sans": "let client_ca_file be an authority for these clients alone",
-    "cipher_suites": "OpenSSL's own choice holds (openssl.cnf): leave it out",
-    "prefer_server_cipher_suites": "OpenSSL's own choice holds (openssl.cnf): leave it out",
-    "curve_preferences": "OpenSSL's own choice holds (openssl.cnf): leave it out",
-    "rate_limit": "limit requests where they come from: leave it out",
+    "cert": tr("write it into a file, and name that as cert_file"),
+    "key": tr("write it into a file, and name that as key_file"),
+    "client_ca": tr("write it into a file, and name that as client_ca_file"),
+    "client_allowed_sans": tr("let client_ca_file be an authority for these clients alone"),
+    "cipher_suites": tr("OpenSSL's own choice holds (openssl.cnf): leave it out"),
+    "prefer_server_cipher_suites": tr("OpenSSL's own choice holds (openssl.cnf): leave it out"),
+    "curve_preferences": tr("OpenSSL's own choice holds (openssl.cnf): leave it out"),
+    "rate_limit": tr("limit requests where they come from: leave it out"),
 }
 _VERSIONS: Final = {"TLS12": ssl.TLSVersion.TLSv1_2, "TLS13": ssl.TLSVersion.TLSv1_3}
 _HEADERS: Final = frozenset(
@@ -74,9 +77,9 @@ class TlsConfig(Strict):
     @model_validator(mode="after")
     def _goes_together(self) -> TlsConfig:
         if (self.client_ca_file is None) != (self.client_auth_type == "NoClientCert"):
-            raise ValueError("client_ca_file and a client_auth_type that verifies go together")
+            raise ValueError(tr("client_ca_file and a client_auth_type that verifies go together"))
         if self.min_version > self.max_version:
-            raise ValueError("min_version is above max_version")
+            raise ValueError(tr("min_version is above max_version"))
         return self
 
 
@@ -91,9 +94,17 @@ class HttpConfig(Strict):
     def _may_be_set(cls, headers: dict[str, str]) -> dict[str, str]:
         for name, value in headers.items():
             if name not in _HEADERS:
-                raise ValueError(f"{name!r} cannot be set: expected {', '.join(sorted(_HEADERS))}")
+                raise ValueError(
+                    tr(
+                        "{name!r} cannot be set: expected {known}",
+                        name=name,
+                        known=", ".join(sorted(_HEADERS)),
+                    )
+                )
             if not (value.isascii() and value.isprintable()):
-                raise ValueError(f"{name}: the value has characters that no header may have")
+                raise ValueError(
+                    tr("{name}: the value has characters that no header may have", name=name)
+                )
         return headers
 
 
@@ -112,8 +123,11 @@ class WebFile(Strict):
         for user, password in users.items() if isinstance(users, dict) else ():
             if not _BCRYPT.fullmatch(str(password)):
                 raise ValueError(
-                    f"basic_auth_users: the value of {user!r} is not a bcrypt hash: "
-                    "make one with  htpasswd -nBC 10 ''"
+                    tr(
+                        "basic_auth_users: the value of {user!r} is not a bcrypt hash: make "
+                        "one with  htpasswd -nBC 10 ''",
+                        user=user,
+                    )
                 )
         return given
 
@@ -121,9 +135,18 @@ class WebFile(Strict):
 def _refuse_what_is_not_done(given: Any) -> None:
     for key, value in given.items() if isinstance(given, dict) else ():
         if key in _NO_KEY:
-            raise ValueError(f"{key!r} is not done here: {_NO_KEY[key]}")
+            raise ValueError(
+                tr("{key!r} is not done here: {instead}", key=key, instead=_NO_KEY[key])
+            )
         if isinstance(value, str) and value in _NO_VALUE:
-            raise ValueError(f"{key} {value!r} is not done here: {_NO_VALUE[value]}")
+            raise ValueError(
+                tr(
+                    "{key} {value!r} is not done here: {instead}",
+                    key=key,
+                    value=value,
+                    instead=_NO_VALUE[value],
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +195,15 @@ def _must_be_readable(path: Path, name: str, at: Path) -> None:
     try:
         at.read_bytes()
     except OSError as error:
-        raise ConfigError(f"{path}: {name} {at} cannot be read: {error.strerror}") from None
+        raise ConfigError(
+            tr(
+                "{path}: {name} {at} cannot be read: {reason}",
+                path=path,
+                name=name,
+                at=at,
+                reason=error.strerror,
+            )
+        ) from None
 
 
 def _try_tls(path: Path, config: WebConfig, tls: TlsConfig) -> None:
@@ -181,13 +212,19 @@ def _try_tls(path: Path, config: WebConfig, tls: TlsConfig) -> None:
     except ssl.SSLError as error:
         if error.reason == "KEY_VALUES_MISMATCH":
             raise ConfigError(
-                f"{path}: key_file {tls.key_file} does not belong to cert_file {tls.cert_file}"
+                tr(
+                    "{path}: key_file {key_file} does not belong to cert_file {cert_file}",
+                    path=path,
+                    key_file=tls.key_file,
+                    cert_file=tls.cert_file,
+                )
             ) from None
         named = f"cert_file {tls.cert_file}, key_file {tls.key_file}"
         if tls.client_ca_file is not None:
             named += f", client_ca_file {tls.client_ca_file}"
-        reason = (error.reason or "not PEM").replace("_", " ").lower()
-        raise ConfigError(f"{path}: {named}: {reason}") from None
+        reason = error.reason.replace("_", " ").lower() if error.reason else tr("not pem")
+        said = tr("{path}: {named}: {reason}", path=path, named=named, reason=reason)
+        raise ConfigError(said) from None
 
 
 def new_context() -> ssl.SSLContext:

@@ -13,6 +13,7 @@ import json
 from dataclasses import dataclass
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +60,9 @@ def parse_envelope(line: bytes) -> Envelope:
     try:
         envelope = _read(json.loads(line))
     except (ValueError, TypeError, KeyError, RecursionError, binascii.Error):
-        raise ParseError("it is no envelope") from None
+        raise ParseError(tr("it is no envelope")) from None
     if render_envelope(envelope) != line:
-        raise ParseError("it is an envelope, and not as it was written")
+        raise ParseError(tr("it is an envelope, and not as it was written"))
     return envelope
 
 

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 # Names the predicate. Nothing is to be found under it: it is a name.
@@ -81,7 +82,7 @@ def parse_statement(payload: bytes) -> Statement:
     try:
         return _statement(json.loads(payload))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
-        raise ParseError("it is no statement of this program") from None
+        raise ParseError(tr("it is no statement of this program")) from None
 
 
 def parse_head(payload: bytes) -> Head:
@@ -94,7 +95,7 @@ def parse_head(payload: bytes) -> Head:
             digest=_digest(said["sha256"]),
         )
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise ParseError("it is no head of a chain") from None
+        raise ParseError(tr("it is no head of a chain")) from None
 
 
 def _statement(document: Any) -> Statement:

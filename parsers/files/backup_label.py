@@ -12,6 +12,7 @@ from typing import Final
 
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 
 _LSN: Final = r"([0-9A-F]{1,8}/[0-9A-F]{1,8})"
 _START: Final = re.compile(rf"START WAL LOCATION: {_LSN} \(file ([0-9A-F]{{24}})\)\Z")
@@ -42,11 +43,13 @@ class BackupLabel:
 def parse_backup_label(data: bytes) -> BackupLabel:
     """Read a `backup_label` or `.backup` file. Raises ParseError where the server would FATAL."""
     if b"\r" in data:
-        raise ParseError("carriage return: the server refuses a label with CRLF line ends", line=1)
+        raise ParseError(
+            tr("carriage return: the server refuses a label with CRLF line ends"), line=1
+        )
     lines = data.decode("utf-8", "replace").split("\n")
     start = _START.match(lines[0])
     if start is None:
-        raise ParseError("expected 'START WAL LOCATION: LSN (file SEGMENT)'", line=1)
+        raise ParseError(tr("expected 'START WAL LOCATION: LSN (file SEGMENT)'"), line=1)
     values = dict(_fields(lines[1:]))
     checkpoint = _checkpoint_lsn(lines, values)
     stop = next((match for line in lines if (match := _STOP.match(line))), None)
@@ -78,13 +81,13 @@ def _fields(lines: list[str]) -> list[tuple[str, str]]:
 def _checkpoint_lsn(lines: list[str], values: dict[str, str]) -> int:
     """The server wants it on line 2; a `.backup` file has STOP WAL LOCATION in between."""
     if len(lines) < 3:
-        raise ParseError("expected 'CHECKPOINT LOCATION: LSN' and a line end", line=2)
+        raise ParseError(tr("expected 'CHECKPOINT LOCATION: LSN' and a line end"), line=2)
     candidate = lines[1] if not _STOP.match(lines[1]) else None
     if candidate is None:
         candidate = f"CHECKPOINT LOCATION: {values.get('CHECKPOINT LOCATION', '')}"
     match = _CHECKPOINT.match(candidate)
     if match is None:
-        raise ParseError("expected 'CHECKPOINT LOCATION: LSN'", line=2)
+        raise ParseError(tr("expected 'CHECKPOINT LOCATION: LSN'"), line=2)
     return parse_lsn(match[1])
 
 
@@ -93,7 +96,12 @@ def _timeline(text: str | None, segment: str) -> int:
     stated = _int(text)
     if stated is not None and stated != from_name:
         raise ParseError(
-            f"START TIMELINE {stated} disagrees with timeline {from_name} of segment {segment}"
+            tr(
+                "START TIMELINE {stated} disagrees with timeline {from_name} of segment {segment}",
+                stated=stated,
+                from_name=from_name,
+                segment=segment,
+            )
         )
     return from_name
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 
 _NEWEST_VERSION: Final = 2
 _INCREMENTAL: Final = "INCREMENTAL."
@@ -108,12 +109,15 @@ def parse_backup_manifest(data: bytes) -> BackupManifest:
     version = _integer(top, "PostgreSQL-Backup-Manifest-Version")
     if version > _NEWEST_VERSION:
         raise ParseError(
-            f"manifest version {version}: of a PostgreSQL newer than this program knows"
+            tr(
+                "manifest version {version}: of a PostgreSQL newer than this program knows",
+                version=version,
+            )
         )
     if version < 1:
-        raise ParseError(f"unexpected manifest version {version}")
+        raise ParseError(tr("unexpected manifest version {version}", version=version))
     if files is None or bytes(files[:1]) != b"[":
-        raise ParseError("expected a list under 'Files'")
+        raise ParseError(tr("expected a list under 'Files'"))
     identifier = _integer(top, "System-Identifier") if version >= 2 else None
     return BackupManifest(
         version=version,
@@ -128,9 +132,9 @@ def _verify_checksum(data: bytes) -> None:
     line_start = data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1
     match = _CHECKSUM_LINE.match(data[line_start:])
     if line_start == 0 or match is None:
-        raise ParseError("manifest does not end in a line with its checksum: cut short?")
+        raise ParseError(tr("manifest does not end in a line with its checksum: cut short?"))
     if hashlib.sha256(memoryview(data)[:line_start]).hexdigest().encode() != match[1]:
-        raise ParseError("manifest checksum mismatch: the manifest was changed or damaged")
+        raise ParseError(tr("manifest checksum mismatch: the manifest was changed or damaged"))
 
 
 def _parts(data: bytes) -> dict[str, memoryview]:
@@ -140,7 +144,7 @@ def _parts(data: bytes) -> dict[str, memoryview]:
     try:
         parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise ParseError(f"manifest is not JSON: {error}") from None
+        raise ParseError(tr("manifest is not JSON: {error}", error=error)) from None
     return {key: memoryview(part) for key, part in parts.items()}
 
 
@@ -148,7 +152,7 @@ def _value(part: memoryview) -> object:
     try:
         return json.loads(bytes(part))
     except (ValueError, RecursionError) as error:
-        raise ParseError(f"manifest is not JSON: {error}") from None
+        raise ParseError(tr("manifest is not JSON: {error}", error=error)) from None
 
 
 _BLOCK_BYTES: Final = 1 << 16
@@ -173,14 +177,14 @@ def _elements(source: memoryview) -> Iterator[object]:
         try:
             text = rest + block[:whole].decode()
         except UnicodeDecodeError:
-            raise ParseError("manifest is not UTF-8") from None
+            raise ParseError(tr("manifest is not UTF-8")) from None
         at, position = at + whole, _start(text, 0)
         while position < len(text):
             try:
                 value, after = decode(text, position)
             except (ValueError, RecursionError) as error:
                 if at >= end or isinstance(error, RecursionError):
-                    raise ParseError(f"manifest is not JSON: {error}") from None
+                    raise ParseError(tr("manifest is not JSON: {error}", error=error)) from None
                 break
             yield value
             position = _start(text, after)
@@ -195,7 +199,7 @@ def _start(text: str, after: int) -> int:
 
 
 def _file(entry: object) -> ManifestFile:
-    fields = _object(entry, "file")
+    fields = _object(entry, tr("expected an object for a file"))
     if "Path" in fields:
         path = _text(fields, "Path")
     else:
@@ -214,11 +218,11 @@ def _decode_path(encoded: str) -> str:
     try:
         return bytes.fromhex(encoded).decode("utf-8", "surrogateescape")
     except ValueError:
-        raise ParseError("an Encoded-Path is not hexadecimal") from None
+        raise ParseError(tr("an Encoded-Path is not hexadecimal")) from None
 
 
 def _wal_range(entry: object) -> WalRange:
-    fields = _object(entry, "WAL range")
+    fields = _object(entry, tr("expected an object for a WAL range"))
     return WalRange(
         timeline=_integer(fields, "Timeline"),
         start_lsn=_lsn(fields, "Start-LSN"),
@@ -231,7 +235,7 @@ def _lsn(fields: dict[str, Any], key: str) -> int:
     try:
         return parse_lsn(text)
     except ParseError:
-        raise ParseError(f"{key!r} is not an LSN, as 0/3000028") from None
+        raise ParseError(tr("{key!r} is not an LSN, as 0/3000028", key=key)) from None
 
 
 def _time(value: object) -> datetime | None:
@@ -245,28 +249,30 @@ def _time(value: object) -> datetime | None:
         return None
 
 
-def _object(value: object, what: str) -> dict[str, Any]:
+def _object(value: object, expected: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ParseError(f"expected an object for a {what}, found {type(value).__name__}")
+        raise ParseError(
+            tr("{expected}, found {kind}", expected=expected, kind=type(value).__name__)
+        )
     return value
 
 
 def _list(fields: dict[str, Any], key: str) -> list[Any]:
     value = fields.get(key)
     if not isinstance(value, list):
-        raise ParseError(f"expected a list under {key!r}")
+        raise ParseError(tr("expected a list under {key!r}", key=key))
     return value
 
 
 def _text(fields: dict[str, Any], key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str):
-        raise ParseError(f"expected a string under {key!r}")
+        raise ParseError(tr("expected a string under {key!r}", key=key))
     return value
 
 
 def _integer(fields: dict[str, Any], key: str) -> int:
     value = fields.get(key)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ParseError(f"expected a whole number under {key!r}")
+        raise ParseError(tr("expected a whole number under {key!r}", key=key))
     return value

@@ -12,6 +12,7 @@ from typing import Final
 import pyparsing as pp
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 # -- the scanner's tokens ------------------------------------------------------------------------
 
@@ -63,6 +64,10 @@ def parse_statement(line: str, number: int) -> tuple[str, str] | None:
     try:
         parsed = _GRAMMAR.parse_string(line)
     except pp.ParseException as error:
-        where = f"column {error.loc + 1}" if line[error.loc :].strip() else "the end of the line"
-        raise ParseError(f"syntax error at {where}", line=number) from None
+        message = (
+            tr("syntax error at column {column}", column=error.loc + 1)
+            if line[error.loc :].strip()
+            else tr("syntax error at the end of the line")
+        )
+        raise ParseError(message, line=number) from None
     return (str(parsed["name"]), str(parsed["value"])) if parsed else None

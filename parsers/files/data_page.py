@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, Union
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 Blocks = Union[range, "array[int]"]  # numbers in the fork; an array of "q"
 
@@ -113,12 +114,12 @@ def parse_incremental_start(data: bytes, block_size: int, most_blocks: int) -> I
     `most_blocks` is how many blocks a segment of a relation has.
     """
     if len(data) < INCREMENTAL_START_BYTES:
-        raise ParseError("its header is cut short", offset=len(data))
+        raise ParseError(tr("its header is cut short"), offset=len(data))
     magic, count, _truncated = _INCREMENTAL_START.unpack_from(data)
     if magic != _INCREMENTAL_MAGIC:
-        raise ParseError("it does not begin as an incremental file", offset=0)
+        raise ParseError(tr("it does not begin as an incremental file"), offset=0)
     if count > most_blocks:
-        raise ParseError("its header names more blocks than a segment has", offset=4)
+        raise ParseError(tr("its header names more blocks than a segment has"), offset=4)
     length = INCREMENTAL_START_BYTES + 4 * count
     padding = -length % block_size if count else 0
     return IncrementalStart(count, length + padding)

@@ -11,6 +11,7 @@ import struct
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 BLOCK_BYTES: Final = 8192
 FIXED_BYTES: Final = 16  # of the longer head; the shorter one's is 12
@@ -41,12 +42,14 @@ def parse_increment(head: bytes) -> Increment:
         else:
             magic, count, blocks = struct.unpack_from("<III", head)
             if magic != _POSTGRES_MAGIC:
-                raise ParseError(f"{magic:08X} is the magic of no increment", offset=0)
+                raise ParseError(
+                    tr("{magic:08X} is the magic of no increment", magic=magic), offset=0
+                )
             size, numbers_at, data_at = blocks * BLOCK_BYTES, 12, 12 + 4 * count
             if count:  # then the blocks begin at a whole one
                 data_at += -data_at % BLOCK_BYTES
     except struct.error:
-        raise ParseError("an increment that is cut short", offset=len(head)) from None
+        raise ParseError(tr("an increment that is cut short"), offset=len(head)) from None
     if count > _MOST_BLOCKS or size > _MOST_BLOCKS * BLOCK_BYTES:
-        raise ParseError("an increment of more blocks than a file has", offset=4)
+        raise ParseError(tr("an increment of more blocks than a file has"), offset=4)
     return Increment(size, numbers_at, count, data_at)

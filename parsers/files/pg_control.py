@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.wal.crc import crc32c
 from parsers.wal.decode import Checkpoint, checkpoint_bytes, parse_checkpoint
 
@@ -136,16 +137,20 @@ def parse_control_file(data: bytes) -> ControlFile:
     not match (both are ParseErrors).
     """
     if len(data) < _START.size:
-        raise ParseError(f"pg_control of {len(data)} bytes: cut short", offset=len(data))
+        raise ParseError(
+            tr("pg_control of {size} bytes: cut short", size=len(data)), offset=len(data)
+        )
     (version,) = struct.unpack_from("<I", data, _VERSION_OFFSET)
     layout = _LAYOUTS.get(version)
     if layout is None:
         raise _unknown(bytes(data[:_MAX_STRUCT_BYTES]), version)
     if len(data) < layout.crc_offset + 4:
-        raise ParseError(f"pg_control of {len(data)} bytes: cut short", offset=len(data))
+        raise ParseError(
+            tr("pg_control of {size} bytes: cut short", size=len(data)), offset=len(data)
+        )
     (crc,) = struct.unpack_from("<I", data, layout.crc_offset)
     if crc32c(bytes(data[: layout.crc_offset])) != crc:
-        raise TornControlFile("checksum does not match", offset=layout.crc_offset)
+        raise TornControlFile(tr("checksum does not match"), offset=layout.crc_offset)
     return _read(bytes(data), layout)
 
 
@@ -154,14 +159,21 @@ def _unknown(data: bytes, version: int) -> ParseError:
     crc = crc32c(data[: _START.size])
     for end in range(_START.size, len(data) - 3, 4):
         if data[end : end + 4] == crc.to_bytes(4, "little"):
-            age = "newer" if version > max(_LAYOUTS) else "older"
-            return OtherRelease(
-                f"pg_control version {version}: of a PostgreSQL {age} than this program knows",
-                offset=_VERSION_OFFSET,
+            message = (
+                tr(
+                    "pg_control version {version}: of a PostgreSQL newer than this program knows",
+                    version=version,
+                )
+                if version > max(_LAYOUTS)
+                else tr(
+                    "pg_control version {version}: of a PostgreSQL older than this program knows",
+                    version=version,
+                )
             )
+            return OtherRelease(message, offset=_VERSION_OFFSET)
         crc = crc32c(data[end : end + 4], crc)
     return ParseError(
-        f"unknown pg_control version {version}, and no checksum that matches",
+        tr("unknown pg_control version {version}, and no checksum that matches", version=version),
         offset=_VERSION_OFFSET,
     )
 
@@ -169,7 +181,7 @@ def _unknown(data: bytes, version: int) -> ParseError:
 def _read(data: bytes, layout: _Layout) -> ControlFile:
     system, control, catalog, state, modified, checkpoint_lsn = _START.unpack_from(data)
     if state not in iter(ClusterState):
-        raise ParseError(f"unknown cluster state {state}", offset=16)
+        raise ParseError(tr("unknown cluster state {state}", state=state), offset=16)
     at = _START.size + checkpoint_bytes(layout.checkpoint_major)
     rest: tuple[Any, ...] = layout.rest.unpack_from(data, at)
     signed = None

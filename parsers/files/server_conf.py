@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 MAX_INCLUDE_DEPTH: Final = 10  # CONF_FILE_MAX_DEPTH
 
@@ -98,7 +99,10 @@ def resolve_includes(
             continue
         if depth >= MAX_INCLUDE_DEPTH:
             raise ParseError(
-                f"could not include {statement.path!r}: maximum nesting depth exceeded",
+                tr(
+                    "could not include {path!r}: maximum nesting depth exceeded",
+                    path=statement.path,
+                ),
                 line=statement.line,
             )
         for name, text in load(statement):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 # A line: escaped characters, or others that are neither a backslash nor a line end.
 _LINE: Final = re.compile(rb"((?:\\.|[^\\\r\n])*)([\r\n])", re.DOTALL)
@@ -40,7 +41,7 @@ def parse_tablespace_map(data: bytes, *, major: int) -> tuple[Tablespace, ...]:
     while at < len(data):
         match = shape.match(data, at)
         if match is None:
-            raise ParseError("line does not end: cut short?", line=line)
+            raise ParseError(tr("line does not end: cut short?"), line=line)
         if match[1]:
             entries.append(_entry(escaped.sub(rb"\1", match[1]), line))
         line += match[0].count(b"\n")
@@ -51,5 +52,5 @@ def parse_tablespace_map(data: bytes, *, major: int) -> tuple[Tablespace, ...]:
 def _entry(text: bytes, line: int) -> Tablespace:
     match = _ENTRY.match(text)
     if match is None:
-        raise ParseError("expected an OID, one space and a path", line=line)
+        raise ParseError(tr("expected an OID, one space and a path"), line=line)
     return Tablespace(oid=int(match[1]), path=match[2].decode("utf-8", "surrogateescape"))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import UNQUOTED, ParseError
+from parsers.sentences import tr
 
 # sscanf's "%u\\t%X/%X": white space may be any, none included, but for that before the slash; each
 # number may have a sign, and those in base 16 a 0x, which glibc takes for a zero where it is alone.
@@ -66,7 +67,11 @@ def parse_timeline_history(data: bytes, timeline: int) -> TimelineHistory:
             entries.append(_parse_entry(line, number, entries))
     if entries and entries[-1].timeline >= timeline:
         raise HistoryError(
-            f"timeline {entries[-1].timeline} cannot be an ancestor of timeline {timeline}",
+            tr(
+                "timeline {ancestor} cannot be an ancestor of timeline {timeline}",
+                ancestor=entries[-1].timeline,
+                timeline=timeline,
+            ),
             f'invalid data in history file "{_RESTORED}"',
         )
     return TimelineHistory(timeline=timeline, entries=tuple(entries))
@@ -84,7 +89,7 @@ def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryE
     match = _ENTRY.match(line)
     if match is None:
         raise HistoryError(
-            "expected a timeline and a switch LSN, as 1 and 0/3000028",
+            tr("expected a timeline and a switch LSN, as 1 and 0/3000028"),
             f"syntax error in history file: {UNQUOTED}",
             line=number,
         )
@@ -94,7 +99,11 @@ def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryE
     )
     if before and entry.timeline <= before[-1].timeline:
         raise HistoryError(
-            f"timeline {entry.timeline} follows {before[-1].timeline}: must increase",
+            tr(
+                "timeline {timeline} follows {before}: must increase",
+                timeline=entry.timeline,
+                before=before[-1].timeline,
+            ),
             f"invalid data in history file: {UNQUOTED}",
             line=number,
         )

@@ -18,6 +18,7 @@ from typing import Final
 from parsers.errors import Unparsed
 from parsers.log.format import LogItem, LogRecord, parse_number
 from parsers.log.message_catalogue import ENGLISH, Language
+from parsers.sentences import tr
 
 _COLUMNS: Final = frozenset({23, 24, 26})  # up to 12, 13, from 14
 _MESSAGE: Final = 13  # its column
@@ -44,7 +45,7 @@ class CsvReader:
 
     def read(self, line: str) -> Iterator[LogItem]:
         if not self._held and not _START.match(line):
-            yield Unparsed(text=line, reason="not a csvlog record")
+            yield Unparsed(text=line, reason=tr("not a csvlog record"))
             return
         if self._held and begins_record(line):
             if _row(line) is not None:
@@ -101,7 +102,7 @@ class CsvReader:
 
 
 def _torn(lines: list[str]) -> Unparsed:
-    return Unparsed(text="\n".join(lines), reason="not a whole csvlog record")
+    return Unparsed(text="\n".join(lines), reason=tr("not a whole csvlog record"))
 
 
 def _row(text: str) -> list[str] | None:

@@ -22,6 +22,7 @@ from parsers.log.damage import BLANKS, repair
 from parsers.log.message_catalogue import ENGLISH, Language
 from parsers.log.prefix import Prefix, gap_words, infer_prefix, is_plainer, parse_prefix
 from parsers.log.tool_lines import without_dots
+from parsers.sentences import tr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,7 @@ class StderrReader:
 
     def _continue(self, line: str, text: str) -> Iterator[LogItem]:
         if self._draft is None:
-            yield Unparsed(text=line, reason="a continuation line without its record")
+            yield Unparsed(text=line, reason=tr("a continuation line without its record"))
         else:
             self._append("\n" + text)
 
@@ -276,7 +277,9 @@ class StderrReader:
         draft = self._draft
         if draft is None or draft["pid"] != _pid(groups):
             yield from self.close()
-            yield Unparsed(text=line, reason=f"a {groups['part']} line without its record")
+            yield Unparsed(
+                text=line, reason=tr("a {part} line without its record", part=groups["part"])
+            )
             return
         self._part = self._labels[groups["part"]]
         if self._part in _KEPT_PARTS:

@@ -12,6 +12,7 @@ from typing import Any
 from parsers.errors import Unparsed
 from parsers.log.format import ForeignLine, LogItem, LogRecord, parse_number
 from parsers.log.message_catalogue import Language
+from parsers.sentences import tr
 
 
 class JsonReader:
@@ -30,7 +31,9 @@ class JsonReader:
         if not isinstance(value, dict):
             torn = line.lstrip().startswith("{")
             yield (
-                Unparsed(text=line, reason="not a JSON object") if torn else ForeignLine(text=line)
+                Unparsed(text=line, reason=tr("not a JSON object"))
+                if torn
+                else ForeignLine(text=line)
             )
         elif isinstance(value.get("record"), dict):
             yield _json_record(value["record"])

@@ -28,6 +28,7 @@ from parsers.log.messages.event import Event
 from parsers.log.messages.message import Message
 from parsers.log.times import Zone, parse_instant, parse_log_time
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 
 FieldValue = str | int | datetime | None
 Fields = Mapping[str, FieldValue]
@@ -295,5 +296,5 @@ def parse_language(name: str, data: bytes) -> Language:
     try:
         catalogue = gettext.GNUTranslations(io.BytesIO(data))
     except (OSError, ValueError, LookupError, struct.error) as error:
-        raise ParseError(f"not a gettext catalogue: {error}") from None
+        raise ParseError(tr("not a gettext catalogue: {error}", error=error)) from None
     return Language(name, catalogue.gettext)

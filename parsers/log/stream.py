@@ -40,6 +40,7 @@ from parsers.log.origin import Roles
 from parsers.log.prefix import MAX_PREFIX, Prefix
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.times import Zone, parse_log_time
+from parsers.sentences import tr
 
 StreamItem = RecoveryEvent | Unparsed
 
@@ -276,7 +277,7 @@ class LogStream:
             self.counts.unparsed += 1
             self.puzzle = self.puzzle or line.text
             self.counts.misread += self._prefix is None and self._locale.hears_recovery(line.text)
-            return Unparsed(text=line.text, reason="not a line of the server")
+            return Unparsed(text=line.text, reason=tr("not a line of the server"))
         self.counts.foreign += 1
         return RecoveryEvent(
             name=output.event, at=None, fields=output.fields(), message=line.text, severity=""

@@ -20,6 +20,7 @@ from parsers.errors import Unparsed
 from parsers.log.format import ForeignLine, LogItem, LogRecord, StderrReader
 from parsers.log.message_catalogue import ENGLISH, Language
 from parsers.log.prefix import Prefix
+from parsers.sentences import tr
 
 _STAMP_3339: Final = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)"
 _ENVELOPE: Final = re.compile(
@@ -131,7 +132,9 @@ class SyslogReader:
         if self._begins(chunk):
             self._add(chunk)
         elif message is None:
-            yield Unparsed(text=line, reason="the rest of a message whose beginning is not there")
+            yield Unparsed(
+                text=line, reason=tr("the rest of a message whose beginning is not there")
+            )
         else:
             _go_on(message, chunk.text)
         while self._queue and (self._queue[0].complete or len(self._queue) > _MIXED):

@@ -17,6 +17,7 @@ from typing import Final
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
 from parsers.segment import is_segment_size
+from parsers.sentences import tr
 
 BACKUP_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}\Z")
 RESTORABLE: Final = ("DONE", "WAITING_FOR_WALS")
@@ -71,7 +72,7 @@ def parse_backup_info(data: bytes, backup_id: str) -> BarmanBackup:
     values = _values(data)
     status = values.get("status")
     if not status:
-        raise ParseError("it has no status: it is no backup.info")
+        raise ParseError(tr("it has no status: it is no backup.info"))
     for key in _NUMBERS:
         _number(values, key)
     for key in _LITERALS:
@@ -107,9 +108,9 @@ def parse_xlogdb(data: bytes) -> tuple[XlogEntry, ...]:
     for number, line in enumerate([*lines, last] if last else lines, start=1):
         fields = line.split()
         if len(fields) not in (4, 5) or not fields[1].isdecimal() or not _TIME.match(fields[2]):
-            raise ParseError("expected NAME, SIZE, TIME, COMPRESSION", line=number)
+            raise ParseError(tr("expected NAME, SIZE, TIME, COMPRESSION"), line=number)
         if fields[3] not in _COMPRESSIONS and fields[3] != "None":
-            raise ParseError("a compression that Barman does not know", line=number)
+            raise ParseError(tr("a compression that Barman does not know"), line=number)
         codec, cipher = (None if text == "None" else text for text in [*fields[3:], "None"][:2])
         size = int(fields[1])
         entry = XlogEntry(
@@ -128,7 +129,7 @@ def _text(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        raise ParseError("it is not UTF-8, and Barman refuses it") from None
+        raise ParseError(tr("it is not UTF-8, and Barman refuses it")) from None
 
 
 def _values(data: bytes) -> Mapping[str, str]:
@@ -138,7 +139,7 @@ def _values(data: bytes) -> Mapping[str, str]:
             continue
         key, equals, value = line.partition("=")
         if not equals:
-            raise ParseError("expected key=value", line=number)
+            raise ParseError(tr("expected key=value"), line=number)
         if value.strip() != "None":
             values[key.strip()] = value.strip()
     return values
@@ -149,7 +150,7 @@ def _number(values: Mapping[str, str], key: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) < 21):
-        raise ParseError(f"{key} is no number")
+        raise ParseError(tr("{key} is no number", key=key))
     return int(text)
 
 
@@ -167,7 +168,7 @@ def _instant(values: Mapping[str, str], key: str) -> datetime | None:
         read = datetime.fromisoformat(text)
         return read.astimezone(UTC) if read.tzinfo else None
     except (ValueError, OverflowError):
-        raise ParseError(f"{key} is no time") from None
+        raise ParseError(tr("{key} is no time", key=key)) from None
 
 
 def _literal(values: Mapping[str, str], key: str) -> object:
@@ -177,7 +178,7 @@ def _literal(values: Mapping[str, str], key: str) -> object:
     try:
         return ast.literal_eval(text)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise ParseError(f"{key} is not quoted as Python quotes it") from None
+        raise ParseError(tr("{key} is not quoted as Python quotes it", key=key)) from None
 
 
 def _label(values: Mapping[str, str]) -> bytes | None:
@@ -185,5 +186,5 @@ def _label(values: Mapping[str, str]) -> bytes | None:
     if read is None:
         return None
     if not isinstance(read, str):
-        raise ParseError("backup_label is no text")
+        raise ParseError(tr("backup_label is no text"))
     return read.encode("utf-8", "surrogatepass")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 HOME: Final = "/var/lib/barman"
 _GLOBAL: Final = "barman"
@@ -65,12 +66,12 @@ class BarmanConfig:
         try:
             self._parser.read_string(text)
         except configparser.MissingSectionHeaderError as error:
-            raise ParseError("an option before any [section]", line=error.lineno) from None
+            raise ParseError(tr("an option before any [section]"), line=error.lineno) from None
         except configparser.ParsingError as error:
             line = error.errors[0][0]
-            raise ParseError("neither [section] nor option = value", line=line) from None
+            raise ParseError(tr("neither [section] nor option = value"), line=line) from None
         except configparser.Error:  # its message quotes the line
-            raise ParseError("not written as Barman's configuration") from None
+            raise ParseError(tr("not written as Barman's configuration")) from None
 
     @property
     def further_files(self) -> str | None:
@@ -100,7 +101,11 @@ class BarmanConfig:
         try:
             text = self._parser.get(section, key, vars=dict(values), fallback=None)
         except configparser.InterpolationError:
-            message = f"[{section}] {key}: it stands for an option that is not there"
+            message = tr(
+                "[{section}] {key}: it stands for an option that is not there",
+                section=section,
+                key=key,
+            )
             raise ParseError(message) from None
         if text is None or text.lower() == "none":
             return None

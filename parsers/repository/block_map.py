@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 _MOST_BLOCKS: Final = 1 << 24  # of 8 KiB: more than any file of a cluster has
 _LARGEST_BYTES: Final = 1 << 40  # of a super block
@@ -54,19 +55,19 @@ class _Bytes:
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 return value
-        raise ParseError("a number of more than 64 bits", offset=self.at)
+        raise ParseError(tr("a number of more than 64 bits"), offset=self.at)
 
     def skip(self, count: int) -> None:
         self.at += count
         if self.at > len(self._data):
-            raise ParseError("it is cut short", offset=len(self._data))
+            raise ParseError(tr("it is cut short"), offset=len(self._data))
 
 
 def parse_block_map(data: bytes, block_bytes: int, checksum_bytes: int) -> tuple[MappedBlock, ...]:
     """Read a block map, decrypted. Raises ParseError."""
     read = _Bytes(data)
     if read.number() & 1:
-        raise ParseError("a block map of a version that this program does not know")
+        raise ParseError(tr("a block map of a version that this program does not know"))
     places: dict[int, _Place] = {}
     blocks: list[MappedBlock] = []
     last_stored, is_last_reference = 0, False
@@ -87,7 +88,7 @@ def parse_block_map(data: bytes, block_bytes: int, checksum_bytes: int) -> tuple
             last_stored = place.stored_bytes
             count = _count_blocks(place, is_partial, read, block_bytes)
             if len(blocks) + count > _MOST_BLOCKS:
-                raise ParseError("it has more blocks than any file", offset=read.at)
+                raise ParseError(tr("it has more blocks than any file"), offset=read.at)
             read.skip(count * checksum_bytes)
             blocks += [
                 MappedBlock(
@@ -129,7 +130,7 @@ def _begin_super_block(
         place.size_bytes = (size >> 1) * block_bytes + (read.number() if size & 1 else 0)
     place.number = 0
     if not (0 < place.stored_bytes < _LARGEST_BYTES and 0 < place.size_bytes < _LARGEST_BYTES):
-        raise ParseError("a super block of no size that can be", offset=read.at)
+        raise ParseError(tr("a super block of no size that can be"), offset=read.at)
 
 
 def _count_blocks(place: _Place, is_partial: bool, read: _Bytes, block_bytes: int) -> int:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 
 FORMAT: Final = 5
 COPY_SUFFIX: Final = ".copy"  # each info file and manifest lies there twice
@@ -190,7 +191,7 @@ def parse_sections(data: bytes) -> Sections:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise WrongPassphrase("it is not text: encrypted, or with another passphrase") from None
+        raise WrongPassphrase(tr("it is not text: encrypted, or with another passphrase")) from None
     sections: dict[str, dict[str, Any]] = {}
     written: dict[str, list[str]] = {}
     section = None
@@ -202,7 +203,7 @@ def parse_sections(data: bytes) -> Sections:
             sections.setdefault(section, {})
             continue
         if section is None:
-            raise WrongPassphrase("a key outside of any section", line=number)
+            raise WrongPassphrase(tr("a key outside of any section"), line=number)
         key, value = _split(line, number)
         sections[section][key] = _json(value, number)
         if key != _CHECKSUM:
@@ -217,7 +218,7 @@ def _split(line: str, number: int) -> tuple[str, str]:
     if at < 0:
         at = line.find("=")
     if at < 0:
-        raise ParseError("expected key=value", line=number)
+        raise ParseError(tr("expected key=value"), line=number)
     return line[:at], line[at + 1 :]
 
 
@@ -225,22 +226,28 @@ def _json(value: str, number: int) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        raise ParseError("the value is no JSON", line=number) from None
+        raise ParseError(tr("the value is no JSON"), line=number) from None
 
 
 def _check(sections: Sections, written: Mapping[str, list[str]]) -> None:
     own = sections.get("backrest", {})
     if own.get("backrest-format") not in (None, FORMAT):
-        raise ParseError(f"format {own['backrest-format']}: this program reads {FORMAT}")
+        raise ParseError(
+            tr(
+                "format {found}: this program reads {known}",
+                found=own["backrest-format"],
+                known=FORMAT,
+            )
+        )
     stated = own.get(_CHECKSUM)
     if not isinstance(stated, str):
-        raise ParseError("its checksum is not there: it is cut short")
+        raise ParseError(tr("its checksum is not there: it is cut short"))
     parts = ",".join(
         f"{json.dumps(name, ensure_ascii=False)}:{{{','.join(written[name])}}}"
         for name in sorted(written)
     )
     if hashlib.sha1(f"{{{parts}}}".encode()).hexdigest() != stated:
-        raise ParseError("its checksum is not that of its content")
+        raise ParseError(tr("its checksum is not that of its content"))
 
 
 class _Reader:
@@ -267,7 +274,7 @@ class _Reader:
         found: dict[int, Database] = {}
         for key, value in self._sections.get("db:history", {}).items():
             if not key.isdecimal() or not isinstance(value, dict):
-                raise ParseError(f"[db:history]: {key!r} is no entry")
+                raise ParseError(tr("[db:history]: {key!r} is no entry", key=key))
             number, where = int(key), f"[db:history] {key}"
             found[number] = Database(
                 id=number,
@@ -275,7 +282,7 @@ class _Reader:
                 system_identifier=_required(value, identifier, int, where),
             )
         if self.number("db", "db-id") not in found:
-            raise ParseError("[db:history] lacks the current cluster")
+            raise ParseError(tr("[db:history] lacks the current cluster"))
         return found
 
     def compression(self) -> str:
@@ -284,19 +291,19 @@ class _Reader:
             is_on = self.optional("backup:option", "option-compress", bool)
             name = "gz" if is_on else "none"
         if name not in SUFFIXES:
-            raise ParseError(f"compress-type {name!r} is not known")
+            raise ParseError(tr("compress-type {name!r} is not known", name=name))
         return name
 
     def backups(self) -> Iterator[BackupEntry]:
         for label, value in self._sections.get("backup:current", {}).items():
             if not isinstance(value, dict) or not LABEL.match(label):
-                raise ParseError(f"[backup:current]: {label!r} is no backup")
+                raise ParseError(tr("[backup:current]: {label!r} is no backup", label=label))
             yield _entry(label, value)
 
     def files(self) -> Iterator[RepositoryFile]:
         for path, value in self._sections.get("target:file", {}).items():
             if not isinstance(value, dict) or not _is_below(path):
-                raise ParseError(f"[target:file]: {path!r} is no file")
+                raise ParseError(tr("[target:file]: {path!r} is no file", path=path))
             yield _file(path, value)
 
     def _required(self, section: str, key: str, kind: type) -> Any:
@@ -356,7 +363,7 @@ def _is_below(path: str) -> bool:
 def _required(value: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
     found = _optional(value, key, kind, where)
     if found is None:
-        raise ParseError(f"{where}: {key} is not there")
+        raise ParseError(tr("{where}: {key} is not there", where=where, key=key))
     return found
 
 
@@ -368,5 +375,5 @@ def _optional(value: Mapping[str, Any], key: str, kind: type, where: str) -> Any
     if not wrong and kind is int:
         wrong = isinstance(found, bool) or found < 0
     if wrong:
-        raise ParseError(f"{where}: {key} is not what it should be")
+        raise ParseError(tr("{where}: {key} is not what it should be", where=where, key=key))
     return found

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 DEFAULT_PATH: Final = "/var/lib/pgbackrest"
 DEFAULT_SPOOL: Final = "/var/spool/pgbackrest"
@@ -56,11 +57,11 @@ def parse_config(text: str, before: Sections) -> Sections:
             continue
         key, equals, value = (part.strip() for part in line.partition("="))
         if section is None:
-            raise ParseError("an option before any [section]", line=number)
+            raise ParseError(tr("an option before any [section]"), line=number)
         if not equals or not key or not value:
-            raise ParseError("neither a [section] nor option=value", line=number)
+            raise ParseError(tr("neither a [section] nor option=value"), line=number)
         if key in section and _OF_A_PLACE.match(_numbered(key)):
-            raise ParseError(f"{key} is there twice", line=number)
+            raise ParseError(tr("{key} is there twice", key=key), line=number)
         section[key] = value
     return sections
 

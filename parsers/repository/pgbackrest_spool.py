@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 OK_SUFFIX: Final = ".ok"
 DROPPED: Final = "dropped WAL file '"  # archive-push-queue-max was exceeded
@@ -27,7 +28,7 @@ def parse_ok_file(data: bytes) -> str | None:
         return None
     code, newline, message = data.decode("utf-8", "replace").partition("\n")
     if not newline or not message or not (code.isascii() and code.isdecimal()):
-        raise ParseError("neither empty nor a number and a message")
+        raise ParseError(tr("neither empty nor a number and a message"))
     if code == "0":
         return message.strip() if message.startswith(DROPPED) else None
     return f"[{code}] {message.strip()}"

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 WAL_FOLDER: Final = "wal_005"
 BACKUPS_FOLDER: Final = "basebackups_005"
@@ -50,7 +51,7 @@ def parse_sentinel(data: bytes, name: str) -> WalgBackup:
     """Read a sentinel. Raises ParseError."""
     match = BACKUP_NAME.match(name)
     if match is None:
-        raise ParseError(f"{name!r} is no name of a backup")
+        raise ParseError(tr("{name!r} is no name of a backup", name=name))
     value = _object(data)
     version = _number(value, "PgVersion")
     return WalgBackup(
@@ -96,9 +97,9 @@ def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
-        raise ParseError("it is no JSON: it is cut short, or another file") from None
+        raise ParseError(tr("it is no JSON: it is cut short, or another file")) from None
     if not isinstance(value, dict):
-        raise ParseError("it is no JSON object")
+        raise ParseError(tr("it is no JSON object"))
     return value
 
 
@@ -107,14 +108,14 @@ def _number(value: Mapping[str, Any], key: str) -> int | None:
     if found is None:
         return None
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 1 << 64:
-        raise ParseError(f"{key} is no number")
+        raise ParseError(tr("{key} is no number", key=key))
     return found
 
 
 def _text(value: Mapping[str, Any], key: str) -> str | None:
     found = value.get(key)
     if found is not None and not isinstance(found, str):
-        raise ParseError(f"{key} is no text")
+        raise ParseError(tr("{key} is no text", key=key))
     return found or None
 
 

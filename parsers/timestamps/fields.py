@@ -9,6 +9,7 @@ import re
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 MONTHS: Final = {
     name: number
@@ -67,7 +68,7 @@ def split_fields(text: str) -> list[Field]:
         each, at = _field_at(text, at)
         found.append(each)
         if len(found) > _MAX_FIELDS:
-            raise ParseError("too many parts")
+            raise ParseError(tr("too many parts"))
     return found
 
 
@@ -84,7 +85,7 @@ def _field_at(text: str, at: int) -> tuple[Field, int]:
     if match is not None:
         kind, rest = ("tz", match[2]) if match[2] else ("special", match[3].lower())
         return Field(kind, match[1] + rest), match.end()
-    raise ParseError(f"{text[at:]!r} is no part of a time")
+    raise ParseError(tr("{text!r} is no part of a time", text=text[at:]))
 
 
 def _number_field(text: str, at: int) -> tuple[Field, int]:
@@ -128,7 +129,7 @@ def leading_number(text: str) -> tuple[int, str]:
     """The number that a text begins with, and the rest. Raises ParseError."""
     digits = leading_digits(text)
     if not digits and not text.startswith("."):
-        raise ParseError(f"{text!r} is no number")
+        raise ParseError(tr("{text!r} is no number", text=text))
     return to_number(digits or "0"), text[len(digits) :]
 
 
@@ -142,5 +143,5 @@ def to_number(digits: str) -> int:
     """Digits as an int of 32 bits. Raises ParseError."""
     number = int(digits[:20]) if len(digits) <= 20 else _INT_MAX + 1
     if number > _INT_MAX:
-        raise ParseError(f"{digits[:20]} is too large")
+        raise ParseError(tr("{digits} is too large", digits=digits[:20]))
     return number

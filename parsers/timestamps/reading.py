@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.timestamps.calendar import days_in_month, from_julian_day, julian_day
 from parsers.timestamps.fields import (
     IGNORED,
@@ -82,10 +83,10 @@ def parse_timestamp(text: str, *, major: int | None = None) -> ServerTime:
     for at, each in enumerate(fields):
         new = _decode(clock, each, fields[at + 1 :])
         if new & clock.seen:
-            raise ParseError(f"{each.text!r} says again what was said before it")
+            raise ParseError(tr("{text!r} says again what was said before it", text=each.text))
         clock.seen |= new
     if clock.awaits is not None:
-        raise ParseError("it ends before it is complete")
+        raise ParseError(tr("it ends before it is complete"))
     return _complete(clock)
 
 
@@ -99,7 +100,7 @@ def _decode(clock: _Clock, each: Field, following: list[Field]) -> int:
             return _decode_date_or_zone(clock, each.text)
         case "time":
             if clock.awaits not in (None, "time"):
-                raise ParseError(f"{each.text!r} does not fit there")
+                raise ParseError(tr("{text!r} does not fit there", text=each.text))
             clock.awaits = None
             return _decode_clock(clock, each.text)
         case "tz":
@@ -126,7 +127,7 @@ def _decode_date_or_zone(clock: _Clock, text: str) -> int:
     # An ISO time without colons, with its offset.
     head, sign, offset = text.partition("-")
     if clock.seen & _TIME == _TIME or not sign:
-        raise ParseError(f"{text!r} does not fit there")
+        raise ParseError(tr("{text!r} does not fit there", text=text))
     clock.awaits = None
     clock.offset = _decode_offset(sign + offset)
     return _decode_run(clock, head, clock.seen) | _TZ
@@ -139,7 +140,7 @@ def _decode_number_field(clock: _Clock, text: str) -> int:
             return _decode_julian(clock, text)
         new = _decode_run(clock, text, clock.seen | _DATE)
         if new != _TIME:
-            raise ParseError(f"{text!r} is no time of day")
+            raise ParseError(tr("{text!r} is no time of day", text=text))
         return new
     head, point, _ = text.partition(".")
     if point and not clock.seen & _DATE:
@@ -166,13 +167,13 @@ def _decode_julian(clock: _Clock, text: str) -> int:
 def _decode_word(clock: _Clock, word: str, following: list[Field]) -> int:
     token = word[:TOKEN_CHARACTERS]
     if clock.awaits is not None and (token not in TOKENS or token in JULIAN or token == "t"):
-        raise ParseError(f"{word!r} does not fit there")
+        raise ParseError(tr("{word!r} does not fit there", word=word))
     if token in IGNORED or token in WEEKDAYS:
         return 0
     if token in MONTHS:
         return _decode_month(clock, MONTHS[token])
     if token in WITHOUT_A_DAY:
-        raise ParseError(f"{word!r} is no day that stays the same")
+        raise ParseError(tr("{word!r} is no day that stays the same", word=word))
     match token:
         case "am" | "pm":
             clock.half = token
@@ -191,16 +192,16 @@ def _decode_word(clock: _Clock, word: str, following: list[Field]) -> int:
             clock.awaits = "julian"
             return 0
     if token in TOKENS:
-        raise ParseError(f"{word!r} does not fit there")
+        raise ParseError(tr("{word!r} does not fit there", word=word))
     clock.zone = word
     return _TZ
 
 
 def _expect_time(clock: _Clock, following: list[Field]) -> int:
     if clock.seen & _DATE != _DATE or not following:
-        raise ParseError("'t' is no part of a time there")
+        raise ParseError(tr("'t' is no part of a time there"))
     if following[0].kind not in ("number", "time", "date"):
-        raise ParseError("no time of day follows 't'")
+        raise ParseError(tr("no time of day follows 't'"))
     clock.awaits = "time"
     return 0
 
@@ -219,7 +220,7 @@ def _decode_date(clock: _Clock, text: str) -> int:
     """DecodeDate: a date in one field, its parts in any order that leaves no doubt."""
     parts: list[str | None] = list(re.findall(r"\d+|[A-Za-z]+", text))
     if not parts or re.search(r"(?:[^0-9A-Za-z]){2,}\Z", text):
-        raise ParseError(f"{text!r} is no date")
+        raise ParseError(tr("{text!r} is no date", text=text))
     seen, new, text_month = clock.seen, 0, False
     for at, part in enumerate(parts):
         if part is None or part[0].isdecimal() or part[:TOKEN_CHARACTERS] in IGNORED:
@@ -227,7 +228,7 @@ def _decode_date(clock: _Clock, text: str) -> int:
             continue
         month = MONTHS.get(part[:TOKEN_CHARACTERS])
         if month is None or seen & _MONTH:
-            raise ParseError(f"{part!r} is no month")
+            raise ParseError(tr("{part!r} is no month", part=part))
         clock.month, text_month, parts[at] = month, True, None
         seen, new = seen | _MONTH, new | _MONTH
     clock.text_month |= text_month
@@ -236,10 +237,10 @@ def _decode_date(clock: _Clock, text: str) -> int:
             continue
         bits = _decode_number(clock, part, seen, text_month=text_month)
         if bits & seen:
-            raise ParseError(f"{text!r} says a part of the date twice")
+            raise ParseError(tr("{text!r} says a part of the date twice", text=text))
         seen, new = seen | bits, new | bits
     if seen & ~(_DOY | _TZ) != _DATE:
-        raise ParseError(f"{text!r} is no whole date")
+        raise ParseError(tr("{text!r} is no whole date", text=text))
     return new
 
 
@@ -252,7 +253,7 @@ def _decode_number(clock: _Clock, text: str, seen: int, *, text_month: bool | No
             return _decode_run(clock, text, seen | _DATE)
         clock.fraction_us = _fraction(clock, rest)
     elif rest:
-        raise ParseError(f"{text!r} is no number")
+        raise ParseError(tr("{text!r} is no number", text=text))
     have = seen & _DATE
     if len(text) == 3 and have == _YEAR and 1 <= number <= 366:
         clock.year_day = number
@@ -290,7 +291,7 @@ def _decode_run(clock: _Clock, text: str, seen: int) -> int:
         clock.month, clock.day = int(digits[-4:-2]), int(digits[-2:])
         return _DATE
     if seen & _TIME == _TIME or len(digits) not in (4, 6) or not digits.isdecimal():
-        raise ParseError(f"{text!r} is neither a date nor a time")
+        raise ParseError(tr("{text!r} is neither a date nor a time", text=text))
     clock.hour, clock.minute = int(digits[:2]), int(digits[2:4])
     clock.second = int(digits[4:] or "0")
     return _TIME
@@ -300,14 +301,14 @@ def _decode_clock(clock: _Clock, text: str) -> int:
     """DecodeTime: hours, minutes and seconds with colons; minutes and seconds with a point."""
     match = re.fullmatch(r"(\d+):(\d*)(?::(\d*))?(\..*)?", text)
     if match is None:
-        raise ParseError(f"{text!r} is no time of day")
+        raise ParseError(tr("{text!r} is no time of day", text=text))
     parts = [to_number(part or "0") for part in (match[1], match[2], match[3])]
     clock.hour, clock.minute, clock.second = parts
     if match[3] is None and match[4] is not None:
         clock.hour, clock.minute, clock.second = 0, parts[0], parts[1]
     clock.fraction_us = _fraction(clock, match[4]) if match[4] else 0
     if clock.minute > 59 or clock.second > 60:
-        raise ParseError(f"there is no {text!r}")
+        raise ParseError(tr("there is no {text!r}", text=text))
     return _TIME
 
 
@@ -315,12 +316,12 @@ def _decode_offset(text: str) -> int:
     """DecodeTimezone: seconds east of UTC."""
     match = re.fullmatch(r"([+-])(\d+)(?::(\d*)(?::(\d*))?)?", text)
     if match is None:
-        raise ParseError(f"{text!r} is no offset from UTC")
+        raise ParseError(tr("{text!r} is no offset from UTC", text=text))
     hours, minutes, seconds = (to_number(part or "0") for part in match.group(2, 3, 4))
     if match[3] is None and len(text) > 3:
         hours, minutes = divmod(hours, 100)
     if hours > _MAX_HOURS_EAST or minutes > 59 or seconds > 59:
-        raise ParseError(f"{text!r} is no offset from UTC: 15:59:59 is the largest")
+        raise ParseError(tr("{text!r} is no offset from UTC: 15:59:59 is the largest", text=text))
     east = hours * 3600 + minutes * 60 + seconds
     return east if match[1] == "+" else -east
 
@@ -328,7 +329,7 @@ def _decode_offset(text: str) -> int:
 def _fraction(clock: _Clock, text: str) -> int:
     """Microseconds of `.5`."""
     if not re.fullmatch(r"\.\d*", text) or (text == "." and not clock.lenient):
-        raise ParseError(f"{text!r} is no fraction")
+        raise ParseError(tr("{text!r} is no fraction", text=text))
     return round(float(f"0{text}0") * 1_000_000)
 
 
@@ -346,21 +347,35 @@ def _complete(clock: _Clock) -> ServerTime:
         day = julian_day(clock.year, 1, 1) + clock.year_day - 1
         clock.year, clock.month, clock.day = from_julian_day(day)
     if clock.seen & _DATE != _DATE:
-        raise ParseError("no whole date is in it")
+        raise ParseError(tr("no whole date is in it"))
     if not 1 <= clock.month <= 12 or not 1 <= clock.day <= days_in_month(clock.year, clock.month):
-        raise ParseError(f"there is no day {clock.year:04d}-{clock.month:02d}-{clock.day:02d}")
+        raise ParseError(
+            tr(
+                "there is no day {year:04d}-{month:02d}-{day:02d}",
+                year=clock.year,
+                month=clock.month,
+                day=clock.day,
+            )
+        )
     if clock.half is not None:
         _complete_half(clock)
     if clock.seen & _DTZMOD:
-        raise ParseError("'dst' without an abbreviation of a zone")
+        raise ParseError(tr("'dst' without an abbreviation of a zone"))
     seconds = clock.hour * 3600 + clock.minute * 60 + clock.second
     if clock.minute > 59 or clock.second > 60 or seconds * 1_000_000 + clock.fraction_us > _DAY_US:
-        raise ParseError(f"there is no {clock.hour:02d}:{clock.minute:02d}:{clock.second:02d}")
+        raise ParseError(
+            tr(
+                "there is no {hour:02d}:{minute:02d}:{second:02d}",
+                hour=clock.hour,
+                minute=clock.minute,
+                second=clock.second,
+            )
+        )
     days = julian_day(clock.year, clock.month, clock.day) - _JULIAN_2000
     local_us = days * _DAY_US + seconds * 1_000_000 + clock.fraction_us
     early = (clock.year, clock.month) < (_LEAST_YEAR, 11) or local_us < -_BEFORE_2000_US
     if early or local_us >= _END_US:
-        raise ParseError("it lies beyond the server's calendar")
+        raise ParseError(tr("it lies beyond the server's calendar"))
     local = (clock.year, clock.month, clock.day, clock.hour, clock.minute, clock.second)
     return ServerTime(local_us, clock.offset, clock.zone, local)
 
@@ -372,17 +387,17 @@ _BEFORE_2000_US: Final = 211_813_488_000_000_000
 def _complete_year(clock: _Clock) -> None:
     if clock.bc:
         if clock.year <= 0:
-            raise ParseError("there is no year 0")
+            raise ParseError(tr("there is no year 0"))
         clock.year = 1 - clock.year
     elif clock.two_digits:
         clock.year += 2000 if clock.year < 70 else 1900
     elif clock.year <= 0:
-        raise ParseError("there is no year 0")
+        raise ParseError(tr("there is no year 0"))
 
 
 def _complete_half(clock: _Clock) -> None:
     if clock.hour > 12:
-        raise ParseError(f"there is no {clock.hour} {clock.half}")
+        raise ParseError(tr("there is no {hour} {half}", hour=clock.hour, half=clock.half))
     clock.hour = clock.hour % 12 + (12 if clock.half == "pm" else 0)
 
 

@@ -13,6 +13,7 @@ import sys
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.wal.facts import Relation
 from parsers.wal.heap_page import PAGE_BYTES
 from parsers.wal.record import RECORD_HEADER_BYTES
@@ -59,7 +60,7 @@ def read_blocks(record: bytes, major: int, page_bytes: int = PAGE_BYTES) -> list
     try:
         heads, at = _read_heads(record, major, page_bytes)
     except (struct.error, IndexError):
-        raise ParseError("block references run past the record's end") from None
+        raise ParseError(tr("block references run past the record's end")) from None
     blocks: list[Block] = []
     for head in heads:
         image = head.image
@@ -70,7 +71,7 @@ def read_blocks(record: bytes, major: int, page_bytes: int = PAGE_BYTES) -> list
         at += head.data_bytes
         blocks.append(Block(head.fork, head.relation, head.number, image, data))
     if at > len(record):
-        raise ParseError("block references announce more than the record holds")
+        raise ParseError(tr("block references announce more than the record holds"))
     return blocks
 
 
@@ -122,7 +123,7 @@ def _skip_rest(record: bytes, at: int, payload: int) -> int:
             case 252:
                 at += 5
             case kind:
-                raise ParseError(f"unknown record part {kind}", offset=at)
+                raise ParseError(tr("unknown record part {kind}", kind=kind), offset=at)
     return at
 
 
@@ -138,7 +139,13 @@ def restore_page(image: Image, page_bytes: int = PAGE_BYTES) -> bytes:
         content = image.content
     page = content[: image.hole_offset] + bytes(image.hole_bytes) + content[image.hole_offset :]
     if len(page) != page_bytes:
-        raise ParseError(f"page image of {len(page)} bytes instead of {page_bytes}")
+        raise ParseError(
+            tr(
+                "page image of {size} bytes instead of {expected}",
+                size=len(page),
+                expected=page_bytes,
+            )
+        )
     return page
 
 
@@ -148,7 +155,7 @@ def _unpack_lz4(content: bytes, size: int) -> bytes:
     try:
         return bytes(lz4.block.decompress(content, uncompressed_size=size))
     except lz4.block.LZ4BlockError as error:
-        raise ParseError(f"page image: {error}") from None
+        raise ParseError(tr("page image: {error}", error=error)) from None
 
 
 def _unpack_zstd(content: bytes, most: int) -> bytes:
@@ -156,7 +163,7 @@ def _unpack_zstd(content: bytes, most: int) -> bytes:
     try:
         return bytes(zstd.ZstdDecompressor().decompress(content, most + 1))
     except zstd.ZstdError as error:
-        raise ParseError(f"page image: {error}") from None
+        raise ParseError(tr("page image: {error}", error=error)) from None
 
 
 def unpack_pglz(content: bytes, size: int) -> bytes:
@@ -179,9 +186,11 @@ def unpack_pglz(content: bytes, size: int) -> bytes:
                     out.append(content[at])
                     at += 1
     except IndexError:
-        raise ParseError("page image cut short") from None
+        raise ParseError(tr("page image cut short")) from None
     if len(out) != size:
-        raise ParseError(f"page image gives {len(out)} bytes instead of {size}")
+        raise ParseError(
+            tr("page image gives {size} bytes instead of {expected}", size=len(out), expected=size)
+        )
     return bytes(out)
 
 
@@ -194,7 +203,7 @@ def _copy(content: bytes, at: int, out: bytearray) -> int:
         length += content[at]
         at += 1
     if not 0 < offset <= len(out):
-        raise ParseError("page image copies from before its start")
+        raise ParseError(tr("page image copies from before its start"))
     for _ in range(length):
         out.append(out[-offset])
     return at

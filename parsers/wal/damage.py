@@ -14,6 +14,7 @@ from typing import Final
 
 from parsers.errors import ParseError
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 
 
 class DamageKind(enum.StrEnum):
@@ -50,29 +51,60 @@ class Damage:
 
 def rmgr_damage(lsn: int, rmgr: int) -> Damage:
     """A resource manager that the release does not have."""
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"record: resource manager {rmgr}")
+    return Damage(
+        kind=DamageKind.BAD_HEADER, lsn=lsn, detail=tr("record: resource manager {rmgr}", rmgr=rmgr)
+    )
 
 
 def prev_damage(lsn: int, prev: int, expected: int | None) -> Damage:
     """A record that does not name the one before it."""
-    before = f"the record before is {format_lsn(expected)}" if expected is not None else "ahead"
-    detail = f"record: prev-link {format_lsn(prev)}, {before}"
+    detail = (
+        tr("record: prev-link {prev}, ahead", prev=format_lsn(prev))
+        if expected is None
+        else tr(
+            "record: prev-link {prev}, the record before is {expected}",
+            prev=format_lsn(prev),
+            expected=format_lsn(expected),
+        )
+    )
     return Damage(kind=DamageKind.BAD_PREV_LINK, lsn=lsn, detail=detail)
 
 
 def crc_damage(lsn: int) -> Damage:
     """A record whose bytes are not those that were written."""
-    return Damage(kind=DamageKind.BAD_CRC, lsn=lsn, detail="record: checksum does not match")
+    return Damage(kind=DamageKind.BAD_CRC, lsn=lsn, detail=tr("record: checksum does not match"))
 
 
 def length_damage(lsn: int, length: int, fitting: int | None = None) -> Damage:
     """A record whose length cannot be; `fitting` is the one that its pages speak of."""
-    detail = f"record: length {length}"
-    if fitting is not None:
-        detail += f" where its pages say {fitting}"
+    detail = (
+        tr("record: length {length}", length=length)
+        if fitting is None
+        else tr(
+            "record: length {length} where its pages say {fitting}", length=length, fitting=fitting
+        )
+    )
     return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=detail)
+
+
+def continuation(continued: int | None, needed: int | None) -> str:
+    """What a page says of the record that runs into it, and what that needs. None: nothing."""
+    match continued, needed:
+        case None, None:
+            return tr("page: says that nothing continues, but nothing does")
+        case None, _:
+            return tr("page: says that nothing continues, but {needed} bytes do", needed=needed)
+        case _, None:
+            return tr(
+                "page: says that {continued} bytes continue, but nothing does", continued=continued
+            )
+    return tr(
+        "page: says that {continued} bytes continue, but {needed} bytes do",
+        continued=continued,
+        needed=needed,
+    )
 
 
 def meaning_damage(lsn: int, error: ParseError) -> Damage:
     """A record with a sound checksum that says nothing sensible."""
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"record: {error}")
+    return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=tr("record: {error}", error=error))

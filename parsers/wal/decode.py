@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.wal.facts import (
     BackupEnd,
     CheckpointRecord,
@@ -62,8 +63,13 @@ def decode(record: bytes, source: Source) -> Event | Transaction | None:
         return decoder(data, source) if decoder else None
     except (struct.error, IndexError):
         raise ParseError(
-            f"record of {len(data)} bytes of main data is too short for its kind"
-            f" (resource manager {source.rmgr}, info {source.info:02X})"
+            tr(
+                "record of {size} bytes of main data is too short for its kind "
+                "(resource manager {rmgr}, info {info:02X})",
+                size=len(data),
+                rmgr=source.rmgr,
+                info=source.info,
+            )
         ) from None
 
 
@@ -295,5 +301,11 @@ def _array(data: bytes, at: int, item_bytes: int) -> tuple[tuple[int, ...], int]
     (count,) = struct.unpack_from("<I", data, at)
     words = count * item_bytes // 4
     if words > len(data) // 4:
-        raise ParseError(f"transaction record announces {count} items of {item_bytes} bytes")
+        raise ParseError(
+            tr(
+                "transaction record announces {count} items of {item_bytes} bytes",
+                count=count,
+                item_bytes=item_bytes,
+            )
+        )
     return struct.unpack_from(f"<{words}I", data, at + 4), at + 4 + words * 4

@@ -31,7 +31,7 @@ from parsers.wal.columns import (
     walk,
 )
 from parsers.wal.completed import Completed, check_completed
-from parsers.wal.damage import Damage, DamageKind, length_damage
+from parsers.wal.damage import Damage, DamageKind, continuation, length_damage
 from parsers.wal.fragment import (
     HeadFragment,
     PartialRecord,
@@ -265,9 +265,6 @@ class RecordReader:
 
     def _page_damage(self, window: PageWindow, page: int, expected: int) -> Damage:
         carry = int(window.carries[page])
-        claims = (
-            f"says that {carry} bytes continue" if carry >= 0 else "says that nothing continues"
-        )
-        needs = f"{expected} bytes do" if expected >= 0 else "nothing does"
+        detail = continuation(carry if carry >= 0 else None, expected if expected >= 0 else None)
         lsn = self.geometry.page_lsn(window.first_page + page)
-        return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"page: {claims}, but {needs}")
+        return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=detail)

@@ -6,6 +6,7 @@ from typing import Final
 
 from parsers.errors import ParseError
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.damage import DamageKind
 from parsers.wal.page import (
     LONG_HEADER_BYTES,
@@ -27,25 +28,39 @@ def read_identity(
 ) -> tuple[LongPageHeader | None, Refusal | None]:
     """Give (the first page's header, why the segment cannot be read); either may be None."""
     if len(view) < LONG_HEADER_BYTES:
-        return None, (DamageKind.TRUNCATED, f"only {len(view)} bytes, less than a page header")
+        return None, (
+            DamageKind.TRUNCATED,
+            tr("only {size} bytes, less than a page header", size=len(view)),
+        )
     try:
         header = parse_segment_header(view[:LONG_HEADER_BYTES])
     except NewerRelease as error:
         if _agrees(view):
             return None, (DamageKind.UNREADABLE, error.message)
-        return None, (DamageKind.BAD_HEADER, f"first page: {error}")
+        return None, (DamageKind.BAD_HEADER, tr("first page: {error}", error=error))
     except ParseError as error:
         if is_zero(view[:PAGE_BYTES]):
-            return None, (DamageKind.ZEROED, "all zeros from the start")
-        return None, (DamageKind.BAD_HEADER, f"first page: {error}")
+            return None, (DamageKind.ZEROED, tr("all zeros from the start"))
+        return None, (DamageKind.BAD_HEADER, tr("first page: {error}", error=error))
     if segment_size and header.segment_size != segment_size:
-        detail = f"says segments have {header.segment_size} bytes, not {segment_size}"
-        return header, (DamageKind.BAD_HEADER, f"first page: {detail}")
+        detail = tr(
+            "first page: says segments have {size} bytes, not {expected}",
+            size=header.segment_size,
+            expected=segment_size,
+        )
+        return header, (DamageKind.BAD_HEADER, detail)
     if len(view) < header.page_size:
-        return header, (DamageKind.TRUNCATED, f"only {len(view)} bytes, less than a page")
+        return header, (
+            DamageKind.TRUNCATED,
+            tr("only {size} bytes, less than a page", size=len(view)),
+        )
     if _contradicts(view, header):
-        detail = f"magic {header.page.magic:04X} and page size {header.page_size} unlike the next"
-        return header, (DamageKind.BAD_HEADER, f"first page: {detail}")
+        detail = tr(
+            "first page: magic {magic:04X} and page size {page_size} unlike the next",
+            magic=header.page.magic,
+            page_size=header.page_size,
+        )
+        return header, (DamageKind.BAD_HEADER, detail)
     return header, None
 
 
@@ -87,12 +102,24 @@ def refuse(
     """Why a sound header does not belong to the segment that the name promises."""
     page = header.page
     if system_identifier is not None and header.system_identifier != system_identifier:
-        detail = f"system identifier {header.system_identifier}, not {system_identifier}"
+        detail = tr(
+            "system identifier {found}, not {expected}",
+            found=header.system_identifier,
+            expected=system_identifier,
+        )
         return DamageKind.FOREIGN_SYSTEM, detail
     if page.lsn != start_lsn:
-        detail = f"says it belongs at {format_lsn(page.lsn)}, not {format_lsn(start_lsn)}"
-        return DamageKind.WRONG_ADDRESS, f"first page: {detail}"
+        detail = tr(
+            "first page: says it belongs at {found}, not {expected}",
+            found=format_lsn(page.lsn),
+            expected=format_lsn(start_lsn),
+        )
+        return DamageKind.WRONG_ADDRESS, detail
     if page.timeline > name_timeline:
-        detail = f"timeline {page.timeline} in a segment named for timeline {name_timeline}"
-        return DamageKind.WRONG_TIMELINE, f"first page: {detail}"
+        detail = tr(
+            "first page: timeline {timeline} in a segment named for timeline {name_timeline}",
+            timeline=page.timeline,
+            name_timeline=name_timeline,
+        )
+        return DamageKind.WRONG_TIMELINE, detail
     return None

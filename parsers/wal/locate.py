@@ -11,6 +11,7 @@ import mmap
 import numpy as np
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 from parsers.wal.engine import Batch, RecordReader, open_records
 from parsers.wal.page import ANY_TIMELINE, parse_segment_header
 from parsers.wal.pages import read_pages
@@ -48,7 +49,7 @@ def open_segment(
     header = parse_segment_header(view)
     size = header.segment_size
     if len(view) < header.page_size:
-        raise ParseError("segment cut short")
+        raise ParseError(tr("segment cut short"))
     pages = min(len(view), size) // header.page_size
     geometry = Geometry(segment_number * size, size, header.page_size, pages)
     table = read_pages(view, geometry, header, name_timeline)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
 from parsers.segment import is_segment_size
+from parsers.sentences import tr
 
 # xlp_magic -> major version. Supporting a release is adding its line.
 MAJOR_BY_MAGIC: Final = {
@@ -88,7 +89,7 @@ _LONG: Final = struct.Struct("<QII")
 def parse_page_header(page: bytes | memoryview, offset: int = 0) -> PageHeader:
     """Read the 24 bytes at `offset`. Judges nothing but the length."""
     if len(page) - offset < SHORT_HEADER_BYTES:
-        raise ParseError("page header cut short", offset=offset)
+        raise ParseError(tr("page header cut short"), offset=offset)
     return PageHeader(*_SHORT.unpack_from(page, offset))
 
 
@@ -102,8 +103,12 @@ def parse_segment_header(page: bytes | memoryview) -> LongPageHeader:
     magic = header.page.magic
     if magic not in MAJOR_BY_MAGIC:
         raise NewerRelease(
-            f"WAL page magic {magic:04X}: of a PostgreSQL newer than {NEWEST_MAJOR}, the newest"
-            " that this program knows",
+            tr(
+                "WAL page magic {magic:04X}: of a PostgreSQL newer than "
+                "{newest}, the newest that this program knows",
+                magic=magic,
+                newest=NEWEST_MAJOR,
+            ),
             offset=0,
         )
     return header
@@ -113,16 +118,21 @@ def parse_any_header(page: bytes | memoryview) -> LongPageHeader:
     """The same, of a release to come as well: this header has not changed since 9.3."""
     short = parse_page_header(page)
     if short.magic not in MAJOR_BY_MAGIC and not is_newer_magic(short.magic):
-        raise ParseError(f"unknown WAL page magic {short.magic:04X}", offset=0)
+        raise ParseError(tr("unknown WAL page magic {magic:04X}", magic=short.magic), offset=0)
     if not short.info & XLP_LONG_HEADER:
-        raise ParseError(f"first page has no long header (flags {short.info:04X})", offset=2)
+        raise ParseError(
+            tr("first page has no long header (flags {flags:04X})", flags=short.info), offset=2
+        )
     if len(page) < LONG_HEADER_BYTES:
-        raise ParseError("long page header cut short", offset=SHORT_HEADER_BYTES)
+        raise ParseError(tr("long page header cut short"), offset=SHORT_HEADER_BYTES)
     header = LongPageHeader(short, *_LONG.unpack_from(page, SHORT_HEADER_BYTES))
     if not is_segment_size(header.segment_size):
-        raise ParseError(f"impossible segment size {header.segment_size}", offset=32)
+        raise ParseError(
+            tr("impossible segment size {size}", size=header.segment_size),
+            offset=32,
+        )
     if header.page_size not in (1 << bits for bits in range(10, 17)):
-        raise ParseError(f"impossible WAL page size {header.page_size}", offset=36)
+        raise ParseError(tr("impossible WAL page size {size}", size=header.page_size), offset=36)
     return header
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.page import (
     MAJOR_BY_MAGIC,
@@ -65,10 +66,12 @@ def read_pages(
     first = int(bad.argmax())
     kind, template = next((kind, text) for mask, kind, text in checks if mask[first])
     fields = {name: int(headers[name][first]) for name in ("magic", "info", "timeline")}
-    detail = template.format(
-        **fields, lsn=format_lsn(int(headers["lsn"][first])), name_timeline=name_timeline
+    detail = tr(
+        template, **fields, lsn=format_lsn(int(headers["lsn"][first])), name_timeline=name_timeline
     )
-    fault = Damage(kind=kind, lsn=geometry.page_lsn(first), detail=f"page: {detail}")
+    fault = Damage(
+        kind=kind, lsn=geometry.page_lsn(first), detail=tr("page: {detail}", detail=detail)
+    )
     return PageTable(headers, first, fault)
 
 
@@ -82,16 +85,16 @@ def _checks(
     latest = np.maximum.accumulate(timelines)
     unknown = np.uint16(0xFFFF & ~all_flags(header.major))
     return [
-        (_zero(headers), DamageKind.ZEROED, "all zeros"),
-        (headers["magic"] != header.page.magic, DamageKind.BAD_HEADER, "magic {magic:04X}"),
-        (info & unknown != 0, DamageKind.BAD_HEADER, "flags {info:04X}"),
+        (_zero(headers), DamageKind.ZEROED, tr("all zeros")),
+        (headers["magic"] != header.page.magic, DamageKind.BAD_HEADER, tr("magic {magic:04X}")),
+        (info & unknown != 0, DamageKind.BAD_HEADER, tr("flags {info:04X}")),
         ((info & XLP_LONG_HEADER != 0) & (index > 0), DamageKind.BAD_HEADER,
-         "a segment's long header on an inner page"),
-        (headers["lsn"] != expected, DamageKind.WRONG_ADDRESS, "says it belongs at {lsn}"),
+         tr("a segment's long header on an inner page")),
+        (headers["lsn"] != expected, DamageKind.WRONG_ADDRESS, tr("says it belongs at {lsn}")),
         (timelines > name_timeline, DamageKind.WRONG_TIMELINE,
-         "timeline {timeline} in a segment named for timeline {name_timeline}"),
+         tr("timeline {timeline} in a segment named for timeline {name_timeline}")),
         (timelines < latest, DamageKind.WRONG_TIMELINE,
-         "timeline {timeline} after a later one"),
+         tr("timeline {timeline} after a later one")),
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ import struct
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 
 class Catalog(enum.IntEnum):
@@ -50,9 +51,9 @@ _NAMED: Final = struct.Struct("<I64s")
 
 # What is called a table, an index and so on.
 KIND_WORDS: Final = {
-    "r": "table", "i": "index", "S": "sequence", "t": "toast table", "v": "view",
-    "m": "materialized view", "c": "composite type", "f": "foreign table",
-    "p": "partitioned table", "I": "partitioned index",
+    "r": tr("table"), "i": tr("index"), "S": tr("sequence"), "t": tr("toast table"),
+    "v": tr("view"), "m": tr("materialized view"), "c": tr("composite type"),
+    "f": tr("foreign table"), "p": tr("partitioned table"), "I": tr("partitioned index"),
 }  # fmt: skip
 
 
@@ -107,7 +108,7 @@ def read_filenode_map(data: bytes) -> dict[int, int]:
     try:
         magic, count = _MAP_HEAD.unpack_from(data)
         if magic != _MAP_MAGIC or count * _MAP_ENTRY.size > len(data) - _MAP_HEAD.size:
-            raise ParseError("not a pg_filenode.map")
+            raise ParseError(tr("not a pg_filenode.map"))
         return dict(_MAP_ENTRY.unpack_from(data, _MAP_HEAD.size + 8 * i) for i in range(count))
     except struct.error:
-        raise ParseError("pg_filenode.map cut short") from None
+        raise ParseError(tr("pg_filenode.map cut short")) from None

@@ -11,6 +11,7 @@ import struct
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
+from parsers.sentences import tr
 
 RECORD_HEADER_BYTES: Final = 24
 MAX_RECORD_BYTES: Final = 1020 * 1024 * 1024  # XLogRecordMaxSize
@@ -109,7 +110,7 @@ def holds_facts(rmgr: int, info: int, major: int) -> bool:
 def parse_record_header(record: bytes, offset: int = 0) -> RecordHeader:
     """Read the 24 bytes at `offset`. Judges nothing but the length."""
     if len(record) - offset < RECORD_HEADER_BYTES:
-        raise ParseError("record header cut short", offset=offset)
+        raise ParseError(tr("record header cut short"), offset=offset)
     return RecordHeader(*_HEADER.unpack_from(record, offset))
 
 
@@ -143,15 +144,17 @@ def main_data(record: bytes, major: int) -> bytes:
                 at, data = _skip_block(record, at, major)
                 payload += data
             else:
-                raise ParseError(f"unknown record part {kind}", offset=at)
+                raise ParseError(tr("unknown record part {kind}", kind=kind), offset=at)
     except (struct.error, IndexError):
-        raise ParseError("record parts run past its end", offset=at) from None
+        raise ParseError(tr("record parts run past its end"), offset=at) from None
     return b""
 
 
 def _tail(record: bytes, length: int, start: int) -> bytes:
     if start + length != len(record):
-        raise ParseError(f"main data of {length} bytes does not fill the record", offset=start)
+        raise ParseError(
+            tr("main data of {length} bytes does not fill the record", length=length), offset=start
+        )
     return record[start:]
 
 

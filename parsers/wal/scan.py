@@ -17,6 +17,7 @@ import mmap
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.facts import Facts
 from parsers.wal.fragment import feed_head, start_head, start_record
@@ -64,7 +65,7 @@ def scan_segment(
         if header and not refusal:
             refusal = refuse(header, start_lsn, name_timeline, system_identifier)
         if refusal or not header:
-            kind, detail = refusal or (DamageKind.BAD_HEADER, "no header")
+            kind, detail = refusal or (DamageKind.BAD_HEADER, tr("no header"))
             return _refused(view, header, start_lsn, depth, kind, detail)
         pages = min(len(view), size) // header.page_size
         geometry = Geometry(start_lsn, size, header.page_size, pages)
@@ -108,7 +109,11 @@ def _judge_size(scan: SegmentScan, geometry: Geometry) -> SegmentScan:
         return scan
     kind = DamageKind.TRUNCATED if size < expected else DamageKind.OVERSIZED
     lsn = geometry.start_lsn + min(size, expected)
-    damage = Damage(kind=kind, lsn=lsn, detail=f"{size} bytes instead of {expected}")
+    damage = Damage(
+        kind=kind,
+        lsn=lsn,
+        detail=tr("{size} bytes instead of {expected}", size=size, expected=expected),
+    )
     end = SegmentEnd(kind=EndKind.DAMAGED, lsn=scan.end.lsn)
     return dataclasses.replace(scan, damage=damage, end=end)
 
@@ -218,9 +223,9 @@ def judge_end(scan: SegmentScan, *, may_end_early: bool) -> Damage | None:
     if scan.damage or may_end_early:
         return scan.damage
     if scan.end.kind is EndKind.ZEROS:
-        detail = "records end in zeros, without a switch"
+        detail = tr("records end in zeros, without a switch")
         return Damage(kind=DamageKind.ZEROED, lsn=scan.end.lsn, detail=detail)
     if scan.end.kind is EndKind.RECYCLED:
-        detail = "records end in pages of an older segment"
+        detail = tr("records end in pages of an older segment")
         return Damage(kind=DamageKind.WRONG_ADDRESS, lsn=scan.end.lsn, detail=detail)
     return None

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.collect import Collector
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.engine import RecordReader, open_records
@@ -62,7 +63,7 @@ def _check_overwritten(reader: RecordReader, collector: Collector) -> Damage | N
     }
     for page, lsn in reader.abandoned:
         if (geometry.start_lsns(geometry.position_of_page(page)), lsn) not in named:
-            detail = f"page: overwrites {format_lsn(lsn)}, but no record on it says so"
+            detail = tr("page: overwrites {lsn}, but no record on it says so", lsn=format_lsn(lsn))
             at = geometry.page_lsn(page)
             return Damage(kind=DamageKind.BAD_HEADER, lsn=at, detail=detail)
     return None
@@ -113,11 +114,13 @@ def _hole(reader: RecordReader) -> Damage | None:
     rest = reader.buffer[offset:page_end]
     if not is_zero(rest[:RECORD_HEADER_BYTES]):
         length = int.from_bytes(rest[:4], "little")
-        return Damage(kind=DamageKind.BAD_HEADER, lsn=lsn, detail=f"record: length {length}")
+        return Damage(
+            kind=DamageKind.BAD_HEADER, lsn=lsn, detail=tr("record: length {length}", length=length)
+        )
     is_last_page = page_end == table.good * geometry.page_size
     if is_zero(rest) and is_last_page and rest_is_stale(table, geometry, table.good):
         return None
-    return Damage(kind=DamageKind.ZEROED, lsn=lsn, detail="zeros, with more WAL after them")
+    return Damage(kind=DamageKind.ZEROED, lsn=lsn, detail=tr("zeros, with more WAL after them"))
 
 
 def _cut_by_zeros(reader: RecordReader, damage: Damage) -> Damage:
@@ -129,7 +132,9 @@ def _cut_by_zeros(reader: RecordReader, damage: Damage) -> Damage:
     after = end - 8 - reader.geometry.start_lsn
     if not is_zero(reader.buffer[after : reader.geometry.segment_size]):
         return damage
-    return Damage(kind=DamageKind.ZEROED, lsn=damage.lsn, detail="zeros from inside a record on")
+    return Damage(
+        kind=DamageKind.ZEROED, lsn=damage.lsn, detail=tr("zeros from inside a record on")
+    )
 
 
 def _head(reader: RecordReader, header: LongPageHeader, facts: Facts) -> SegmentHead:

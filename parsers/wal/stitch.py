@@ -13,8 +13,16 @@ from dataclasses import dataclass
 
 from parsers.errors import ParseError
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.completed import Completed, check_completed
-from parsers.wal.damage import Damage, DamageKind, length_damage, meaning_damage, prev_damage
+from parsers.wal.damage import (
+    Damage,
+    DamageKind,
+    continuation,
+    length_damage,
+    meaning_damage,
+    prev_damage,
+)
 from parsers.wal.facts import Facts
 from parsers.wal.fragment import HeadFragment, PartialRecord, join_head, with_total
 from parsers.wal.scan import EndKind, SegmentHead, SegmentScan, SegmentTail
@@ -38,7 +46,13 @@ def stitch(tail: SegmentTail, head: SegmentHead) -> Stitch:
     damaged, has nothing to join: that is the scan's finding, not the boundary's.
     """
     if head.lsn != tail.lsn:
-        raise ValueError(f"{format_lsn(head.lsn)} does not follow {format_lsn(tail.lsn)}")
+        raise ValueError(
+            tr(
+                "{lsn} does not follow {before}",
+                lsn=format_lsn(head.lsn),
+                before=format_lsn(tail.lsn),
+            )
+        )
     if tail.end.kind not in (EndKind.FULL, EndKind.SWITCH):
         return _result(last_lsn=None)
     damage = _check_identity(tail, head) or _check_continuation(tail, head)
@@ -68,10 +82,18 @@ def _result(
 
 def _check_identity(tail: SegmentTail, head: SegmentHead) -> Damage | None:
     if head.system_identifier != tail.system_identifier:
-        detail = f"system identifier {head.system_identifier} after {tail.system_identifier}"
+        detail = tr(
+            "system identifier {found} after {before}",
+            found=head.system_identifier,
+            before=tail.system_identifier,
+        )
         return Damage(kind=DamageKind.FOREIGN_SYSTEM, lsn=head.lsn, detail=detail)
     if head.timeline < tail.timeline:
-        detail = f"page: timeline {head.timeline} after {tail.timeline}"
+        detail = tr(
+            "page: timeline {timeline} after {before}",
+            timeline=head.timeline,
+            before=tail.timeline,
+        )
         return Damage(kind=DamageKind.WRONG_TIMELINE, lsn=head.lsn, detail=detail)
     return None
 
@@ -81,17 +103,14 @@ def _check_continuation(tail: SegmentTail, head: SegmentHead) -> Damage | None:
     left = tail.fragment.remaining if tail.fragment else tail.passing
     continued = head.fragment.remaining if head.fragment else None
     if head.overwrites and head.fragment:
-        detail = "page: says both that a record continues and that it was overwritten"
+        detail = tr("page: says both that a record continues and that it was overwritten")
         return Damage(kind=DamageKind.BAD_HEADER, lsn=head.lsn, detail=detail)
     if left == continued or (left is not None and head.overwrites):
         return None
     if tail.fragment and head.fragment and _fits(tail.fragment, head.fragment):
         fitting = tail.fragment.length + head.fragment.remaining
         return length_damage(tail.fragment.lsn, tail.fragment.total, fitting)
-    claims = f"{continued} bytes continue" if head.fragment else "nothing continues"
-    needs = f"{left} bytes do" if left is not None else "nothing does"
-    detail = f"page: says that {claims}, but {needs}"
-    return Damage(kind=DamageKind.BAD_HEADER, lsn=head.lsn, detail=detail)
+    return Damage(kind=DamageKind.BAD_HEADER, lsn=head.lsn, detail=continuation(continued, left))
 
 
 def _fits(record: PartialRecord, piece: HeadFragment) -> bool:

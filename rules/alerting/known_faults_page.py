@@ -6,11 +6,12 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 
+from parsers.sentences import joined, tr
 from rules import known_faults
 from rules.verdict.check import Check
 from rules.verdict.fault import KnownFault
 
-_HEAD = """\
+_HEAD = tr("""\
 # Known faults of PostgreSQL
 
 Some minor releases left behind backups, standbys or indexes that cannot be trusted, though every
@@ -38,12 +39,12 @@ the mended releases came out, and that runs one of them, has none to rebuild.
 
 A major is listed where one of its releases mends the fault. What came to light after a major's last
 release was never mended there.
-"""
+""")
 
 
 def render_known_faults(checks: dict[str, Check]) -> str:
     """The page. `checks` is the catalogue."""
-    return _HEAD + "\n" + "\n".join(_entries(checks)) + "\n"
+    return joined("\n", [_HEAD, *_entries(checks), ""])
 
 
 def load_faults() -> dict[str, KnownFault]:
@@ -57,7 +58,7 @@ def _entries(checks: dict[str, Check]) -> Iterator[str]:
     newest_first = sorted(
         load_faults().items(), key=lambda each: (-each[1].mended_on.toordinal(), each[0])
     )
-    yield "| fault | mended by | of | severity |"
+    yield tr("| fault | mended by | of | severity |")
     yield "|---|---|---|---|"
     for name, fault in newest_first:
         severity = checks[name].severity.value
@@ -67,14 +68,19 @@ def _entries(checks: dict[str, Check]) -> Iterator[str]:
         yield ""
         yield f"## {name}"
         yield ""
-        yield f"{check.title} {check.why}"
+        yield joined(" ", (check.title, check.why))
         yield ""
         if check.look:
-            yield f"**How to look.** {check.look}"
+            yield tr("**How to look.** {look}", look=check.look)
             yield ""
-        yield f"**What to do.** {check.remedy}"
+        yield tr("**What to do.** {remedy}", remedy=check.remedy)
         yield ""
-        yield f"**Mended by** {_mended(fault)} of {fault.mended_on}. Release notes: {fault.notes}."
+        yield tr(
+            "**Mended by** {releases} of {mended_on}. Release notes: {notes}.",
+            releases=_mended(fault),
+            mended_on=fault.mended_on,
+            notes=fault.notes,
+        )
 
 
 def _mended(fault: KnownFault) -> str:

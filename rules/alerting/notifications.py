@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from parsers.sentences import joined
 from rules.alerting.links import AlertLinks
 from rules.alerting.panels import panel_of
 from rules.alerting.state import Alert, Alerts, AlertState, alert_name
@@ -44,7 +45,7 @@ def notify_of(
         },
         annotations={
             "summary": alert.summaries[0] if alert.summaries else check.title,
-            "description": " ".join((*alert.summaries[1:], check.why, alert.remedy)),
+            "description": joined(" ", (*alert.summaries[1:], check.why, alert.remedy)),
             **links.annotations(name, panel_of(alert.id), quoted_cluster),
         },
         starts_at=alert.fired_at or alert.since,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from parsers.sentences import joined, tr
 from rules.alerting.links import AlertLinks
 from rules.alerting.panels import Panel, panel_of
 from rules.alerting.state import alert_name, can_alert
@@ -44,11 +45,15 @@ AGENT_ALERTS: Final = (
         expression="absent(pitr_build_info)",
         hold_seconds=300,
         severity="critical",
-        title="No PITR agent is scraped.",
-        why="The archives are not being checked: a fault now is found on the day of the restore.",
-        look="Prometheus' page of targets shows the error of the scrape. On the agent's host: "
-        "systemctl status pitr-agent, and curl its /healthz.",
-        remedy="Start the agent, or fix the scrape configuration.",
+        title=tr("No PITR agent is scraped."),
+        why=tr(
+            "The archives are not being checked: a fault now is found on the day of the restore."
+        ),
+        look=tr(
+            "Prometheus' page of targets shows the error of the scrape. On the agent's host: "
+            "systemctl status pitr-agent, and curl its /healthz."
+        ),
+        remedy=tr("Start the agent, or fix the scrape configuration."),
         panel=Panel.FLEET_AGENTS,
         of_a_cluster=False,
     ),
@@ -57,13 +62,17 @@ AGENT_ALERTS: Final = (
         expression="time() - pitr_verdict_deadline_timestamp_seconds > 0",
         hold_seconds=300,
         severity="critical",
-        title="The agent answers scrapes and a cluster's verdict is overdue.",
-        why="A source was not read for three times its interval: what broke since is not in the "
-        "agent's numbers.",
-        look="/healthz names the clusters that are late, the agent's log the reason "
-        "(journalctl -u pitr-agent). With textfiles and no agent: what the timer or cron said of "
-        "the last runs of pitr-check.",
-        remedy="Restart the agent, and report what its log said.",
+        title=tr("The agent answers scrapes and a cluster's verdict is overdue."),
+        why=tr(
+            "A source was not read for three times its interval: what broke since is not in the "
+            "agent's numbers."
+        ),
+        look=tr(
+            "/healthz names the clusters that are late, the agent's log the reason "
+            "(journalctl -u pitr-agent). With textfiles and no agent: what the timer or cron said "
+            "of the last runs of pitr-check."
+        ),
+        remedy=tr("Restart the agent, and report what its log said."),
         panel=Panel.VERDICT_AGE,
     ),
     AgentAlert(
@@ -71,11 +80,13 @@ AGENT_ALERTS: Final = (
         expression="min by (cluster, id) (pitr_check_known) == 0",
         hold_seconds=900,
         severity="warning",
-        title="A check lacks its evidence.",
-        why="Its last result is kept, and new problems go unnoticed.",
-        look="pitr_collector_success tells which source cannot be read, the agent's log why.",
-        remedy="Mend that source: a server that does not answer, a right that is missing, a "
-        "directory that is not mounted.",
+        title=tr("A check lacks its evidence."),
+        why=tr("Its last result is kept, and new problems go unnoticed."),
+        look=tr("pitr_collector_success tells which source cannot be read, the agent's log why."),
+        remedy=tr(
+            "Mend that source: a server that does not answer, a right that is missing, a "
+            "directory that is not mounted."
+        ),
         panel=Panel.BLIND,
     ),
     AgentAlert(
@@ -83,13 +94,19 @@ AGENT_ALERTS: Final = (
         expression="pitr_notifications_waiting > 0",
         hold_seconds=300,
         severity="warning",
-        title="A receiver has not taken the agent's notifications for five minutes.",
-        why="What fires is remembered and tried again, and the person at that receiver does "
-        "not know it.",
-        look="The label receiver names it, pitr_notifications_failed_total counts the attempts, "
-        "the agent's log has the answer (journalctl -u pitr-agent).",
-        remedy="Mend the receiver, or its address under alerts.notify and reload. What waits is "
-        "told as soon as it answers.",
+        title=tr("A receiver has not taken the agent's notifications for five minutes."),
+        why=tr(
+            "What fires is remembered and tried again, and the person at that receiver does "
+            "not know it."
+        ),
+        look=tr(
+            "The label receiver names it, pitr_notifications_failed_total counts the attempts, "
+            "the agent's log has the answer (journalctl -u pitr-agent)."
+        ),
+        remedy=tr(
+            "Mend the receiver, or its address under alerts.notify and reload. What waits is "
+            "told as soon as it answers."
+        ),
         panel=Panel.FLEET_AGENTS,
         of_a_cluster=False,
     ),
@@ -98,11 +115,13 @@ AGENT_ALERTS: Final = (
         expression="pitr_config_last_reload_successful == 0",
         hold_seconds=300,
         severity="warning",
-        title="The agent's configuration is wrong, and an older one runs.",
-        why="What was meant to be watched from now on is not, and the next start of the agent "
-        "fails.",
-        look="pitr-agent check-config --config FILE names every mistake with its line.",
-        remedy="Mend the file and reload (systemctl reload pitr-agent).",
+        title=tr("The agent's configuration is wrong, and an older one runs."),
+        why=tr(
+            "What was meant to be watched from now on is not, and the next start of the agent "
+            "fails."
+        ),
+        look=tr("pitr-agent check-config --config FILE names every mistake with its line."),
+        remedy=tr("Mend the file and reload (systemctl reload pitr-agent)."),
         panel=Panel.FLEET_AGENTS,
         of_a_cluster=False,
     ),
@@ -126,10 +145,10 @@ def render_textfile_rules(
         expression=f"time() - pitr_verdict_timestamp_seconds > {stale_seconds:g}",
         hold_seconds=0,
         severity="critical",
-        title="The last verdict on a cluster is old.",
-        why="No run of pitr-check has looked at it since: what broke is not in its numbers.",
-        look="What the timer or cron said of the last runs; node_textfile_mtime_seconds.",
-        remedy="Run pitr-check as the timer does, and mend what it names.",
+        title=tr("The last verdict on a cluster is old."),
+        why=tr("No run of pitr-check has looked at it since: what broke is not in its numbers."),
+        look=tr("What the timer or cron said of the last runs; node_textfile_mtime_seconds."),
+        remedy=tr("Run pitr-check as the timer does, and mend what it names."),
         panel=Panel.VERDICT_AGE,
     )
     rules = [*_of_checks(checks, links, hold, also=CANNOT_CHECK), _of_alert(stale, links, hold)]
@@ -169,7 +188,7 @@ def _of_checks(
                 "for": hold(check.hold_seconds),
                 "annotations": {
                     "summary": check.title,
-                    "description": f"{check.why} {check.remedy}",
+                    "description": joined(" ", (check.why, check.remedy)),
                     **links.annotations(name, panel_of(check.id), _CLUSTER),
                 },
             }
@@ -184,7 +203,7 @@ def _of_alert(alert: AgentAlert, links: AlertLinks, hold: Callable[[float], str]
         "labels": {"severity": alert.severity},
         "annotations": {
             "summary": alert.title,
-            "description": f"{alert.why} {alert.remedy}",
+            "description": joined(" ", (alert.why, alert.remedy)),
             **links.annotations(alert.name, alert.panel, cluster),
         },
     }

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
+from parsers.sentences import tr
 from rules.alerting.prometheus_rules import AGENT_ALERTS, AgentAlert
 from rules.alerting.state import alert_name, can_alert
 from rules.model.findings import CANNOT_CHECK
@@ -42,13 +44,19 @@ def render_runbooks(checks: Iterable[Check]) -> dict[str, str]:
 
 
 def _of_check(check: Check) -> Runbook:
-    source = f"Severity {check.severity.value}, after {check.hold_seconds:g} s. "
-    source += f"The check is `{check.id}`: `pitr-check explain {check.id}`."
+    meaning = tr(
+        "{title} Severity {severity}, after {hold_seconds:g} s. The check is `{id}`: `pitr-check"
+        " explain {id}`.",
+        title=check.title,
+        severity=check.severity.value,
+        hold_seconds=check.hold_seconds,
+        id=check.id,
+    )
     return Runbook(
         name=alert_name(check.id),
         check=check.id,
         severity=check.severity.value,
-        meaning=f"{check.title} {source}",
+        meaning=meaning,
         impact=check.why,
         diagnosis=check.look,
         mitigation=check.remedy,
@@ -56,13 +64,19 @@ def _of_check(check: Check) -> Runbook:
 
 
 def _of_agent(alert: AgentAlert) -> Runbook:
-    source = f"Severity {alert.severity}, after {alert.hold_seconds:g} s. Only Prometheus can "
-    source += f"raise it: `{alert.expression}`."
+    meaning = tr(
+        "{title} Severity {severity}, after {hold_seconds:g} s. Only Prometheus can raise it:"
+        " `{expression}`.",
+        title=alert.title,
+        severity=alert.severity,
+        hold_seconds=alert.hold_seconds,
+        expression=alert.expression,
+    )
     return Runbook(
         name=alert.name,
         check=None,
         severity=alert.severity,
-        meaning=f"{alert.title} {source}",
+        meaning=meaning,
         impact=alert.why,
         diagnosis=alert.look,
         mitigation=alert.remedy,
@@ -70,22 +84,32 @@ def _of_agent(alert: AgentAlert) -> Runbook:
 
 
 def _page(book: Runbook) -> str:
-    return f"""\
-# {book.name}
+    return tr(
+        _PAGE,
+        name=book.name,
+        meaning=book.meaning,
+        impact=book.impact,
+        diagnosis=book.diagnosis,
+        mitigation=book.mitigation,
+    )
+
+
+_PAGE: Final = tr("""\
+# {name}
 
 ## Meaning
 
-{book.meaning}
+{meaning}
 
 ## Impact
 
-{book.impact}
+{impact}
 
 ## Diagnosis
 
-{book.diagnosis}
+{diagnosis}
 
 ## Mitigation
 
-{book.mitigation}
-"""
+{mitigation}
+""")

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from parsers.sentences import tr
 from parsers.wal.damage import DamageKind
 from rules.model.facts import SegmentCopy
 
@@ -58,4 +59,6 @@ def _conflict(readings: Sequence[CopyReading], valid: Sequence[CopyReading]) -> 
     if len({reading.digest for reading in valid or readings}) == 1:
         return None
     urls = ", ".join(reading.url for reading in valid or readings)
-    return f"copies that differ are each valid: {urls}" if valid else f"none is valid: {urls}"
+    if valid:
+        return tr("copies that differ are each valid: {urls}", urls=urls)
+    return tr("none is valid: {urls}", urls=urls)

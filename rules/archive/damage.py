@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Container, Iterator, Sequence
 
 from parsers.segment import segment_name, segment_of
+from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.scan import SegmentScan, judge_end
 from parsers.wal.stitch import stitch_run
@@ -78,7 +79,9 @@ def _foreign(scan: SegmentScan, expected: int | None) -> Damage | None:
     header = scan.header
     if header is None or expected is None or header.system_identifier == expected:
         return None
-    detail = f"system identifier {header.system_identifier}, not {expected}"
+    detail = tr(
+        "system identifier {own}, not {expected}", own=header.system_identifier, expected=expected
+    )
     return Damage(kind=DamageKind.FOREIGN_SYSTEM, lsn=scan.start_lsn, detail=detail)
 
 

@@ -10,10 +10,12 @@ import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
 from parsers.files.backup_label import BackupLabel
 from parsers.log.times import Zone, parse_log_time
 from parsers.segment import segment_before, segment_name, segment_of
+from parsers.sentences import tr
 from rules.model.evidence import SequenceFacts
 from rules.model.facts import ArchiveFacts, BackupFacts, BackupsFacts, WalNeed
 from rules.model.segment_names import SegmentNames
@@ -70,6 +72,18 @@ class BackupState(enum.Enum):
     RESTORABLE = "restorable"
     NOT_RESTORABLE = "not_restorable"
     UNKNOWN = "unknown"
+
+    @property
+    def word(self) -> str:
+        """For a person."""
+        return _WORDS[self]
+
+
+_WORDS: Final = {
+    BackupState.RESTORABLE: tr("restorable"),
+    BackupState.NOT_RESTORABLE: tr("not restorable"),
+    BackupState.UNKNOWN: tr("unknown"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from parsers.sentences import joined, tr
 from rules.model.counted import counted
 from rules.model.facts import BackupFacts, DamagedFork
 
@@ -40,9 +41,11 @@ def why_unproven(backup: BackupFacts) -> str | None:
     if _is_cold(backup):
         return None
     if backup.manifest_error is not None or backup.unlabelled is not None:
-        return "without the server's manifest, a page copied while it was written looks the same"
+        return tr(
+            "without the server's manifest, a page copied while it was written looks the same"
+        )
     if not _were_on_throughout(backup):
-        return "data checksums may have been turned on while it was taken"
+        return tr("data checksums may have been turned on while it was taken")
     return None
 
 
@@ -58,16 +61,20 @@ def is_map(fork: DamagedFork) -> bool:
 def named_forks(forks: Iterable[DamagedFork]) -> str:
     """Relation, fork and block of the first ones, and how many more there are."""
     every = list(forks)
-    named = ", ".join(_named(fork) for fork in every[:_MOST_NAMED])
+    named = joined(", ", (_named(fork) for fork in every[:_MOST_NAMED]))
     more = sum(fork.page_count for fork in every[_MOST_NAMED:])
-    return f"{named} and {more} more" if more else named
+    return tr("{named} and {more} more", named=named, more=more) if more else named
 
 
 def _named(fork: DamagedFork) -> str:
     first, *_ = fork.blocks
     others = fork.page_count - 1
-    more = f" and {counted(others, 'other')}" if others else ""
-    return f"{fork.relation} ({fork.fork}) block {first}{more}"
+    place = tr(
+        "{relation} ({fork}) block {first}", relation=fork.relation, fork=fork.fork, first=first
+    )
+    if not others:
+        return place
+    return tr("{place} and {others}", place=place, others=counted(others, "other"))
 
 
 def page_total(forks: Iterable[DamagedFork]) -> int:

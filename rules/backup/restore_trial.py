@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from parsers.sentences import tr
+
 ABORTS_ABOVE: Final = (
     125  # the server takes 1 to 125 for "not there"; a signal and more for the end
 )
@@ -58,6 +60,6 @@ def expand_command(command: str, *, path: str, file: str, restart: str, major: i
             continue
         following = next(rest, "")
         if following not in meaning and major >= 16:
-            raise BadPlaceholder(f'"%{following}" has no meaning')
+            raise BadPlaceholder(tr('"{placeholder}" has no meaning', placeholder=f"%{following}"))
         out.append(meaning.get(following, f"%{following}"))
     return "".join(out)

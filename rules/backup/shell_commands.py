@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from parsers.sentences import tr
+
 
 class Program(NamedTuple):
     """What is known of a program that commands are made of."""
@@ -309,7 +311,7 @@ def _find_overwriting(parts: Sequence[Part], writer: _Writer) -> str | None:
         return None
     if any(_guards(part, final) for part in parts):
         return None
-    return f"{step.name} to {final}"
+    return tr("{command} to {target}", command=step.name, target=final)
 
 
 def _options_of(parts: Sequence[Part], writer: _Writer) -> set[str]:
@@ -329,7 +331,7 @@ def _find_tearing(parts: Sequence[Part], writer: _Writer) -> str | None:
     program = writer.step.program
     if _renamer(parts, writer) or (program and (program.atomic or program.does == "move")):
         return None
-    return f"{writer.step.name} writes {writer.target} in place"
+    return tr("{command} writes {target} in place", command=writer.step.name, target=writer.target)
 
 
 def _renamer(parts: Sequence[Part], writer: _Writer) -> Step | None:
@@ -364,11 +366,15 @@ def _find_wrong_content(parts: Sequence[Part]) -> Iterator[str]:
         packed = next((word for word in sources if "%f" in word and _PACKED.search(word)), None)
         to_p = step.writes == "%p" or step.operands[-1:] == ["%p"]
         if does in ("copy", "print") and packed and to_p and len(parts[-1].steps) == 1:
-            yield f"{step.name} {packed} leaves it compressed"
+            yield tr("{command} {file} leaves it compressed", command=step.name, file=packed)
         elif does == "pack" and not _unpacks(step) and step.mentions("%p"):
-            yield f"{step.name} without -d compresses"
+            yield tr("{command} without -d compresses", command=step.name)
         elif does in ("pack", "unpack") and packed and not _prints(step) and step.reads is None:
-            yield f"{step.name} {packed} without -c unpacks inside the archive"
+            yield tr(
+                "{command} {file} without -c unpacks inside the archive",
+                command=step.name,
+                file=packed,
+            )
 
 
 def _unpacks(step: Step) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from parsers.sentences import joined, tr
 from rules.model.counted import sized, timed
 from rules.model.facts import RunningBackup, RunningBackupsFacts
 
@@ -32,10 +33,17 @@ class BackupProgress:
     @property
     def in_words(self) -> str:
         """For a person."""
-        of = f" of {sized(self.total_bytes)}" if self.total_bytes else ""
-        pace = f", {sized(self.bytes_per_second)}/s" if self.bytes_per_second is not None else ""
-        left = f", about {timed(self.seconds_left)} to go" if self.seconds_left is not None else ""
-        return f"{self.phase}: {sized(self.streamed_bytes)}{of}{pace}{left}"
+        pace, left = self.bytes_per_second, self.seconds_left
+        streamed = sized(self.streamed_bytes)
+        if self.total_bytes:
+            total = sized(self.total_bytes)
+            streamed = tr("{streamed} of {total}", streamed=streamed, total=total)
+        parts = [tr("{phase}: {streamed}", phase=self.phase, streamed=streamed)]
+        if pace is not None:
+            parts.append(tr("{rate}/s", rate=sized(pace)))
+        if left is not None:
+            parts.append(tr("about {left} to go", left=timed(left)))
+        return joined(", ", parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Final
 
+from parsers.sentences import tr
 from rules.capacity.held_wal import HeldWalFacts, Holder
 from rules.model.counted import counted, sized, timed
 from rules.model.evidence import WindowsFacts
@@ -66,17 +67,24 @@ class RestoreEstimateFacts:
     def basis(self) -> str:
         """What was measured, for a person."""
         rate, copy = self.latest, self.copy
-        when = f" until {rate.at:%Y-%m-%d %H:%M}Z" if rate.at else ""
         copied = (
-            f"copying {sized(copy.copied_bytes)} took {timed(copy.seconds)} in the drill of "
-            f"{copy.at:%Y-%m-%d %H:%M}Z"
+            tr(
+                "copying {size} took {time} in the drill of {at:%Y-%m-%d %H:%M}Z",
+                size=sized(copy.copied_bytes),
+                time=timed(copy.seconds),
+                at=copy.at,
+            )
             if copy
-            else "copying the backup is not in it: no drill has measured that"
+            else tr("copying the backup is not in it: no drill has measured that")
         )
-        return (
-            f"measured: {counted(self.restores_count, 'restore')}, {self.source};"
-            f" the last replayed {sized(rate.replayed_bytes)}"
-            f" in {timed(rate.seconds)}{when}; {copied}"
+        return tr(
+            "measured: {restores}, {source}; the last replayed {size} in {time}{until}; {copied}",
+            restores=counted(self.restores_count, "restore"),
+            source=self.source,
+            size=sized(rate.replayed_bytes),
+            time=timed(rate.seconds),
+            until=tr(" until {at:%Y-%m-%d %H:%M}Z", at=rate.at) if rate.at else "",
+            copied=copied,
         )
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
+from parsers.sentences import tr
 from rules.capacity.exposure import RATE_SPAN, ExposureFacts
 from rules.model.counted import sized
 from rules.model.facts import ArchiveStatusFacts, SettingsFacts, SlotsFacts
@@ -40,12 +41,16 @@ class Holder:
     @property
     def in_words(self) -> str:
         """Who, how much, and since when nobody reads."""
-        since = ""
-        if not self.active:
-            word = "since before" if self.at_least else "since"
-            at = f"{self.inactive_since:%Y-%m-%d %H:%M %Z}" if self.inactive_since else ""
-            since = f", inactive {word} {at}" if at else ", inactive"
-        return f"{self.what}{since}, holds {sized(self.held_bytes)}"
+        at = f"{self.inactive_since:%Y-%m-%d %H:%M %Z}" if self.inactive_since else ""
+        if self.active:
+            told = tr("{what}, holds {size}")
+        elif not at:
+            told = tr("{what}, inactive, holds {size}")
+        elif self.at_least:
+            told = tr("{what}, inactive since before {at}, holds {size}")
+        else:
+            told = tr("{what}, inactive since {at}, holds {size}")
+        return tr(told, what=self.what, at=at, size=sized(self.held_bytes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +132,7 @@ def held_wal(
         growth = max(0.0, written_per_second - exposed.archived_per_second)
         holders.append(
             Holder(
-                what="the archiver",
+                what=tr("the archiver"),
                 held_bytes=exposed.bytes,
                 growth_per_second=growth if behind else 0.0,
             )
@@ -158,7 +163,7 @@ def fetched_wal(sizes: Sequence[tuple[datetime, int]], settings: SettingsFacts) 
     if not grows or last == first:
         return None
     return Holder(
-        what="WAL that the restore has fetched",
+        what=tr("WAL that the restore has fetched"),
         held_bytes=last,
         growth_per_second=(last - first) / (last_at - first_at).total_seconds(),
     )
@@ -174,7 +179,7 @@ def _slots(
         moved = trail.moved_per_second(slot.name)
         found = (trail.first_inactive or {}).get(slot.name)
         yield Holder(
-            what=f"replication slot {slot.name}",
+            what=tr("replication slot {name}", name=slot.name),
             held_bytes=max(0, insert_lsn - slot.restart_lsn),
             growth_per_second=0.0 if moved is None else max(0.0, written - moved),
             limit_bytes=limit,

@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -24,8 +25,10 @@ def archive_cleanup_command_left(settings: SettingsFacts) -> Iterator[Found]:
     command = settings.value("archive_cleanup_command")
     if settings.of_backup is not None and command:
         yield Found(
-            "archive_cleanup_command is set: a restore of this backup runs it at every"
-            " restartpoint, and it may delete from the archive",
+            tr(
+                "archive_cleanup_command is set: a restore of this backup runs it at every"
+                " restartpoint, and it may delete from the archive"
+            ),
             archive_cleanup_command=command,
             read_from=settings.read_from("archive_cleanup_command"),
         )

@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_archive_command
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
@@ -26,8 +27,11 @@ def archive_command_aborts(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_archive_command(command).aborts
     if how:
         yield Found(
-            f"archive_command can exit above 125: {how}",
+            tr("archive_command can exit above 125: {how}", how=how),
             archive_command=command,
             read_from=settings.read_from("archive_command"),
-            remedy=f"Let it fail so that it is counted: archive_command = '{command} || exit 1'",
+            remedy=tr(
+                "Let it fail so that it is counted: archive_command = '{command} || exit 1'",
+                command=command,
+            ),
         )

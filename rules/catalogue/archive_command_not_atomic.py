@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_archive_command
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
@@ -22,7 +23,7 @@ def archive_command_not_atomic(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_archive_command(command).not_atomic
     if how:
         yield Found(
-            f"archive_command can leave half a file: {how}",
+            tr("archive_command can leave half a file: {how}", how=how),
             archive_command=command,
             read_from=settings.read_from("archive_command"),
         )

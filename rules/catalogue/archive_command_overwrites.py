@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_archive_command
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
@@ -22,7 +23,10 @@ def archive_command_overwrites(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_archive_command(command).overwrites
     if how:
         yield Found(
-            f"archive_command overwrites archived files: {how}, without testing for them first",
+            tr(
+                "archive_command overwrites archived files: {how}, without testing for them first",
+                how=how,
+            ),
             archive_command=command,
             read_from=settings.read_from("archive_command"),
         )

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_archive_command
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
@@ -25,7 +26,7 @@ def archive_command_swallows_errors(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_archive_command(command).swallows
     if how:
         yield Found(
-            f"archive_command reports success when it fails: {how}",
+            tr("archive_command reports success when it fails: {how}", how=how),
             archive_command=command,
             read_from=settings.read_from("archive_command"),
         )

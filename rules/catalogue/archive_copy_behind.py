@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.evidence import AloneFacts
 from rules.model.findings import Severity
@@ -24,11 +25,23 @@ def archive_copy_behind(alone: AloneFacts) -> Iterator[Found]:
         if not (copy.lacking or copy.bad):
             continue
         first = min((*copy.lacking, *copy.bad))
-        lacks = f"lacks {counted(len(copy.lacking), 'segment')} that another archive has"
+        lacks = tr(
+            "lacks {segments} that another archive has",
+            segments=counted(len(copy.lacking), "segment"),
+        )
         if not copy.lacking:
-            lacks = f"holds {counted(len(copy.bad), 'segment')} that only another archive has whole"
+            lacks = tr(
+                "holds {segments} that only another archive has whole",
+                segments=counted(len(copy.bad), "segment"),
+            )
         yield Found(
-            f"{copy.url} {lacks}, the first {first}: {copy.in_words}",
+            tr(
+                "{url} {lacks}, the first {first}: {alone}",
+                url=copy.url,
+                lacks=lacks,
+                first=first,
+                alone=copy.in_words,
+            ),
             archive=copy.url,
             first=first,
             lacking=len(copy.lacking),

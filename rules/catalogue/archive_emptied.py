@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
@@ -23,4 +24,8 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.CRITICAL)
 def archive_emptied(archive: ArchiveFacts) -> Iterator[Found]:
     for url, held in sorted(archive.emptied.items()):
-        yield Found(f"{url} is empty, and held {counted(held, 'segment')}", url=url, segments=held)
+        yield Found(
+            tr("{url} is empty, and held {segments}", url=url, segments=counted(held, "segment")),
+            url=url,
+            segments=held,
+        )

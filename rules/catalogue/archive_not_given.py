@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.model.target import TargetFacts
@@ -19,4 +20,4 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.UNKNOWN, asked=True)
 def archive_not_given(target: TargetFacts, archive: ArchiveFacts | None) -> Iterator[Found]:
     if archive is None and target.backup is not None:
-        yield Found("no archive was given: only the backup was checked")
+        yield Found(tr("no archive was given: only the backup was checked"))

@@ -16,6 +16,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from parsers.wal.facts import instant
 from rules.model.evidence import WalEventsFacts
 from rules.model.findings import Severity
@@ -27,9 +28,14 @@ def archive_shared_by_clone(events: WalEventsFacts) -> Iterator[Found]:
     for branch in events.at_once:
         first, last = instant(branch.first_us), instant(branch.last_us)
         yield Found(
-            f"timelines {branch.timeline} and {branch.other} were both written to from"
-            f" {first:%Y-%m-%d %H:%M:%S %Z} to {last:%Y-%m-%d %H:%M:%S %Z}, and neither continues"
-            " the other",
+            tr(
+                "timelines {timeline} and {other} were both written to from {first:%Y-%m-%d"
+                " %H:%M:%S %Z} to {last:%Y-%m-%d %H:%M:%S %Z}, and neither continues the other",
+                timeline=branch.timeline,
+                other=branch.other,
+                first=first,
+                last=last,
+            ),
             timeline=branch.timeline,
             other_timeline=branch.other,
             first_at=first.isoformat(),

@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,7 +23,7 @@ def archive_timeout_unset(settings: SettingsFacts) -> Iterator[Found]:
     value = settings.value("archive_timeout")
     if value == "0" or (value is None and settings.of_backup is not None):
         yield Found(
-            "archive_timeout is 0: the last commits of a quiet server wait without limit",
+            tr("archive_timeout is 0: the last commits of a quiet server wait without limit"),
             archive_timeout=value,
             read_from=settings.read_from("archive_timeout") or "not set: the default",
         )

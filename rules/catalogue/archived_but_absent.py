@@ -15,7 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.model.counted import counted, verb
+from parsers.sentences import trn
 from rules.model.evidence import AbsentFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -26,8 +26,12 @@ def archived_but_absent(absent: AbsentFacts) -> Iterator[Found]:
     count = len(absent.segments)
     if count:
         yield Found(
-            f"{counted(count, 'segment')} reported as archived {verb(count, 'is', 'are')} not in"
-            f" the archive, the oldest {absent.segments[0]}",
+            trn(
+                "{n} segment reported as archived is not in the archive, the oldest {oldest}",
+                "{n} segments reported as archived are not in the archive, the oldest {oldest}",
+                count,
+                oldest=absent.segments[0],
+            ),
             first=absent.segments[0],
             last=absent.segments[-1],
             segments=count,

@@ -19,6 +19,7 @@ What to do
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiverFacts, OccupiedName
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -32,8 +33,12 @@ def archiver_failing(archiver: ArchiverFacts, occupied: OccupiedName | None) -> 
     if failed is not None and (archived is None or failed > archived):
         taken = occupied if occupied and occupied.name == archiver.last_failed_wal else None
         yield Found(
-            f"WAL archiving is failing: {archiver.last_failed_wal} at"
-            f" {failed:%Y-%m-%d %H:%M:%S%z}{_in_words(taken) if taken else ''}",
+            tr(
+                "WAL archiving is failing: {segment} at {failed:%Y-%m-%d %H:%M:%S%z}{taken}",
+                segment=archiver.last_failed_wal,
+                failed=failed,
+                taken=_in_words(taken) if taken else "",
+            ),
             segment=archiver.last_failed_wal,
             failed_at=failed.isoformat(),
             failed_count=archiver.failed_count,
@@ -42,9 +47,12 @@ def archiver_failing(archiver: ArchiverFacts, occupied: OccupiedName | None) -> 
 
 
 def _in_words(taken: OccupiedName) -> str:
-    same = {
-        True: "and is the same file",
-        False: "and is another file",
-        None: f"; whether it is the same is not known ({taken.why_unknown})",
-    }[taken.same]
-    return f": {taken.path} is there already{'' if taken.same is None else ' '}{same}"
+    if taken.same is None:
+        return tr(
+            ": {path} is there already; whether it is the same is not known ({why})",
+            path=taken.path,
+            why=taken.why_unknown,
+        )
+    if taken.same:
+        return tr(": {path} is there already and is the same file", path=taken.path)
+    return tr(": {path} is there already and is another file", path=taken.path)

@@ -16,6 +16,7 @@ What to do
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import tr
 from rules.capacity.exposure import ExposureFacts
 from rules.model.counted import counted, sized
 from rules.model.facts import ArchiveStatusFacts, ControlFacts
@@ -34,8 +35,13 @@ def archiver_falling_behind(
         return
     if written > archived and exposed.bytes > _WAITING_MIN * control.segment_size_bytes:
         yield Found(
-            f"{counted(len(status.ready), 'file')} waiting: the server writes"
-            f" {sized(written)}/s of WAL, the archiver stores {sized(archived)}/s",
+            tr(
+                "{files} waiting: the server writes {written}/s of WAL, the archiver stores"
+                " {archived}/s",
+                files=counted(len(status.ready), "file"),
+                written=sized(written),
+                archived=sized(archived),
+            ),
             written_bytes_per_second=round(written),
             archived_bytes_per_second=round(archived),
             ready_count=len(status.ready),

@@ -17,6 +17,7 @@ import math
 from collections.abc import Iterator
 from datetime import datetime
 
+from parsers.sentences import tr
 from rules.model.counted import timed
 from rules.model.facts import ArchiverFacts, ArchiveStatusFacts, Objectives
 from rules.model.findings import Severity
@@ -34,8 +35,13 @@ def archiver_hung(
     waited_seconds = (status.listed_at - status.oldest_ready_at).total_seconds()
     if min(waited_seconds, _idle_seconds(archiver, status.listed_at)) > objectives.rpo_seconds:
         yield Found(
-            f"{status.oldest_ready} has waited {timed(waited_seconds)} for the archiver, "
-            f"which reports no failure; the objective is {timed(objectives.rpo_seconds)}",
+            tr(
+                "{segment} has waited {waited} for the archiver, which reports no failure; the"
+                " objective is {objective}",
+                segment=status.oldest_ready,
+                waited=timed(waited_seconds),
+                objective=timed(objectives.rpo_seconds),
+            ),
             segment=status.oldest_ready,
             ready_at=status.oldest_ready_at.isoformat(),
             waited_seconds=round(waited_seconds, 1),

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.facts import ArchiverFacts, ArchiveStatusFacts, Objectives, SettingsFacts
 from rules.model.findings import Severity
@@ -31,7 +32,10 @@ def archiver_never_succeeded(
         return
     if (status.listed_at - status.oldest_ready_at).total_seconds() > objectives.rpo_seconds:
         yield Found(
-            f"nothing was ever archived; {counted(len(status.ready), 'file')} waiting",
+            tr(
+                "nothing was ever archived; {files} waiting",
+                files=counted(len(status.ready), "file"),
+            ),
             ready_count=len(status.ready),
             failed_count=archiver.failed_count,
         )

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts, PositionFacts, SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -25,7 +26,9 @@ def archiving_off(
         return
     if settings.of_backup is not None or (positions and not positions.in_recovery):
         yield Found(
-            "archive_mode is off", archive_mode="off", read_from=settings.read_from("archive_mode")
+            tr("archive_mode is off"),
+            archive_mode="off",
+            read_from=settings.read_from("archive_mode"),
         )
 
 

@@ -15,6 +15,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.backup.completeness import chain_of
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -27,8 +28,12 @@ def backup_chain_missing(backups: BackupsFacts) -> Iterator[Found]:
         before = backup.label.incremental_from_lsn
         if before is not None and chain_of(backup, backups.backups) is None:
             yield Found(
-                f"{backup.url} is incremental, from the backup that started at"
-                f" {format_lsn(before)}, and its chain is not all there",
+                tr(
+                    "{url} is incremental, from the backup that started at {lsn}, and its chain is"
+                    " not all there",
+                    url=backup.url,
+                    lsn=format_lsn(before),
+                ),
                 backup=backup.url,
                 from_lsn=format_lsn(before),
             )

@@ -15,6 +15,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -28,8 +29,13 @@ def backup_control_stale(backups: BackupsFacts) -> Iterator[Found]:
         minimum = backup.control.min_recovery_lsn
         if 0 < minimum < backup.stop_lsn:
             yield Found(
-                f"{backup.url}: its pg_control asks for recovery up to {format_lsn(minimum)}, and"
-                f" the backup ended at {format_lsn(backup.stop_lsn)}",
+                tr(
+                    "{url}: its pg_control asks for recovery up to {minimum}, and the backup ended"
+                    " at {stop_lsn}",
+                    url=backup.url,
+                    minimum=format_lsn(minimum),
+                    stop_lsn=format_lsn(backup.stop_lsn),
+                ),
                 backup=backup.url,
                 min_recovery_lsn=format_lsn(minimum),
                 stop_lsn=format_lsn(backup.stop_lsn),

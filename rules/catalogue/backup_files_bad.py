@@ -11,7 +11,7 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.model.counted import counted
+from parsers.sentences import trn
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,8 +22,13 @@ def backup_files_bad(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if backup.bad_files:
             yield Found(
-                f"{backup.url}: {counted(len(backup.bad_files), 'file')} not as the manifest "
-                f"says, the first {backup.bad_files[0]}",
+                trn(
+                    "{url}: {n} file not as the manifest says, the first {first}",
+                    "{url}: {n} files not as the manifest says, the first {first}",
+                    len(backup.bad_files),
+                    url=backup.url,
+                    first=backup.bad_files[0],
+                ),
                 backup=backup.url,
                 first=backup.bad_files[0],
                 files=len(backup.bad_files),

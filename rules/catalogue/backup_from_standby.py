@@ -12,6 +12,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -23,8 +24,12 @@ def backup_from_standby(backups: BackupsFacts) -> Iterator[Found]:
         if backup.label.source == "standby" and backup.unlabelled is None:
             minimum = _minimum(backup)
             yield Found(
-                f"{backup.url} was taken on a standby: it is consistent at its minimum recovery"
-                f" point {minimum or '(not known)'}",
+                tr(
+                    "{url} was taken on a standby: it is consistent at its minimum recovery point"
+                    " {minimum}",
+                    url=backup.url,
+                    minimum=minimum or tr("(not known)"),
+                ),
                 backup=backup.url,
                 min_recovery_lsn=minimum,
             )

@@ -13,6 +13,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -29,8 +30,11 @@ def backup_full_pages_off(backups: BackupsFacts, events: WalEventsFacts) -> Iter
         inside = [lsn for _, lsn in events.full_pages_off if label.start_lsn <= lsn < stop]
         if inside:
             yield Found(
-                f"{backup.url}: full_page_writes was off at {format_lsn(inside[0])}, while it was"
-                " taken",
+                tr(
+                    "{url}: full_page_writes was off at {lsn}, while it was taken",
+                    url=backup.url,
+                    lsn=format_lsn(inside[0]),
+                ),
                 backup=backup.url,
                 lsn=format_lsn(inside[0]),
             )

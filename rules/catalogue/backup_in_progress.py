@@ -11,6 +11,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -20,8 +21,12 @@ from rules.verdict.check import Found, check
 def backup_in_progress(backups: BackupsFacts) -> Iterator[Found]:
     for url, at in sorted(backups.changing.items()):
         yield Found(
-            f"{url} has neither a manifest nor global/pg_control yet; its last change was at"
-            f" {at:%H:%M:%S} UTC",
+            tr(
+                "{url} has neither a manifest nor global/pg_control yet; its last change was at"
+                " {at:%H:%M:%S} UTC",
+                url=url,
+                at=at,
+            ),
             backup=url,
             changed_at=at.isoformat(),
         )

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.backup.completeness import chain_of
 from rules.model.counted import counted
 from rules.model.facts import BackupsFacts
@@ -27,10 +28,15 @@ def backup_incremental(backups: BackupsFacts) -> Iterator[Found]:
             continue
         members = " ".join(quote(member.url) for member in chain)
         yield Found(
-            f"{backup.url} is incremental, and its chain of {counted(len(chain), 'backup')} is"
-            " complete",
+            tr(
+                "{url} is incremental, and its chain of {backups} is complete",
+                url=backup.url,
+                backups=counted(len(chain), "backup"),
+            ),
             backup=backup.url,
             from_lsn=format_lsn(backup.label.incremental_from_lsn),
             full=chain[0].url,
-            remedy=f"Combine it before a restore: pg_combinebackup {members} -o DIR",
+            remedy=tr(
+                "Combine it before a restore: pg_combinebackup {members} -o DIR", members=members
+            ),
         )

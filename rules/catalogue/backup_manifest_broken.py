@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -21,4 +22,11 @@ from rules.verdict.check import Found, check
 def backup_manifest_broken(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if backup.manifest_error and backups.depth != "label":
-            yield Found(f"{backup.url}/backup_manifest: {backup.manifest_error}", backup=backup.url)
+            yield Found(
+                tr(
+                    "{url}/backup_manifest: {error}",
+                    url=backup.url,
+                    error=backup.manifest_error,
+                ),
+                backup=backup.url,
+            )

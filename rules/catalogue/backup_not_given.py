@@ -8,6 +8,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.target import TargetFacts
@@ -19,4 +20,4 @@ def backup_not_given(target: TargetFacts, backups: BackupsFacts | None) -> Itera
     if backups is not None and (backups.unreadable or backups.changing):
         return  # backup_unreadable and backup_in_progress say it
     if target.backup is None and target.reachable is None:
-        yield Found("no base backup was given: only the archive was checked")
+        yield Found(tr("no base backup was given: only the archive was checked"))

@@ -18,8 +18,8 @@ What to do
 from collections.abc import Iterator
 from typing import Any
 
+from parsers.sentences import tr, trn
 from rules.backup.pages import damaged_forks, is_map, named_forks, page_total
-from rules.model.counted import counted, verb
 from rules.model.facts import BackupFacts, BackupsFacts, DamagedFork
 from rules.model.findings import Severity
 from rules.verdict.check import Found, Note, check
@@ -34,18 +34,23 @@ def backup_pages_damaged(backups: BackupsFacts) -> Iterator[Found]:
             yield Found(_damage(backup, others), **_evidence(backup, others))
         if maps:
             yield Note(
-                f"{_damage(backup, maps)}; the server clears a free space map that is damaged, and"
-                " nothing is lost",
-                remedy="Nothing has to be done: VACUUM fills the map again.",
+                tr(
+                    "{damage}; the server clears a free space map that is damaged, and nothing is"
+                    " lost",
+                    damage=_damage(backup, maps),
+                ),
+                remedy=tr("Nothing has to be done: VACUUM fills the map again."),
                 **_evidence(backup, maps),
             )
 
 
 def _damage(backup: BackupFacts, forks: list[DamagedFork]) -> str:
-    count = page_total(forks)
-    return (
-        f"{backup.url}: {counted(count, 'page')} {verb(count, 'fails its', 'fail their')} checksum:"
-        f" {named_forks(forks)}"
+    return trn(
+        "{url}: {n} page fails its checksum: {forks}",
+        "{url}: {n} pages fail their checksum: {forks}",
+        page_total(forks),
+        url=backup.url,
+        forks=named_forks(forks),
     )
 
 

@@ -16,8 +16,8 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr, trn
 from rules.backup.pages import named_forks, page_total, unproven_forks, why_unproven
-from rules.model.counted import counted, verb
 from rules.model.facts import BackupFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -30,14 +30,24 @@ def backup_pages_unproven(backups: BackupsFacts) -> Iterator[Found]:
             continue
         if backup.pages.unchecked:
             yield Found(
-                f"{backup.url}: no page was checked: {backup.pages.unchecked}", backup=backup.url
+                tr(
+                    "{url}: no page was checked: {why}",
+                    url=backup.url,
+                    why=backup.pages.unchecked,
+                ),
+                backup=backup.url,
             )
         elif forks := unproven_forks(backup):
             count = page_total(forks)
             yield Found(
-                f"{backup.url}: {counted(count, 'page')} {verb(count, 'is', 'are')} damaged, or"
-                f" {verb(count, 'was', 'were')} copied half-written: {named_forks(forks)}"
-                f" ({_why(backup)})",
+                trn(
+                    "{url}: {n} page is damaged, or was copied half-written: {forks} ({why})",
+                    "{url}: {n} pages are damaged, or were copied half-written: {forks} ({why})",
+                    count,
+                    url=backup.url,
+                    forks=named_forks(forks),
+                    why=_why(backup),
+                ),
                 backup=backup.url,
                 relation=forks[0].relation,
                 fork=forks[0].fork,
@@ -47,4 +57,4 @@ def backup_pages_unproven(backups: BackupsFacts) -> Iterator[Found]:
 
 
 def _why(backup: BackupFacts) -> str:
-    return why_unproven(backup) or "its header is that of a page that was never written"
+    return why_unproven(backup) or tr("its header is that of a page that was never written")

@@ -15,7 +15,7 @@ What to do
 from collections import defaultdict
 from collections.abc import Iterator
 
-from rules.model.counted import counted
+from parsers.sentences import tr, trn
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, Note, check
@@ -28,9 +28,17 @@ def backup_settings_unread(backups: BackupsFacts) -> Iterator[Found]:
         for unread in backup.unread_settings:
             where[unread].append(backup.url)
     for (file, reason, outside), urls in where.items():
-        more = f" and {counted(len(urls) - 1, 'more backup')}" if len(urls) > 1 else ""
+        more = ""
+        if len(urls) > 1:
+            more = trn(" and {n} more backup", " and {n} more backups", len(urls) - 1)
         yield (Note if outside else Found)(
-            f"{urls[-1]}{more}: the settings in {file} are not known: {reason}",
+            tr(
+                "{url}{more}: the settings in {file} are not known: {reason}",
+                url=urls[-1],
+                more=more,
+                file=file,
+                reason=reason,
+            ),
             backup=urls[-1],
             file=file,
             backups=len(urls),

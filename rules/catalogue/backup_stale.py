@@ -14,6 +14,7 @@ What to do
 from collections.abc import Iterator
 from datetime import datetime
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts, Objectives
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -28,8 +29,13 @@ def backup_stale(backups: BackupsFacts, objectives: Objectives, now: datetime) -
     age = (now - max(finished)).total_seconds()
     if age > wanted:
         yield Found(
-            f"the newest base backup ended at {max(finished):%Y-%m-%d %H:%M:%S %Z}, "
-            f"{age / 3600:.1f} hours ago; the objective is {wanted / 3600:.1f} hours",
+            tr(
+                "the newest base backup ended at {finished:%Y-%m-%d %H:%M:%S %Z}, {age:.1f} hours"
+                " ago; the objective is {objective:.1f} hours",
+                finished=max(finished),
+                age=age / 3600,
+                objective=wanted / 3600,
+            ),
             finished_at=max(finished).isoformat(),
             age_seconds=round(age),
             objective_seconds=wanted,

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.completeness import lacks_only_its_end, missing_segments
 from rules.model.evidence import SequenceFacts
 from rules.model.facts import ArchiveFacts, BackupsFacts
@@ -29,7 +30,11 @@ def backup_stop_not_archived(
         missing = missing_segments(backup, archive, size)
         if missing and missing.count and lacks_only_its_end(missing, archive):
             yield Found(
-                f"{backup.url}: {missing.last}, in which it ended, is not in the archive yet",
+                tr(
+                    "{url}: {segment}, in which it ended, is not in the archive yet",
+                    url=backup.url,
+                    segment=missing.last,
+                ),
                 backup=backup.url,
                 segment=missing.last,
                 segments=missing.count,

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,6 +23,9 @@ def backup_stop_unknown(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if backup.stop_lsn is None and backup.unlabelled is None:
             yield Found(
-                f"{backup.url}: neither a manifest nor a .backup file says where it stopped",
+                tr(
+                    "{url}: neither a manifest nor a .backup file says where it stopped",
+                    url=backup.url,
+                ),
                 backup=backup.url,
             )

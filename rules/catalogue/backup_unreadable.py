@@ -18,40 +18,48 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from rules.model.counted import counted
+from parsers.sentences import tr, trn
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 from rules.verdict.hindrance import ASK_THE_STORE, RIGHTS, STORE, Hindrance, hindrance_of
 
-_ANOTHER_COPY: Final = "Restore it from another copy of the same backup"
 _HINDRANCES: Final = (
     Hindrance(
         "rights", RIGHTS,
-        "Run this as the owner of the backup (sudo -u OWNER ...), or give this account the right"
-        " to read it.",
+        tr(
+            "Run this as the owner of the backup (sudo -u OWNER ...), or give this account the"
+            " right to read it."
+        ),
     ),
     Hindrance(
         "cold_storage", r"in cold storage",
-        "Restore it in the store first, from cold storage to a class that can be read.",
+        tr("Restore it in the store first, from cold storage to a class that can be read."),
     ),
     Hindrance(
         "encryption", r"encrypted|passphrase|decrypt|no key to read",
-        "Give the passphrase or key that the tool which made the backup has, where the finding says"
-        " one is looked for.",
+        tr(
+            "Give the passphrase or key that the tool which made the backup has, where the finding"
+            " says one is looked for."
+        ),
     ),
     Hindrance(
         "release", r"newer than .* knows|that this program knows",
-        "Update this program: a newer release of it knows this PostgreSQL.",
+        tr("Update this program: a newer release of it knows this PostgreSQL."),
     ),
     Hindrance("store", STORE, ASK_THE_STORE),
     Hindrance(
         "no_file", r"not a file|a link |larger than",
-        f"See who put it there, and remove it. {_ANOTHER_COPY}.",
+        tr(
+            "See who put it there, and remove it. Restore it from another copy of the same backup."
+        ),
     ),
     Hindrance(
         "content", "",
-        f"{_ANOTHER_COPY}, or remove the directory if it is no backup.",
+        tr(
+            "Restore it from another copy of the same backup, or remove the directory if it is no"
+            " backup."
+        ),
     ),
 )  # fmt: skip
 
@@ -66,9 +74,14 @@ def backup_unreadable(backups: BackupsFacts) -> Iterator[Found]:
         for file in backup.unread_files:
             by_cause[hindrance_of(file, _HINDRANCES)].append(file)
         for cause, files in by_cause.items():
-            first = files[0] if len(files) == 1 else f"the first {files[0]}"
             yield Found(
-                f"{backup.url}: {counted(len(files), 'file')} could not be read: {first}",
+                trn(
+                    "{url}: {n} file could not be read: {first}",
+                    "{url}: {n} files could not be read: the first {first}",
+                    len(files),
+                    url=backup.url,
+                    first=files[0],
+                ),
                 remedy=cause.remedy,
                 backup=backup.url,
                 first=files[0],

@@ -15,7 +15,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
-from rules.model.counted import verb
+from parsers.sentences import tr, trn
 from rules.model.evidence import CarriedWalFacts
 from rules.model.findings import Severity
 from rules.model.gathered import gathered, span_of
@@ -26,20 +26,26 @@ from rules.verdict.check import Found, check
 def backup_wal_damaged(carried: CarriedWalFacts) -> Iterator[Found]:
     for found in gathered(carried.damaged, lambda each: (each[0], each[1].kind, each[2])):
         url, damage, archived = found[0]
-        instead = "the archive has it too" if archived else "the archive does not have it"
+        instead = tr("the archive has it too") if archived else tr("the archive does not have it")
         lsn = format_lsn(damage.lsn) if damage.lsn is not None else None
-        at = f" at {lsn}" if lsn else ""
-        names = [each[1].segment for each in found]
+        at = tr(" at {lsn}", lsn=lsn) if lsn else ""
+        more = len(found) - 1
+        others = trn("; so is {n} more", "; so are {n} more", more) if more else ""
         yield Found(
-            f"{damage.segment} in pg_wal of {url} is damaged{at} ({damage.kind}): {damage.detail};"
-            f" {instead}"
-            + (
-                f"; so {verb(len(found) - 1, 'is', 'are')} {len(found) - 1} more" * (len(found) > 1)
+            tr(
+                "{segment} in pg_wal of {url} is damaged{at} ({kind}): {detail}; {instead}{others}",
+                segment=damage.segment,
+                url=url,
+                at=at,
+                kind=damage.kind,
+                detail=damage.detail,
+                instead=instead,
+                others=others,
             ),
             backup=url,
             segment=damage.segment,
             lsn=lsn,
             kind=damage.kind,
             archived=archived,
-            **span_of(names),
+            **span_of([each[1].segment for each in found]),
         )

@@ -13,8 +13,8 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import trn
 from rules.backup.completeness import lacks_only_its_end, missing_segments
-from rules.model.counted import counted
 from rules.model.evidence import SequenceFacts
 from rules.model.facts import ArchiveFacts, BackupsFacts
 from rules.model.findings import Severity
@@ -30,8 +30,13 @@ def backup_wal_missing(
         missing = missing_segments(backup, archive, size)
         if missing and missing.count and not lacks_only_its_end(missing, archive):
             yield Found(
-                f"{backup.url}: {counted(missing.count, 'segment')} that it needs missing, "
-                f"the first {missing.first}",
+                trn(
+                    "{url}: {n} segment that it needs missing, the first {first}",
+                    "{url}: {n} segments that it needs missing, the first {first}",
+                    missing.count,
+                    url=backup.url,
+                    first=missing.first,
+                ),
                 backup=backup.url,
                 first=missing.first,
                 last=missing.last,

@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.recovery.unlabelled import doubt
@@ -26,4 +27,6 @@ def backup_without_label(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         why = doubt(backup.unlabelled) if backup.unlabelled else None
         if why:
-            yield Found(f"{backup.url} has no backup_label: {why}", backup=backup.url)
+            yield Found(
+                tr("{url} has no backup_label: {why}", url=backup.url, why=why), backup=backup.url
+            )

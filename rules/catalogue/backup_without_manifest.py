@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -21,4 +22,4 @@ from rules.verdict.check import Found, check
 def backup_without_manifest(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if backup.manifest_error == "" and backups.depth != "label":
-            yield Found(f"{backup.url} has no backup_manifest", backup=backup.url)
+            yield Found(tr("{url} has no backup_manifest", url=backup.url), backup=backup.url)

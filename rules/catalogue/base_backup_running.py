@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.capacity.base_backups import BaseBackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,7 +23,7 @@ def base_backup_running(backups: BaseBackupsFacts) -> Iterator[Found]:
     for each in backups.running:
         pace, left = each.bytes_per_second, each.seconds_left
         yield Found(
-            f"a base backup is being taken, {each.in_words}",
+            tr("a base backup is being taken, {progress}", progress=each.in_words),
             pid=each.pid,
             phase=each.phase,
             streamed_bytes=each.streamed_bytes,

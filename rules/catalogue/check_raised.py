@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.evidence import RaisedFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,6 +23,14 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.UNKNOWN)
 def check_raised(raised: RaisedFacts) -> Iterator[Found]:
     for name, error in sorted(raised.errors.items()):
-        yield Found(f"check {name} could not run: {error}", check=name, error=error)
+        yield Found(
+            tr("check {name} could not run: {error}", name=name, error=error),
+            check=name,
+            error=error,
+        )
     for name, error in sorted(raised.jobs.items()):
-        yield Found(f"the job {name} ended in an error: {error}", job=name, error=error)
+        yield Found(
+            tr("the job {name} ended in an error: {error}", name=name, error=error),
+            job=name,
+            error=error,
+        )

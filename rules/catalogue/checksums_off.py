@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts, ControlFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -19,8 +20,8 @@ from rules.verdict.check import Found, check
 def checksums_off(control: ControlFacts | None, backups: BackupsFacts | None) -> Iterator[Found]:
     if control is not None:
         if control.data_checksums is False:
-            yield Found("data checksums are off", read_from="pg_control")
+            yield Found(tr("data checksums are off"), read_from="pg_control")
         return
     newest = backups.backups[-1] if backups and backups.backups else None
     if newest and newest.control and newest.control.data_checksum_version == 0:
-        yield Found("data checksums are off", read_from=f"{newest.url}/global/pg_control")
+        yield Found(tr("data checksums are off"), read_from=f"{newest.url}/global/pg_control")

@@ -11,6 +11,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import instant
 from rules.model.counted import counted
 from rules.model.findings import Severity
@@ -25,10 +26,15 @@ def clock_stepped_back(target: TargetFacts) -> Iterator[Found]:
         return
     first, stop = left.first, instant(left.stop_time_us)
     yield Found(
-        f"recovery leaves out {counted(left.count, 'transaction')} after the stop with an earlier"
-        f" time than the target: the first,"
-        f" {first.xid} at {format_lsn(first.lsn)}, {first.time.isoformat(sep=' ')}, comes"
-        f" after one of {stop.isoformat(sep=' ')}",
+        tr(
+            "recovery leaves out {transactions} after the stop with an earlier time than the"
+            " target: the first, {xid} at {lsn}, {time}, comes after one of {stop}",
+            transactions=counted(left.count, "transaction"),
+            xid=first.xid,
+            lsn=format_lsn(first.lsn),
+            time=first.time.isoformat(sep=" "),
+            stop=stop.isoformat(sep=" "),
+        ),
         transactions=left.count,
         first_xid=first.xid,
         first_lsn=format_lsn(first.lsn),

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.evidence import CollectorsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -21,4 +22,4 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.UNKNOWN, hold_seconds=300)
 def collector_failing(collectors: CollectorsFacts) -> Iterator[Found]:
     for name, error in sorted(collectors.failing.items()):
-        yield Found(f"{name} cannot be read: {error}", collector=name)
+        yield Found(tr("{name} cannot be read: {error}", name=name, error=error), collector=name)

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.case.derived.listing import Listings
 from rules.model.counted import counted
 from rules.model.evidence import AloneFacts
@@ -32,17 +33,23 @@ def copies_below_objective(
     holed = [c.url for c in copies if c.lacking or c.bad or c.restorable is False]
     unsure = [c.url for c in copies if c.restorable is None and c.url not in holed]
     if there - len(holed) < wanted:
-        but = f", {len(holed)} of them with WAL missing or bad" if holed else ""
+        but = ""
+        if holed:
+            but = tr(", {count} of them with WAL missing or bad", count=len(holed))
         yield Found(
-            f"the cluster has {counted(there, 'archive')}{but}; the objective is"
-            f" {counted(wanted, 'whole archive')}",
+            tr(
+                "the cluster has {archives}{but}; the objective is {objective}",
+                archives=counted(there, "archive"),
+                but=but,
+                objective=counted(wanted, "whole archive"),
+            ),
             archives=there,
             not_whole=", ".join(holed) or None,
             objective_copies=wanted,
         )
     elif there - len(holed) - len(unsure) < wanted or (wanted > 1 and not copies):
         yield Note(
-            "how many archives of the cluster are whole is not known",
+            tr("how many archives of the cluster are whole is not known"),
             archives=there,
             objective_copies=wanted,
         )

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,4 +23,7 @@ from rules.verdict.check import Found, check
 def drill_damage(drills: DrillsFacts) -> Iterator[Found]:
     for inspection in drills.last_run.inspections if drills.last_run else ():
         if inspection.result == "failed":
-            yield Found(f"{inspection.name}: {inspection.detail}", inspection=inspection.name)
+            yield Found(
+                tr("{name}: {detail}", name=inspection.name, detail=inspection.detail),
+                inspection=inspection.name,
+            )

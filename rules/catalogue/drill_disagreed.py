@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import joined, tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -23,7 +24,10 @@ def drill_disagreed(drills: DrillsFacts) -> Iterator[Found]:
     drill = drills.last_run
     if drill is not None and drill.agrees is False:
         yield Found(
-            "PostgreSQL did not do what was predicted: " + "; ".join(drill.disagreements),
+            tr(
+                "PostgreSQL did not do what was predicted: {disagreements}",
+                disagreements=joined("; ", drill.disagreements),
+            ),
             backup=drill.backup,
             disagreements=len(drill.disagreements),
         )

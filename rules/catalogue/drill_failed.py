@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,7 +23,12 @@ def drill_failed(drills: DrillsFacts) -> Iterator[Found]:
     drill = drills.last_run
     if drill is not None and drill.outcome == "failed":
         yield Found(
-            f"the drill of {drill.backup} to {drill.target} failed: {drill.reason}",
+            tr(
+                "the drill of {backup} to {target} failed: {reason}",
+                backup=drill.backup,
+                target=drill.target,
+                reason=drill.reason,
+            ),
             backup=drill.backup,
             fatal=drill.fatal,
         )

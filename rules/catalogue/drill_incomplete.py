@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -26,11 +27,18 @@ def drill_incomplete(drills: DrillsFacts) -> Iterator[Found]:
         return
     if drill.timed_out is not None:
         yield Found(
-            f"the drill of {drill.backup} was {drill.timed_out}",
+            tr(
+                "the drill of {backup} was {ended}",
+                backup=drill.backup,
+                ended=drill.timed_out,
+            ),
             backup=drill.backup,
             timeout_seconds=drill.timeout_seconds,
         )
         return
     for probe in drill.probes:
         if not probe.asked:
-            yield Found(f"the probe {probe.sql!r} was not asked: {probe.error}", sql=probe.sql)
+            yield Found(
+                tr("the probe {sql!r} was not asked: {error}", sql=probe.sql, error=probe.error),
+                sql=probe.sql,
+            )

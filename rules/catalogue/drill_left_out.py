@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,6 +23,12 @@ def drill_left_out(drills: DrillsFacts) -> Iterator[Found]:
         return
     for inspection in drill.inspections:
         if inspection.result == "not_done":
-            yield Found(f"{inspection.name} was not checked: {inspection.detail}")
+            yield Found(
+                tr(
+                    "{name} was not checked: {detail}",
+                    name=inspection.name,
+                    detail=inspection.detail,
+                )
+            )
     for note in drill.notes:
         yield Found(note)

@@ -11,6 +11,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -20,4 +21,4 @@ from rules.verdict.check import Found, check
 def drill_not_run(drills: DrillsFacts) -> Iterator[Found]:
     drill = drills.last
     if drill is not None and not drill.ran and drill.timed_out is None:
-        yield Found(f"the drill could not be made: {drill.reason}")
+        yield Found(tr("the drill could not be made: {reason}", reason=drill.reason))

@@ -15,6 +15,7 @@ What to do
 from collections.abc import Iterator
 from datetime import datetime
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.facts import Objectives
 from rules.model.findings import Severity
@@ -29,9 +30,19 @@ def drill_overdue(drills: DrillsFacts, objectives: Objectives, now: datetime) ->
         return
     age = (now - since).total_seconds()
     if age > wanted:
-        what = "the last good drill ended" if good else "none was good since they were planned,"
+        ago, objective = _days(age), _days(wanted)
         yield Found(
-            f"{what} {_days(age)} ago; the objective is {_days(wanted)}",
+            tr(
+                "the last good drill ended {ago} ago; the objective is {objective}",
+                ago=ago,
+                objective=objective,
+            )
+            if good
+            else tr(
+                "none was good since they were planned, {ago} ago; the objective is {objective}",
+                ago=ago,
+                objective=objective,
+            ),
             age_seconds=round(age),
             objective_seconds=wanted,
             drills=len(drills.records),
@@ -39,4 +50,6 @@ def drill_overdue(drills: DrillsFacts, objectives: Objectives, now: datetime) ->
 
 
 def _days(seconds: float) -> str:
-    return f"{seconds / 86400:.1f} days" if seconds >= 86400 else f"{seconds / 3600:.1f} hours"
+    if seconds >= 86400:
+        return tr("{days:.1f} days", days=seconds / 86400)
+    return tr("{hours:.1f} hours", hours=seconds / 3600)

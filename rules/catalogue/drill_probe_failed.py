@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.drill.records import DrillsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,9 +23,20 @@ from rules.verdict.check import Found, check
 def drill_probe_failed(drills: DrillsFacts) -> Iterator[Found]:
     for probe in drills.last_run.probes if drills.last_run else ():
         if probe.asked and not probe.holds:
-            what = f"failed: {probe.error}" if probe.error else f"gave {probe.got!r}"
             yield Found(
-                f"the probe {probe.sql!r} {what}, expected {probe.expected!r}",
+                tr(
+                    "the probe {sql!r} failed: {error}, expected {expected!r}",
+                    sql=probe.sql,
+                    error=probe.error,
+                    expected=probe.expected,
+                )
+                if probe.error
+                else tr(
+                    "the probe {sql!r} gave {got!r}, expected {expected!r}",
+                    sql=probe.sql,
+                    got=probe.got,
+                    expected=probe.expected,
+                ),
                 database=probe.database,
                 sql=probe.sql,
                 expected=probe.expected,

@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import EngineCrashFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -23,7 +24,7 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.WARNING)
 def engine_crashed(crash: EngineCrashFacts) -> Iterator[Found]:
     yield Found(
-        f"the agent crashed while it read segments: {crash.place}",
+        tr("the agent crashed while it read segments: {place}", place=crash.place),
         crashed_at=crash.crashed_at.isoformat(),
         marker=crash.marker,
     )

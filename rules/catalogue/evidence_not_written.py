@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.evidence import SignedFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,7 +23,7 @@ from rules.verdict.check import Found, check
 def evidence_not_written(signed: SignedFacts) -> Iterator[Found]:
     if signed.failure is not None:
         yield Found(
-            f"the signed statement was not written: {signed.failure}",
+            tr("the signed statement was not written: {error}", error=signed.failure),
             directory=signed.directory,
             error=signed.failure,
         )

@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.capacity.exposure import ExposureFacts
 from rules.model.counted import sized, timed
 from rules.model.facts import Objectives
@@ -25,16 +26,23 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.CRITICAL, hold_seconds=60)
 def exposure_over_objective(exposed: ExposureFacts, objectives: Objectives) -> Iterator[Found]:
     if exposed.seconds is not None and exposed.seconds > objectives.rpo_seconds:
-        least = "at least " if exposed.at_least else ""
-        beyond = (
-            f": what is archived after {exposed.beyond}, which is missing, is out of reach"
-            if exposed.beyond
-            else ""
-        )
+        lost, beyond = timed(exposed.seconds), ""
+        if exposed.at_least:
+            lost = tr("at least {seconds}", seconds=lost)
+        if exposed.beyond:
+            beyond = tr(
+                ": what is archived after {segment}, which is missing, is out of reach",
+                segment=exposed.beyond,
+            )
         yield Found(
-            f"a disk loss now would cost {least}{timed(exposed.seconds)} of transactions "
-            f"({sized(exposed.bytes)} of WAL); the objective is"
-            f" {timed(objectives.rpo_seconds)}{beyond}",
+            tr(
+                "a disk loss now would cost {lost} of transactions ({size} of WAL); the objective"
+                " is {objective}{beyond}",
+                lost=lost,
+                size=sized(exposed.bytes),
+                objective=timed(objectives.rpo_seconds),
+                beyond=beyond,
+            ),
             exposure_seconds=round(exposed.seconds, 1),
             exposure_bytes=exposed.bytes,
             objective_seconds=objectives.rpo_seconds,

@@ -13,7 +13,8 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.model.counted import among, verb
+from parsers.sentences import trn
+from rules.model.counted import among
 from rules.model.facts import ScanFacts
 from rules.model.findings import Severity
 from rules.model.gathered import gathered, span_of
@@ -26,8 +27,13 @@ def foreign_system(scan: ScanFacts) -> Iterator[Found]:
     for found in gathered(foreign, lambda damage: damage.detail, few=0):
         names = sorted(damage.segment for damage in found)
         yield Found(
-            f"{among(names)} {verb(len(names), 'was', 'were')} written by another cluster:"
-            f" {found[0].detail}",
+            trn(
+                "{names} was written by another cluster: {detail}",
+                "{names} were written by another cluster: {detail}",
+                len(names),
+                names=among(names),
+                detail=found[0].detail,
+            ),
             segment=names[0],
             detail=found[0].detail,
             **span_of(names),

@@ -11,6 +11,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.outcome import Cause
 from rules.model.target import TargetFacts
@@ -31,7 +32,8 @@ def fork_before_backup(target: TargetFacts) -> Iterator[Found]:
 
 
 def _remedy(timeline: int) -> str:
-    return (
-        f"Ask again with --timeline current (recovery_target_timeline = 'current', here {timeline})"
-        " to follow the backup's own timeline, or name a backup of the timeline asked for."
+    return tr(
+        "Ask again with --timeline current (recovery_target_timeline = 'current', here {timeline})"
+        " to follow the backup's own timeline, or name a backup of the timeline asked for.",
+        timeline=timeline,
     )

@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.evidence import SequenceFacts
 from rules.model.findings import Severity
 from rules.model.sequence import LOST
@@ -25,8 +26,19 @@ def fork_segment_missing(sequence: SequenceFacts) -> Iterator[Found]:
     for gap in sequence.gaps:
         if gap.at_fork and gap.cause == LOST and not gap.harmless:
             yield Found(
-                f"{gap.first_name}, where timeline {gap.timeline} begins, is missing"
-                + (f" with the {gap.segments_count - 1} after it" if gap.first != gap.last else ""),
+                tr(
+                    "{segment}, where timeline {timeline} begins, is missing",
+                    segment=gap.first_name,
+                    timeline=gap.timeline,
+                )
+                if gap.first == gap.last
+                else tr(
+                    "{segment}, where timeline {timeline} begins, is missing with the {count}"
+                    " after it",
+                    segment=gap.first_name,
+                    timeline=gap.timeline,
+                    count=gap.segments_count - 1,
+                ),
                 timeline=gap.timeline,
                 first=gap.first_name,
                 last=gap.last_name,

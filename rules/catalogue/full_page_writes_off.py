@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -21,4 +22,4 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.WARNING, hold_seconds=60)
 def full_page_writes_off(settings: SettingsFacts) -> Iterator[Found]:
     if settings.value("full_page_writes") == "off":
-        yield Found("full_page_writes is off", read_from=settings.read_from("full_page_writes"))
+        yield Found(tr("full_page_writes is off"), read_from=settings.read_from("full_page_writes"))

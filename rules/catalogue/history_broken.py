@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.model.segment_names import SegmentNames
@@ -27,7 +28,11 @@ def history_broken(archive: ArchiveFacts) -> Iterator[Found]:
         if not broken.unread:
             found = Found if timeline in looked_for else Note
             yield found(
-                f"{timeline:08X}.history cannot be read: {broken.reason}",
+                tr(
+                    "{timeline:08X}.history cannot be read: {reason}",
+                    timeline=timeline,
+                    reason=broken.reason,
+                ),
                 timeline=timeline,
                 fatal=broken.fatal,
             )

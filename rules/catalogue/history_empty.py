@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -25,6 +26,9 @@ def history_empty(archive: ArchiveFacts) -> Iterator[Found]:
     for timeline, history in sorted(archive.histories.items()):
         if timeline > 1 and not history.entries:  # the first has no parent, and needs no file
             yield Found(
-                f"{timeline:08X}.history is there and names no parent of timeline {timeline}",
+                tr(
+                    "{timeline:08X}.history is there and names no parent of timeline {timeline}",
+                    timeline=timeline,
+                ),
                 timeline=timeline,
             )

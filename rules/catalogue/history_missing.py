@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.model.segment_names import SegmentNames
@@ -24,6 +25,9 @@ def history_missing(archive: ArchiveFacts) -> Iterator[Found]:
     seen = SegmentNames.of(archive.segments).timelines
     for timeline in sorted(seen - {1} - set(archive.histories) - set(archive.broken_histories)):
         yield Found(
-            f"{timeline:08X}.history is not in the archive, though timeline {timeline} is",
+            tr(
+                "{timeline:08X}.history is not in the archive, though timeline {timeline} is",
+                timeline=timeline,
+            ),
             timeline=timeline,
         )

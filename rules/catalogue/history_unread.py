@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,4 +23,11 @@ from rules.verdict.check import Found, check
 def history_unread(archive: ArchiveFacts) -> Iterator[Found]:
     for timeline, broken in sorted(archive.broken_histories.items()):
         if broken.unread:
-            yield Found(f"{timeline:08X}.history was not read: {broken.reason}", timeline=timeline)
+            yield Found(
+                tr(
+                    "{timeline:08X}.history was not read: {reason}",
+                    timeline=timeline,
+                    reason=broken.reason,
+                ),
+                timeline=timeline,
+            )

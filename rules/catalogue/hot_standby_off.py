@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -19,7 +20,9 @@ from rules.verdict.check import Found, check
 def hot_standby_off(settings: SettingsFacts) -> Iterator[Found]:
     if settings.of_backup is not None and settings.value("hot_standby") == "off":
         yield Found(
-            "hot_standby is off: nobody can connect to a restore of this backup before recovery"
-            " ends, and a pause at the target becomes a shutdown",
+            tr(
+                "hot_standby is off: nobody can connect to a restore of this backup before recovery"
+                " ends, and a pause at the target becomes a shutdown"
+            ),
             read_from=settings.read_from("hot_standby"),
         )

@@ -13,12 +13,13 @@ What to do
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WindowsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 
-_NONE: Final = {0: "there is no base backup", 1: "the only base backup cannot be restored"}
+_NONE: Final = {0: tr("there is no base backup"), 1: tr("the only base backup cannot be restored")}
 
 
 @check(severity=Severity.CRITICAL, hold_seconds=60)
@@ -26,4 +27,5 @@ def no_restorable_backup(backups: BackupsFacts, windows: WindowsFacts) -> Iterat
     if backups.unreadable or None in windows.by_backup.values() or windows.windows:
         return
     found = len(backups.backups)
-    yield Found(_NONE.get(found, f"none of {found} base backups can be restored"), backups=found)
+    none = _NONE.get(found) or tr("none of {count} base backups can be restored", count=found)
+    yield Found(none, backups=found)

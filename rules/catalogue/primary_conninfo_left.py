@@ -10,13 +10,14 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 
 _EFFECTS = {
-    "primary_conninfo": "would follow that primary",
-    "primary_slot_name": "would use that replication slot of its primary",
+    "primary_conninfo": tr("would follow that primary"),
+    "primary_slot_name": tr("would use that replication slot of its primary"),
 }
 
 
@@ -25,6 +26,10 @@ def primary_conninfo_left(settings: SettingsFacts) -> Iterator[Found]:
     for name, effect in _EFFECTS.items():
         if settings.of_backup is not None and settings.value(name):
             yield Found(
-                f"{name} is set: a restore with standby.signal {effect}",
+                tr(
+                    "{name} is set: a restore with standby.signal {effect}",
+                    name=name,
+                    effect=effect,
+                ),
                 read_from=settings.read_from(name),
             )

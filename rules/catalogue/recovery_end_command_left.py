@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -22,7 +23,7 @@ def recovery_end_command_left(settings: SettingsFacts) -> Iterator[Found]:
     command = settings.value("recovery_end_command")
     if settings.of_backup is not None and command:
         yield Found(
-            "recovery_end_command is set: a restore of this backup runs it when recovery ends",
+            tr("recovery_end_command is set: a restore of this backup runs it when recovery ends"),
             recovery_end_command=command,
             read_from=settings.read_from("recovery_end_command"),
         )

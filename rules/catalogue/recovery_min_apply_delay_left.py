@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -26,8 +27,11 @@ def recovery_min_apply_delay_left(settings: SettingsFacts) -> Iterator[Found]:
     seconds = float(delay) / 1000 if delay.isdecimal() else None
     said = f"{seconds:g} s" if seconds is not None else delay
     yield Found(
-        f"recovery_min_apply_delay is {said}: a restore of this backup waits until each commit is"
-        " so old",
+        tr(
+            "recovery_min_apply_delay is {delay}: a restore of this backup waits "
+            "until each commit is so old",
+            delay=said,
+        ),
         seconds=seconds,
         read_from=settings.read_from("recovery_min_apply_delay"),
     )

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.target import TargetFacts
 from rules.verdict.check import Found, check
@@ -22,4 +23,5 @@ def recovery_needs_settings(target: TargetFacts) -> Iterator[Found]:
     needs = target.prediction.needs if target.prediction else {}
     if needs:
         said = ", ".join(f"{name} = {value}" for name, value in sorted(needs.items()))
-        yield Found(f"recovery needs {said}: the backup is not configured so", settings=said)
+        words = tr("recovery needs {settings}: the backup is not configured so", settings=said)
+        yield Found(words, settings=said)

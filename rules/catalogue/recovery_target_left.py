@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import PositionFacts, SettingsFacts
 from rules.model.findings import Severity
 from rules.model.goal import TARGETS
@@ -29,7 +30,11 @@ def recovery_target_left(
     if len(given) == 1:
         (name,) = given
         yield Found(
-            f"{name} = '{settings.value(name)}' is left from an earlier restore",
+            tr(
+                "{name} = '{value}' is left from an earlier restore",
+                name=name,
+                value=settings.value(name),
+            ),
             setting=name,
             value=settings.value(name),
             read_from=settings.read_from(name),

@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.configuration import timeline_meant
 from rules.model.facts import BackupsFacts, PositionFacts, SettingsFacts
 from rules.model.findings import Severity
@@ -31,9 +32,10 @@ def recovery_target_timeline_odd(
     meant = timeline_meant(text, _major(settings, positions, backups) or _LATEST_LENIENT)
     if meant in ("latest", "current") or text == str(meant):
         return
-    said = f"means timeline {meant}" if meant is not None else "is refused by the server"
     yield Found(
-        f"recovery_target_timeline = '{text}' {said}",
+        tr("recovery_target_timeline = '{text}' means timeline {meant}", text=text, meant=meant)
+        if meant is not None
+        else tr("recovery_target_timeline = '{text}' is refused by the server", text=text),
         value=text,
         means=meant,
         read_from=settings.read_from("recovery_target_timeline"),

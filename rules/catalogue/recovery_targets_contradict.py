@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.model.goal import TARGETS
@@ -24,10 +25,16 @@ def recovery_targets_contradict(settings: SettingsFacts) -> Iterator[Found]:
     given = [name for name in TARGETS if settings.value(name)]
     refused = given if len(given) > 1 else _unset_too_late(settings)
     if len(given) > 1:
-        said = f"{len(given)} recovery targets are set: {', '.join(given)}"
+        said = tr(
+            "{count} recovery targets are set: {targets}",
+            count=len(given),
+            targets=", ".join(given),
+        )
     elif refused:
-        said = (
-            f"{refused[1]} = '' stands after {refused[0]}: PostgreSQL takes it for a second target"
+        said = tr(
+            "{unset} = '' stands after {earlier}: PostgreSQL takes it for a second target",
+            unset=refused[1],
+            earlier=refused[0],
         )
     else:
         return

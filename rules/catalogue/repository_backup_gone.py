@@ -13,6 +13,7 @@ What to do
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, check
@@ -33,9 +34,18 @@ def repository_backup_gone(tools: RepositoriesRead) -> Iterator[Found]:
                 name=each.name, number=each.number, label=label, url=each.url
             )
             yield Found(
-                f"{each.tool} lists the backup {label}, and {what} is not there",
-                remedy=f"Bring {what} back from another copy of the repository; else have the tool"
-                f" forget it ({forget}) and take a full backup now.",
+                tr(
+                    "{tool} lists the backup {label}, and {what} is not there",
+                    tool=each.tool,
+                    label=label,
+                    what=what,
+                ),
+                remedy=tr(
+                    "Bring {what} back from another copy of the repository; else have "
+                    "the tool forget it ({forget}) and take a full backup now.",
+                    what=what,
+                    forget=forget,
+                ),
                 backup=label,
                 url=what,
             )

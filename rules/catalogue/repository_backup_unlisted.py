@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, check
 
 _QUIET: Final = timedelta(hours=1)
 _CLEAR: Final = {
-    "pgBackRest": "the next pgbackrest --stanza={name} backup takes it up or removes it",
-    "Barman": "barman check {name} says what is wrong with it",
+    "pgBackRest": tr("the next pgbackrest --stanza={name} backup takes it up or removes it"),
+    "Barman": tr("barman check {name} says what is wrong with it"),
     "barman-cloud": "barman-cloud-backup-list {url} {name}",
     "WAL-G": "wal-g delete garbage --confirm",
 }
@@ -34,10 +35,16 @@ def repository_backup_unlisted(tools: RepositoriesRead, now: datetime) -> Iterat
             if now - changed_at < _QUIET:
                 continue
             yield Found(
-                f"the folder of {label} is there, and {each.tool} does not list it; its last change"
-                f" was at {changed_at:%Y-%m-%d %H:%M} UTC",
-                remedy=f"If no backup is running: {_CLEAR[each.tool]}.".format(
-                    name=each.name, url=each.url
+                tr(
+                    "the folder of {label} is there, and {tool} does not list it; its "
+                    "last change was at {changed_at:%Y-%m-%d %H:%M} UTC",
+                    label=label,
+                    tool=each.tool,
+                    changed_at=changed_at,
+                ),
+                remedy=tr(
+                    "If no backup is running: {what}.",
+                    what=tr(_CLEAR[each.tool], name=each.name, url=each.url),
                 ),
                 backup=label,
                 changed_at=changed_at.isoformat(),

@@ -14,10 +14,10 @@ What to do
 from collections.abc import Iterator
 
 from parsers.repository.pgbackrest import StoredSegment, parse_stored_name
-from rules.model.counted import among, verb
+from parsers.sentences import tr
 from rules.model.facts import ArchivedFile, ArchiveFacts
 from rules.model.findings import Severity
-from rules.model.gathered import gathered, span_of
+from rules.model.gathered import gathered, so_are_more, span_of
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, check
 
@@ -34,10 +34,16 @@ def repository_copies_differ(tools: RepositoriesRead, archive: ArchiveFacts) -> 
     for found in gathered(differing, lambda each: each[0]):
         _, name, (first, *others) = found[0]
         names = [each[1] for each in found]
-        more = f"; so {verb(len(found) - 1, 'is', 'are')} {len(found) - 1} more, {among(names)}"
+        told = tr(
+            "{name} is stored with {count} contents, and archive-get refuses it: {first} and"
+            " {others}",
+            name=name,
+            count=len(others) + 1,
+            first=first,
+            others=", ".join(others),
+        )
         yield Found(
-            f"{name} is stored with {len(others) + 1} contents, and archive-get refuses it:"
-            f" {first} and {', '.join(others)}" + (more if len(found) > 1 else ""),
+            so_are_more(told, names),
             segment=name,
             url=first,
             **span_of(names),

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, check
@@ -23,7 +24,7 @@ def repository_info_copy(tools: RepositoriesRead) -> Iterator[Found]:
         for said in each.copies_used:
             path = said.partition(": ")[0]
             yield Found(
-                f"{said}: its .copy was read instead",
-                remedy=f"cp -p {path}.copy {path}, while no backup runs.",
+                tr("{damage}: its .copy was read instead", damage=said),
+                remedy=tr("cp -p {path}.copy {path}, while no backup runs.", path=path),
                 file=path,
             )

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, check
@@ -22,8 +23,18 @@ def repository_page_errors(tools: RepositoriesRead) -> Iterator[Found]:
     for each in tools.repositories:
         for label in each.page_errors:
             yield Found(
-                f"{each.tool} found pages with a wrong checksum in {label}",
-                remedy=f"pgbackrest --stanza={each.name} --repo={each.number} --set={label} info"
-                " names the files. Keep an older backup and the WAL since, and repair the primary.",
+                tr(
+                    "{tool} found pages with a wrong checksum in {label}",
+                    tool=each.tool,
+                    label=label,
+                ),
+                remedy=tr(
+                    "pgbackrest --stanza={name} --repo={number} --set={label} info names "
+                    "the files. Keep an older backup and the WAL since, and repair the "
+                    "primary.",
+                    name=each.name,
+                    number=each.number,
+                    label=label,
+                ),
                 backup=label,
             )

@@ -17,13 +17,15 @@ from typing import Final
 
 from parsers.repository.pgbackrest_spool import DROPPED
 from parsers.segment import NameKind, parse_wal_name
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.facts import ArchiveFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, Note, check
 
-_RAISE: Final = "; then raise archive-push-queue-max"
+_PUSHED: Final = tr("the spool says that it was pushed")
+_RAISE: Final = tr("; then raise archive-push-queue-max")
 
 
 @check(severity=Severity.CRITICAL)
@@ -32,22 +34,34 @@ def repository_wal_dropped(
 ) -> Iterator[Found]:
     starts = [each.label.start_segment[8:] for each in backups.backups if each.stored]
     unread = {each.spool_unread for each in tools.repositories if each.spool_unread}
-    yield from (Note(f"{each}: what was dropped is not known", kind="unread") for each in unread)
+    for spool in unread:
+        yield Note(tr("{spool}: what was dropped is not known", spool=spool), kind="unread")
     if not starts:
         return
     lost: dict[str, dict[str, str]] = {}  # kind -> segment -> why it was not pushed
     for each in tools.repositories:
         for name, why in each.acknowledged.items():
             if _is_needed(name, min(starts)) and name not in archive.segments:
-                lost.setdefault(_kind(why), {})[name] = why or "the spool says that it was pushed"
+                lost.setdefault(_kind(why), {})[name] = why or _PUSHED
     for kind, whys in sorted(lost.items()):
         first, stanza = min(whys), tools.repositories[0].name
         yield Found(
-            f"{counted(len(whys), 'segment')} of {stanza} that PostgreSQL takes for archived in no"
-            f" repository, the first {first}: {whys[first]}",
-            remedy=f"While pg_wal has it: pgbackrest --stanza={stanza} --no-archive-async"
-            f" archive-push pg_wal/{first}. Else take a backup now: pgbackrest --stanza={stanza}"
-            f" backup{_RAISE if kind == 'dropped' else ''}.",
+            tr(
+                "{segments} of {stanza} that PostgreSQL takes for archived in no "
+                "repository, the first {first}: {why}",
+                segments=counted(len(whys), "segment"),
+                stanza=stanza,
+                first=first,
+                why=whys[first],
+            ),
+            remedy=tr(
+                "While pg_wal has it: pgbackrest --stanza={stanza} --no-archive-async"
+                " archive-push pg_wal/{first}. Else take a backup now: pgbackrest"
+                " --stanza={stanza} backup{then}.",
+                stanza=stanza,
+                first=first,
+                then=_RAISE if kind == "dropped" else "",
+            ),
             first=first,
             last=max(whys),
             segments=len(whys),

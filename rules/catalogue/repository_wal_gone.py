@@ -12,13 +12,20 @@ What to do
 """
 
 from collections.abc import Collection, Iterator
+from typing import Final
 
 from parsers.segment import NameKind, parse_wal_name
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.facts import ArchiveFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import Found, check
+
+_TOLD: Final = {
+    "gone": tr("{segments} of {name} listed in xlog.db and absent, the first {first}"),
+    "unlisted": tr("{segments} of {name} not in xlog.db, the first {first}"),
+}
 
 
 @check(severity=Severity.WARNING)
@@ -34,12 +41,16 @@ def repository_wal_gone(
         listed, there = set(_needed(each.listed_wal, min(starts))), archive.segments
         gone = sorted(name for name in listed if name not in there)
         unlisted = sorted(name for name in _needed(there, min(starts)) if name not in listed)
-        remedy = f"Bring back what is gone, then: barman rebuild-xlogdb {each.name}"
+        remedy = tr("Bring back what is gone, then: barman rebuild-xlogdb {name}", name=each.name)
         for names, said in ((gone, "gone"), (unlisted, "unlisted")):
             if names:
-                what = "listed in xlog.db and absent" if said == "gone" else "not in xlog.db"
                 yield Found(
-                    f"{counted(len(names), 'segment')} of {each.name} {what}, the first {names[0]}",
+                    tr(
+                        _TOLD[said],
+                        segments=counted(len(names), "segment"),
+                        name=each.name,
+                        first=names[0],
+                    ),
                     remedy=remedy,
                     first=names[0],
                     last=names[-1],

@@ -11,6 +11,7 @@ What to do
 from collections.abc import Iterator
 from posixpath import normpath
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_archive_command, judge_restore_command
 from rules.model.facts import ArchiveFacts, PositionFacts, SettingsFacts
 from rules.model.findings import Severity
@@ -32,8 +33,12 @@ def restore_archives_into_source(
     for place in judge_archive_command(command).places:
         if normpath(place) in sources:
             yield Found(
-                f"once promoted, a server with this configuration archives into {place}, from which"
-                " it is restored: set archive_mode = off before it is started",
+                tr(
+                    "once promoted, a server with this configuration archives into "
+                    "{place}, from which it is restored: set archive_mode = off before "
+                    "it is started",
+                    place=place,
+                ),
                 archive=place,
                 archive_command=command,
                 read_from=settings.read_from("archive_command"),

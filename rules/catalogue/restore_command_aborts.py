@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import ABORTS_ABOVE, TrialFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -21,8 +22,11 @@ def restore_command_aborts(trial: TrialFacts) -> Iterator[Found]:
         status = each.status
         if not each.archived and status is not None and (status < 0 or status > ABORTS_ABOVE):
             yield Found(
-                f"restore_command ended with status {status} for {each.asked}, which does not"
-                " exist",
+                tr(
+                    "restore_command ended with status {status} for {asked}, which does not exist",
+                    status=status,
+                    asked=each.asked,
+                ),
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import TrialFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -20,7 +21,10 @@ def restore_command_brings_nothing(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if each.archived and each.status == 0 and each.size_bytes is None:
             yield Found(
-                f"restore_command succeeds for {each.asked} without delivering a file at %p",
+                tr(
+                    "restore_command succeeds for {asked} without delivering a file at %p",
+                    asked=each.asked,
+                ),
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

@@ -11,6 +11,7 @@ What to do
 from collections.abc import Iterator
 from posixpath import normpath
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_restore_command
 from rules.model.facts import ArchiveFacts, SettingsFacts
 from rules.model.findings import Severity
@@ -26,7 +27,10 @@ def restore_command_elsewhere(settings: SettingsFacts, archive: ArchiveFacts) ->
     checked = {normpath(url) for url in archive.url.split(" + ")}
     for place in sorted(places - checked):
         yield Found(
-            f"restore_command in this backup reads {place}, not the archive that was checked",
+            tr(
+                "restore_command in this backup reads {place}, not the archive that was checked",
+                place=place,
+            ),
             restore_command=command,
             place=place,
             read_from=settings.read_from("restore_command"),

@@ -9,6 +9,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import TrialFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -18,16 +19,20 @@ from rules.verdict.check import Found, check
 def restore_command_fails(trial: TrialFacts) -> Iterator[Found]:
     if trial.refused:
         yield Found(
-            f"the server would refuse restore_command: {trial.refused}",
+            tr("the server would refuse restore_command: {refused}", refused=trial.refused),
             restore_command=trial.command,
             read_from=trial.read_from,
         )
     for each in trial.trials:
         if each.archived and each.status:
-            said = f": {each.said}" if each.said else ""
             yield Found(
-                f"restore_command ended with status {each.status} for {each.asked}, which the"
-                f" archive has{said}",
+                tr(
+                    "restore_command ended with status {status} for {asked}, which the "
+                    "archive has{said}",
+                    status=each.status,
+                    asked=each.asked,
+                    said=f": {each.said}" if each.said else "",
+                ),
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

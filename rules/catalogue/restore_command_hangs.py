@@ -9,6 +9,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import TrialFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -19,8 +20,11 @@ def restore_command_hangs(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if each.status is None:
             yield Found(
-                f"restore_command did not finish within {trial.timeout_seconds:g} s"
-                f" for {each.asked}",
+                tr(
+                    "restore_command did not finish within {timeout_seconds:g} s for {asked}",
+                    timeout_seconds=trial.timeout_seconds,
+                    asked=each.asked,
+                ),
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

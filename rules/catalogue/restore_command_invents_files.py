@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import TrialFacts
 from rules.model.counted import counted
 from rules.model.findings import Severity
@@ -21,8 +22,11 @@ def restore_command_invents_files(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if not each.archived and each.status == 0 and each.size_bytes is not None:
             yield Found(
-                f"restore_command returned {counted(each.size_bytes, 'byte')} for"
-                f" {each.asked}, which does not exist",
+                tr(
+                    "restore_command returned {size} for {asked}, which does not exist",
+                    size=counted(each.size_bytes, "byte"),
+                    asked=each.asked,
+                ),
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,

@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import Trial, TrialFacts
 from rules.backup.shell_commands import judge_restore_command
 from rules.model.facts import SettingsFacts
@@ -29,10 +30,14 @@ def restore_command_swallows_errors(
     how = judge_restore_command(command).swallows
     tried = [each.asked for each in (trial.trials if trial else ()) if _hides(each)]
     if how or tried:
-        asked = f" (status 0 for {', '.join(tried)}, which the archive does not have)"
+        files = ", ".join(tried)
+        asked = tr(" (status 0 for {files}, which the archive does not have)", files=files)
         yield Found(
-            f"restore_command reports success when it fails{f': {how}' if how else ''}"
-            + (asked if tried else ""),
+            tr(
+                "restore_command reports success when it fails{how}{asked}",
+                how=f": {how}" if how else "",
+                asked=asked if tried else "",
+            ),
             restore_command=command,
             read_from=trial.read_from if trial else settings.read_from("restore_command"),
         )

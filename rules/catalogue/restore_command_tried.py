@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import ABORTS_ABOVE, Trial, TrialFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -20,8 +21,12 @@ def restore_command_tried(trial: TrialFacts) -> Iterator[Found]:
     if trial.trials and all(map(_as_expected, trial.trials)):
         (segment,) = (each for each in trial.trials if each.archived)
         yield Found(
-            f"restore_command, run as {trial.account}, returned {segment.asked} whole and refused"
-            " what does not exist",
+            tr(
+                "restore_command, run as {account}, returned {asked} whole and "
+                "refused what does not exist",
+                account=trial.account,
+                asked=segment.asked,
+            ),
             restore_command=trial.command,
             read_from=trial.read_from,
             ran_as=trial.account,

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.shell_commands import judge_restore_command
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
@@ -25,7 +26,7 @@ def restore_command_wrong_content(settings: SettingsFacts) -> Iterator[Found]:
     how = judge_restore_command(command).wrong_content
     if how:
         yield Found(
-            f"restore_command returns no plain segment: {how}",
+            tr("restore_command returns no plain segment: {how}", how=how),
             restore_command=command,
             read_from=settings.read_from("restore_command"),
         )

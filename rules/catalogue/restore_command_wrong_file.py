@@ -9,6 +9,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.backup.restore_trial import Trial, TrialFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -19,8 +20,11 @@ def restore_command_wrong_file(trial: TrialFacts) -> Iterator[Found]:
     for each in trial.trials:
         if each.status == 0 and each.same is False:
             yield Found(
-                f"restore_command returned {_what(each, trial.segment_size_bytes)}"
-                f" for {each.asked}",
+                tr(
+                    "restore_command returned {what} for {asked}",
+                    what=_what(each, trial.segment_size_bytes),
+                    asked=each.asked,
+                ),
                 restore_command=trial.command,
                 read_from=trial.read_from,
                 ran_as=trial.account,
@@ -31,5 +35,9 @@ def restore_command_wrong_file(trial: TrialFacts) -> Iterator[Found]:
 
 def _what(each: Trial, size_bytes: int) -> str:
     if each.size_bytes != size_bytes:
-        return f"{each.size_bytes} bytes instead of {size_bytes}"
-    return "other content than the archive has"
+        return tr(
+            "{got} bytes instead of {size_bytes}",
+            got=each.size_bytes,
+            size_bytes=size_bytes,
+        )
+    return tr("other content than the archive has")

@@ -12,9 +12,11 @@ What to do
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from parsers.log.messages.event import Event
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.live.attempt import Attempt, describe_low_setting, raise_setting
 from rules.live.facts import LastRestore, LiveRestore, fell_short
 from rules.live.observation import Observation
@@ -23,6 +25,11 @@ from rules.live.shortfall import describe_beyond
 from rules.live.summary import PROMOTED, SHUT_DOWN
 from rules.model.findings import Severity
 from rules.verdict.check import Found, Note, check
+
+_WITHOUT_TARGET: Final = {
+    PROMOTED: tr("promoted without having reached its target"),
+    SHUT_DOWN: tr("shut_down without having reached its target"),
+}
 
 
 @check(severity=Severity.CRITICAL)
@@ -36,9 +43,9 @@ def restore_ended_short(restore: LiveRestore, look: Observation | None) -> Itera
     if not short and (look is None or cause is None):
         return
     summary = last.summary
-    words = cause or f"{summary.outcome} without having reached its target"
+    words = cause or _WITHOUT_TARGET[last.summary.outcome]
     yield (Found if short else Note)(
-        f"the restore ended short: {words}" if short else words,
+        tr("the restore ended short: {words}", words=words) if short else words,
         remedy=remedy,
         cause=cause,
         outcome=summary.outcome,
@@ -59,22 +66,32 @@ def _explain(
         return _explain_shutdown(attempt, look)
     if summary.outcome == SHUT_DOWN and attempt.low_setting is not None:
         return (
-            f"recovery paused, since {describe_low_setting(attempt.low_setting)}, and the server"
-            " was stopped: started again, it comes to the same pause",
+            tr(
+                "recovery paused, since {low_setting}, and the server was stopped: "
+                "started again, it comes to the same pause",
+                low_setting=describe_low_setting(attempt.low_setting),
+            ),
             raise_setting(attempt.low_setting, places.settings),
         )
     if summary.outcome == SHUT_DOWN:
-        mode = f" ({attempt.shutdown_mode} shutdown)" if attempt.shutdown_mode else ""
-        return f"the server was told to stop{mode} before recovery ended", "pg_ctl start"
+        mode = attempt.shutdown_mode
+        how = tr(" ({mode} shutdown)", mode=mode) if mode else ""
+        told = tr("the server was told to stop{how} before recovery ended", how=how)
+        return told, "pg_ctl start"
     if summary.reached_target is False and attempt.stop is not None:
         return (
-            "the target is older than the backup: the server opened with a later state than the"
-            " one asked for",
-            "restore a backup that ended before the target",
+            tr(
+                "the target is older than the backup: the server opened with a later "
+                "state than the one asked for"
+            ),
+            tr("restore a backup that ended before the target"),
         )
     if attempt.target_type == "none" and attempt.wal_end is not None:
         return (
-            f"recovery took damaged or foreign WAL for the end: {attempt.wal_end.message}",
+            tr(
+                "recovery took damaged or foreign WAL for the end: {message}",
+                message=attempt.wal_end.message,
+            ),
             places.check(attempt),
         )
     return None, None
@@ -87,14 +104,16 @@ def _explain_shutdown(attempt: Attempt, look: Observation | None) -> tuple[str, 
     """
     settings = look.configured if look is not None else {}
     paused = settings.get("recovery_target_action", "pause").lower() == "pause"
-    how = "recovery_target_action = shutdown"
+    how = tr("recovery_target_action = shutdown")
     if Event.READY_READ_ONLY not in attempt.seen:
         if not settings:
-            how = "recovery_target_action = shutdown, or pause where hot_standby is off"
+            how = tr("recovery_target_action = shutdown, or pause where hot_standby is off")
         elif paused:
-            how = "hot_standby is off, which makes a shutdown of recovery_target_action = pause"
+            how = tr("hot_standby is off, which makes a shutdown of recovery_target_action = pause")
     return (
-        f"the server shut down at its target: {how}",
-        "remove the recovery_target* settings or set recovery_target_action = promote, and start"
-        " the server",
+        tr("the server shut down at its target: {how}", how=how),
+        tr(
+            "remove the recovery_target* settings or set recovery_target_action "
+            "= promote, and start the server"
+        ),
     )

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.live.attempt import Attempt, describe_release
 from rules.live.facts import LiveRestore
 from rules.live.forecast import Forecast
@@ -31,7 +32,7 @@ def restore_failed(restore: LiveRestore, forecast: Forecast | None) -> Iterator[
         return
     reason = _explain(last.attempt, last.summary, restore.places, forecast)
     yield Found(
-        f"the restore failed: {reason.cause}",
+        tr("the restore failed: {cause}", cause=reason.cause),
         remedy=reason.remedy,
         cause=reason.cause,
         fatal_message=last.summary.fatal_message,
@@ -51,4 +52,6 @@ def _explain(
     elif forecast is not None and forecast.foretold(summary) and not attempt.command_failed:
         told = Reason(forecast.outcome.reason, forecast.outcome.remedy or told.remedy)
     release = describe_release(attempt)
-    return told if release is None else Reason(f"{told.cause} ({release})", told.remedy)
+    if release is None:
+        return told
+    return Reason(tr("{cause} ({release})", cause=told.cause, release=release), told.remedy)

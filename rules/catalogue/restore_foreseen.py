@@ -18,6 +18,7 @@ from typing import Final
 from parsers.errors import ParseError
 from parsers.files.backup_label import parse_backup_label
 from parsers.files.pg_control import ControlFile
+from parsers.sentences import joined, tr
 from rules.live.attempt import Phase
 from rules.live.facts import LiveRestore
 from rules.live.forecast import Forecast
@@ -33,7 +34,7 @@ from rules.verdict.check import Found, Note, check
 
 _OTHERS_BITS: Final = 0o027  # neither write for the group nor anything for others
 _OVER: Final = (Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN)
-_COMBINE: Final = "combine it with the backups before it: pg_combinebackup, the full one first"
+_COMBINE: Final = tr("combine it with the backups before it: pg_combinebackup, the full one first")
 _SETTINGS, _PREDICTION = "settings", "prediction"  # whence it is known
 
 
@@ -60,8 +61,8 @@ def _foresee(look: Observation, places: Places) -> Iterator[Found]:
     """
     if look.complaint:
         yield Found(
-            f"the server will refuse its configuration: {look.complaint}",
-            remedy="correct that line, then start the server",
+            tr("the server will refuse its configuration: {complaint}", complaint=look.complaint),
+            remedy=tr("correct that line, then start the server"),
             source=_SETTINGS,
         )
         return
@@ -76,9 +77,13 @@ def _foresee(look: Observation, places: Places) -> Iterator[Found]:
         yield from _foresee_action(look.configured)
     elif look.label is not None:
         yield Found(
-            "backup_label is there and recovery.signal is not: the server would take nothing from"
-            " the archive, and replay the WAL in pg_wal alone",
-            remedy=f"touch {places.inside('recovery.signal')}, before the first start",
+            tr(
+                "backup_label is there and recovery.signal is not: the server would "
+                "take nothing from the archive, and replay the WAL in pg_wal alone"
+            ),
+            remedy=tr(
+                "touch {signal}, before the first start", signal=places.inside("recovery.signal")
+            ),
             source=_SETTINGS,
         )
 
@@ -90,14 +95,17 @@ def _foresee_refusals(look: Observation, places: Places) -> Iterator[Found]:
     mode = look.mode
     if mode is not None and mode & _OTHERS_BITS:
         yield Found(
-            f"the data directory has mode {mode:04o}: the server will refuse it",
-            remedy=f"chmod 0700 {places.data_directory}",
+            tr("the data directory has mode {mode:04o}: the server will refuse it", mode=mode),
+            remedy=joined(" ", ("chmod 0700", places.data_directory)),
             source=_SETTINGS,
         )
     if look.recovery_conf:
         yield Found(
-            "recovery.conf is there: the server refuses it since release 12",
-            remedy=f"move its settings to {places.settings}, delete it, touch recovery.signal",
+            tr("recovery.conf is there: the server refuses it since release 12"),
+            remedy=tr(
+                "move its settings to {settings}, delete it, touch recovery.signal",
+                settings=places.settings,
+            ),
             source=_SETTINGS,
         )
     yield from _foresee_configuration(look, places)
@@ -111,20 +119,27 @@ def _foresee_configuration(look: Observation, places: Places) -> Iterator[Found]
     debians = f"/etc/postgresql/{version}/main"
     if look.elsewhere is not None:
         yield Found(
-            f"the configuration sets data_directory = {look.elsewhere}: the server will start on"
-            " that directory, not on this one",
+            tr(
+                "the configuration sets data_directory = {elsewhere}: the server "
+                "will start on that directory, not on this one",
+                elsewhere=look.elsewhere,
+            ),
             remedy=f"sed -i -E '/^ *({'|'.join(PLACES)})/d' {places.inside('postgresql.conf')}",
             source=_SETTINGS,
         )
     for path in look.absent_files:
         name = path.rpartition("/")[2]
-        copied = f"cp -r {debians}/conf.d {debians}/pg_*.conf {places.data_directory}"
+        copied = joined(" ", (f"cp -r {debians}/conf.d {debians}/pg_*.conf", places.data_directory))
         if name == "postgresql.conf":
             lines = f"grep -vE '^ *({'|'.join(PLACES)})' {debians}/{name} > {places.inside(name)}"
-            copied = f"{lines}; {copied}"
+            copied = joined("; ", (lines, copied))
         yield Found(
-            f"there is no {name} in {path.rpartition('/')[0]}: the server will not start",
-            remedy=f"with Debian's or Ubuntu's packages: {copied}",
+            tr(
+                "there is no {name} in {directory}: the server will not start",
+                name=name,
+                directory=path.rpartition("/")[0],
+            ),
+            remedy=tr("with Debian's or Ubuntu's packages: {copied}", copied=copied),
             source=_SETTINGS,
         )
 
@@ -134,14 +149,14 @@ def _foresee_label(label: bytes) -> Iterator[Found]:
         read = parse_backup_label(label)
     except ParseError as error:
         yield Found(
-            f"the server will refuse backup_label: {error}",
-            remedy="copy the backup again, unchanged",
+            tr("the server will refuse backup_label: {error}", error=error),
+            remedy=tr("copy the backup again, unchanged"),
             source=_SETTINGS,
         )
         return
     if read.incremental_from_lsn is not None:
         yield Found(
-            "this is an incremental backup, which the server will refuse",
+            tr("this is an incremental backup, which the server will refuse"),
             remedy=_COMBINE,
             source=_SETTINGS,
         )
@@ -151,8 +166,11 @@ def _foresee_targets(look: Observation, places: Places) -> Iterator[Found]:
     given = [name for name in TARGET_SETTINGS if look.configured.get(name)]
     if len(given) > 1:
         yield Found(
-            f"more than one target is set ({', '.join(sorted(given))}): the server will refuse",
-            remedy=f"leave one of them in {places.settings}",
+            tr(
+                "more than one target is set ({given}): the server will refuse",
+                given=", ".join(sorted(given)),
+            ),
+            remedy=tr("leave one of them in {settings}", settings=places.settings),
             source=_SETTINGS,
         )
         return
@@ -167,9 +185,12 @@ def _foresee_targets(look: Observation, places: Places) -> Iterator[Found]:
     except ParseError as error:
         setting = given[0] if given else "recovery_target_timeline"
         yield Found(
-            f"the recovery target cannot be read: {error.message}; the server refuses it, or"
-            " takes it for another",
-            remedy=f"correct {setting} in {places.settings}",
+            tr(
+                "the recovery target cannot be read: {message}; the server refuses "
+                "it, or takes it for another",
+                message=error.message,
+            ),
+            remedy=tr("correct {setting} in {settings}", setting=setting, settings=places.settings),
             source=_SETTINGS,
         )
 
@@ -182,24 +203,38 @@ def _foresee_restore_command(look: Observation, places: Places) -> Iterator[Foun
     if not command:
         if not look.standby_signal and look.configured_known:
             yield Found(
-                "recovery.signal is there and restore_command is not set: the server will refuse",
-                remedy=f"set restore_command in {places.settings} to what copies %f to %p",
+                tr(
+                    "recovery.signal is there and restore_command is not set: the server "
+                    "will refuse"
+                ),
+                remedy=tr(
+                    "set restore_command in {settings} to what copies %f to %p",
+                    settings=places.settings,
+                ),
                 source=_SETTINGS,
             )
         return
     unused = [word for word in ("%f", "%p") if word not in command]
     if unused and "%" in command:
         yield Found(
-            f"restore_command does not use {' or '.join(unused)}: it cannot bring the file asked"
-            " for to its place",
-            remedy=f"correct restore_command in {places.settings}",
+            tr(
+                "restore_command does not use {unused}: it cannot bring the file "
+                "asked for to its place",
+                unused=tr("%f or %p") if len(unused) > 1 else unused[0],
+            ),
+            remedy=tr("correct restore_command in {settings}", settings=places.settings),
             source=_SETTINGS,
         )
     for place in look.absent_places:
         yield Found(
-            f"restore_command copies from {place}, and there is no such directory here: the"
-            " server will take that for the end of the WAL",
-            remedy=f"mount it, or correct restore_command in {places.settings}",
+            tr(
+                "restore_command copies from {place}, and there is no such directory "
+                "here: the server will take that for the end of the WAL",
+                place=place,
+            ),
+            remedy=tr(
+                "mount it, or correct restore_command in {settings}", settings=places.settings
+            ),
             source=_SETTINGS,
         )
 
@@ -212,8 +247,15 @@ def _foresee_archiving(settings: Mapping[str, str], places: Places) -> Iterator[
     for place in sources:
         if f"{place}/%f" in archive.replace("'", " ").replace('"', " "):
             yield Note(
-                f"once promoted, the server will archive into {place}, from which it is restored",
-                remedy=f"echo \"archive_mode = 'off'\" >> {places.settings}, before the start",
+                tr(
+                    "once promoted, the server will archive into {place}, from which it "
+                    "is restored",
+                    place=place,
+                ),
+                remedy=tr(
+                    "echo \"archive_mode = 'off'\" >> {settings}, before the start",
+                    settings=places.settings,
+                ),
                 source=_SETTINGS,
             )
 
@@ -229,8 +271,18 @@ def _foresee_parameters(
         text = settings.get(name, str(default))
         if text.isdigit() and int(text) < needed:
             yield Found(
-                f"{name} = {text} is lower than on the primary ({needed}): recovery will stop",
-                remedy=f'echo "{name} = {needed}" >> {places.settings}, then start the server',
+                tr(
+                    "{name} = {text} is lower than on the primary ({needed}): recovery will stop",
+                    name=name,
+                    text=text,
+                    needed=needed,
+                ),
+                remedy=tr(
+                    'echo "{name} = {needed}" >> {settings}, then start the server',
+                    name=name,
+                    needed=needed,
+                    settings=places.settings,
+                ),
                 source=_SETTINGS,
             )
 
@@ -242,8 +294,8 @@ def _foresee_action(settings: Mapping[str, str]) -> Iterator[Found]:
         return
     if is_off(settings.get("hot_standby", "on")):
         yield Note(
-            "hot_standby is off: at its target the server will shut down, not pause",
-            remedy="set recovery_target_action to promote or shutdown, or hot_standby = on",
+            tr("hot_standby is off: at its target the server will shut down, not pause"),
+            remedy=tr("set recovery_target_action to promote or shutdown, or hot_standby = on"),
             source=_SETTINGS,
         )
 
@@ -251,19 +303,19 @@ def _foresee_action(settings: Mapping[str, str]) -> Iterator[Found]:
 # -- by the WAL itself ----------------------------------------------------------------------------
 
 _NEXT: Final = {
-    messages.STOP_BEFORE_CONSISTENCY: "restore an older backup, or choose a later target",
-    messages.TARGET_NOT_REACHED: "choose an earlier target, or bring the missing WAL: {check}",
+    messages.STOP_BEFORE_CONSISTENCY: tr("restore an older backup, or choose a later target"),
+    messages.TARGET_NOT_REACHED: tr("choose an earlier target, or bring the missing WAL: {check}"),
     messages.INCREMENTAL: _COMBINE,
-    messages.PARAMETERS_SHORT: "raise the setting in postgresql.auto.conf, then restart",
-    messages.PREPARED_FULL: "raise max_prepared_transactions, then restart",
+    messages.PARAMETERS_SHORT: tr("raise the setting in postgresql.auto.conf, then restart"),
+    messages.PREPARED_FULL: tr("raise max_prepared_transactions, then restart"),
 }
 
-_READING_AHEAD: Final = (
+_READING_AHEAD: Final = tr(
     "reading ahead, the server may die of a damaged file that its target does not need"
 )
-_OF_A_RESTARTPOINT: Final = (
-    "the server may die of a restartpoint on its way, which looks for prepared transactions by a"
-    " history file that cannot be used"
+_OF_A_RESTARTPOINT: Final = tr(
+    "the server may die of a restartpoint on its way, which looks for "
+    "prepared transactions by a history file that cannot be used"
 )
 
 
@@ -273,16 +325,27 @@ def _foresee_from(forecast: Forecast, ask: str) -> Iterator[Found]:
     if forecast.waits or outcome.outcome == "unknown":
         return
     if outcome.outcome == "fails":
-        paused = "pause, and then " if outcome.paused_lsn is not None else ""
         fatal = f" ({outcome.severity}: {outcome.fatal})" if outcome.fatal else ""
+        will_fail = (
+            tr("the restore will fail: {reason}{fatal}", reason=outcome.reason, fatal=fatal)
+            if outcome.paused_lsn is None
+            else tr(
+                "the restore will pause, and then fail: {reason}{fatal}",
+                reason=outcome.reason,
+                fatal=fatal,
+            )
+        )
         yield Found(
-            f"the restore will {paused}fail: {outcome.reason}{fatal}",
-            remedy=outcome.remedy or _NEXT.get(outcome.fatal or "", "{check}").format(check=ask),
+            will_fail,
+            remedy=outcome.remedy or tr(_NEXT.get(outcome.fatal or "", "{check}"), check=ask),
             source=_PREDICTION,
         )
     elif outcome.reachable is False:
         yield Note(
-            f"the server will open, but not with the state asked for: {outcome.reason}",
+            tr(
+                "the server will open, but not with the state asked for: {reason}",
+                reason=outcome.reason,
+            ),
             remedy=ask,
             source=_PREDICTION,
         )
@@ -290,6 +353,6 @@ def _foresee_from(forecast: Forecast, ask: str) -> Iterator[Found]:
         wanted = ", ".join(f"{name} = {value}" for name, value in outcome.needs.items())
         yield Note(
             _OF_A_RESTARTPOINT if "checkpoint_timeout" in outcome.needs else _READING_AHEAD,
-            remedy=f"set {wanted} in postgresql.auto.conf, then restart",
+            remedy=tr("set {wanted} in postgresql.auto.conf, then restart", wanted=wanted),
             source=_PREDICTION,
         )

@@ -13,6 +13,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.capacity.forecast import RestoreEstimateFacts
 from rules.model.counted import sized, timed
 from rules.model.facts import Objectives
@@ -26,10 +27,16 @@ def restore_over_objective(
 ) -> Iterator[Found]:
     if objectives.rto_seconds is not None and estimate.seconds > objectives.rto_seconds:
         yield Found(
-            f"a restore would take {timed(estimate.seconds)}, {timed(estimate.replay_seconds)} of "
-            f"it for replaying {sized(estimate.replay_bytes)} of WAL at "
-            f"{sized(estimate.bytes_per_second)}/s ({estimate.basis}); "
-            f"the objective is {timed(objectives.rto_seconds)}",
+            tr(
+                "a restore would take {time}, {replay_time} of it for replaying {size} of WAL"
+                " at {rate}/s ({basis}); the objective is {objective}",
+                time=timed(estimate.seconds),
+                replay_time=timed(estimate.replay_seconds),
+                size=sized(estimate.replay_bytes),
+                rate=sized(estimate.bytes_per_second),
+                basis=estimate.basis,
+                objective=timed(objectives.rto_seconds),
+            ),
             estimate_seconds=round(estimate.seconds, 1),
             objective_seconds=objectives.rto_seconds,
             replay_bytes=estimate.replay_bytes,

@@ -14,6 +14,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.log.messages.event import Event
+from parsers.sentences import tr
 from rules.live.attempt import Attempt, Phase, describe_low_setting, raise_setting
 from rules.live.checks import RESUME
 from rules.live.facts import LiveRestore
@@ -29,12 +30,12 @@ def restore_paused(restore: LiveRestore) -> Iterator[Found]:
         return
     last = restore.last
     if last is None or last.summary.outcome != PAUSED:
-        yield Found("recovery is paused", at_target=False, target_type=None)
+        yield Found(tr("recovery is paused"), at_target=False, target_type=None)
         return
     at_target = bool(last.summary.reached_target)
     cause, remedy = _explain(last.attempt, restore.places)
     yield Found(
-        f"the restore is paused at its target: {cause}" if at_target else cause,
+        tr("the restore is paused at its target: {cause}", cause=cause) if at_target else cause,
         remedy=remedy,
         cause=cause,
         at_target=at_target,
@@ -46,24 +47,32 @@ def _explain(attempt: Attempt, places: Places) -> tuple[str, str]:
     """Why it waits, and what to type."""
     if attempt.phase is Phase.PAUSED_AT_TARGET and attempt.is_down:
         return (
-            "the server was stopped while it waited at its target: started again, it comes to the"
-            " same stop",
+            tr(
+                "the server was stopped while it waited at its target: started "
+                "again, it comes to the same stop"
+            ),
             "pg_ctl start",
         )
     if attempt.phase is Phase.PAUSED_AT_TARGET:
         return (
-            "recovery waits at its target for a person to look. Resuming opens the server for"
-            " writing, for good; to go further instead, set a later target and restart it",
+            tr(
+                "recovery waits at its target for a person to look. Resuming opens "
+                "the server for writing, for good; to go further instead, set a "
+                "later target and restart it"
+            ),
             RESUME,
         )
     if attempt.low_setting is not None:
         return (
-            f"recovery paused: {describe_low_setting(attempt.low_setting)}; resuming shuts down",
+            tr(
+                "recovery paused: {low_setting}; resuming shuts down",
+                low_setting=describe_low_setting(attempt.low_setting),
+            ),
             raise_setting(attempt.low_setting, places.settings),
         )
     if Event.PARAMS_SHORT in attempt.seen:
         return (
-            "recovery paused: a setting is lower than on the primary; resuming shuts down",
-            f"raise the setting in {places.settings} and restart the server",
+            tr("recovery paused: a setting is lower than on the primary; resuming shuts down"),
+            tr("raise the setting in {settings} and restart the server", settings=places.settings),
         )
-    return "recovery was paused before its target", RESUME
+    return tr("recovery was paused before its target"), RESUME

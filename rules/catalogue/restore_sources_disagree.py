@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from parsers.files.pg_control import ClusterState
+from parsers.sentences import tr
 from rules.live.attempt import Phase
 from rules.live.facts import LiveRestore
 from rules.live.observation import Observation
@@ -39,37 +40,42 @@ def restore_sources_disagree(restore: LiveRestore, look: Observation) -> Iterato
 def _of_the_log_and_sql(restore: LiveRestore, look: Observation) -> Iterator[str]:
     phase, in_recovery = restore.attempt.phase, look.in_recovery
     if phase is Phase.ENDED and in_recovery:
-        yield "the log says that recovery ended, SQL that it did not: is it this server's log?"
+        yield tr("the log says that recovery ended, SQL that it did not: is it this server's log?")
     if phase in _RECOVERS and in_recovery is False:
-        yield (
-            f"the log says {phase.value}, SQL that recovery is over: the log is another server's,"
-            " or was cut"
+        yield tr(
+            "the log says {phase}, SQL that recovery is over: the log is another "
+            "server's, or was cut",
+            phase=phase.value,
         )
     if phase in (Phase.FAILED, Phase.SHUT_DOWN) and in_recovery is not None:
-        yield f"the log says {phase.value}, and a server answers: is it this server's log?"
+        yield tr(
+            "the log says {phase}, and a server answers: is it this server's log?",
+            phase=phase.value,
+        )
     if phase is Phase.PAUSED_AT_TARGET and look.pause_state == "not paused":
-        yield "the log says that recovery waits at its target, SQL that it is not paused"
+        yield tr("the log says that recovery waits at its target, SQL that it is not paused")
 
 
 def _of_the_log_and_files(restore: LiveRestore, look: Observation) -> Iterator[str]:
     attempt, signal = restore.attempt, look.recovery_signal or look.standby_signal
     if attempt.phase is Phase.ENDED and attempt.archive_recovery and signal:
-        yield (
-            "the log says that recovery ended, and a signal file is there: the next start would"
-            " recover again"
+        yield tr(
+            "the log says that recovery ended, and a signal file is there: the "
+            "next start would recover again"
         )
     goes_on = attempt.phase in _RECOVERS and look.in_recovery is not False
     if goes_on and attempt.archive_recovery and signal is False:
-        yield (
-            "the log says that an archive recovery is running, but recovery.signal is gone: a"
-            " restart would open what there is, short of the target"
+        yield tr(
+            "the log says that an archive recovery is running, but "
+            "recovery.signal is gone: a restart would open what there is, short "
+            "of the target"
         )
 
 
 def _of_control_and_sql(restore: LiveRestore, look: Observation) -> Iterator[str]:
     state = look.control.state if look.control else None
     if state is ClusterState.IN_PRODUCTION and look.in_recovery:
-        yield "pg_control says in production, SQL that the server recovers"
+        yield tr("pg_control says in production, SQL that the server recovers")
 
 
 def _of_settings(restore: LiveRestore, look: Observation) -> Iterator[str]:
@@ -81,7 +87,10 @@ def _of_settings(restore: LiveRestore, look: Observation) -> Iterator[str]:
         if runs is None or (written is None and name not in TARGET_SETTINGS):
             continue
         if runs.lower() != (written or "").lower():
-            yield (
-                f"{name} is '{written or ''}' in the files and '{runs}' in the running server: it"
-                " needs a restart to count"
+            yield tr(
+                "{name} is '{written}' in the files and '{runs}' in the running "
+                "server: it needs a restart to count",
+                name=name,
+                written=written or "",
+                runs=runs,
             )

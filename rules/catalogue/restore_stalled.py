@@ -18,13 +18,14 @@ from typing import Final
 
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
+from parsers.sentences import tr, trn
 from rules.live.attempt import Phase
 from rules.live.checks import RESUME
 from rules.live.facts import LiveRestore
 from rules.live.failures import REWIND
 from rules.live.observation import Observation
 from rules.live.places import Places
-from rules.model.counted import counted, timed, verb
+from rules.model.counted import timed
 from rules.model.facts import Objectives
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -60,8 +61,11 @@ def restore_stalled(
     silent_seconds = (now - restore.moved_at).total_seconds()
     if silent_seconds > objectives.rpo_seconds:
         yield Found(
-            f"the restore has made no progress for {timed(silent_seconds)}; the objective is "
-            f"{timed(objectives.rpo_seconds)}",
+            tr(
+                "the restore has made no progress for {time}; the objective is {objective}",
+                time=timed(silent_seconds),
+                objective=timed(objectives.rpo_seconds),
+            ),
             silent_seconds=round(silent_seconds, 1),
             moved_at=restore.moved_at.isoformat(),
         )
@@ -69,11 +73,12 @@ def restore_stalled(
 
 def _past_the_fork(event: RecoveryEvent, places: Places) -> Found:
     """The server says so again and again, and waits for WAL of the timeline that was left."""
-    timeline, remedy = (
-        event.number("new_timeline"),
-        REWIND.format(data_directory=places.data_directory),
+    timeline = event.number("new_timeline")
+    remedy = tr(REWIND, data_directory=places.data_directory)
+    cause = tr(
+        "the standby ran past the fork of timeline {timeline}, and cannot follow it",
+        timeline=timeline,
     )
-    cause = f"the standby ran past the fork of timeline {timeline}, and cannot follow it"
     return Found(cause, remedy=remedy, cause=cause, kind="fork")
 
 
@@ -96,7 +101,7 @@ def _paused(restore: LiveRestore, look: Observation) -> Found | None:
     if look.pause_state != "paused" or Event.PARAMS_SHORT in restore.attempt.seen:
         return None
     return Found(
-        "replay is paused, and not at its target: somebody called pg_wal_replay_pause()",
+        tr("replay is paused, and not at its target: somebody called pg_wal_replay_pause()"),
         remedy=RESUME,
         kind="paused",
     )
@@ -108,11 +113,20 @@ def _restore_command(restore: LiveRestore, look: Observation) -> Found | None:
         return None
     segment = f" {look.segment}" if look.segment else ""
     return Found(
-        f"restore_command has been fetching{segment} for {timed(command.seconds)} and has"
-        f" not ended (process {command.pid}: {command.words[:_SHOWN]}); replay waits for it."
-        " Killing it with SIGTERM would stop the server",
-        remedy=f"ps -o pid,etime,stat,args -p {command.pid}  (then look at what it waits"
-        " for: the network, the disk, the archive's host)",
+        tr(
+            "restore_command has been fetching{segment} for {time} and has "
+            "not ended (process {pid}: {words}); replay waits for it. Killing it "
+            "with SIGTERM would stop the server",
+            segment=segment,
+            time=timed(command.seconds),
+            pid=command.pid,
+            words=command.words[:_SHOWN],
+        ),
+        remedy=tr(
+            "ps -o pid,etime,stat,args -p {pid}  (then look at what it waits "
+            "for: the network, the disk, the archive's host)",
+            pid=command.pid,
+        ),
         kind="restore_command",
     )
 
@@ -122,10 +136,13 @@ def _conflict(restore: LiveRestore, look: Observation) -> Found | None:
     waits = event.startswith("RecoveryConflict") or event == "BufferPin"
     if not (look.blocked or waits) or look.still_seconds < _BLOCKED_SECONDS:
         return None
-    named = f" ({event})" if event else ""
     return Found(
-        f"a query on this server holds up replay{named}: it is waited for as long as"
-        " max_standby_archive_delay and max_standby_streaming_delay allow",
+        tr(
+            "a query on this server holds up replay{event}: it is waited for as "
+            "long as max_standby_archive_delay and max_standby_streaming_delay "
+            "allow",
+            event=f" ({event})" if event else "",
+        ),
         remedy=_CONFLICTS,
         kind="conflict",
     )
@@ -135,7 +152,7 @@ def _apply_delay(restore: LiveRestore, look: Observation) -> Found | None:
     if look.wait_event != "RecoveryApplyDelay" or look.still_seconds < _BLOCKED_SECONDS:
         return None
     return Found(
-        "recovery_min_apply_delay holds the next commit back on purpose",
+        tr("recovery_min_apply_delay holds the next commit back on purpose"),
         remedy="ALTER SYSTEM SET recovery_min_apply_delay = 0; SELECT pg_reload_conf();",
         kind="apply_delay",
     )
@@ -151,9 +168,11 @@ def _no_wal(restore: LiveRestore, look: Observation) -> Found | None:
     if look.receiver is not None and look.receiver.status == "streaming":
         return None  # it has all that the sender has
     return _gap(restore, look) or Found(
-        f"all WAL that can be had is replayed; {_wanted(restore, look) or 'the next segment'} is"
-        " not there (yet)",
-        remedy="SELECT pg_promote();  (to open with what there is)",
+        tr(
+            "all WAL that can be had is replayed; {segment} is not there (yet)",
+            segment=_wanted(restore, look) or tr("the next segment"),
+        ),
+        remedy=tr("SELECT pg_promote();  (to open with what there is)"),
         kind="no_wal",
     )
 
@@ -169,17 +188,28 @@ def _gap(restore: LiveRestore, look: Observation) -> Found | None:
         return None
     if wanted in restore.archived:
         return Found(
-            f"{wanted} is in the archive, and restore_command does not bring it",
-            remedy=f"run restore_command by hand for {wanted}, as the server's account",
+            tr("{wanted} is in the archive, and restore_command does not bring it", wanted=wanted),
+            remedy=tr(
+                "run restore_command by hand for {wanted}, as the server's account", wanted=wanted
+            ),
             kind="gap",
         )
     later = [n for n in restore.archived if n.startswith(wanted[:8]) and n > wanted]
     if not later:
         return None
     return Found(
-        f"{wanted} is not in the archive, but {counted(len(later), 'later segment')}"
-        f" up to {max(later)} {verb(len(later), 'is', 'are')}: a gap; replay will wait for ever",
-        remedy=f"bring {wanted} from the primary's pg_wal or another copy of the archive",
+        trn(
+            "{wanted} is not in the archive, but {n} later segment up to {last} is: a gap; replay"
+            " will wait for ever",
+            "{wanted} is not in the archive, but {n} later segments up to {last} are: a gap; replay"
+            " will wait for ever",
+            len(later),
+            wanted=wanted,
+            last=max(later),
+        ),
+        remedy=tr(
+            "bring {wanted} from the primary's pg_wal or another copy of the archive", wanted=wanted
+        ),
         kind="gap",
     )
 
@@ -190,14 +220,20 @@ def _slow(restore: LiveRestore, look: Observation) -> Found | None:
         return None
     if look.resting == "disk-sleep":
         return Found(
-            f"the startup process waits for the disk, in {look.segment}",
+            tr("the startup process waits for the disk, in {segment}", segment=look.segment),
             remedy="iostat -x 1",
             kind="disk",
         )
-    waits = f" (wait event {look.wait_event})" if look.wait_event else ""
+    event = look.wait_event
+    waits = tr(" (wait event {event})", event=event) if event else ""
     return Found(
-        f"replay has been in {look.segment} for {timed(look.still_seconds)}{waits}: one record"
-        " can take long, as one that drops or truncates many relations",
+        tr(
+            "replay has been in {segment} for {time}{waits}: one record "
+            "can take long, as one that drops or truncates many relations",
+            segment=look.segment,
+            time=timed(look.still_seconds),
+            waits=waits,
+        ),
         kind="slow",
     )
 

@@ -16,6 +16,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from parsers.wal.page import NEWEST_MAJOR
 from rules.live.facts import LiveRestore
 from rules.live.observation import Observation
@@ -33,25 +34,37 @@ def restore_unproven(restore: LiveRestore, look: Observation | None) -> Iterator
     if restore.log.summary.outcome is None:
         shown = f" ({event.message[:60]}…)" if event is not None else ""
         yield _found(
-            f"the log is in a language that cannot be read here{shown}: the server's own"
-            " message catalogue (postgres-NN.mo) was not found",
-            "pitr-watch --localedir $(pg_config --localedir)  with the pg_config of that server",
+            tr(
+                "the log is in a language that cannot be read here{shown}: the "
+                "server's own message catalogue (postgres-NN.mo) was not found",
+                shown=shown,
+            ),
+            tr(
+                "pitr-watch --localedir $(pg_config --localedir)  with the pg_config of that server"
+            ),
         )
     elif (doubted := restore.log.summary.doubted) is not None:
         yield _found(
-            f"the log says '{doubted.message[:_SHOWN]}', and any session may have written that: its"
-            " format does not show which process did",
+            tr(
+                "the log says '{message}', and any session may have written that: "
+                "its format does not show which process did",
+                message=doubted.message[:_SHOWN],
+            ),
             "SELECT pg_is_in_recovery(), pg_is_wal_replay_paused();",
         )
     elif look is not None and look.in_recovery and restore.is_none:
         yield _found(
-            "the log does not tell of a recovery, SQL does: the log is cut, or another server's",
-            "give pitr-watch the server's own log with --log, from its start on",
+            tr(
+                "the log does not tell of a recovery, SQL does: the log is cut, or another server's"
+            ),
+            tr("give pitr-watch the server's own log with --log, from its start on"),
         )
     elif restore.last is not None and restore.last.summary.unfetched is not None:
         why = describe_unfetched(restore.last.summary.unfetched)
         yield _found(
-            f"the server opened where {why}: whether the WAL ended there cannot be said",
+            tr(
+                "the server opened where {why}: whether the WAL ended there cannot be said", why=why
+            ),
             restore.places.check(restore.attempt),
         )
     elif restore.last is not None:
@@ -60,8 +73,13 @@ def restore_unproven(restore: LiveRestore, look: Observation | None) -> Iterator
         ended = summary.outcome in (PAUSED, PROMOTED, SHUT_DOWN) and summary.beyond is None
         if attempt.is_newer and ended and unsaid:
             yield _found(
-                f"the log is of PostgreSQL {attempt.major}, newer than {NEWEST_MAJOR}, the newest"
-                " that this program knows: whether the target was reached cannot be said",
+                tr(
+                    "the log is of PostgreSQL {major}, newer than {newest}, the "
+                    "newest that this program knows: whether the target was reached "
+                    "cannot be said",
+                    major=attempt.major,
+                    newest=NEWEST_MAJOR,
+                ),
                 "SELECT pg_last_xact_replay_timestamp(), pg_last_wal_replay_lsn();",
             )
 

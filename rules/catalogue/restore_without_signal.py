@@ -14,6 +14,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.log.messages.event import Event
+from parsers.sentences import tr
 from rules.live.facts import LiveRestore
 from rules.live.observation import Observation
 from rules.model.findings import Severity
@@ -24,9 +25,10 @@ from rules.verdict.check import Found, check
 def restore_without_signal(restore: LiveRestore, look: Observation) -> Iterator[Found]:
     """Of whoever watches a restore: a server that crashed in a backup of its own says the same."""
     if restore.is_none and Event.BACKUP_RECOVERY_STARTED in restore.attempt.seen:
-        cause = (
-            "a backup was started without recovery.signal: it opened with the WAL that it carried,"
-            " on its old timeline, and restored nothing from the archive"
+        cause = tr(
+            "a backup was started without recovery.signal: it opened with the "
+            "WAL that it carried, on its old timeline, and restored nothing from "
+            "the archive"
         )
-        remedy = "copy the backup again, touch recovery.signal, set restore_command, start"
+        remedy = tr("copy the backup again, touch recovery.signal, set restore_command, start")
         yield Found(cause, remedy=remedy, cause=cause)

@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -23,10 +24,16 @@ from rules.verdict.check import Found, check
 def segment_name_impossible(archive: ArchiveFacts) -> Iterator[Found]:
     names, size = archive.impossible, archive.segment_size_bytes
     if names:
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        of_size = f"of {size >> 20} MiB " if size else ""
+        more = tr(" and {count} more", count=len(names) - 1) if len(names) > 1 else ""
+        which = tr("{first}{more}", first=names[0], more=more)
         yield Found(
-            f"{names[0]}{more}: no segment {of_size}can have such a name",
+            tr(
+                "{which}: no segment of {size} MiB can have such a name",
+                which=which,
+                size=size >> 20,
+            )
+            if size
+            else tr("{which}: no segment can have such a name", which=which),
             first=names[0],
             files=len(names),
         )

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -21,5 +22,6 @@ from rules.verdict.check import Found, check
 def segment_not_a_file(archive: ArchiveFacts) -> Iterator[Found]:
     for kind in sorted(set(archive.strays.values())):
         names = sorted(name for name, what in archive.strays.items() if what == kind)
-        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-        yield Found(f"{names[0]}{more}: {kind}", first=names[0], entries=len(names))
+        more = tr(" and {count} more", count=len(names) - 1) if len(names) > 1 else ""
+        told = tr("{first}{more}: {kind}", first=names[0], more=more, kind=kind)
+        yield Found(told, first=names[0], entries=len(names))

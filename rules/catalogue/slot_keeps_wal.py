@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.capacity.held_wal import HeldWalFacts
 from rules.model.counted import sized
 from rules.model.facts import SettingsFacts
@@ -30,7 +31,11 @@ def slot_keeps_wal(held: HeldWalFacts, settings: SettingsFacts) -> Iterator[Foun
     for holder in held.slots:
         if not holder.active and holder.held_bytes > means_to_keep:
             yield Found(
-                f"{holder.in_words} of WAL: more than max_wal_size, {sized(means_to_keep)}",
+                tr(
+                    "{slot} of WAL: more than max_wal_size, {limit}",
+                    slot=holder.in_words,
+                    limit=sized(means_to_keep),
+                ),
                 slot=holder.slot,
                 held_bytes=holder.held_bytes,
                 inactive_since=holder.inactive_since.isoformat() if holder.inactive_since else None,

@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -19,6 +20,6 @@ from rules.verdict.check import Found, check
 def slot_wal_unbounded(settings: SettingsFacts) -> Iterator[Found]:
     if settings.value("max_slot_wal_keep_size") == "-1":
         yield Found(
-            "max_slot_wal_keep_size is -1: a forgotten replication slot fills the disk",
+            tr("max_slot_wal_keep_size is -1: a forgotten replication slot fills the disk"),
             read_from=settings.read_from("max_slot_wal_keep_size"),
         )

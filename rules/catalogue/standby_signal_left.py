@@ -11,6 +11,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -23,8 +24,15 @@ def standby_signal_left(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if _SIGNAL in backup.signal_files:
             yield Found(
-                f"{backup.url} holds {_SIGNAL}: a restore of it is a standby, which never opens by"
-                " itself at the end of the WAL",
-                remedy=f"Remove {_SIGNAL} from the restored data directory before it is started.",
+                tr(
+                    "{url} holds {signal}: a restore of it is a standby, which never "
+                    "opens by itself at the end of the WAL",
+                    url=backup.url,
+                    signal=_SIGNAL,
+                ),
+                remedy=tr(
+                    "Remove {signal} from the restored data directory before it is started.",
+                    signal=_SIGNAL,
+                ),
                 backup=backup.url,
             )

@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.restore_inputs import Location
 from rules.model.target import TargetFacts
@@ -21,8 +22,12 @@ def tablespace_directory_in_use(target: TargetFacts) -> Iterator[Found]:
     for needed in target.directories:
         if needed.found is Location.IN_USE:
             yield Found(
-                f"recovery would write to {needed.location}, tablespace {needed.tablespace}, where"
-                " a server of the same major version already has files",
+                tr(
+                    "recovery would write to {location}, tablespace {tablespace}, where "
+                    "a server of the same major version already has files",
+                    location=needed.location,
+                    tablespace=needed.tablespace,
+                ),
                 tablespace=needed.tablespace,
                 directory=needed.location,
             )

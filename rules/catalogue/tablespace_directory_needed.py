@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.restore_inputs import Location
 from rules.model.target import TargetFacts
@@ -23,8 +24,12 @@ def tablespace_directory_needed(target: TargetFacts) -> Iterator[Found]:
         said_already = needed.found is not None and needed.lsn is not None
         if not is_there and not said_already:
             yield Found(
-                f"the target machine must have the directory {needed.location} for"
-                f" tablespace {needed.tablespace}",
+                tr(
+                    "the target machine must have the directory {location} for "
+                    "tablespace {tablespace}",
+                    location=needed.location,
+                    tablespace=needed.tablespace,
+                ),
                 tablespace=needed.tablespace,
                 directory=needed.location,
             )

@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.outcome import Cause
 from rules.model.target import TargetFacts
@@ -34,16 +35,21 @@ def target_after_last_commit(target: TargetFacts) -> Iterator[Found]:
 
 def _remedy(target: TargetFacts, last: str | None) -> str | None:
     """In the words of the target's kind; None: the page's."""
-    leave_out = "To get everything, leave the target out; otherwise"
-    bring = "(on the primary: SELECT pg_switch_wal()), or name newer WAL with --wal."
     if target.target.type == "lsn":
         ends_at = target.end_of_wal["wal_ends_at"]
-        ends = f"The WAL ends at {ends_at}. " if ends_at else ""
-        return (
-            f"{ends}{leave_out} wait until the WAL up to {target.target.value} is archived {bring}"
+        ends = tr("The WAL ends at {lsn}. ", lsn=ends_at) if ends_at else ""
+        return tr(
+            "{ends}To get everything, leave the target out; otherwise wait until the WAL up to"
+            " {lsn} is archived (on the primary: SELECT pg_switch_wal()), or name newer WAL with"
+            " --wal.",
+            ends=ends,
+            lsn=target.target.value,
         )
     if last is None:
         return None
-    return (
-        f"The last transaction is of {last}. {leave_out} wait until a later one is archived {bring}"
+    return tr(
+        "The last transaction is of {last}. To get everything, leave the target out; otherwise wait"
+        " until a later one is archived (on the primary: SELECT pg_switch_wal()), or name newer WAL"
+        " with --wal.",
+        last=last,
     )

@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.target import TargetFacts
 from rules.verdict.check import Found, check
@@ -19,7 +20,10 @@ from rules.verdict.check import Found, check
 def target_not_a_setting(target: TargetFacts) -> Iterator[Found]:
     if target.target.is_refused:
         yield Found(
-            f"recovery_target_time does not take {target.target.value!r} as it was typed",
-            remedy="Paste recovery_target_time as the printed settings have it",
+            tr(
+                "recovery_target_time does not take {value!r} as it was typed",
+                value=target.target.value,
+            ),
+            remedy=tr("Paste recovery_target_time as the printed settings have it"),
             typed=target.target.value,
         )

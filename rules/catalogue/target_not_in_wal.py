@@ -13,24 +13,28 @@ import shlex
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import joined, tr
 from rules.model.evidence import PlacesFacts
 from rules.model.findings import Severity
 from rules.model.outcome import Cause
 from rules.model.target import TargetFacts
 from rules.verdict.check import Found, check
 
-_ELSEWHERE = (
-    "What lies before the backup needs an older one; what lies on another timeline needs"
-    " --timeline."
+_ELSEWHERE = tr(
+    "What lies before the backup needs an older one; what lies on "
+    "another timeline needs --timeline."
 )
-_OF_A_RESTORE_POINT = (
-    "Compare the name, letter by letter, with the restore points that the verdict lists."
-    f" {_ELSEWHERE}"
+_OF_A_RESTORE_POINT = tr(
+    "Compare the name, letter by letter, with the restore points that "
+    "the verdict lists. {elsewhere}",
+    elsewhere=_ELSEWHERE,
 )
-_OF_A_TRANSACTION = (
-    "Find the number of the transaction that is meant: pitr-check find --around T lists those of"
-    " that time, --xid X also finds a subtransaction's. A transaction that was still open, or was"
-    f" never given a number, cannot be a target. {_ELSEWHERE}"
+_OF_A_TRANSACTION = tr(
+    "Find the number of the transaction that is meant: pitr-check find "
+    "--around T lists those of that time, --xid X also finds a "
+    "subtransaction's. A transaction that was still open, or was never "
+    "given a number, cannot be a target. {elsewhere}",
+    elsewhere=_ELSEWHERE,
 )
 
 
@@ -40,11 +44,20 @@ def target_not_in_wal(target: TargetFacts, places: PlacesFacts | None) -> Iterat
         return
     found = places.places if places else ()
     near = places.near if places else ()
-    where = "; ".join(f"timeline {p.timeline} at {format_lsn(p.lsn)}" for p in found)
-    like = ", ".join(map(repr, near))
-    also = f"; it is on {where}" if where else f"; there is {like}" if like else ""
+    where = joined(
+        "; ",
+        [
+            tr("timeline {timeline} at {lsn}", timeline=p.timeline, lsn=format_lsn(p.lsn))
+            for p in found
+        ],
+    )
+    told: str = target.reason
+    if found:
+        told = tr("{reason}; it is on {where}", reason=told, where=where)
+    elif near:
+        told = tr("{reason}; there is {like}", reason=told, like=", ".join(map(repr, near)))
     yield Found(
-        f"{target.reason}{also}",
+        told,
         outcome=target.outcome,
         timeline=target.timeline,
         found_on=found[0].timeline if found else None,
@@ -58,9 +71,13 @@ def _remedy(target: TargetFacts, places: PlacesFacts | None) -> str:
     found = {place.timeline for place in places.places} if places else set()
     if found and target.timeline not in found:
         timeline = min(found)
-        return (
-            f"Ask again with --timeline {timeline}, and a backup whose history that timeline has."
+        return tr(
+            "Ask again with --timeline {timeline}, and a backup whose history that timeline has.",
+            timeline=timeline,
         )
     if places and places.near:
-        return f"Ask again with --target-name {shlex.quote(places.near[0])}, if that is meant."
+        return tr(
+            "Ask again with --target-name {name}, if that is meant.",
+            name=shlex.quote(places.near[0]),
+        )
     return _OF_A_TRANSACTION if target.target.type == "xid" else _OF_A_RESTORE_POINT

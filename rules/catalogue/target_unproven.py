@@ -8,11 +8,12 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.findings import Severity
 from rules.model.target import TargetFacts
 from rules.verdict.check import Found, check
 
-_READ_ALREADY = "The records were read: make readable what stands in the way, and ask again."
+_READ_ALREADY = tr("The records were read: make readable what stands in the way, and ask again.")
 
 
 @check(severity=Severity.UNKNOWN, asked=True)

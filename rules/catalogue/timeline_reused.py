@@ -15,6 +15,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import ArchiveFacts
 from rules.model.findings import Severity
@@ -26,12 +27,18 @@ def timeline_reused(archive: ArchiveFacts, events: WalEventsFacts | None) -> Ite
     for begin in events.reused if events else ():
         at = format_lsn(begin.lsn)
         yield Found(
-            f"a server began timeline {begin.timeline} at {at}, and its history file says that it"
-            " began elsewhere",
+            tr(
+                "a server began timeline {timeline} at {at}, and its history file "
+                "says that it began elsewhere",
+                timeline=begin.timeline,
+                at=at,
+            ),
             timeline=begin.timeline,
             lsn=at,
         )
     for timeline in sorted(archive.disputed_histories):
         yield Found(
-            f"the archives hold two different {timeline:08X}.history", timeline=timeline, lsn=None
+            tr("the archives hold two different {timeline:08X}.history", timeline=timeline),
+            timeline=timeline,
+            lsn=None,
         )

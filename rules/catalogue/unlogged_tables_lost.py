@@ -11,6 +11,7 @@ What to do
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -26,9 +27,14 @@ def unlogged_tables_lost(backups: BackupsFacts) -> Iterator[Found]:
             named = ", ".join(backup.unlogged[:_SHOWN])
             more = len(backup.unlogged) - _SHOWN
             yield Found(
-                f"{backup.url}: {counted(len(backup.unlogged), 'unlogged relation')}, including"
-                f" indexes, will be empty after a restore: {named}"
-                + (f" and {more} more" if more > 0 else ""),
+                tr(
+                    "{url}: {relations}, including indexes, will be empty after a restore:"
+                    " {named}{more}",
+                    url=backup.url,
+                    relations=counted(len(backup.unlogged), "unlogged relation"),
+                    named=named,
+                    more=tr(" and {count} more", count=more) if more > 0 else "",
+                ),
                 backup=backup.url,
                 relations=len(backup.unlogged),
                 files=named,

@@ -14,6 +14,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.evidence import OverdueFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -23,7 +24,11 @@ from rules.verdict.check import Found, check
 def verdict_overdue(overdue: OverdueFacts) -> Iterator[Found]:
     for job, at in sorted(overdue.jobs.items()):
         yield Found(
-            f"{job} is overdue: its last round ended at {at:%Y-%m-%d %H:%M:%S} UTC",
+            tr(
+                "{job} is overdue: its last round ended at {at:%Y-%m-%d %H:%M:%S} UTC",
+                job=job,
+                at=at,
+            ),
             job=job,
             ended_at=at.isoformat(),
         )

@@ -9,7 +9,8 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.model.counted import among, verb
+from parsers.sentences import trn
+from rules.model.counted import among
 from rules.model.facts import ScanFacts
 from rules.model.findings import Severity
 from rules.model.gathered import span_of
@@ -22,8 +23,12 @@ def wal_arriving(scan: ScanFacts, target: TargetFacts) -> Iterator[Found]:
     names = sorted(scan.arriving) if target.is_proven else []
     if names:
         yield Found(
-            f"{among(names)} {verb(len(names), 'is', 'are')} still arriving; the target does not"
-            " need it",
+            trn(
+                "{segments} is still arriving; the target does not need it",
+                "{segments} are still arriving; the target does not need it",
+                len(names),
+                segments=among(names),
+            ),
             segment=names[0],
             **span_of(names),
         )

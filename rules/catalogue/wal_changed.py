@@ -14,10 +14,10 @@ What to do
 
 from collections.abc import Iterator
 
-from rules.model.counted import among, verb
+from parsers.sentences import tr
 from rules.model.facts import ChangedFile, ScanFacts
 from rules.model.findings import Severity
-from rules.model.gathered import gathered, span_of
+from rules.model.gathered import gathered, so_are_more, span_of
 from rules.verdict.check import Found, check
 
 
@@ -26,9 +26,8 @@ def wal_changed(scan: ScanFacts) -> Iterator[Found]:
     for found in gathered(scan.changed, lambda file: file.by_name):
         file = min(found, key=lambda file: file.segment)
         names = [each.segment for each in found]
-        more = f"; so {verb(len(found) - 1, 'is', 'are')} {len(found) - 1} more, {among(names)}"
         yield Found(
-            _said(file) + (more if len(found) > 1 else ""),
+            so_are_more(_said(file), names),
             segment=file.segment,
             url=file.url,
             verified_at=file.verified_at.isoformat(),
@@ -38,11 +37,14 @@ def wal_changed(scan: ScanFacts) -> Iterator[Found]:
 
 def _said(file: ChangedFile) -> str:
     if file.by_name:
-        return (
-            f"{file.url} does not hold what was archived: its SHA-1 is not the one in its name, "
-            "and the tool hands it over all the same"
+        return tr(
+            "{url} does not hold what was archived: its SHA-1 is not the one in "
+            "its name, and the tool hands it over all the same",
+            url=file.url,
         )
-    return (
-        f"{file.url} was sound when it was read at "
-        f"{file.verified_at:%Y-%m-%d %H:%M:%S %Z}, and holds something else now"
+    return tr(
+        "{url} was sound when it was read at {verified_at:%Y-%m-%d %H:%M:%S "
+        "%Z}, and holds something else now",
+        url=file.url,
+        verified_at=file.verified_at,
     )

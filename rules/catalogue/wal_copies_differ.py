@@ -10,6 +10,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import trn
 from rules.model.facts import ScanFacts
 from rules.model.findings import Severity
 from rules.model.gathered import gathered, span_of
@@ -22,12 +23,15 @@ def wal_copies_differ(scan: ScanFacts) -> Iterator[Found]:
     differing = (copy for copy in scan.copies if copy.differs and copy.segment not in contested)
     for found in gathered(differing, lambda copy: copy.kind):
         copy, names = found[0], [each.segment for each in found]
-        kind = f" ({copy.kind})" if copy.kind else ""
         yield Found(
-            f"{copy.url} differs from the file that serves {copy.segment}{kind}"
-            if len(found) == 1
-            else f"{len(found)} copies differ from the files that serve their segments{kind}, the"
-            f" first {copy.url}",
+            trn(
+                "{url} differs from the file that serves {segment}{kind}",
+                "{n} copies differ from the files that serve their segments{kind}, the first {url}",
+                len(found),
+                url=copy.url,
+                segment=copy.segment,
+                kind=f" ({copy.kind})" if copy.kind else "",
+            ),
             segment=copy.segment,
             url=copy.url,
             kind=copy.kind,

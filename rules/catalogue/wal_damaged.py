@@ -14,6 +14,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr, trn
 from rules.model.counted import among
 from rules.model.facts import ScanFacts
 from rules.model.findings import Severity
@@ -29,12 +30,18 @@ def wal_damaged(scan: ScanFacts) -> Iterator[Found]:
     told_here = (damage for damage in scan.damaged if damage.kind not in _SAID_ELSEWHERE)
     for found in gathered(told_here, lambda damage: damage.kind):
         first = min(found, key=lambda damage: damage.segment)
-        at = f" at {format_lsn(first.lsn)}" if first.lsn is not None else ""
+        at = tr(" at {lsn}", lsn=format_lsn(first.lsn)) if first.lsn is not None else ""
         names = [damage.segment for damage in found]
         yield Found(
-            f"{first.segment} is damaged{at} ({first.kind}): {first.detail}"
-            if len(found) == 1
-            else f"{among(names)} are damaged ({first.kind}), the first{at}: {first.detail}",
+            trn(
+                "{segments} is damaged{at} ({kind}): {detail}",
+                "{segments} are damaged ({kind}), the first{at}: {detail}",
+                len(found),
+                segments=among(names),
+                at=at,
+                kind=first.kind,
+                detail=first.detail,
+            ),
             segment=first.segment,
             lsn=format_lsn(first.lsn) if first.lsn is not None else None,
             kind=first.kind,

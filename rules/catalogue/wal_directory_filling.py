@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
+from parsers.sentences import tr
 from rules.capacity.forecast import WalFullFacts
 from rules.model.counted import sized
 from rules.model.findings import Severity
@@ -28,11 +29,16 @@ _SOON: Final = timedelta(hours=12)
 @check(severity=Severity.CRITICAL, hold_seconds=300)
 def wal_directory_filling(forecast: WalFullFacts, now: datetime) -> Iterator[Found]:
     if forecast.full_at is not None and forecast.full_at - now < _SOON:
+        holder = forecast.holder
         yield Found(
-            f"at this rate pg_wal will be full at {forecast.full_at:%Y-%m-%d %H:%M %Z}: "
-            f"{sized(forecast.free_bytes)} are free and "
-            f"it grows by {sized(forecast.growth_per_second)}/s"
-            + (f"; {holder.in_words}" if (holder := forecast.holder) else ""),
+            tr(
+                "at this rate pg_wal will be full at {full_at:%Y-%m-%d %H:%M %Z}: {free} are free"
+                " and it grows by {rate}/s{holder}",
+                full_at=forecast.full_at,
+                free=sized(forecast.free_bytes),
+                rate=sized(forecast.growth_per_second),
+                holder=tr("; {holder}", holder=holder.in_words) if holder else "",
+            ),
             full_at=forecast.full_at.isoformat(),
             free_bytes=forecast.free_bytes,
             growth_bytes_per_second=round(forecast.growth_per_second),

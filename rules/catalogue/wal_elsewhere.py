@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from parsers.lsn import format_lsn
+from parsers.sentences import joined, tr
 from rules.model.counted import counted
 from rules.model.evidence import CopyStep, ElsewhereFacts, Gain
 from rules.model.findings import Severity
@@ -26,13 +27,25 @@ def wal_elsewhere(elsewhere: ElsewhereFacts) -> Iterator[Found]:
     if not elsewhere.segments and not elsewhere.gains:
         return
     names = elsewhere.segments
-    span = f"{names[0]} to {names[-1]}" if len(names) > 1 else "".join(names)
-    gains = "; ".join(map(_gain, elsewhere.gains)) or "no backup reaches further by them"
+    span = (
+        tr("{first} to {last}", first=names[0], last=names[-1])
+        if len(names) > 1
+        else "".join(names)
+    )
+    gains = joined("; ", map(_gain, elsewhere.gains)) or tr("no backup reaches further by them")
     commands = "; ".join(copy_commands(elsewhere))
-    remedy = f"Copy what the gain needs, now: {commands}" if commands else None
-    told = f"{places}: {counted(len(names), 'segment')} that no archive has ({span}): {gains}"
+    remedy = (
+        tr("Copy what the gain needs, now: {commands}", commands=commands) if commands else None
+    )
     yield Found(
-        f"{told}{_recycled(elsewhere)}",
+        tr(
+            "{places}: {segments} that no archive has ({span}): {gains}{recycled}",
+            places=places,
+            segments=counted(len(names), "segment"),
+            span=span,
+            gains=gains,
+            recycled=_recycled(elsewhere),
+        ),
         remedy=remedy,
         first=names[0] if names else None,
         last=names[-1] if names else None,
@@ -43,15 +56,24 @@ def wal_elsewhere(elsewhere: ElsewhereFacts) -> Iterator[Found]:
 
 
 def _gain(gain: Gain) -> str:
-    before = format_lsn(gain.from_lsn) if gain.from_lsn is not None else "nothing"
+    before = format_lsn(gain.from_lsn) if gain.from_lsn is not None else tr("nothing")
     times = ""
     if gain.to_time is not None:
-        was = f"{gain.from_time:%Y-%m-%d %H:%M:%S.%f}" if gain.from_time else "no commit"
-        times = f", the last commit from {was} to {gain.to_time:%Y-%m-%d %H:%M:%S.%f %Z}"
-    more = f", {counted(gain.commits, 'more commit')}" if gain.commits else ""
-    return (
-        f"on timeline {gain.timeline} the window of {gain.backup} grows "
-        f"from {before} to {format_lsn(gain.to_lsn)}{times}{more}"
+        was = f"{gain.from_time:%Y-%m-%d %H:%M:%S.%f}" if gain.from_time else tr("no commit")
+        times = tr(
+            ", the last commit from {was} to {now:%Y-%m-%d %H:%M:%S.%f %Z}",
+            was=was,
+            now=gain.to_time,
+        )
+    more = tr(", {commits}", commits=counted(gain.commits, "more commit")) if gain.commits else ""
+    return tr(
+        "on timeline {timeline} the window of {backup} grows from {before} to {lsn}{times}{more}",
+        timeline=gain.timeline,
+        backup=gain.backup,
+        before=before,
+        lsn=format_lsn(gain.to_lsn),
+        times=times,
+        more=more,
     )
 
 
@@ -59,7 +81,8 @@ def _recycled(elsewhere: ElsewhereFacts) -> str:
     count = len(elsewhere.recycled)
     if not count:
         return ""
-    return f"; do not copy {counted(count, 'file')} with later names: older WAL, or none"
+    files = counted(count, "file")
+    return tr("; do not copy {files} with later names: older WAL, or none", files=files)
 
 
 def copy_commands(elsewhere: ElsewhereFacts) -> Iterator[str]:

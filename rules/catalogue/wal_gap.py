@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.evidence import SequenceFacts
 from rules.model.facts import ArchiveFacts
@@ -30,11 +31,18 @@ def wal_gap(sequence: SequenceFacts, archive: ArchiveFacts | None) -> Iterator[F
     for gaps in gathered(lost, lambda gap: gap.timeline):
         first, last = gaps[0].first_name, gaps[-1].last_name
         count = sum(gap.segments_count for gap in gaps)
-        span = first if count == 1 else f"{first} to {last}"
-        where = f"in {len(gaps)} places from {span}" if len(gaps) > 1 else span
+        span = first if count == 1 else tr("{first} to {last}", first=first, last=last)
+        places = len(gaps)
         yield Found(
-            f"{counted(count, 'segment')} missing on timeline {gaps[0].timeline}:"
-            f" {where}{_under_other_names(gaps[0], archive)}",
+            tr(
+                "{segments} missing on timeline {timeline}: {where}{others}",
+                segments=counted(count, "segment"),
+                timeline=gaps[0].timeline,
+                where=tr("in {places} places from {span}", places=places, span=span)
+                if places > 1
+                else span,
+                others=_under_other_names(gaps[0], archive),
+            ),
             timeline=gaps[0].timeline,
             first=first,
             last=last,
@@ -52,5 +60,7 @@ def _under_other_names(gap: Gap, archive: ArchiveFacts | None) -> str:
         for name, file in sorted({**archive.lookalikes, **unfinished}.items())
         if gap.first_name <= name <= gap.last_name
     ]
-    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-    return f"; under another name there is {found[0]}{more}" if found else ""
+    if not found:
+        return ""
+    more = tr(" and {count} more", count=len(found) - 1) if len(found) > 1 else ""
+    return tr("; under another name there is {first}{more}", first=found[0], more=more)

@@ -9,6 +9,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.counted import counted
 from rules.model.evidence import SequenceFacts
 from rules.model.findings import Severity
@@ -20,8 +21,13 @@ def wal_gap_harmless(sequence: SequenceFacts) -> Iterator[Found]:
     for gap in sequence.gaps:
         if gap.harmless:
             yield Found(
-                f"{counted(gap.segments_count, 'segment')} missing on timeline {gap.timeline} "
-                f"from {gap.first_name}, which no restore needs",
+                tr(
+                    "{segments} missing on timeline {timeline} from {first}, which "
+                    "no restore needs",
+                    segments=counted(gap.segments_count, "segment"),
+                    timeline=gap.timeline,
+                    first=gap.first_name,
+                ),
                 timeline=gap.timeline,
                 first=gap.first_name,
                 last=gap.last_name,

@@ -15,6 +15,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr, trn
 from rules.model.counted import counted
 from rules.model.facts import BackupsFacts, ScanFacts
 from rules.model.findings import Severity
@@ -29,10 +30,13 @@ def wal_in_cold_storage(scan: ScanFacts, backups: BackupsFacts | None) -> Iterat
     newest = max(name[8:] for name in scan.cold)
     found = backups.backups if backups else ()
     waiting = [each.url for each in found if each.label.start_segment[8:] <= newest]
-    names = first if first == last else f"{first} to {last}"
-    wait = f": the windows of {_several(waiting)} wait for them" if waiting else ""
     yield Found(
-        f"{counted(len(scan.cold), 'segment')} in cold storage, {names}{wait}",
+        tr(
+            "{segments} in cold storage, {span}{wait}",
+            segments=counted(len(scan.cold), "segment"),
+            span=first if first == last else tr("{first} to {last}", first=first, last=last),
+            wait=_wait(waiting) if waiting else "",
+        ),
         first=first,
         last=last,
         segments=len(scan.cold),
@@ -40,5 +44,10 @@ def wal_in_cold_storage(scan: ScanFacts, backups: BackupsFacts | None) -> Iterat
     )
 
 
-def _several(urls: list[str]) -> str:
-    return urls[0] if len(urls) == 1 else f"{counted(len(urls), 'backup')}, the first {urls[0]},"
+def _wait(urls: list[str]) -> str:
+    return trn(
+        ": the windows of {first} wait for them",
+        ": the windows of {n} backups, the first {first}, wait for them",
+        len(urls),
+        first=urls[0],
+    )

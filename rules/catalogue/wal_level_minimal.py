@@ -12,6 +12,7 @@ What to do
 
 from collections.abc import Iterator
 
+from parsers.sentences import tr
 from rules.model.facts import SettingsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
@@ -20,4 +21,4 @@ from rules.verdict.check import Found, check
 @check(severity=Severity.WARNING, hold_seconds=60)
 def wal_level_minimal(settings: SettingsFacts) -> Iterator[Found]:
     if settings.value("wal_level") == "minimal":
-        yield Found("wal_level is minimal", read_from=settings.read_from("wal_level"))
+        yield Found(tr("wal_level is minimal"), read_from=settings.read_from("wal_level"))

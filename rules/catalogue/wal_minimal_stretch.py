@@ -15,6 +15,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -28,7 +29,12 @@ def wal_minimal_stretch(events: WalEventsFacts, backups: BackupsFacts | None) ->
         if change.wal_level == 0 and change.lsn >= min(started, default=0):
             at = format_lsn(change.lsn)
             yield Found(
-                f"the server that wrote timeline {timeline} had wal_level = minimal from {at} on",
+                tr(
+                    "the server that wrote timeline {timeline} had wal_level = minimal "
+                    "from {at} on",
+                    timeline=timeline,
+                    at=at,
+                ),
                 timeline=timeline,
                 lsn=at,
                 backup_behind=any(lsn > change.lsn for lsn in started),

@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from parsers.sentences import joined, tr
 from rules.model.counted import counted
 from rules.model.facts import ScanFacts
 from rules.model.findings import Severity
@@ -28,49 +29,65 @@ _REASONS_SHOWN: Final = 3
 _HINDRANCES: Final = (
     Hindrance(
         "bug", r"^unexpected ",
-        "This is a fault of this program: report it with the traceback (pitr-agent run --log.level"
-        " debug, PITR_DEBUG=1 pitr-check). The file may be sound.",
+        tr(
+            "This is a fault of this program: report it with the traceback (pitr-agent run"
+            " --log.level debug, PITR_DEBUG=1 pitr-check). The file may be sound."
+        ),
     ),
     Hindrance(
         "rights", RIGHTS,
-        "Run this as the owner of the archive (sudo -u OWNER ...), or give this account the right"
-        " to read the file.",
+        tr(
+            "Run this as the owner of the archive (sudo -u OWNER ...), or give this account the"
+            " right to read the file."
+        ),
     ),
     Hindrance(
         "link", r"a link ",
-        "Put the file itself in the link's place: no link is followed out of the archive.",
+        tr("Put the file itself in the link's place: no link is followed out of the archive."),
     ),
     Hindrance(
         "no_file", r"not a file|larger than",
-        "See who put it there: an archive holds files. Then put the segment itself in its place.",
+        tr(
+            "See who put it there: an archive holds files. Then put the segment itself in its"
+            " place."
+        ),
     ),
     Hindrance(
         "worker", r"\bworkers?\b",
-        "See that a worker answers and reads the same archive at the same place: its own log says"
-        " more. Or read without it: leave out --scheduler (scan_on).",
+        tr(
+            "See that a worker answers and reads the same archive at the same place: its own log"
+            " says more. Or read without it: leave out --scheduler (scan_on)."
+        ),
     ),
     Hindrance("store", STORE, ASK_THE_STORE),
     Hindrance(
         "hangs", r"takes too long|still hangs",
-        "See whether the file system or mount answers (cat the file). The next check asks again.",
+        tr(
+            "See whether the file system or mount answers (cat the file). The next check asks"
+            " again."
+        ),
     ),
     Hindrance(
         "budget", r"was used up",
-        "Give it more time (--budget), or a --ledger: the next check then goes on where this one"
-        " ended.",
+        tr(
+            "Give it more time (--budget), or a --ledger: the next check then goes on where this"
+            " one ended."
+        ),
     ),
     Hindrance(
         "growing", r"after its last change",
-        "Nothing, if it is just being archived: a check after that reads it.",
+        tr("Nothing, if it is just being archived: a check after that reads it."),
     ),
     Hindrance(
         "codec", r"only its name was checked",
-        "Archive it in a format that is read here: plain, gzip, bzip2, xz, lz4 or zstd.",
+        tr("Archive it in a format that is read here: plain, gzip, bzip2, xz, lz4 or zstd."),
     ),
     Hindrance(
         "system", "",
-        "Read the file with another program (cat FILE > /dev/null). If that fails as well, see to"
-        " the disk or mount (dmesg), and restore the segment from another copy.",
+        tr(
+            "Read the file with another program (cat FILE > /dev/null). If that fails as well, see"
+            " to the disk or mount (dmesg), and restore the segment from another copy."
+        ),
     ),
 )  # fmt: skip
 
@@ -87,11 +104,18 @@ def wal_unread(scan: ScanFacts, target: TargetFacts | None) -> Iterator[Found]:
         first = next(iter(unread))
         reasons = list(dict.fromkeys(unread.values()))
         more = len(reasons) - _REASONS_SHOWN
-        said = "; ".join(reasons[:_REASONS_SHOWN]) + (f"; and {more} more reasons" * (more > 0))
+        said = reasons[:_REASONS_SHOWN]
+        said += [tr("and {count} more reasons", count=more)] if more > 0 else []
+        why = joined("; ", said)
         yield Found(
-            f"{counted(len(unread), 'segment')} not read, the first {first}: {said}",
+            tr(
+                "{segments} not read, the first {first}: {why}",
+                segments=counted(len(unread), "segment"),
+                first=first,
+                why=why,
+            ),
             remedy=cause.remedy,
             first=first,
             segments=len(unread),
-            reason=said,
+            reason=why,
         )

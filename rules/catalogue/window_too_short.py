@@ -15,6 +15,7 @@ What to do
 from collections.abc import Iterator
 from datetime import datetime
 
+from parsers.sentences import tr
 from rules.model.evidence import WindowsFacts
 from rules.model.facts import Objectives
 from rules.model.findings import Severity
@@ -31,8 +32,13 @@ def window_too_short(
     reaches_back = (now - latest.from_time).total_seconds()
     if reaches_back < wanted:
         yield Found(
-            f"earliest restorable time is {latest.from_time:%Y-%m-%d %H:%M:%S %Z} "
-            f"({reaches_back / 86400:.1f} days ago); the objective is {wanted / 86400:.1f} days",
+            tr(
+                "earliest restorable time is {earliest:%Y-%m-%d %H:%M:%S %Z} "
+                "({days:.1f} days ago); the objective is {objective:.1f} days",
+                earliest=latest.from_time,
+                days=reaches_back / 86400,
+                objective=wanted / 86400,
+            ),
             earliest=latest.from_time.isoformat(),
             reaches_back_seconds=round(reaches_back),
             objective_seconds=wanted,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
+from parsers.sentences import tr
 from rules.archive.dated_wal import Places, sane_instant
 from rules.chart.model import Mark, Picture, Span, SpanKind, TimelineLane
 
@@ -86,7 +87,7 @@ def _one_span(near: Sequence[Span]) -> Span:
         end=max(span.end for span in near),
         count=count,
         exact=False,
-        what=f"{count} of them here, the first: {near[0].what}",
+        what=tr("{count} of them here, the first: {first}", count=count, first=near[0].what),
     )
 
 
@@ -102,7 +103,12 @@ def _one_mark(near: Sequence[Mark]) -> Mark:
         first,
         until=max(mark.until or mark.at for mark in near),
         count=len(near),
-        what=f"{len(near)} of them here, from {first.what} to {last.what}",
+        what=tr(
+            "{count} of them here, from {first} to {last}",
+            count=len(near),
+            first=first.what,
+            last=last.what,
+        ),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from parsers.sentences import tr
 from rules.chart.model import Mark, MarkKind
+from rules.drill.comparison import DRILL_WORDS
 from rules.drill.records import DrillRecord
 from rules.model.timelines import TimelineTree
 
@@ -21,8 +23,12 @@ def mark_drills(records: Iterable[DrillRecord], tree: TimelineTree) -> Iterator[
             timeline=timeline,
             at=record.instant,
             state=_state(record),
-            what=f"drill of {record.started_at:%Y-%m-%d %H:%M} UTC to {record.target}: "
-            f"{record.outcome.replace('_', ' ')}",
+            what=tr(
+                "drill of {at:%Y-%m-%d %H:%M} UTC to {target}: {outcome}",
+                at=record.started_at,
+                target=record.target,
+                outcome=DRILL_WORDS[record.outcome],
+            ),
         )
 
 

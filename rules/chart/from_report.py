@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from parsers.sentences import tr
 from rules.archive.dated_wal import DatedWalFacts
 from rules.backup.completeness import BackupState
 from rules.capacity.exposure import ExposureFacts
@@ -75,6 +76,13 @@ def _marks(case: Case) -> Iterator[Mark]:
         yield from _target(target)
 
 
+_TOLD = {
+    True: tr("the target, {type} {value}: it can be reached"),
+    False: tr("the target, {type} {value}: it cannot be reached"),
+    None: tr("the target, {type} {value}: it is not proven"),
+}
+
+
 def _target(target: TargetFacts) -> Iterator[Mark]:
     outcome, asked = target.prediction, target.target
     stop = outcome.stop if outcome else None
@@ -83,6 +91,5 @@ def _target(target: TargetFacts) -> Iterator[Mark]:
         at = outcome.last_transaction.time
     if at is None or target.timeline is None or asked.type == "none":
         return
-    words = {True: "can be reached", False: "cannot be reached", None: "is not proven"}
-    what = f"the target, {asked.type} {asked.value or ''}: it {words[target.reachable]}"
+    what = tr(_TOLD[target.reachable], type=asked.type, value=asked.value or "")
     yield Mark(kind=MarkKind.TARGET, timeline=target.timeline, at=at, what=what)

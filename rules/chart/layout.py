@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from parsers.sentences import tr
 from parsers.wal.facts import DatedPlace, instant
 from rules.archive.dated_wal import Dating, Places, make_dating, sane
 from rules.backup.completeness import BackupState
@@ -102,7 +103,9 @@ def _marks(seen: Seen, dating: Dating) -> Iterator[Mark]:
                 at=at,
                 until=facts.finished_at,
                 state="by_names" if backup.by_names else backup.state.value,
-                what=f"backup {label.label or facts.url}: {_state(backup)}",
+                what=tr(
+                    "backup {name}: {state}", name=label.label or facts.url, state=_state(backup)
+                ),
                 name=facts.url,
             )
     for timeline, point in seen.dated.restore_points if seen.dated else ():
@@ -110,25 +113,27 @@ def _marks(seen: Seen, dating: Dating) -> Iterator[Mark]:
             kind=MarkKind.RESTORE_POINT,
             timeline=timeline,
             at=instant(point.time_us),
-            what=f"restore point {point.name}",
+            what=tr("restore point {name}", name=point.name),
             name=point.name,
         )
 
 
 _STATES = {
-    BackupState.RESTORABLE: "restorable",
-    BackupState.NOT_RESTORABLE: "cannot be restored",
-    BackupState.UNKNOWN: "not known whether it can be restored",
+    BackupState.RESTORABLE: tr("restorable"),
+    BackupState.NOT_RESTORABLE: tr("cannot be restored"),
+    BackupState.UNKNOWN: tr("not known whether it can be restored"),
 }
 
 
 def _state(backup: SeenBackup) -> str:
-    by_names = ", by the names of files alone" if backup.by_names else ""
-    return f"{_STATES[backup.state]}{by_names}"
+    state = _STATES[backup.state]
+    return tr("{state}, by the names of files alone", state=state) if backup.by_names else state
 
 
 def _undated_backups(seen: Seen) -> Iterator[str]:
     for backup in seen.backups:
         facts = backup.facts
         if facts.started_at is None and facts.finished_at is None:
-            yield f"backup {facts.label.label or facts.url} does not tell when it was made"
+            yield tr(
+                "backup {name} does not tell when it was made", name=facts.label.label or facts.url
+            )

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
+from parsers.sentences import tr
 from rules.archive.dated_wal import Dating
 from rules.backup.completeness import BackupState
 from rules.chart.model import Seen, SeenBackup, Span, SpanKind
@@ -63,9 +64,14 @@ def _paint_wal(timeline: int, seen: Seen, dating: Dating, painted: Painted) -> N
     """What there is of WAL outside the windows, which are painted already."""
     extent = dating.extents.get(timeline)
     if extent is None and _is_read(seen):
-        painted.undated.append(f"of timeline {timeline} nothing with a time was read")
+        painted.undated.append(
+            tr("of timeline {timeline} nothing with a time was read", timeline=timeline)
+        )
     elif extent is not None and _is_read(seen):
-        what = f"timeline {timeline}: there is WAL, but no backup from which to replay it"
+        what = tr(
+            "timeline {timeline}: there is WAL, but no backup from which to replay it",
+            timeline=timeline,
+        )
         for begin, end in _outside(extent, painted.spans[timeline]):
             painted.add(timeline, Span(kind=SpanKind.WAL, begin=begin, end=end, what=what))
     else:
@@ -77,9 +83,9 @@ def _paint_unread_timeline(
 ) -> None:
     """From the first instant known of it on: up to when is not known."""
     begin = first or dating.forked_at(timeline)
-    what = f"timeline {timeline}: its records were not read"
+    what = tr("timeline {timeline}: its records were not read", timeline=timeline)
     if begin is None:
-        painted.undated.append(f"{what}, and nothing else tells when it was written")
+        painted.undated.append(tr("{what}, and nothing else tells when it was written", what=what))
         return
     end = max(begin, seen.now)
     span = Span(kind=SpanKind.UNPROVEN, begin=begin, end=end, what=what, exact=False)
@@ -107,7 +113,10 @@ def _paint_unproven(backup: SeenBackup, seen: Seen, dating: Dating, painted: Pai
         return
     if not _is_read(seen):
         return  # the whole timeline is unproven
-    what = f"not known whether {backup.facts.label.label or backup.facts.url} can be restored"
+    what = tr(
+        "not known whether {name} can be restored",
+        name=backup.facts.label.label or backup.facts.url,
+    )
     end = max(begin, extent[1])
     painted.add(timeline, Span(kind=SpanKind.UNPROVEN, begin=begin, end=end, what=what))
 
@@ -125,7 +134,12 @@ def _paint_windows(seen: Seen, dating: Dating, painted: Painted) -> None:
     for timeline, found in parts.items():
         for begin, end, backups in _union(found):
             many = counted(len(backups), "backup")
-            what = f"restorable from {clock(begin)} to {clock(end)}, from {many}"
+            what = tr(
+                "restorable from {begin} to {end}, from {backups}",
+                begin=clock(begin),
+                end=clock(end),
+                backups=many,
+            )
             painted.add(timeline, Span(kind=SpanKind.WINDOW, begin=begin, end=end, what=what))
 
 
@@ -190,9 +204,7 @@ def _between(
 def _paint_gap(gap: Gap, seen: Seen, dating: Dating, painted: Painted) -> None:
     size = gap.segment_size_bytes
     around = _between(seen, dating, gap.timeline, gap.first * size, (gap.last + 1) * size)
-    many = gap.first_name if gap.first == gap.last else f"{gap.first_name} to {gap.last_name}"
-    note = ", no restore needs it" if gap.harmless else ""
-    what = f"gap: {many} ({gap.segments_count} {gap.cause}{note})"
+    what = tr("gap: {gap}", gap=gap.in_words)
     _paint_between(gap.timeline, around, SpanKind.GAP, what, painted, muted=is_muted(gap))
 
 
@@ -212,7 +224,12 @@ def _paint_damage(damage: DamagedSegment, seen: Seen, dating: Dating, painted: P
         return
     timeline, first, end = place
     around = _between(seen, dating, timeline, first if damage.lsn is None else damage.lsn, end)
-    what = f"damage: {damage.segment} is {damage.kind}: {damage.detail}"
+    what = tr(
+        "damage: {segment} is {kind}: {detail}",
+        segment=damage.segment,
+        kind=damage.kind,
+        detail=damage.detail,
+    )
     _paint_between(timeline, around, SpanKind.DAMAGE, what, painted)
 
 
@@ -221,8 +238,15 @@ def _paint_unread(seen: Seen, dating: Dating, painted: Painted) -> None:
     unread: Mapping[str, str] = seen.scan.unread if seen.scan else {}
     for timeline, first, end, names in _runs(sorted(unread), seen.segment_size_bytes):
         around = _between(seen, dating, timeline, first, end)
-        many = names[0] if len(names) == 1 else f"{names[0]} to {names[-1]} ({len(names)} segments)"
-        what = f"not read: {many}: {unread[names[0]]}"
+        many = names[0]
+        if len(names) > 1:
+            many = tr(
+                "{first} to {last} ({count} segments)",
+                first=names[0],
+                last=names[-1],
+                count=len(names),
+            )
+        what = tr("not read: {segments}: {why}", segments=many, why=unread[names[0]])
         _paint_between(timeline, around, SpanKind.UNREAD, what, painted)
 
 
@@ -266,11 +290,12 @@ def _paint_between(
     muted: bool = False,
 ) -> None:
     if around is None:
-        painted.undated.append(f"{what}; when that was is not known")
+        painted.undated.append(tr("{what}; when that was is not known", what=what))
         return
     begin, end = around
-    when = f"; between {clock(begin)} and {clock(end)}" if begin != end else f"; at {clock(begin)}"
-    span = Span(kind=kind, begin=begin, end=end, what=what + when, exact=False, muted=muted)
+    told = tr("{what}; between {begin} and {end}") if begin != end else tr("{what}; at {begin}")
+    when = tr(told, what=what, begin=clock(begin), end=clock(end))
+    span = Span(kind=kind, begin=begin, end=end, what=when, exact=False, muted=muted)
     painted.add(timeline, span)
 
 
@@ -282,12 +307,16 @@ def _paint_exposed(seen: Seen, painted: Painted) -> None:
     newest = max(ends, key=ends.__getitem__)
     if seen.beyond_since is not None:
         end = seen.exposed_since or seen.now
-        what = (
-            f"archived since {clock(seen.beyond_since)}, and out of reach: {seen.beyond} is missing"
+        what = tr(
+            "archived since {since}, and out of reach: {segment} is missing",
+            since=clock(seen.beyond_since),
+            segment=seen.beyond,
         )
         _paint_at_risk(SpanKind.BEYOND, seen.beyond_since, end, what, newest, painted)
     if seen.exposed_since is not None:
-        what = f"in no archive yet: what was committed since {clock(seen.exposed_since)}"
+        what = tr(
+            "in no archive yet: what was committed since {since}", since=clock(seen.exposed_since)
+        )
         _paint_at_risk(SpanKind.EXPOSED, seen.exposed_since, seen.now, what, newest, painted)
 
 

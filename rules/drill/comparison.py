@@ -9,14 +9,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Final, Literal
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from rules.live.summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary
 from rules.model.outcome import Ending, Outcome
 from rules.recovery.server_messages import unquoted
 
 DrillOutcome = Literal["promoted", "paused", "shut_down", "failed", "not_run"]
+DRILL_WORDS: Final[Mapping[DrillOutcome, str]] = {  # for a person
+    "promoted": tr("promoted"),
+    "paused": tr("paused"),
+    "shut_down": tr("shut down"),
+    "failed": tr("failed"),
+    "not_run": tr("not run"),
+}
 InspectionResult = Literal["passed", "failed", "not_done"]
 _OUTCOMES: Mapping[str, DrillOutcome] = {
     PROMOTED: "promoted", PAUSED: "paused", SHUT_DOWN: "shut_down",
@@ -110,7 +118,12 @@ def disagreements(
     if refused and summary.outcome == FAILED:
         return tuple(_about_refusals(outcome, refused))
     return tuple(
-        f"{what}: predicted {_text(predicted)}, was {_text(actual)}"
+        tr(
+            "{what}: predicted {predicted}, was {actual}",
+            what=what,
+            predicted=_text(predicted),
+            actual=_text(actual),
+        )
         for what, predicted, actual in _pairs(outcome, summary)
         if predicted != actual
     )
@@ -121,7 +134,9 @@ def _about_refusals(outcome: Outcome, refused: Mapping[str, str]) -> Iterator[st
     if outcome.reachable is not True and obstacle is not None and obstacle.segment in refused:
         return
     for name, reason in refused.items():
-        yield f"{name}: predicted as usable, fetch-wal refused it: {reason}"
+        yield tr(
+            "{name}: predicted as usable, fetch-wal refused it: {reason}", name=name, reason=reason
+        )
 
 
 _Pair = tuple[str, object, object]
@@ -130,19 +145,19 @@ _Pair = tuple[str, object, object]
 def _pairs(outcome: Outcome, summary: Summary) -> Iterator[_Pair]:
     """(what, predicted, actual)."""
     opened = summary.outcome in _ENDINGS
-    yield "outcome", outcome.outcome, "opens" if opened else "fails"
-    yield "ending", outcome.ending, _ENDINGS.get(summary.outcome or "")
+    yield tr("outcome"), outcome.outcome, "opens" if opened else "fails"
+    yield tr("ending"), outcome.ending, _ENDINGS.get(summary.outcome or "")
     if outcome.fatal is not None or outcome.outcome == "opens":
         yield outcome.severity, outcome.fatal, unquoted(outcome.fatal, summary.fatal_message)
-    yield "redo start", _Lsn(outcome.redo_start_lsn), _Lsn(summary.redo_start_lsn)
-    yield "consistent", _Lsn(outcome.consistent_lsn), _Lsn(summary.consistent_lsn)
+    yield tr("redo start"), _Lsn(outcome.redo_start_lsn), _Lsn(summary.redo_start_lsn)
+    yield tr("consistent"), _Lsn(outcome.consistent_lsn), _Lsn(summary.consistent_lsn)
     yield from _stop_pairs(outcome, summary)
-    yield "redo done", _Lsn(outcome.redo_done_lsn), _Lsn(summary.redo_done_lsn)
+    yield tr("redo done"), _Lsn(outcome.redo_done_lsn), _Lsn(summary.redo_done_lsn)
     if outcome.outcome != "opens" or outcome.ending is Ending.PROMOTED:
         last = outcome.last_transaction
         told = last.time if last and outcome.redo_done_lsn is not None else None
-        yield "last transaction", told, summary.last_transaction_at
-    yield "new timeline", outcome.new_timeline, summary.new_timeline
+        yield tr("last transaction"), told, summary.last_transaction_at
+    yield tr("new timeline"), outcome.new_timeline, summary.new_timeline
 
 
 def _stop_pairs(outcome: Outcome, summary: Summary) -> Iterator[_Pair]:
@@ -150,17 +165,17 @@ def _stop_pairs(outcome: Outcome, summary: Summary) -> Iterator[_Pair]:
     stop, did = outcome.stop, summary.stop
     if stop is None or stop.kind == "end_of_wal":
         if did.kind not in (None, "end_of_wal"):
-            yield "stop", None, did.kind
+            yield tr("stop"), None, did.kind
         return
-    yield "stop", f"{stop.position} {stop.kind}", f"{did.position} {did.kind}"
+    yield tr("stop"), f"{stop.position} {stop.kind}", f"{did.position} {did.kind}"
     if stop.kind in ("commit", "abort"):
-        yield "stop's transaction", stop.xid, did.xid
+        yield tr("stop's transaction"), stop.xid, did.xid
     if stop.kind in ("commit", "abort", "restore_point"):
-        yield "stop's time", stop.time, did.time
+        yield tr("stop's time"), stop.time, did.time
     if stop.kind == "restore_point":
-        yield "stop's name", stop.name, did.name
+        yield tr("stop's name"), stop.name, did.name
     if stop.kind == "lsn":
-        yield "stop's LSN", _Lsn(stop.lsn), _Lsn(did.lsn)
+        yield tr("stop's LSN"), _Lsn(stop.lsn), _Lsn(did.lsn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +189,4 @@ class _Lsn:
 def _text(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    return "none" if value is None else str(value)
+    return tr("none") if value is None else str(value)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, get_args
 
+from parsers.sentences import tr
 from rules.capacity.forecast import CopyTime, ReplayRate
 from rules.drill.comparison import DrillFacts, DrillOutcome, Inspection, Probe
 
@@ -80,7 +81,7 @@ class DrillRecord:
         if self.outcome == "failed" or too_little:
             return None
         return ReplayRate(
-            replayed_bytes=replayed, seconds=seconds, source="drill", at=self.ended_at
+            replayed_bytes=replayed, seconds=seconds, source=tr("drill"), at=self.ended_at
         )
 
 

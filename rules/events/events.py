@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from parsers.sentences import tr
 from parsers.wal.facts import (
     ChecksumsChange,
     DatabaseDrop,
@@ -31,7 +32,7 @@ from rules.events.transactions import PathTransactions, column
 Kind = Literal["commit", "abort", "restore_point", "data_checksums", "logical_decoding"]
 # What a server was switched to, of a record without a time. Others are of no interest here.
 _SWITCHES: Final = (ChecksumsChange, LogicalDecodingChange)
-_CHECKSUMS: Final = ("off", "on", "being turned off", "being turned on")
+_STATES: Final = (tr("off"), tr("on"), tr("being turned off"), tr("being turned on"))
 _AWAY: Final = ("dropped", "truncated", "removed")
 
 
@@ -255,10 +256,10 @@ def _say(event: Event) -> tuple[Kind, str, int | None]:
         case RestorePoint():
             return "restore_point", event.name, event.time_us
         case ChecksumsChange():
-            known = event.state < len(_CHECKSUMS)
-            return "data_checksums", _CHECKSUMS[event.state] if known else str(event.state), None
+            known = event.state < len(_STATES)
+            return "data_checksums", _STATES[event.state] if known else str(event.state), None
         case LogicalDecodingChange():
-            return "logical_decoding", "on" if event.on else "off", None
+            return "logical_decoding", _STATES[event.on], None
     raise AssertionError("not asked for")
 
 

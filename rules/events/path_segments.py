@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from parsers.segment import segment_of
+from parsers.sentences import tr
 from parsers.wal.completed import Completed
 from parsers.wal.facts import Facts
 from parsers.wal.scan import EndKind, SegmentScan, SegmentTail
@@ -164,7 +165,7 @@ def _chapter(
     inside, crossing = scan.facts, boundary.facts if boundary else Facts()
     if end_lsn is not None:
         inside, crossing = facts_before(inside, end_lsn), facts_before(crossing, end_lsn)
-    known_lsn = scan.facts.end_lsn or scan.start_lsn
+    known_lsn, flaw = scan.facts.end_lsn or scan.start_lsn, scan.damage
     return Chapter(
         segment=served.segment,
         number=number,
@@ -174,7 +175,7 @@ def _chapter(
         completed=boundary.completed if boundary else None,
         inside=inside,
         end_lsn=known_lsn if end_lsn is None else min(known_lsn, end_lsn),
-        flaw=f"{scan.damage.kind.value}: {scan.damage.detail}" if scan.damage else None,
+        flaw=tr("{kind}: {detail}", kind=flaw.kind.value, detail=flaw.detail) if flaw else None,
     )
 
 

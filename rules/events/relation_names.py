@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from parsers.sentences import tr
 from parsers.wal.pg_catalog import KIND_WORDS
 from rules.events.catalog_rows import RelationEvent
 from rules.events.events import PathEvent
@@ -22,7 +23,7 @@ def qualified_name(event: RelationEvent) -> str | None:
 
 def kind_word(event: RelationEvent) -> str:
     """Table, index, view; a file of which no more is known is a relation."""
-    return KIND_WORDS[event.row.kind] if event.row else "relation"
+    return KIND_WORDS[event.row.kind] if event.row else tr("relation")
 
 
 def is_companion(event: RelationEvent) -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from parsers.sentences import tr
 from rules.events.events import PathEvent
 from rules.events.transactions import PathTransactions
 from rules.model.goal import Goal
@@ -51,7 +52,7 @@ def find_moment(
             restore=best[0] if best else None,
             outcome=best[1] if best else None,
             reachable=_stops_before(best[1], lsn) if best else None,
-            reason=best[1].reason if best else "no base backup was given to prove it with",
+            reason=best[1].reason if best else tr("no base backup was given to prove it with"),
             commits_after=after,
             last_time_us=last,
         )

@@ -27,6 +27,7 @@ from parsers.evidence.statement import (
     parse_head,
     parse_statement,
 )
+from parsers.sentences import tr
 from rules.evidence.inventory import Inventory
 from rules.model.counted import counted
 
@@ -124,7 +125,10 @@ def judge_chain(
     problems += [_at(link, "found", said) for link in known for said in link.statement.found]
     there = {link.digest for link in links}
     problems += [
-        Problem(kind="cut", detail=f"no statement has the digest {digest}, which was expected")
+        Problem(
+            kind="cut",
+            detail=tr("no statement has the digest {digest}, which was expected", digest=digest),
+        )
         for digest in expected
         if digest not in there
     ]
@@ -153,7 +157,7 @@ class _Reading:
 
     def take(self, line: Line) -> None:
         if self.torn is not None:  # another line follows it: no writer left it so
-            self._bad(self.torn, "altered", "it has no end, and others follow")
+            self._bad(self.torn, "altered", tr("it has no end, and others follow"))
             self.torn = None
         if not line.ended:
             self.torn = line
@@ -178,12 +182,16 @@ class _Reading:
 
 
 def _why_not(envelope: Envelope, statement: Statement) -> tuple[ProblemKind, str]:
-    says = f"it says that it is statement {statement.sequence}"
+    number = statement.sequence
     if envelope.payload_type != PAYLOAD_TYPE:
-        return "altered", f"its payload is of another type; {says}"
-    return "another_key", (
-        f"its signature is by no key that was given, or it was altered; {says},"
-        f" of the key {envelope.key_id[:16] or '(none)'}"
+        return "altered", tr(
+            "its payload is of another type; it says that it is statement {number}", number=number
+        )
+    return "another_key", tr(
+        "its signature is by no key that was given, or it was altered; it says that it is "
+        "statement {number}, of the key {key}",
+        number=number,
+        key=envelope.key_id[:16] or tr("(none)"),
     )
 
 
@@ -191,7 +199,7 @@ def _of_one_chain(links: Sequence[Link], problems: list[Problem]) -> list[Link]:
     """Those of the first one's chain; the others are named."""
     chain = links[0].statement.chain if links else ""
     problems += [
-        _at(link, "another_chain", "it belongs to another chain")
+        _at(link, "another_chain", tr("it belongs to another chain"))
         for link in links
         if link.statement.chain != chain
     ]
@@ -211,9 +219,13 @@ def _order(links: Sequence[Link], bad_after: dict[int, int]) -> Iterator[Problem
     for link in links:
         sequence = link.statement.sequence
         if sequence in seen:
-            yield _at(link, "repeated", f"statement {sequence} is there before")
+            yield _at(link, "repeated", tr("statement {number} is there before", number=sequence))
         elif sequence < highest:
-            yield _at(link, "out_of_order", f"statement {sequence} stands after {highest}")
+            yield _at(
+                link,
+                "out_of_order",
+                tr("statement {number} stands after {highest}", number=sequence, highest=highest),
+            )
         seen.add(sequence)
         highest = max(highest, sequence)
     begin = _begins_at(links)
@@ -246,9 +258,15 @@ def _begins_at(links: Sequence[Link]) -> int:
 
 def _lacks(first: int, last: int, count: int) -> str:
     if first == last:
-        return f"statement {first} is not there"
-    some = "" if count == last - first + 1 else f"{counted(count, 'statement')} of "
-    return f"{some}statements {first} to {last} are not there"
+        return tr("statement {number} is not there", number=first)
+    if count == last - first + 1:
+        return tr("statements {first} to {last} are not there", first=first, last=last)
+    return tr(
+        "{some} of statements {first} to {last} are not there",
+        some=counted(count, "statement"),
+        first=first,
+        last=last,
+    )
 
 
 def _links(links: Sequence[Link]) -> Iterator[Problem]:
@@ -259,10 +277,13 @@ def _links(links: Sequence[Link]) -> Iterator[Problem]:
         before = by_number.get(statement.sequence - 1)
         named = statement.previous
         if before is not None and named != before.digest:
-            detail = f"it names another statement before it than {before.statement.sequence} is"
+            detail = tr(
+                "it names another statement before it than {number} is",
+                number=before.statement.sequence,
+            )
             yield _at(link, "broken_link", detail)
         elif (named is None) != (statement.sequence == 1):
-            yield _at(link, "broken_link", "only the first statement names none before it")
+            yield _at(link, "broken_link", tr("only the first statement names none before it"))
 
 
 def _steps_back(links: Sequence[Link]) -> Iterator[tuple[Link, timedelta]]:
@@ -276,15 +297,22 @@ def _steps_back(links: Sequence[Link]) -> Iterator[tuple[Link, timedelta]]:
 def _clock(links: Sequence[Link]) -> Iterator[Problem]:
     for link, step in _steps_back(links):
         if step > CLOCK_TOLERANCE:
-            said = f"its time, {link.statement.at.isoformat()}, is {step} before the one before it"
+            said = tr(
+                "its time, {at}, is {step} before the one before it",
+                at=link.statement.at.isoformat(),
+                step=step,
+            )
             yield _at(link, "clock_set_back", said)
 
 
 def _small_steps(links: Sequence[Link]) -> Iterator[str]:
     small = [step for _, step in _steps_back(links) if step <= CLOCK_TOLERANCE]
     if small:
-        times = counted(len(small), "time")
-        yield f"clocks differed or were set back {times}, by {max(small)} at most"
+        yield tr(
+            "clocks differed or were set back {times}, by {most} at most",
+            times=counted(len(small), "time"),
+            most=max(small),
+        )
 
 
 def _bad_at_end(reading: _Reading, links: Sequence[Link]) -> int:
@@ -295,23 +323,27 @@ def _end(
     links: Sequence[Link], head: bytes | None, verify: Verify, torn: Line | None, bad: int
 ) -> tuple[list[Problem], list[str]]:
     """Whether the end is the end. `bad` lines stand there that cannot be read."""
-    notes = []
+    notes: list[str] = []
     if torn is not None:
         notes.append(
-            f"{torn.file}: a writer was ended within its last statement, which is not kept"
+            tr(
+                "{file}: a writer was ended within its last statement, which is not kept",
+                file=torn.file,
+            )
         )
     last = max(links, key=lambda link: link.statement.sequence, default=None)
     if head is None:
         lags = last is None or last.statement.sequence == 1  # the writer was ended before it
-        gone = Problem(kind="head", detail="the head is not there: the end may have been cut")
+        gone = Problem(kind="head", detail=tr("the head is not there: the end may have been cut"))
         return ([] if lags else [gone]), notes
     said = _head_of(head, verify)
     if isinstance(said, str):
         return [Problem(kind="head", detail=said)], notes
     if last is None or said.sequence > last.statement.sequence + bad:
         first = last.statement.sequence + 1 if last else 1
-        detail = _lacks(first, said.sequence, said.sequence - first + 1)
-        return [Problem(kind="cut", sequence=first, detail=f"{detail}: the head names them")], notes
+        lacks = _lacks(first, said.sequence, said.sequence - first + 1)
+        detail = tr("{lacks}: the head names them", lacks=lacks)
+        return [Problem(kind="cut", sequence=first, detail=detail)], notes
     return _head_and(last, said, links), notes
 
 
@@ -321,22 +353,25 @@ def _head_of(data: bytes, verify: Verify) -> Head | str:
         envelope = parse_envelope(data.removesuffix(b"\n"))
         head = parse_head(envelope.payload)
     except ParseError as error:
-        return f"the head was altered: {error.message}"
+        return tr("the head was altered: {error}", error=error.message)
     if envelope.payload_type != HEAD_TYPE or verify(envelope) is None:
-        return "the head is signed by no key that was given, or it was altered"
+        return tr("the head is signed by no key that was given, or it was altered")
     return head
 
 
 def _head_and(last: Link, head: Head, links: Sequence[Link]) -> list[Problem]:
     """A head may be one statement behind: its writer was ended between the two."""
     if head.chain != last.statement.chain:
-        return [Problem(kind="head", detail="the head belongs to another chain")]
+        return [Problem(kind="head", detail=tr("the head belongs to another chain"))]
     if head.sequence < last.statement.sequence - 1:
-        said = f"the head is of statement {head.sequence}: older than statements that follow it"
+        said = tr(
+            "the head is of statement {number}: older than statements that follow it",
+            number=head.sequence,
+        )
         return [Problem(kind="head", detail=said)]
     named = [link for link in links if link.statement.sequence == head.sequence]
     if named and named[0].digest != head.digest:
-        return [_at(named[0], "head", "the head names another statement of this number")]
+        return [_at(named[0], "head", tr("the head names another statement of this number"))]
     return []
 
 
@@ -358,6 +393,6 @@ def _replay(links: Sequence[Link]) -> tuple[dict[str, Proven], list[Problem]]:
             known.signed_by[name] = link.statement.sequence
         if (known.inventory.root, len(known.inventory.digests)) != (change.root, change.count):
             wrong.append(
-                _at(link, "wal_digest", "its digest of the WAL is not that of its segments")
+                _at(link, "wal_digest", tr("its digest of the WAL is not that of its segments"))
             )
     return proven, wrong

@@ -15,6 +15,7 @@ from math import exp, log
 from statistics import median
 from typing import Final
 
+from parsers.sentences import tr
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import RestoreEstimateFacts
 from rules.fleet.cuts import Cut
@@ -146,24 +147,34 @@ def rate_of(
 
 
 def forecast_age(
-    goal: str, what: str, wanted_seconds: float, ended: Sequence[datetime], now: datetime
+    goal: str, told: str, wanted_seconds: float, ended: Sequence[datetime], now: datetime
 ) -> Breach | None:
-    """The age of the newest backup, or of the last good drill."""
+    """The age of the newest backup, or of the last good drill; `told` says when that ended."""
     if not ended:
         return None
     due = max(ended) + timedelta(seconds=wanted_seconds)
-    said = f"the last {what} ended at {_at(max(ended))}"
+    said = tr(told, at=_at(max(ended)))
     if due <= now:
         return Breach(goal=goal, at=due, basis=said)
     habit = habit_of(ended)
     if habit is None:
         return None
-    every = f"{counted(habit.count, 'interval')} of {timed(habit.seconds)}"
+    every = tr(
+        "{intervals} of {time}",
+        intervals=counted(habit.count, "interval"),
+        time=timed(habit.seconds),
+    )
     if habit.seconds > wanted_seconds:
-        return Breach(goal=goal, at=due, basis=f"{said}; they come less often: {every}")
+        basis = tr("{said}; they come less often: {every}", said=said, every=every)
+        return Breach(goal=goal, at=due, basis=basis)
     if habit.is_missed(now):
-        missed = f"the next was expected at {_at(habit.next_at)} and has not come"
-        return Breach(goal=goal, at=due, basis=f"{said}; {missed}: before, {every}")
+        basis = tr(
+            "{said}; the next was expected at {at} and has not come: before, {every}",
+            said=said,
+            at=_at(habit.next_at),
+            every=every,
+        )
+        return Breach(goal=goal, at=due, basis=basis)
     return None
 
 
@@ -176,8 +187,12 @@ def forecast_window(
     """When a deletion leaves less of the window than is wanted."""
     if (now - earliest).total_seconds() < wanted_seconds:
         since = cuts[-1].at if cuts else earliest
-        why = "retention cut it" if cuts else "it has not reached back further yet"
-        return Breach(goal="window", at=since, basis=f"it begins at {_at(earliest)}: {why}")
+        told = (
+            tr("it begins at {at}: retention cut it")
+            if cuts
+            else tr("it begins at {at}: it has not reached back further yet")
+        )
+        return Breach(goal="window", at=since, basis=tr(told, at=_at(earliest)))
     habit = habit_of([cut.at for cut in cuts])
     if habit is None or habit.is_overdue(now):
         return None
@@ -192,12 +207,16 @@ def forecast_window(
         lately = _trend(left[-half:], trend.grows).first_below(wanted_seconds)
         if lately is None or abs(lately - number) > _AGREED * number:
             return None
-    said = f"retention cut it {counted(len(left), 'time')}, every {timed(habit.seconds)}"
     step = trend.at(number - 1) - trend.at(number)
-    shrinks = f", {timed(step)} less each time" if step > trend.doubt else ""
-    then = f"then {timed(trend.at(number))} are left{shrinks}"
+    basis = tr(
+        "retention cut it {times}, every {every}; then {time} are left{shrinks}",
+        times=counted(len(left), "time"),
+        every=timed(habit.seconds),
+        time=timed(trend.at(number)),
+        shrinks=tr(", {time} less each time", time=timed(step)) if step > trend.doubt else "",
+    )
     at = habit.last + timedelta(seconds=number * habit.seconds)
-    return Breach(goal="window", at=max(at, now), basis=f"{said}; {then}")
+    return Breach(goal="window", at=max(at, now), basis=basis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -253,7 +272,8 @@ def forecast_rpo(
         return None
     if exposed.seconds > wanted_seconds:
         at = now - timedelta(seconds=exposed.seconds - wanted_seconds)
-        return Breach(goal="rpo", at=at, basis=f"{timed(exposed.seconds)} are not archived")
+        basis = tr("{time} are not archived", time=timed(exposed.seconds))
+        return Breach(goal="rpo", at=at, basis=basis)
     written, archived = exposed.written_per_second, exposed.archived_per_second
     if not waits or not written or archived is None or archived >= written:
         return None
@@ -263,7 +283,11 @@ def forecast_rpo(
     return Breach(
         goal="rpo",
         at=now + left,
-        basis=f"{sized(written)}/s are written and {sized(archived)}/s archived",
+        basis=tr(
+            "{written}/s are written and {archived}/s archived",
+            written=sized(written),
+            archived=sized(archived),
+        ),
     )
 
 
@@ -284,11 +308,16 @@ def forecast_rto(
             return None
         if habit is not None and at > habit.next_at and not habit.is_missed(now):
             return None
-    writes = f"{sized(rate.bytes_per_second)}/s of WAL over {timed(rate.seen_seconds)}"
     return Breach(
         goal="rto",
         at=at,
-        basis=f"{writes}, replayed at {sized(estimate.bytes_per_second)}/s; {estimate.basis}",
+        basis=tr(
+            "{rate}/s of WAL over {time}, replayed at {speed}/s; {basis}",
+            rate=sized(rate.bytes_per_second),
+            time=timed(rate.seen_seconds),
+            speed=sized(estimate.bytes_per_second),
+            basis=estimate.basis,
+        ),
     )
 
 
@@ -307,9 +336,15 @@ def forecast_space(
     return Breach(
         goal="space",
         at=stored_rate.until + timedelta(seconds=seconds),
-        basis=f"the goal needs {sized(needed_bytes)} of WAL, {sized(held_bytes)} are there and"
-        f" {sized(free_bytes)} free; it grows by {sized(stored_rate.bytes_per_second)}/s,"
-        f" by {timed(stored_rate.seen_seconds)}",
+        basis=tr(
+            "the goal needs {needed} of WAL, {held} are there and {free} free; it grows by "
+            "{rate}/s, by {time}",
+            needed=sized(needed_bytes),
+            held=sized(held_bytes),
+            free=sized(free_bytes),
+            rate=sized(stored_rate.bytes_per_second),
+            time=timed(stored_rate.seen_seconds),
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar, cast
 
+from parsers.sentences import tr
 from parsers.wal.facts import instant
 from rules.archive.dated_wal import DatedWalFacts
 from rules.capacity.exposure import ExposureFacts
@@ -213,10 +214,16 @@ def _breaches(
         rhythm = rhythm_of(habits.backups)
         found.append(forecast_rto(wanted.rto_seconds, estimate, habits.rate, rhythm, now))
     if (age := wanted.backup_age_seconds) is not None:
-        found.append(forecast_age("backup_age", "base backup", age, habits.backups, now))
+        found.append(
+            forecast_age(
+                "backup_age", tr("the last base backup ended at {at}"), age, habits.backups, now
+            )
+        )
     if (age := wanted.drill_age_seconds) is not None and drills is not None:
         good = [record.ended_at for record in drills.records if record.succeeded]
-        found.append(forecast_age("drill_age", "good drill", age, good, now))
+        found.append(
+            forecast_age("drill_age", tr("the last good drill ended at {at}"), age, good, now)
+        )
     if needed is not None and space and room and habits.rate and not (cuts and cuts.cuts):
         stored = habits.rate.bytes_per_second * space.stored_share
         rate = replace(habits.rate, bytes_per_second=stored, until=now)
@@ -235,7 +242,7 @@ def _backups(found: BackupsFacts | None, has_backups: bool) -> Literal["there", 
 
 def _without_backup(wanted: Objectives) -> Iterator[Breach]:
     """The goals that nothing keeps."""
-    basis = "there is no base backup"
+    basis = tr("there is no base backup")
     if wanted.window_seconds is not None:
         yield Breach(goal="window", at=None, basis=basis)
     if wanted.backup_age_seconds is not None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -36,5 +37,5 @@ def known_fault_brin_bloom(
 ) -> Iterator[Found]:
     if _BRIN in events.resource_managers:
         yield from FAULT.of_indexes(
-            backups.backups, releases, "BRIN", "those of a bloom operator class can miss rows"
+            backups.backups, releases, "BRIN", tr("those of a bloom operator class can miss rows")
         )

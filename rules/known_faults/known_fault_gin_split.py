@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -40,5 +41,5 @@ def known_fault_gin_split(
             backups.backups,
             releases,
             "GIN",
-            "a page that two sessions split at once can be damaged",
+            tr("a page that two sessions split at once can be damaged"),
         )

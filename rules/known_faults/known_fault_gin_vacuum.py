@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -37,5 +38,5 @@ def known_fault_gin_vacuum(
 ) -> Iterator[Found]:
     if _GIN in events.resource_managers:
         yield from FAULT.of_indexes(
-            backups.backups, releases, "GIN", "searches can return wrong rows, or miss some"
+            backups.backups, releases, "GIN", tr("searches can return wrong rows, or miss some")
         )

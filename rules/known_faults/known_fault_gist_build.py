@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -34,4 +35,4 @@ def known_fault_gist_build(
     backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
 ) -> Iterator[Found]:
     if _GIST in events.resource_managers:
-        yield from FAULT.of_indexes(backups.backups, releases, "GiST", "searches can miss rows")
+        yield from FAULT.of_indexes(backups.backups, releases, "GiST", tr("searches can miss rows"))

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -39,5 +40,5 @@ def known_fault_gist_float(
             backups.backups,
             releases,
             "GiST",
-            "those of btree_gist on floating-point columns can be wrong where there is NaN",
+            tr("those of btree_gist on floating-point columns can be wrong where there is NaN"),
         )

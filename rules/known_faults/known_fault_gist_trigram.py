@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
@@ -36,5 +37,5 @@ def known_fault_gist_trigram(
 ) -> Iterator[Found]:
     if _GIST in events.resource_managers:
         yield from FAULT.of_indexes(
-            backups.backups, releases, "GiST", "those of pg_trgm can miss rows"
+            backups.backups, releases, "GiST", tr("those of pg_trgm can miss rows")
         )

@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
@@ -43,7 +44,10 @@ def known_fault_incremental_backup(
             yield from FAULT.of_backup(
                 backup,
                 releases,
-                f"{backup.url} is incremental",
-                f"incremental backups of PostgreSQL {backup.major} should not be trusted",
-                "Update the server, then take a new full backup.",
+                tr("{url} is incremental", url=backup.url),
+                tr(
+                    "incremental backups of PostgreSQL {major} should not be trusted",
+                    major=backup.major,
+                ),
+                tr("Update the server, then take a new full backup."),
             )

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
@@ -40,9 +41,14 @@ def known_fault_incremental_timeline(
         yield from FAULT.of_backup(
             backup,
             releases,
-            f"{backup.url} is incremental from timeline {before} to {backup.label.timeline}",
-            "such a backup could leave blocks out that changed after the promotion",
-            f"Take a new full backup on timeline {backup.label.timeline}.",
+            tr(
+                "{url} is incremental from timeline {before} to {timeline}",
+                url=backup.url,
+                before=before,
+                timeline=backup.label.timeline,
+            ),
+            tr("such a backup could leave blocks out that changed after the promotion"),
+            tr("Take a new full backup on timeline {timeline}.", timeline=backup.label.timeline),
             from_timeline=before,
             timeline=backup.label.timeline,
         )

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from parsers.wal.facts import RelationTruncate
 from rules.model.counted import counted
 from rules.model.evidence import WalEventsFacts
@@ -49,16 +50,26 @@ def known_fault_incremental_truncation(
             continue
         if backup.control.data_checksum_version or backup.control.wal_log_hints:
             continue
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+        more = len(names) - _SHOWN
         yield from FAULT.of_backup(
             backup,
             releases,
-            f"{backup.url}, incremental, began after VACUUM cut {counted(len(names), 'table')}"
-            " short",
-            f"it can have an old visibility map of {', '.join(names[:_SHOWN])}{more}"
-            " (tablespace/database/filenode)",
-            "Take a new full backup; after a restore of this chain, on each of these tables:"
-            " SELECT pg_truncate_visibility_map('TABLE'); VACUUM TABLE;",
+            tr(
+                "{url}, incremental, began after VACUUM cut {tables} short",
+                url=backup.url,
+                tables=counted(len(names), "table"),
+            ),
+            tr(
+                "it can have an old visibility map of {tables}{more}"
+                " (tablespace/database/filenode)",
+                tables=", ".join(names[:_SHOWN]),
+                more=tr(" and {count} more", count=more) if more > 0 else "",
+            ),
+            tr(
+                "Take a new full backup; after a restore of this chain, on each of "
+                "these tables: SELECT pg_truncate_visibility_map('TABLE'); VACUUM "
+                "TABLE;"
+            ),
             relations=", ".join(names[:_SHOWN]),
         )
 

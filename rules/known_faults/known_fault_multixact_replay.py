@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.evidence import WalEventsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts, name_of
@@ -34,8 +35,8 @@ FAULT: Final = KnownFault(
 )
 _MULTIXACT: Final = 6  # rmgrlist.h
 _FAILING: Final = {  # release -> what it does
-    **dict.fromkeys((140021, 150016, 160012, 170008, 180002), "ends replay with an error"),
-    **dict.fromkeys((140023, 150018, 160014, 170010, 180004), "can stop replaying for good"),
+    **dict.fromkeys((140021, 150016, 160012, 170008, 180002), tr("ends replay with an error")),
+    **dict.fromkeys((140023, 150018, 160014, 170010, 180004), tr("can stop replaying for good")),
 }
 
 
@@ -51,18 +52,33 @@ def known_fault_multixact_replay(
         return
     major = standby.version_num // 10000
     mended = name_of(major * 10000 + FAULT.mended[major])
-    remedy = f"Update the standby to PostgreSQL {mended} or later before it meets them."
-    replays = f"the standby is of {standby.in_words}, which {what} at row locks that an older"
+    remedy = tr(
+        "Update the standby to PostgreSQL {mended} or later before it meets them.", mended=mended
+    )
+    replays = tr(
+        "the standby is of {release}, which {what} at row locks that an older minor release wrote",
+        release=standby.in_words,
+        what=what,
+    )
     if writer is None:
         found: Found = Note(
-            f"{replays} minor release wrote; the WAL has row locks, and which release wrote them is"
-            " not known",
-            remedy="Say the release of the primary (server_version in the configuration)."
-            f" If it is or was older: {remedy}",
+            tr(
+                "{replays}; the WAL has row locks, and which release wrote them is not known",
+                replays=replays,
+            ),
+            remedy=tr(
+                "Say the release of the primary (server_version in the configuration)."
+                " If it is or was older: {remedy}",
+                remedy=remedy,
+            ),
         )
     else:
         found = Found(
-            f"{replays} minor release wrote, and PostgreSQL {name_of(writer)} wrote such locks",
+            tr(
+                "{replays}, and PostgreSQL {writer} wrote such locks",
+                replays=replays,
+                writer=name_of(writer),
+            ),
             remedy=remedy,
         )
     found.evidence = {"release": name_of(standby.version_num)}

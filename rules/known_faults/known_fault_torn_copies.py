@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts, BackupsFacts
 from rules.model.findings import Severity
 from rules.model.releases import ReleasesFacts
@@ -43,9 +44,9 @@ def known_fault_torn_copies(
             yield from FAULT.of_backup(
                 backup,
                 releases,
-                f"{backup.url} has a {file} that no server wrote like that",
-                "a base backup could copy it in the middle of a change",
-                "Use another backup; update the server, then take a new one.",
+                tr("{url} has a {file} that no server wrote like that", url=backup.url, file=file),
+                tr("a base backup could copy it in the middle of a change"),
+                tr("Use another backup; update the server, then take a new one."),
                 file=file,
             )
 

@@ -16,6 +16,7 @@ from parsers.log.messages.message import ANYONE, ARCHIVER, WALRECEIVER
 from parsers.log.recovery_events import FIRST_WORDS, RecoveryEvent
 from parsers.log.tool_lines import STARTERS
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.page import NEWEST_MAJOR
 
 
@@ -37,6 +38,28 @@ class Phase(enum.Enum):
     SHUT_DOWN = "shut down"
     FAILED = "failed"
 
+    @property
+    def word(self) -> str:
+        """For a person."""
+        return _PHASES[self]
+
+
+_PHASES: Final = {
+    Phase.NONE: tr("no recovery"),
+    Phase.STARTING: tr("starting"),
+    Phase.FETCHING: tr("fetching"),
+    Phase.REPLAYING: tr("replaying"),
+    Phase.CONSISTENT: tr("consistent"),
+    Phase.READ_ONLY: tr("open read-only"),
+    Phase.WAITING: tr("waiting for WAL"),
+    Phase.STOPPING: tr("stopping at the target"),
+    Phase.PAUSED_AT_TARGET: tr("paused at the target"),
+    Phase.PAUSED: tr("paused"),
+    Phase.PROMOTING: tr("promoting"),
+    Phase.ENDED: tr("ended"),
+    Phase.SHUT_DOWN: tr("shut down"),
+    Phase.FAILED: tr("failed"),
+}
 
 # Said by a postmaster before its first line: a start that does not get that far.
 BEFORE_START: Final = frozenset({
@@ -316,35 +339,48 @@ class Attempt:
 def describe_release(attempt: Attempt) -> str | None:
     """Of a release that is not covered: what holds of all that is said."""
     if attempt.is_older:
-        which = "which this program does not cover"
+        told = tr(
+            "the log is of PostgreSQL {major}, which this program does not cover: what it says is "
+            "not proven"
+        )
     elif attempt.is_newer:
-        which = f"newer than {NEWEST_MAJOR}, the newest that this program knows"
+        told = tr(
+            "the log is of PostgreSQL {major}, newer than {newest}, the newest that this program "
+            "knows: what it says is not proven"
+        )
     else:
         return None
-    return f"the log is of PostgreSQL {attempt.major}, {which}: what it says is not proven"
+    return tr(told, major=attempt.major, newest=NEWEST_MAJOR)
 
 
 def describe_low_setting(event: RecoveryEvent) -> str:
     """A setting that is too low, with both values: max_connections = 100 < 200."""
     value, needed = event.fields.get("value"), event.fields.get("primary_value")
-    return f"{event.text('setting')} = {value} is lower than the primary's ({value} < {needed})"
+    return tr(
+        "{setting} = {value} is lower than the primary's ({value} < {needed})",
+        setting=event.text("setting"),
+        value=value,
+        needed=needed,
+    )
 
 
 def raise_setting(event: RecoveryEvent, file: str) -> str:
     """What to type for it; `file` is the one for settings."""
     line = f"{event.text('setting')} = {event.fields.get('primary_value')}"
-    return f'echo "{line}" >> {file}, then start the server'
+    return tr('echo "{line}" >> {file}, then start the server', line=line, file=file)
 
 
 def describe_target(attempt: Attempt) -> str:
     """The target as a person would say it."""
     value = attempt.target_value
     if isinstance(value, datetime):
-        return f"time {value.isoformat(sep=' ')}"
+        return tr("time {time}", time=value.isoformat(sep=" "))
     if attempt.target_type == "lsn" and isinstance(value, int):
         return f"LSN {format_lsn(value)}"
     if attempt.target_type in (None, "none"):
-        return "none: the end of WAL"
+        return tr("none: the end of WAL")
     if attempt.target_type == "immediate":
-        return "the end of the backup"
-    return f'restore point "{value}"' if attempt.target_type == "name" else f"transaction {value}"
+        return tr("the end of the backup")
+    if attempt.target_type == "name":
+        return tr('restore point "{name}"', name=value)
+    return tr("transaction {xid}", xid=value)

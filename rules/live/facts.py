@@ -16,6 +16,7 @@ from parsers.errors import ParseError
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.segment import parse_segment_name
+from parsers.sentences import tr
 from rules.capacity.forecast import ReplayRate
 from rules.live.attempt import Attempt, Phase
 from rules.live.places import Places
@@ -236,7 +237,7 @@ def measure_replay(
     if seconds < MEASURABLE_SECONDS or stopped_lsn <= first:
         return None
     return ReplayRate(
-        replayed_bytes=stopped_lsn - first, seconds=seconds, source="server log", at=stopped_at
+        replayed_bytes=stopped_lsn - first, seconds=seconds, source=tr("server log"), at=stopped_at
     )
 
 

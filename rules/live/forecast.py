@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from parsers.sentences import tr
 from rules.live.summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary
 from rules.model.outcome import Ending, Outcome
 
@@ -44,12 +45,12 @@ class Forecast:
     def goal(self) -> str:
         """What lies at `goal_lsn`."""
         if self.waits:
-            return "the end of the archive"
+            return tr("the end of the archive")
         if self.outcome.outcome == "fails":
-            return "where it will fail"
+            return tr("where it will fail")
         stop = self.outcome.stop
         at_end = stop is not None and stop.kind == "end_of_wal"
-        return "the end of WAL, predicted" if at_end else "the predicted stop"
+        return tr("the end of WAL, predicted") if at_end else tr("the predicted stop")
 
     @property
     def depends_on_the_end(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from parsers.segment import COMPRESSION_SUFFIXES
+from parsers.sentences import tr
 from rules.live.attempt import Attempt
 
 
@@ -29,7 +30,7 @@ class Places:
         """What to ask about the WAL."""
         archive = self.archive(attempt)
         if archive is None:
-            return "run pitr-check on the archive that restore_command copies from"
+            return tr("run pitr-check on the archive that restore_command copies from")
         urls = self.archives or (archive,)
         words = ["pitr-check", *(word for url in urls for word in ("--archive", url))]
         words += ["--backup", self.pgdata] if self.pgdata and self.has_label else []
@@ -46,7 +47,7 @@ class Places:
     @property
     def data_directory(self) -> str:
         """The data directory as a word of a command, or in words."""
-        return shlex.quote(self.pgdata) if self.pgdata else "the data directory"
+        return shlex.quote(self.pgdata) if self.pgdata else tr("the data directory")
 
     def inside(self, name: str) -> str:
         """A file of the data directory as a word of a command."""
@@ -73,7 +74,7 @@ def decompress(segment: str, stored: str, archive: str | None) -> str:
     suffix = stored.removeprefix(segment)
     program = _PROGRAMS.get(suffix)
     if program is None or archive is None:
-        return f"let restore_command decompress %f{suffix} to %p"
+        return tr("let restore_command decompress {file} to %p", file=f"%f{suffix}")
     return f"restore_command = '{program} {archive}/%f{suffix} > %p'"
 
 

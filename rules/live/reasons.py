@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
+from parsers.sentences import tr
 from rules.live.attempt import Attempt, describe_low_setting, describe_target, raise_setting
 from rules.live.failures import (
     CRASHED,
@@ -22,6 +23,7 @@ from rules.live.failures import (
     ROWS,
     STORED_OTHERWISE,
     Row,
+    names_in,
 )
 from rules.live.places import Places, is_compressed
 
@@ -43,20 +45,25 @@ def explain_failure(attempt: Attempt, places: Places) -> Reason:
     values = _values(attempt, fatal, places)
     for row in (*_above(attempt, fatal), *ROWS.get(fatal.name, ()), *OTHERS):
         if row.fits(attempt) and row.names <= values.keys():
-            remedy = row.remedy.format_map(values) if row.remedy else None
-            return Reason(row.cause.format_map(values), remedy)
+            remedy = _filled(row.remedy, values) if row.remedy else None
+            return Reason(_filled(row.cause, values), remedy)
     raise AssertionError("the last row fits any message")
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    return tr(text, **{name: values[name] for name in names_in(text)})
 
 
 def describe_unfetched(event: RecoveryEvent) -> str:
     """How restore_command did not bring a segment."""
     if event.name == Event.FILE_MISSING:
-        return f"{event.text('file')} was not in the archive"
+        return tr("{file} was not in the archive", file=event.text("file"))
     if event.name == Event.RESTORE_LIED:
-        return "restore_command ended with status 0 and brought no file"
+        return tr("restore_command ended with status 0 and brought no file")
     if event.name == Event.WAL_OTHER_SYSTEM:
-        return f"the archive holds the WAL of another cluster ({event.message})"
-    return f"restore_command could not bring it and said: {event.message.strip()[:_SHOWN]}"
+        return tr("the archive holds the WAL of another cluster ({message})", message=event.message)
+    said = event.message.strip()[:_SHOWN]
+    return tr("restore_command could not bring it and said: {said}", said=said)
 
 
 # -- the line above ------------------------------------------------------------------------------
@@ -72,7 +79,8 @@ _FORKED: Final = frozenset({
 })  # fmt: skip
 _SHOWN: Final = 200  # characters of a command's words
 _ORDERED: Final = Reason(
-    "somebody ordered an immediate shutdown, which ended recovery where it was", "pg_ctl start"
+    tr("somebody ordered an immediate shutdown, which ended recovery where it was"),
+    "pg_ctl start",
 )
 
 
@@ -94,7 +102,7 @@ def _above(attempt: Attempt, fatal: RecoveryEvent) -> Iterator[Row]:
 
 def _values(attempt: Attempt, fatal: RecoveryEvent, places: Places) -> Mapping[str, Any]:
     """What rows may name; what the log does not have is left out."""
-    missing = _unfetched_file(attempt)
+    missing, trouble = _unfetched_file(attempt), _trouble(attempt)
     known = {
         **fatal.fields,
         **_words_of("path", fatal), **_words_of("directory", fatal),
@@ -107,9 +115,9 @@ def _values(attempt: Attempt, fatal: RecoveryEvent, places: Places) -> Mapping[s
         "target": _target(attempt),
         "zone": _of_another_zone(attempt),
         "history": _history(fatal.number("timeline")),
-        "trouble": _trouble(attempt),
-        "said": f"; {_trouble(attempt)}" if _trouble(attempt) else "",
-        "lacking": f"{missing} was not in the archive" if missing else None,
+        "trouble": trouble,
+        "said": tr("; {trouble}", trouble=trouble) if trouble else "",
+        "lacking": tr("{file} was not in the archive", file=missing) if missing else None,
         "segment": missing or _last_wanted(attempt) or None,
         "wal_end": attempt.wal_end.message if attempt.wal_end is not None else None,
         "lacks": _lacks(attempt),
@@ -143,7 +151,7 @@ def _low_setting(fatal: RecoveryEvent, places: Places) -> dict[str, str]:
 
 def _target(attempt: Attempt) -> str:
     told = attempt.target_type not in (None, "none")
-    return f" ({describe_target(attempt)})" if told else ""
+    return tr(" ({target})", target=describe_target(attempt)) if told else ""
 
 
 def _of_another_zone(attempt: Attempt) -> str:
@@ -151,7 +159,7 @@ def _of_another_zone(attempt: Attempt) -> str:
     target, now = attempt.target_value, attempt.last_at
     if not isinstance(target, datetime) or now is None or target <= now:
         return ""
-    return "; the target is later than the log's own clock: was it meant in another time zone?"
+    return tr("; the target is later than the log's own clock: was it meant in another time zone?")
 
 
 def _history(timeline: int | None) -> str | None:
@@ -172,8 +180,10 @@ def _unfetched_file(attempt: Attempt) -> str | None:
 def _lacks(attempt: Attempt) -> str:
     """Of what the log says that ended the WAL, the last."""
     if attempt.unfetched is not None:
-        return f": {describe_unfetched(attempt.unfetched)}"
-    return f": it stopped reading with: {attempt.wal_end.message}" if attempt.wal_end else ""
+        return tr(": {unfetched}", unfetched=describe_unfetched(attempt.unfetched))
+    if attempt.wal_end is None:
+        return ""
+    return tr(": it stopped reading with: {message}", message=attempt.wal_end.message)
 
 
 def _last_wanted(attempt: Attempt) -> str:
@@ -203,16 +213,19 @@ def _of_another_name(
 
 def _explain_death(event: RecoveryEvent | None) -> Reason:
     if event is None:
-        return Reason("the startup process failed and the log does not say why")
+        return Reason(tr("the startup process failed and the log does not say why"))
     number = event.number("signal")
     if number == 9:  # SIGKILL
         return Reason(
-            "the startup process was killed (signal 9), perhaps by the kernel for memory",
+            tr("the startup process was killed (signal 9), perhaps by the kernel for memory"),
             "dmesg | grep -i 'killed process'",
         )
     if number is not None:
-        return Reason(f"the startup process died of signal {number}")
+        return Reason(tr("the startup process died of signal {number}", number=number))
     return Reason(
-        f"the startup process exited with status {event.number('exit_code')} without a message:"
-        " restore_command ended with SIGTERM (status 143), or the server was told to stop"
+        tr(
+            "the startup process exited with status {status} without a message: "
+            "restore_command ended with SIGTERM (status 143), or the server was told to stop",
+            status=event.number("exit_code"),
+        )
     )

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final
 
 from parsers.segment import segment_name
+from parsers.sentences import tr
 from rules.live.places import is_compressed
 from rules.live.summary import FAILED, PROMOTED, Summary, WalBeyond
 from rules.model.counted import counted
@@ -98,12 +99,27 @@ def describe_beyond(beyond: WalBeyond, stored: Mapping[str, str]) -> str:
     `stored` are files whose names have more than the segment's: compressed, unfinished.
     """
     segment, damage, count, newest = beyond
-    later = f"{counted(count, 'later segment')}, up to {newest}"
-    if damage is not None:
-        return f"the end of WAL was damage in {segment} ({damage}): the archive holds {later}"
     file = stored.get(segment)
-    if file is not None and is_compressed(segment, file):
-        more = f", and {later}" if count else ""
-        return f"restore_command asks for {segment}, which the archive has as {file}{more}"
-    named = f", which lies there as {file}," if file is not None else ""
-    return f"the end of WAL was a gap: the archive lacks {segment}{named} and holds {later}"
+    if damage is not None:
+        told = tr("the end of WAL was damage in {segment} ({damage}): the archive holds {later}")
+    elif file is not None and is_compressed(segment, file):
+        told = tr("restore_command asks for {segment}, which the archive has as {file}")
+        if count:
+            told = tr(
+                "restore_command asks for {segment}, which the archive has as {file}, and {later}"
+            )
+    elif file is not None:
+        told = tr(
+            "the end of WAL was a gap: the archive lacks {segment}, which lies there as {file}, "
+            "and holds {later}"
+        )
+    else:
+        told = tr("the end of WAL was a gap: the archive lacks {segment} and holds {later}")
+    segments = counted(count, "later segment")
+    return tr(
+        told,
+        segment=segment,
+        damage=damage,
+        file=file,
+        later=tr("{segments}, up to {newest}", segments=segments, newest=newest),
+    )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from functools import reduce
 from typing import Final
+
+from parsers.sentences import tr, trn
 
 _SIZES: Final = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _TIMES: Final = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -15,9 +18,7 @@ def counted(number: int, noun: str) -> str:
     >>> counted(1, "segment"), counted(2, "history file"), counted(0, "backup")
     ('1 segment', '2 history files', '0 backups')
     """
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number} {noun}s"
+    return trn(f"{{n}} {noun}", f"{{n}} {noun}s", number)
 
 
 def among(names: Collection[str]) -> str:
@@ -28,7 +29,21 @@ def among(names: Collection[str]) -> str:
     """
     if len(names) == 1:
         return min(names)
-    return f"{len(names)} segments from {min(names)} to {max(names)}"
+    return tr(
+        "{count} segments from {first} to {last}",
+        count=len(names),
+        first=min(names),
+        last=max(names),
+    )
+
+
+def all_of(names: Iterable[str]) -> str:
+    """The names, one and all.
+
+    >>> all_of(["a", "b"])
+    'a and b'
+    """
+    return reduce(lambda one, other: tr("{one} and {other}", one=one, other=other), names)
 
 
 def verb(number: int, one: str, many: str) -> str:
@@ -47,7 +62,9 @@ def sized(count: float) -> str:
         if count < 1024:
             break
         count, unit = count / 1024, larger
-    return f"{count:.1f} {unit}" if count < 10 and unit != "B" else f"{count:.0f} {unit}"
+    if count < 10 and unit != "B":
+        return tr("{count:.1f} {unit}", count=count, unit=unit)
+    return f"{count:.0f} {unit}"
 
 
 def timed(seconds: float) -> str:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import ParameterChange, RelationTruncate
 from rules.model.facts import DamagedSegment, Objectives
 from rules.model.sequence import Gap
@@ -89,14 +90,19 @@ class CopyAlone:
     def in_words(self) -> str:
         """How far one gets with it, for a person."""
         if self.restorable is False:
-            return "from this copy alone no backup can be restored"
+            return tr("from this copy alone no backup can be restored")
         end = self.windows.latest_end
         if end is None:
-            return "what this copy alone reaches is not known"
+            return tr("what this copy alone reaches is not known")
         point = format_lsn(end.to_lsn)
         at = f"{end.to_time:%Y-%m-%d %H:%M:%S %Z} ({point})" if end.to_time else point
-        doubt = f", unless one of {self.unread_count} files not read is bad"
-        return f"from this copy alone: to {at}{doubt if self.unread_count else ''}"
+        if not self.unread_count:
+            return tr("from this copy alone: to {at}", at=at)
+        return tr(
+            "from this copy alone: to {at}, unless one of {count} files not read is bad",
+            at=at,
+            count=self.unread_count,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

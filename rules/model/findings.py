@@ -7,16 +7,32 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from parsers.sentences import tr
+
 CANNOT_CHECK: Final = "cannot_check"  # the finding of a run that could look at nothing
 
 
+_WORDS: Final = {
+    "ok": tr("OK"),
+    "info": tr("INFO"),
+    "warning": tr("WARNING"),
+    "critical": tr("CRITICAL"),
+    "unknown": tr("UNKNOWN"),
+}
+
+
 class Severity(enum.Enum):
-    """How bad a finding is; `verdict_of` ranks them."""
+    """How bad a finding is; `verdict_of` ranks them. Its value is the word in JSON."""
 
     INFO = "info"
     WARNING = "warning"
     CRITICAL = "critical"
     UNKNOWN = "unknown"
+
+    @property
+    def word(self) -> str:
+        """For a person."""
+        return _WORDS[self.value]
 
 
 class Verdict(enum.Enum):
@@ -30,6 +46,11 @@ class Verdict(enum.Enum):
     @property
     def status(self) -> int:
         return _STATUS[self]
+
+    @property
+    def word(self) -> str:
+        """For a person."""
+        return _WORDS[self.value]
 
 
 _STATUS = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.CRITICAL: 2, Verdict.UNKNOWN: 3}

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Final, TypedDict, TypeVar
 
+from parsers.sentences import tr
+from rules.model.counted import among
+
 T = TypeVar("T")
 
 
@@ -37,6 +40,14 @@ def gathered(
             yield group
         else:
             yield from ([item] for item in group)
+
+
+def so_are_more(told: str, names: Sequence[str]) -> str:
+    """What is told of one segment, of a group: and of the others."""
+    if len(names) == 1:
+        return told
+    more, segments = len(names) - 1, among(names)
+    return tr("{told}; so are {more} more, {segments}", told=told, more=more, segments=segments)
 
 
 def span_of(names: Sequence[str]) -> SegmentSpan:

@@ -16,6 +16,7 @@ from typing import Final, Literal
 from parsers.errors import ParseError
 from parsers.log.times import known_offset
 from parsers.lsn import parse_lsn
+from parsers.sentences import tr
 from parsers.timestamps.reading import ServerTime, parse_timestamp
 from parsers.wal.facts import POSTGRES_EPOCH
 from rules.model.target import Target
@@ -48,7 +49,9 @@ class WrittenTime:
             there = self.zone or self._own_zone(zone, local)
             offset = local.replace(tzinfo=there, fold=_fold(local, there)).utcoffset()
         except (ValueError, OverflowError) as error:
-            raise ParseError(f"not a time: {self.text!r} ({error})") from None
+            raise ParseError(
+                tr("not a time: {text!r} ({error})", text=self.text, error=error)
+            ) from None
         at_us = self.read.local_us - (offset or timedelta()) // timedelta(microseconds=1)
         return min(max(at_us, _FIRST_US), _LAST_US)
 
@@ -57,7 +60,9 @@ class WrittenTime:
             return zone
         offset = _offset_in(zone, self.own, local)
         if offset is None:
-            raise ParseError(f"not a time: {self.text!r} (unknown zone {self.own})")
+            raise ParseError(
+                tr("not a time: {text!r} (unknown zone {zone})", text=self.text, zone=self.own)
+            )
         return timezone(offset)
 
 
@@ -120,13 +125,13 @@ def _read_xid(text: str) -> int:
     """A 64-bit xid is cut to 32 bits, as the server does."""
     number = _read_number(text)
     if number is None or number >= 1 << 64:
-        raise ParseError(f"not a transaction id: {text!r}")
+        raise ParseError(tr("not a transaction id: {text!r}", text=text))
     return number & 0xFFFFFFFF
 
 
 def _one_of(word: str, words: tuple[str, ...]) -> str:
     if word not in words:
-        raise ParseError(f"{word!r} is not one of {', '.join(words)}")
+        raise ParseError(tr("{word!r} is not one of {words}", word=word, words=", ".join(words)))
     return word
 
 
@@ -149,13 +154,16 @@ def _read_timeline(text: str) -> int | Literal["latest", "current"]:
         return "current"
     number = _read_number(text)
     if number is None or number >= 1 << 32:
-        raise ParseError(f"timeline {text!r}: write latest, current or a number of 32 bits")
+        raise ParseError(
+            tr("timeline {text!r}: write latest, current or a number of 32 bits", text=text)
+        )
     return number
 
 
 def _read_name(text: str) -> str:
-    if not 0 < len(text.encode()) < 64:
-        raise ParseError(f"a restore point's name has 1 to 63 bytes, not {len(text.encode())}")
+    count = len(text.encode())
+    if not 0 < count < 64:
+        raise ParseError(tr("a restore point's name has 1 to 63 bytes, not {count}", count=count))
     return text
 
 
@@ -216,7 +224,13 @@ def parse_time(
             return _written(text, read, find_zone, has_own=is_setting and _knows_own(major))
         except ParseError as error:
             complaints.append(error.message)
-    raise ParseError(f"not a time: {text!r} ({complaints[0]}; write 2025-07-08 08:00:00+00)")
+    raise ParseError(
+        tr(
+            "not a time: {text!r} ({complaint}; write 2025-07-08 08:00:00+00)",
+            text=text,
+            complaint=complaints[0],
+        )
+    )
 
 
 def _knows_own(major: int | None) -> bool:
@@ -233,7 +247,7 @@ def _written(
         return WrittenTime(text=text, read=read, zone=None)
     zone = _zone_of(read.zone_name, find_zone)
     if zone is None and not (has_own and read.zone_name.isalpha()):
-        raise ParseError(f"unknown zone {read.zone_name}")
+        raise ParseError(tr("unknown zone {zone}", zone=read.zone_name))
     return WrittenTime(
         text=text, read=read, zone=zone, own=read.zone_name if zone is None else None
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from parsers.sentences import tr
 from parsers.wal.facts import Transaction, TransactionKind, instant
 from rules.model.counted import counted
 from rules.model.restore_inputs import Location
@@ -131,9 +132,12 @@ class LeftBranch:
     def describe(self) -> str:
         """How many, until when, and where."""
         first, last = self.segments[0], self.segments[-1]
-        where = first if first == last else f"{first} to {last}"
-        until = instant(self.last_us).isoformat(sep=" ")
-        return f"{counted(self.commits, 'commit')} up to {until} in {where}"
+        return tr(
+            "{commits} up to {until} in {where}",
+            commits=counted(self.commits, "commit"),
+            until=instant(self.last_us).isoformat(sep=" "),
+            where=first if first == last else tr("{first} to {last}", first=first, last=last),
+        )
 
 
 Verdict = Literal["opens", "fails", "unknown"]

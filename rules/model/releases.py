@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts, PositionFacts
 
 _VERSION: Final = re.compile(r"(?:PostgreSQL )?([1-9]\d)\.(\d{1,3})(?![\d.])")
@@ -20,7 +21,8 @@ class Release(NamedTuple):
 
     @property
     def in_words(self) -> str:
-        return f"PostgreSQL {name_of(self.version_num)}" + ("" if self.is_exact else " or older")
+        name = f"PostgreSQL {name_of(self.version_num)}"
+        return name if self.is_exact else tr("{name} or older", name=name)
 
 
 class ServerStart(NamedTuple):

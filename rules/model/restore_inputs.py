@@ -15,6 +15,7 @@ from typing import Final
 from parsers.files.pg_control import ControlFile
 from parsers.files.timeline_history import TimelineHistory
 from parsers.segment import segment_name
+from parsers.sentences import tr
 from parsers.wal.record import RecordPlace
 from parsers.wal.scan import SegmentScan
 from rules.model.facts import BackupFacts, BrokenHistory
@@ -48,6 +49,20 @@ class Location(enum.Enum):
     OF_ROOT = "of root"  # under whose account no server runs
     IN_USE = "in use"  # a server of this major has files in it
     USABLE = "usable"
+
+    @property
+    def word(self) -> str:
+        """For a person."""
+        return _LOCATIONS[self]
+
+
+_LOCATIONS: Final = {
+    Location.ABSENT: tr("absent"),
+    Location.NOT_A_DIRECTORY: tr("not a directory"),
+    Location.OF_ROOT: tr("of root"),
+    Location.IN_USE: tr("in use"),
+    Location.USABLE: tr("usable"),
+}
 
 
 FindLocation = Callable[[str], Location | None]

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from parsers.segment import segment_before, segment_name, segment_of
+from parsers.sentences import tr, trn
 from rules.model.facts import BackupFacts
 from rules.model.timelines import TimelineTree
 
@@ -34,6 +35,29 @@ class Gap:
     @property
     def segments_count(self) -> int:
         return self.last - self.first + 1
+
+    @property
+    def word(self) -> str:
+        """Its cause, for a person: of so many segments."""
+        count = self.segments_count
+        return {
+            LOST: trn("lost", "lost", count),
+            DELAYED: trn("delayed", "delayed", count),
+            UPLOADING: trn("uploading", "uploading", count),
+            ACKNOWLEDGED: trn("acknowledged", "acknowledged", count),
+        }[self.cause]
+
+    @property
+    def in_words(self) -> str:
+        """From where to where, how many, and of what cause."""
+        first, last = self.first_name, self.last_name
+        told = tr("{span} ({count} {cause}, no restore needs it)")
+        return tr(
+            told if self.harmless else tr("{span} ({count} {cause})"),
+            span=first if first == last else tr("{first} to {last}", first=first, last=last),
+            count=self.segments_count,
+            cause=self.word,
+        )
 
     @property
     def first_name(self) -> str:

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts
 from rules.model.outcome import Cause, LeftOut, NeededDirectory, Obstacle, Outcome
 from rules.model.repository import Via
 from rules.model.timelines import TimelineTree, latest_timeline
 from rules.model.windows import Reach, Window
 
-_UNREAD: Final = "the records that decide this were not read"
+_UNREAD: Final = tr("the records that decide this were not read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def resolve_timeline(
 
 def unread_target(target: Target, backup: BackupFacts) -> TargetFacts:
     """The answer where a backup that might serve could not be looked into."""
-    reason = f"the backup could not be read whole: {backup.unread_files[0]}"
+    reason = tr("the backup could not be read whole: {file}", file=backup.unread_files[0])
     return TargetFacts(target=target, backup=backup, reason=reason)
 
 
@@ -113,29 +114,37 @@ def judge_target(
         )
 
     if backup.bad_files:
-        reason = f"the backup is not whole: {backup.bad_files[0]}"
+        reason = tr("the backup is not whole: {file}", file=backup.bad_files[0])
         return answer("unknown", False, reason, Cause.BACKUP_NOT_WHOLE)
     if backup.label.incremental_from_lsn is not None:
-        reason = "the backup is incremental: alone it cannot be restored"
+        reason = tr("the backup is incremental: alone it cannot be restored")
         return answer("fails", False, reason, Cause.INCREMENTAL)
     if reach is None and timeline == backup.label.timeline:
-        reason = f"no WAL from {backup.label.start_segment} on is there: the backup needs it"
+        reason = tr(
+            "no WAL from {segment} on is there: the backup needs it",
+            segment=backup.label.start_segment,
+        )
         return answer("fails", False, reason, Cause.BACKUP_WAL)
     if reach is None:
-        reason = f"timeline {timeline} does not pass through this backup"
+        reason = tr("timeline {timeline} does not pass through this backup", timeline=timeline)
         return answer("fails", False, reason, Cause.FORK_BEFORE_BACKUP)
     if backup.stop_lsn is None:
-        return answer("unknown", None, "where the backup ended is not known")
+        return answer("unknown", None, tr("where the backup ended is not known"))
     if window is None:
-        reason = (
-            f"WAL ends at {format_lsn(reach.end_lsn)} ({reach.obstacle} is not usable), before "
-            f"the backup is consistent at {format_lsn(backup.stop_lsn)}"
+        reason = tr(
+            "WAL ends at {end} ({obstacle} is not usable), before the backup is consistent "
+            "at {consistent}",
+            end=format_lsn(reach.end_lsn),
+            obstacle=reach.obstacle,
+            consistent=format_lsn(backup.stop_lsn),
         )
         return answer("fails", False, reason, Cause.BACKUP_WAL)
     if target.type == "none" and window.obstacle is not None:
-        reason = (
-            f"PostgreSQL will take {window.obstacle} for the end of WAL and open at "
-            f"{format_lsn(window.to_lsn)} without any error, although newer WAL exists"
+        reason = tr(
+            "PostgreSQL will take {obstacle} for the end of WAL and open at {lsn} without any "
+            "error, although newer WAL exists",
+            obstacle=window.obstacle,
+            lsn=format_lsn(window.to_lsn),
         )
         return answer("opens", False, reason, Cause.ENDS_SHORT)
     if target.type == "lsn":
@@ -146,7 +155,9 @@ def judge_target(
 def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str, Cause | None]:
     lsn = parse_lsn(target.value or "")
     if lsn >= window.to_lsn:
-        reason = f"WAL ends at {format_lsn(window.to_lsn)}, before {target.value}"
+        reason = tr(
+            "WAL ends at {end}, before {target}", end=format_lsn(window.to_lsn), target=target.value
+        )
         return (
             "fails",
             False,
@@ -154,10 +165,11 @@ def _judge_lsn(target: Target, window: Window) -> tuple[str, bool | None, str, C
             Cause.BEYOND_GAP if window.obstacle else Cause.AFTER_LAST_COMMIT,
         )
     if lsn < window.from_lsn:
-        consistent = format_lsn(window.from_lsn)
-        reason = (
-            f"{target.value} lies before {consistent}, where the backup becomes consistent: "
-            "choose an older backup"
+        reason = tr(
+            "{target} lies before {consistent}, where the backup becomes consistent: choose an "
+            "older backup",
+            target=target.value,
+            consistent=format_lsn(window.from_lsn),
         )
         return "fails", False, reason, Cause.BEFORE_BACKUP_END
     return "unknown", None, _UNREAD, None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts
 
 # What a postgresql.conf of another place may not bring along: each leads to that place.
@@ -15,17 +16,25 @@ PLACES: Final = ("data_directory", "hba_file", "ident_file", "external_pid_file"
 
 
 def configuration_wanted(backup: BackupFacts) -> str | None:
-    """What to do about a backup that has no postgresql.conf; None: it has one, or may have.
+    """What to do about a backup that has no postgresql.conf; None: it has one, or may have."""
+    comment = configuration_comment(backup)
+    return comment.removeprefix("# ").replace("\n# ", " ") if comment else None
+
+
+def configuration_comment(backup: BackupFacts) -> str:
+    """The same as lines of a configuration file; empty for None.
 
     The name of the cluster is that of the first.
     """
     if backup.has_configuration:
-        return None
-    version = backup.major or "VERSION"
+        return ""
     *places, last = PLACES
-    return (
-        "this backup has no postgresql.conf: copy it, pg_hba.conf, pg_ident.conf and conf.d into "
-        f"the restored directory, and leave out its lines {', '.join(places)} and {last}; Debian "
-        f"and Ubuntu have them in /etc/postgresql/{version}/main, and pg_ctl in "
-        f"/usr/lib/postgresql/{version}/bin"
+    return tr(
+        "# this backup has no postgresql.conf: copy it, pg_hba.conf, pg_ident.conf and conf.d into"
+        " the\n# restored directory, and leave out its lines {lines} and\n# {last}; Debian and"
+        " Ubuntu have them in /etc/postgresql/{version}/main, and pg_ctl in"
+        "\n# /usr/lib/postgresql/{version}/bin",
+        lines=", ".join(places),
+        last=last,
+        version=backup.major or "VERSION",
     )

@@ -14,6 +14,7 @@ from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.segment import segment_of
+from parsers.sentences import tr
 from parsers.wal.facts import (
     POSTGRES_EPOCH,
     CheckpointRecord,
@@ -36,8 +37,7 @@ from rules.recovery.tablespaces import Tablespaces
 
 _PREPARED: Final = "max_prepared_transactions"
 _NO_RESTARTPOINT: Final = {"checkpoint_timeout": "1d", "max_wal_size": "1TB"}
-_UNLESS_WRITTEN: Final = "unless a restartpoint before has written the transaction to disk"
-_CANCELED_REMEDY: Final = (
+_CANCELED_REMEDY: Final = tr(
     "Restore an older backup; or, where the backup ended on its own timeline, ask again with"
     " --timeline current (recovery_target_timeline = 'current')."
 )
@@ -159,17 +159,23 @@ class HazardTracker:
         self.snapshot.ready = True
         end = self._progress.backup_end
         if self._awaits_backup_end and (end is None or end.lsn > event.lsn):
-            reason = (
-                f"the backup had not ended at {format_lsn(event.lsn)}, where"
-                f" {self._shutdown_said(event)}: its end-of-backup record never follows"
+            reason = tr(
+                "the backup had not ended at {lsn}, where {what}: its end-of-backup record never "
+                "follows",
+                lsn=format_lsn(event.lsn),
+                what=self._shutdown_said(event),
             )
             return Hazard(event.lsn, messages.BACKUP_CANCELED, reason, _CANCELED_REMEDY)
         return self._read_prepared(event.lsn) if self._restore.server.hot_standby else None
 
     def _shutdown_said(self, event: CheckpointRecord) -> str:
         if event.timeline != event.previous_timeline:
-            return f"timeline {event.timeline} leaves timeline {event.previous_timeline}"
-        return "its server shut down or crashed"
+            return tr(
+                "timeline {timeline} leaves timeline {previous}",
+                timeline=event.timeline,
+                previous=event.previous_timeline,
+            )
+        return tr("its server shut down or crashed")
 
     def _is_hot(self, lsn: int) -> bool:
         """Tell whether hot standby is active when the record there is replayed."""
@@ -182,10 +188,14 @@ class HazardTracker:
         count = len(self._prepared)
         if not self._settings.lacks(_PREPARED, count):
             return None
-        limit = self._restore.server.parameters[_PREPARED]
-        reason = f"{count} prepared transactions are open at {format_lsn(event.lsn)}"
-        remedy = f"Set {_PREPARED} to that of the server that wrote the WAL, or more."
-        return Hazard(event.lsn, messages.PREPARED_FULL, f"{reason}, {limit} are allowed", remedy)
+        reason = tr(
+            "{count} prepared transactions are open at {lsn}, {limit} are allowed",
+            count=count,
+            lsn=format_lsn(event.lsn),
+            limit=self._restore.server.parameters[_PREPARED],
+        )
+        remedy = tr("Set {name} to that of the server that wrote the WAL, or more.", name=_PREPARED)
+        return Hazard(event.lsn, messages.PREPARED_FULL, reason, remedy)
 
     def _foresee_restartpoint(self, lsn: int) -> None:
         """What one would do from here on, if enough time or WAL has passed for it.
@@ -217,7 +227,11 @@ class HazardTracker:
         )
         if sure is not None and sure.fatal == hazard.fatal:
             return hazard
-        return hazard._replace(reason=f"{hazard.reason}; {_UNLESS_WRITTEN}", known=False)
+        reason = tr(
+            "{reason}; unless a restartpoint before has written the transaction to disk",
+            reason=hazard.reason,
+        )
+        return hazard._replace(reason=reason, known=False)
 
     def _find_prepared(self, lsn: int, prepared: Sequence[Prepare]) -> Hazard | None:
         """Look for their PREPAREs, which may be in a file that the server did not fetch.
@@ -227,10 +241,13 @@ class HazardTracker:
         """
         broken = self._restore.broken_histories.get(self._timeline)
         if broken is not None and prepared and self._timeline != 1:
-            reason = (
-                f"transaction {prepared[0].xid} is prepared and open at {format_lsn(lsn)}; to"
-                f" find its PREPARE the server reads the history of timeline {self._timeline},"
-                f" which cannot be used: {broken.reason}"
+            reason = tr(
+                "transaction {xid} is prepared and open at {lsn}; to find its PREPARE the server "
+                "reads the history of timeline {timeline}, which cannot be used: {why}",
+                xid=prepared[0].xid,
+                lsn=format_lsn(lsn),
+                timeline=self._timeline,
+                why=broken.reason,
             )
             return Hazard(lsn, broken.fatal, reason, known=broken.fatal is not None)
         history = self._restore.histories.get(self._timeline)
@@ -242,10 +259,13 @@ class HazardTracker:
             name = wal.name(timeline or self._timeline, number)
             if name in self._progress.segments or wal.carried(name) is not None:
                 continue
-            reason = (
-                f"transaction {xid} is prepared and open at {format_lsn(lsn)}; the server looks"
-                f" for its PREPARE in {name}, but has fetched the file of the next timeline: put"
-                f" {name} into pg_wal"
+            reason = tr(
+                "transaction {xid} is prepared and open at {lsn}; the server looks for its "
+                "PREPARE in {name}, but has fetched the file of the next timeline: put {name} "
+                "into pg_wal",
+                xid=xid,
+                lsn=format_lsn(lsn),
+                name=name,
             )
             return Hazard(lsn, messages.segment_removed(name), reason)
         return None
@@ -255,13 +275,23 @@ class HazardTracker:
             return None
         before, self._timeline = self._timeline, event.timeline
         self._progress.forks.append(Fork(event.timeline, before, event.lsn, _time_us(event)))
-        reason = f"the record at {format_lsn(event.lsn)} goes to timeline {event.timeline}"
+        switch = {"lsn": format_lsn(event.lsn), "timeline": event.timeline}
         if event.previous_timeline != before:
             fatal = messages.unexpected_previous_timeline(event.previous_timeline, before)
-            return Hazard(event.lsn, fatal, f"{reason} from {event.previous_timeline}")
+            reason = tr(
+                "the record at {lsn} goes to timeline {timeline} from {previous}",
+                previous=event.previous_timeline,
+                **switch,
+            )
+            return Hazard(event.lsn, fatal, reason)
         if event.timeline < before or event.timeline not in self._path:
             fatal = messages.unexpected_timeline(event.timeline, before)
-            return Hazard(event.lsn, fatal, f"{reason}, which the target's history does not have")
+            reason = tr(
+                "the record at {lsn} goes to timeline {timeline}, which the target's history does "
+                "not have",
+                **switch,
+            )
+            return Hazard(event.lsn, fatal, reason)
         return None
 
 

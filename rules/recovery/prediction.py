@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from parsers.sentences import tr
 from parsers.wal.damage import DamageKind
 from rules.model.counted import counted
 from rules.model.facts import BackupFacts
@@ -72,14 +73,14 @@ def predict_target(
     left_out = find_left_out(restore, goal, outcome)
     if left_out is not None:
         later = counted(left_out.count, "later transaction")
-        note = f"; leaves out {later} with an earlier time{note}"
+        note = tr("; leaves out {later} with an earlier time{note}", later=later, note=note)
     return TargetFacts(
         target=target,
         timeline=outcome.timeline,
         backup=restore.backup,
         outcome=outcome.outcome,
         reachable=outcome.reachable,
-        reason=f"{outcome.reason}{note}",
+        reason=tr("{reason}{note}", reason=outcome.reason, note=note),
         cause=cause_of(target.type, outcome),
         prediction=outcome,
         left_out=left_out,

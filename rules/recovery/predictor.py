@@ -27,6 +27,7 @@ from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.segment import parse_segment_name, segment_of
+from parsers.sentences import tr
 from parsers.wal.damage import DamageKind
 from parsers.wal.record import RecordPlace
 from rules.model.goal import Goal
@@ -46,10 +47,6 @@ from rules.recovery.unsignalled import GOAL, OPENS_AS_IT_WAS, needs_consistency,
 # wal_decode_buffer_size: how many bytes of records 15 and later read ahead, with recovery_prefetch.
 _READ_AHEAD_BYTES: Final = 512 << 10
 _PROBES: Final = 8  # files that are asked whether they are WAL
-_NO_PAUSE: Final = (
-    "; it is promoted there, not paused: a transaction with more than 64 subtransactions was open"
-    " and no hot standby is possible yet"
-)
 _NO_PREFETCH: Final = {"recovery_prefetch": "off"}
 
 
@@ -191,9 +188,9 @@ def _stopped(
     consistency = progress.consistency
     stopped_lsn = stop.end_lsn if found.applied else found.read_lsn
     if consistency is None or (stopped_lsn is not None and stopped_lsn < consistency.lsn):
-        reason = "the target lies before the backup is consistent: an older backup is needed"
+        early = tr("the target lies before the backup is consistent: an older backup is needed")
         return replace(
-            outcome, reason=reason, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
+            outcome, reason=early, fatal=messages.STOP_BEFORE_CONSISTENCY, consistent_lsn=None
         )
     ending = _ending(restore, goal, watch)
     if ending is Ending.PROMOTED:
@@ -209,7 +206,11 @@ def _stopped(
     judged = judge_stop(restore, goal, progress.start, stop, seen)
     reason = judged.reason
     if goal.action == "pause" and ending is Ending.PROMOTED:
-        reason += _NO_PAUSE
+        reason = tr(
+            "{reason}; it is promoted there, not paused: a transaction with more than 64 "
+            "subtransactions was open and no hot standby is possible yet",
+            reason=reason,
+        )
     return replace(
         outcome,
         outcome="opens",
@@ -236,19 +237,20 @@ def _at_end_of_wal(
     if obstacle.kind == UNREAD:
         return replace(outcome, outcome="unknown", reachable=None, reason=obstacle.detail)
     if obstacle.kills:
-        reason = f"{obstacle.detail}: the server gives up on it"
+        reason = tr("{obstacle}: the server gives up on it", obstacle=obstacle.detail)
         return replace(outcome, reason=reason, fatal=obstacle.fatal)
     last_lsn = progress.last_lsn
     redo_done_lsn = last_lsn if last_lsn is None else obstacle.refused_lsn or last_lsn
     outcome = replace(outcome, redo_done_lsn=redo_done_lsn)
-    where = f"WAL ends at {format_lsn(obstacle.lsn)} ({obstacle.detail})"
+    where = {"lsn": format_lsn(obstacle.lsn), "why": obstacle.detail}
     if goal.type != "none":
-        reason = f"{where}, before the target"
+        reason = tr("WAL ends at {lsn} ({why}), before the target", **where)
         return replace(outcome, reason=reason, fatal=messages.TARGET_NOT_REACHED)
     if progress.consistency is None and needs_consistency(restore):
         missing = messages.CONSISTENCY_MISSING
         fatal = missing if progress.backup_end else messages.BACKUP_END_MISSING
-        return replace(outcome, reason=f"{where}, before the backup is consistent", fatal=fatal)
+        reason = tr("WAL ends at {lsn} ({why}), before the backup is consistent", **where)
+        return replace(outcome, reason=reason, fatal=fatal)
     return _opened_at_end(restore, goal, progress, watch, outcome, obstacle)
 
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from parsers.lsn import format_lsn
 from parsers.segment import PARTIAL_SUFFIX, segment_of
+from parsers.sentences import joined, tr
 from parsers.wal.damage import DamageKind
 from parsers.wal.facts import POSTGRES_EPOCH, Transactions, instant
 from parsers.wal.scan import SegmentScan
@@ -53,15 +54,16 @@ def judge_stop(
     doubted = _doubt(restore)
     if doubted:
         return doubted
-    said, left = f"recovery stops {describe_stop(stop)}", tuple[LeftBranch, ...]()
+    said: str = tr("recovery stops {stop}", stop=describe_stop(stop))
+    left: tuple[LeftBranch, ...] = ()
     if goal.time_us is not None:
         judged = _before_backup(restore, goal.time_us, start, seen) or _other_branch(
             restore, goal, start, stop, seen
         )
         if judged and not judged.reachable:
-            return judged._replace(reason=f"{said}, but {judged.reason}")
+            return judged._replace(reason=tr("{said}, but {why}", said=said, why=judged.reason))
         if judged:
-            said, left = f"{said}; {judged.reason}", judged.left_behind
+            said, left = joined("; ", (said, judged.reason)), judged.left_behind
     other = _other_timeline(restore, goal, start, stop.lsn)
     return other or StateJudgement(True, said, None, left)
 
@@ -70,23 +72,31 @@ def judge_end_of_wal(
     restore: RestoreInputs, goal: Goal, start: Start, obstacle: Obstacle
 ) -> StateJudgement:
     """Judge an opening at the end of WAL, when no target was set."""
-    where = f"recovery runs to the end of WAL at {format_lsn(obstacle.lsn)}"
+    lsn = format_lsn(obstacle.lsn)
     doubted = _doubt(restore)
     if doubted:
         return doubted
     if obstacle.newer_wal is None:
-        reason = f"{where}; whether WAL follows is not known: what lies there could not be read"
+        reason = tr(
+            "recovery runs to the end of WAL at {lsn}; whether WAL follows is not known: what "
+            "lies there could not be read",
+            lsn=lsn,
+        )
         return StateJudgement(None, reason)
     if obstacle.newer_wal:
-        said = (
-            f"PostgreSQL will open at {format_lsn(obstacle.lsn)} without any error,"
-            " although newer WAL exists"
+        reason = tr(
+            "PostgreSQL will open at {lsn} without any error, although newer WAL exists: {why}",
+            lsn=lsn,
+            why=obstacle.detail,
         )
-        return StateJudgement(False, f"{said}: {obstacle.detail}", Cause.ENDS_SHORT)
+        return StateJudgement(False, reason, Cause.ENDS_SHORT)
     if obstacle.kind in set(DamageKind):
-        said = f"PostgreSQL will open at {format_lsn(obstacle.lsn)} without any error"
-        return StateJudgement(False, f"{said}: {obstacle.detail}", Cause.ENDS_SHORT)
-    return _other_timeline(restore, goal, start, None) or StateJudgement(True, where)
+        reason = tr(
+            "PostgreSQL will open at {lsn} without any error: {why}", lsn=lsn, why=obstacle.detail
+        )
+        return StateJudgement(False, reason, Cause.ENDS_SHORT)
+    reason = tr("recovery runs to the end of WAL at {lsn}", lsn=lsn)
+    return _other_timeline(restore, goal, start, None) or StateJudgement(True, reason)
 
 
 def _doubt(restore: RestoreInputs) -> StateJudgement | None:
@@ -104,15 +114,25 @@ def describe_stop(stop: Stop) -> str:
     time = stop.time.isoformat(sep=" ") if stop.time else ""
     match stop.kind:
         case "commit" | "abort":
-            return f"{stop.position} {stop.kind} of transaction {stop.xid}, time {time}"
+            return tr(_AT_TRANSACTIONS[stop.position, stop.kind], xid=stop.xid, time=time)
         case "restore_point":
-            return f'at restore point "{stop.name}", time {time}'
+            return tr('at restore point "{name}", time {time}', name=stop.name, time=time)
         case "lsn":
-            return f"{stop.position} the record at {format_lsn(stop.lsn or 0)}"
+            before = tr("before the record at {lsn}")
+            told = before if stop.position == "before" else tr("after the record at {lsn}")
+            return tr(told, lsn=format_lsn(stop.lsn or 0))
         case "consistency":
-            return f"after reaching consistency at {format_lsn(stop.end_lsn or 0)}"
+            return tr("after reaching consistency at {lsn}", lsn=format_lsn(stop.end_lsn or 0))
         case _:
-            return f"at the end of WAL, {format_lsn(stop.end_lsn or 0)}"
+            return tr("at the end of WAL, {lsn}", lsn=format_lsn(stop.end_lsn or 0))
+
+
+_AT_TRANSACTIONS: Final = {
+    ("before", "commit"): tr("before commit of transaction {xid}, time {time}"),
+    ("after", "commit"): tr("after commit of transaction {xid}, time {time}"),
+    ("before", "abort"): tr("before abort of transaction {xid}, time {time}"),
+    ("after", "abort"): tr("after abort of transaction {xid}, time {time}"),
+}
 
 
 # -- a time that the backup's own state is newer than ----------------------------------------------
@@ -132,9 +152,10 @@ def _before_backup(
         return None
     before = _transactions_before(restore, start)
     finished_us = backup_end_us(restore, start)
-    reason = (
-        "the backup is newer than the time asked for: the server opens with the state of"
-        f" {instant(finished_us).isoformat(sep=' ')} or later"
+    reason = tr(
+        "the backup is newer than the time asked for: the server opens with the state of {time} "
+        "or later",
+        time=instant(finished_us).isoformat(sep=" "),
     )
     newer = StateJudgement(False, reason, Cause.BEFORE_BACKUP_END)
     if before is not None:
@@ -145,7 +166,7 @@ def _before_backup(
     known_us = finished_us if begun is None else _timestamp(begun.timestamp())
     if time_us >= known_us + _SECOND_US:  # labels tell whole seconds
         return None
-    reason = "whether the backup is newer than the time asked for cannot be said"
+    reason = tr("whether the backup is newer than the time asked for cannot be said")
     return StateJudgement(None, reason)
 
 
@@ -210,9 +231,11 @@ def _other_branch(
         if not branch.is_ancestor and branch.commits and over:
             continue
         if not branch.commits:
-            reason = (
-                f"whether timeline {branch.timeline} committed more up to then cannot be said:"
-                f" {branch.unread[0]} could not be read"
+            reason = tr(
+                "whether timeline {timeline} committed more up to then cannot be said: {file} "
+                "could not be read",
+                timeline=branch.timeline,
+                file=branch.unread[0],
             )
             return StateJudgement(None, reason)
         elsewhere = _elsewhere(restore, goal.time_us, start, ahead, branch)
@@ -230,30 +253,39 @@ def _elsewhere(
         own = _first_transactions(restore, start.path, ahead.lsn)
         if own is not None and min(own.times_us) <= time_us:
             return None
-        reason = (
-            f"timeline {ahead.timeline} left timeline {ahead.parent} within the second asked"
-            " for: on which of them the cluster was then cannot be said"
+        reason = tr(
+            "timeline {timeline} left timeline {parent} within the second asked for: on which of "
+            "them the cluster was then cannot be said",
+            timeline=ahead.timeline,
+            parent=ahead.parent,
         )
         return StateJudgement(None, reason)
-    where = f"timeline {branch.timeline}, past {format_lsn(branch.lsn)}"
-    parted = (
-        f"where timeline {ahead.timeline} left it"
-        if branch.is_ancestor
-        else "where it left this path"
-    )
-    reason = (
-        f"at the time asked for the cluster was on {where}, {parted}: it has {branch.describe()}"
-        f" that this state lacks; set recovery_target_timeline = '{branch.timeline}'"
+    parted = tr("where timeline {timeline} left it", timeline=ahead.timeline)
+    reason = tr(
+        "at the time asked for the cluster was on timeline {timeline}, past {lsn}, {parted}: it "
+        "has {commits} that this state lacks; set recovery_target_timeline = '{timeline}'",
+        timeline=branch.timeline,
+        lsn=format_lsn(branch.lsn),
+        parted=parted if branch.is_ancestor else tr("where it left this path"),
+        commits=branch.describe(),
     )
     partial = next((each for each in branch.segments if each.endswith(PARTIAL_SUFFIX)), None)
     if partial is not None:
-        reason += f" and copy {partial} under its name without {PARTIAL_SUFFIX}"
+        reason = tr(
+            "{reason} and copy {file} under its name without {suffix}",
+            reason=reason,
+            file=partial,
+            suffix=PARTIAL_SUFFIX,
+        )
     return StateJudgement(False, reason, Cause.OTHER_TIMELINE, (branch,))
 
 
 def _left_behind(left: Sequence[LeftBranch]) -> str:
-    said = "; ".join(f"timeline {each.timeline} has {each.describe()}" for each in left)
-    return f"{said}, which this state does not have"
+    said = (
+        tr("timeline {timeline} has {commits}", timeline=each.timeline, commits=each.describe())
+        for each in left
+    )
+    return tr("{said}, which this state does not have", said=joined("; ", said))
 
 
 def _first_transactions(
@@ -287,18 +319,28 @@ def _other_timeline(
             break
         history = restore.histories.get(timeline)
         if timeline not in written and history is None:
-            reason = f"timeline {timeline} may exist: its history file cannot be read"
+            reason = tr(
+                "timeline {timeline} may exist: its history file cannot be read", timeline=timeline
+            )
             return StateJudgement(None, reason)
         if timeline not in written and history and not history.entries:
             continue  # a file's name alone, which has a finding of its own
-        said = f"timeline {timeline} exists, but recovery stays on timeline {start.timeline}"
+        both = {"timeline": timeline, "own": start.timeline}
         if history is None:
-            reason = f"{said}: its history file is missing"
+            reason = tr(
+                "timeline {timeline} exists, but recovery stays on timeline {own}: its history "
+                "file is missing",
+                **both,
+            )
             known = False if stop_lsn is None else None
             return StateJudgement(known, reason, Cause.OTHER_TIMELINE)
         left = _leaves_at(start, path_of(timeline, history))
         if stop_lsn is None or left is None or stop_lsn > left:
-            reason = f"{said}: a history file between the two is missing"
+            reason = tr(
+                "timeline {timeline} exists, but recovery stays on timeline {own}: a history file "
+                "between the two is missing",
+                **both,
+            )
             return StateJudgement(False, reason, Cause.OTHER_TIMELINE)
     return None
 

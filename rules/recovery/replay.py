@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import Final, NamedTuple
 
 from parsers.segment import segment_of
+from parsers.sentences import tr
 from parsers.wal.damage import DamageKind
 from parsers.wal.facts import Facts
 from parsers.wal.join import TransactionSummary
@@ -37,9 +38,9 @@ _UNREADABLE: Final = (
     DamageKind.CONFLICTING_COPIES,
 )
 _ENDINGS: Final = {
-    EndKind.ZEROS: ("zeros", "nothing was written after the last record"),
-    EndKind.RECYCLED: ("recycled", "the pages after the last record are older WAL"),
-    EndKind.UNREAD: (UNREAD, "its records were not read"),
+    EndKind.ZEROS: ("zeros", tr("nothing was written after the last record")),
+    EndKind.RECYCLED: ("recycled", tr("the pages after the last record are older WAL")),
+    EndKind.UNREAD: (UNREAD, tr("its records were not read")),
 }
 
 
@@ -115,7 +116,9 @@ def replay(
         if tail is None and _is_hidden(served.scan, begin_lsn):
             scan = wal.scan_from(served.segment, begin_lsn, None)
             if scan is None:
-                yield _unread(served, position, "damage before the first record needed hides it")
+                yield _unread(
+                    served, position, tr("damage before the first record needed hides it")
+                )
                 return
             served = served._replace(scan=scan)
         stretch = wal.stretch(served.segment) if until and served.archived else None
@@ -230,13 +233,18 @@ def facts_from(facts: Facts, lsn: int) -> Facts:
 def _absent(wal: Wal, path: tuple[Stretch, ...], number: int, position: int) -> Obstacle:
     begun = [s for s in path if segment_of(s.begin_lsn, wal.segment_size) <= number]
     name = wal.name((begun or path)[-1].timeline, number)
-    return Obstacle(kind=ABSENT, segment=name, lsn=position, detail=f"{name} is not there")
+    return Obstacle(
+        kind=ABSENT, segment=name, lsn=position, detail=tr("{name} is not there", name=name)
+    )
 
 
 def _unread(served: Served, position: int, detail: str) -> Obstacle:
-    return Obstacle(
-        kind=UNREAD, segment=served.segment, lsn=position, detail=f"{served.segment}: {detail}"
-    )
+    return _obstacle(UNREAD, served, position, detail)
+
+
+def _obstacle(kind: str, served: Served, position: int, detail: str) -> Obstacle:
+    detail = tr("{segment}: {detail}", segment=served.segment, detail=detail)
+    return Obstacle(kind=kind, segment=served.segment, lsn=position, detail=detail)
 
 
 def _refuse(
@@ -253,17 +261,14 @@ def _refuse(
         fatal = wrong_size(served.segment, scan.size_bytes, wal.segment_size)
         return replace(obstacle, fatal=fatal)
     if scan.header and scan.header.major != major:
-        detail = f"{served.segment}: written by PostgreSQL {scan.header.major}, not {major}"
-        return Obstacle(
-            kind=DamageKind.BAD_HEADER, segment=served.segment, lsn=position, detail=detail
-        )
+        detail = tr("written by PostgreSQL {own}, not {major}", own=scan.header.major, major=major)
+        return _obstacle(DamageKind.BAD_HEADER, served, position, detail)
     if scan.depth == "headers":
-        return _unread(served, position, "its records were not read")
+        return _unread(served, position, tr("its records were not read"))
     if scan.head and scan.head.timeline not in {stretch.timeline for stretch in path}:
-        detail = f"{served.segment}: its pages are of timeline {scan.head.timeline}, off the path"
-        return Obstacle(
-            kind=DamageKind.WRONG_TIMELINE, segment=served.segment, lsn=position, detail=detail
-        )
+        timeline = scan.head.timeline
+        detail = tr("its pages are of timeline {timeline}, off the path", timeline=timeline)
+        return _obstacle(DamageKind.WRONG_TIMELINE, served, position, detail)
     return None
 
 
@@ -272,9 +277,9 @@ def _foreign(served: Served, wal: Wal, position: int) -> Obstacle | None:
     header, expected = served.scan.header, wal.system_identifier
     if header is None or expected is None or header.system_identifier == expected:
         return None
-    detail = f"{served.segment}: system identifier {header.system_identifier}, not {expected}"
-    kind = DamageKind.FOREIGN_SYSTEM
-    return Obstacle(kind=kind, segment=served.segment, lsn=position, detail=detail)
+    own = header.system_identifier
+    detail = tr("system identifier {own}, not {expected}", own=own, expected=expected)
+    return _obstacle(DamageKind.FOREIGN_SYSTEM, served, position, detail)
 
 
 def _is_hidden(scan: SegmentScan, begin_lsn: int) -> bool:
@@ -284,9 +289,9 @@ def _is_hidden(scan: SegmentScan, begin_lsn: int) -> bool:
 
 def _damaged(served: Served, position: int) -> Obstacle:
     damage = served.scan.damage
-    kind = damage.kind if damage else DamageKind.BAD_HEADER
-    detail = f"{served.segment}: {damage.detail if damage else 'cannot be read'}"
-    return Obstacle(kind=kind, segment=served.segment, lsn=position, detail=detail)
+    if damage is None:
+        return _obstacle(DamageKind.BAD_HEADER, served, position, tr("cannot be read"))
+    return _obstacle(damage.kind, served, position, damage.detail)
 
 
 def _with_refused(obstacle: Obstacle, wal: Wal, tail: SegmentTail | None) -> Obstacle:
@@ -311,16 +316,11 @@ def _with_refused(obstacle: Obstacle, wal: Wal, tail: SegmentTail | None) -> Obs
 def _end(served: Served, boundary: Stitch | None, position: int) -> Obstacle | None:
     """What ends the WAL in this file; None when replay continues past it."""
     if boundary and boundary.damage:
-        detail = f"{served.segment}: {boundary.damage.detail}"
-        return Obstacle(
-            kind=boundary.damage.kind, segment=served.segment, lsn=position, detail=detail
-        )
+        return _obstacle(boundary.damage.kind, served, position, boundary.damage.detail)
     if served.scan.damage:
         return _damaged(served, position)
     ending = _ENDINGS.get(served.scan.end.kind)
     if ending is None:
         return None
     kind, detail = ending
-    return Obstacle(
-        kind=kind, segment=served.segment, lsn=position, detail=f"{served.segment}: {detail}"
-    )
+    return _obstacle(kind, served, position, detail)

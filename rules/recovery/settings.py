@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from parsers.files.pg_control import ControlFile
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import ParameterChange
 from rules.model.outcome import Hazard
 from rules.model.restore_inputs import PARAMETERS, RestoreInputs
@@ -34,7 +35,9 @@ class Settings:
         if not server.signalled:
             return None
         if writer.wal_level == 0 and (server.major >= 14 or server.hot_standby):
-            reason = "the WAL was written with wal_level = minimal for a while: take a new backup"
+            reason = tr(
+                "the WAL was written with wal_level = minimal for a while: take a new backup"
+            )
             return Hazard(lsn, messages.wal_minimal(server.major), reason)
         for name, least in _values_of(writer).items() if server.hot_standby else ():
             if self.lacks(name, least):
@@ -54,13 +57,25 @@ class Settings:
     def _short(self, name: str, least: int, lsn: int, pauses: bool) -> Hazard:
         value = self._values[name]
         fatal = messages.parameter_short(self._server.major, name, value, least)
-        where = f"recovery pauses at {format_lsn(lsn)}, and dies when it is resumed: "
-        reason = f"{name} = {value} is lower than the {least} of the server that wrote the WAL"
-        remedy = (
-            f"Set {name} = {least} (or more), or hot_standby = off, for the restore: paused or"
-            " dead, the server continues when it is started again with that."
+        reason = tr(
+            "{name} = {value} is lower than the {least} of the server that wrote the WAL",
+            name=name,
+            value=value,
+            least=least,
         )
-        return Hazard(lsn, fatal, f"{where if pauses else ''}{reason}", remedy, pauses)
+        if pauses:
+            reason = tr(
+                "recovery pauses at {lsn}, and dies when it is resumed: {reason}",
+                lsn=format_lsn(lsn),
+                reason=reason,
+            )
+        remedy = tr(
+            "Set {name} = {least} (or more), or hot_standby = off, for the restore: paused or "
+            "dead, the server continues when it is started again with that.",
+            name=name,
+            least=least,
+        )
+        return Hazard(lsn, fatal, reason, remedy, pauses)
 
 
 def _values_of(writer: Writer) -> dict[str, int]:

@@ -6,14 +6,14 @@ configuration file (guc-file.l).
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 
 from parsers.lsn import format_lsn
+from parsers.sentences import joined
 from parsers.wal.facts import instant
 from rules.model.facts import BackupFacts
 from rules.model.goal import TARGETS, Goal
-from rules.recovery.configuration import configuration_wanted
+from rules.recovery.configuration import configuration_comment
 from rules.recovery.undo import undo_settings
 
 
@@ -28,12 +28,10 @@ def settings_block(
     undone = undo_settings(backup, given)
     # A target that is unset after the one that is meant would unset it too: the server keeps one.
     settings = {**{name: "" for name in undone if name in TARGETS}, **given, **undone}
-    return _comment(configuration_wanted(backup)) + settings_lines(settings)
-
-
-def _comment(text: str | None) -> str:
-    lines = textwrap.wrap(text, 96, break_long_words=False, break_on_hyphens=False) if text else []
-    return "".join(f"# {line}\n" for line in lines)
+    comment = configuration_comment(backup)
+    return (
+        joined("\n", (comment, settings_lines(settings))) if comment else settings_lines(settings)
+    )
 
 
 def settings_lines(settings: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 from parsers.files.pg_control import ClusterState
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import CheckpointRecord, CheckpointRedo, Facts
 from parsers.wal.page import first_record_lsn
 from rules.model.facts import BrokenHistory
@@ -58,13 +59,18 @@ class NoStart:
 def find_start(restore: RestoreInputs, goal: Goal) -> Start | NoStart:
     """Do what the server does before its first redo."""
     if restore.server.major >= 19 and goal.xid is not None and goal.xid < _FIRST_NORMAL_XID:
-        reason = f"the server refuses recovery_target_xid = {goal.xid}: no transaction has it"
-        return NoStart(reason=f"{reason}, they begin at {_FIRST_NORMAL_XID}")
+        reason = tr(
+            "the server refuses recovery_target_xid = {xid}: no transaction has it, they begin at "
+            "{first}",
+            xid=goal.xid,
+            first=_FIRST_NORMAL_XID,
+        )
+        return NoStart(reason=reason)
     timeline = _target_timeline(restore, goal)
     if isinstance(timeline, NoStart):
         return timeline
     if restore.backup.label.incremental_from_lsn is not None and restore.server.major >= 17:
-        reason = "this is an incremental backup: combine it with pg_combinebackup first"
+        reason = tr("this is an incremental backup: combine it with pg_combinebackup first")
         return NoStart(reason=reason, fatal=messages.INCREMENTAL, timeline=timeline)
     broken = restore.broken_histories.get(timeline)
     if broken is not None:
@@ -84,7 +90,11 @@ def find_start(restore: RestoreInputs, goal: Goal) -> Start | NoStart:
 
 def _unusable(timeline: int, broken: BrokenHistory) -> NoStart:
     """The server refuses a history for its content; what else is wrong it may not mind."""
-    reason = f"the history file of timeline {timeline} cannot be used: {broken.reason}"
+    reason = tr(
+        "the history file of timeline {timeline} cannot be used: {why}",
+        timeline=timeline,
+        why=broken.reason,
+    )
     known = broken.fatal is not None
     return NoStart(reason=reason, fatal=broken.fatal, known=known, timeline=timeline)
 
@@ -111,7 +121,7 @@ def _target_timeline(restore: RestoreInputs, goal: Goal) -> int | NoStart:
         return latest_timeline(known_histories(restore), base)
     if goal.timeline != 1 and goal.timeline not in known_histories(restore):
         return NoStart(
-            reason=f"timeline {goal.timeline} has no history file",
+            reason=tr("timeline {timeline} has no history file", timeline=goal.timeline),
             fatal=messages.timeline_missing(goal.timeline),
         )
     return goal.timeline
@@ -134,7 +144,7 @@ def _find_checkpoint(
     unlabelled = restore.backup.unlabelled is not None
     said = messages.checkpoint_lost if unlabelled else messages.checkpoint_missing
     fatal = said(restore.server.major, lsn)
-    what = f"the backup's checkpoint at {format_lsn(lsn)} cannot be read"
+    what = tr("the backup's checkpoint at {lsn} cannot be read", lsn=format_lsn(lsn))
     return _no_record(what, fatal, timeline, obstacle)
 
 
@@ -146,13 +156,15 @@ def _find_redo(
         return None
     found = _records_at(restore, path, redo)
     if isinstance(found, Obstacle) or found.first_lsn != redo:
-        what = f"the record at the backup's redo location {format_lsn(redo)} cannot be read"
+        what = tr(
+            "the record at the backup's redo location {lsn} cannot be read", lsn=format_lsn(redo)
+        )
         obstacle = found if isinstance(found, Obstacle) else None
         fatal = messages.redo_missing(major, redo, checkpoint.lsn)
         return _no_record(what, fatal, timeline, obstacle)
     has_own_kind = any(isinstance(e, CheckpointRedo) and e.lsn == redo for e in found.events)
     if major >= 17 and not has_own_kind:
-        reason = f"the record at {format_lsn(redo)} is not the backup's redo point"
+        reason = tr("the record at {lsn} is not the backup's redo point", lsn=format_lsn(redo))
         return NoStart(
             reason=reason, fatal=messages.redo_unexpected(major, redo), timeline=timeline
         )
@@ -172,7 +184,7 @@ def _records_at(restore: RestoreInputs, path: tuple[Stretch, ...], lsn: int) -> 
 
 def _no_record(what: str, fatal: str, timeline: int, obstacle: Obstacle | None) -> NoStart:
     if obstacle is not None:
-        what = f"{what}: {obstacle.detail}"
+        what = tr("{what}: {why}", what=what, why=obstacle.detail)
         if obstacle.kind == UNREAD:
             return NoStart(reason=what, known=False, timeline=timeline, obstacle=obstacle)
         if obstacle.kills:
@@ -202,22 +214,32 @@ def _check_timeline(
     believed = label.timeline if restore.server.major >= 15 else checkpoint.timeline
     if timeline_at(path, label.checkpoint_lsn) != believed:
         if not restore.server.signalled:
-            reason = f"whether pg_wal holds the history of timeline {timeline} is not known"
+            reason = tr(
+                "whether pg_wal holds the history of timeline {timeline} is not known",
+                timeline=timeline,
+            )
             return NoStart(reason=reason, known=False, timeline=timeline)
         on_path = label.timeline in {stretch.timeline for stretch in path}
         fatal = messages.timeline_not_child if on_path else messages.timeline_unknown
         fatal_timeline = timeline if on_path else label.timeline
         return NoStart(
-            reason=f"the history of timeline {timeline} does not pass through this backup, taken on"
-            f" timeline {label.timeline} at {format_lsn(label.checkpoint_lsn)}",
+            reason=tr(
+                "the history of timeline {timeline} does not pass through this backup, taken on "
+                "timeline {own} at {lsn}",
+                timeline=timeline,
+                own=label.timeline,
+                lsn=format_lsn(label.checkpoint_lsn),
+            ),
             fatal=fatal(fatal_timeline),
             timeline=timeline,
         )
     if believed != label.timeline:
-        where = format_lsn(label.checkpoint_lsn)
-        reason = (
-            f"the server takes a checkpoint of timeline {believed} for this backup's own, of"
-            f" timeline {label.timeline}, because both are at {where}: what it opens is a mixture"
+        reason = tr(
+            "the server takes a checkpoint of timeline {other} for this backup's own, of timeline "
+            "{own}, because both are at {lsn}: what it opens is a mixture",
+            other=believed,
+            own=label.timeline,
+            lsn=format_lsn(label.checkpoint_lsn),
         )
         return NoStart(reason=reason, known=False, timeline=timeline)
     control = restore.control
@@ -227,8 +249,13 @@ def _check_timeline(
     if timeline_at(path, minimum - 1) == its_timeline:
         return None
     return NoStart(
-        reason=f"the history of timeline {timeline} left timeline {its_timeline} before"
-        f" {format_lsn(minimum)}, where this backup ends",
+        reason=tr(
+            "the history of timeline {timeline} left timeline {own} before {lsn}, where this "
+            "backup ends",
+            timeline=timeline,
+            own=its_timeline,
+            lsn=format_lsn(minimum),
+        ),
         fatal=messages.timeline_lacks_minimum(
             restore.server.major, timeline, minimum, its_timeline
         ),
@@ -243,14 +270,16 @@ def _start(
     from_standby = backup.label.source == _FROM_STANDBY
     if from_standby and control and control.state not in _IN_RECOVERY:
         return NoStart(
-            reason="the label is of a standby's backup, but pg_control is not from a standby",
+            reason=tr("the label is of a standby's backup, but pg_control is not from a standby"),
             fatal=messages.LABEL_INCONSISTENT,
             timeline=timeline,
         )
     minimum = control.min_recovery_lsn if control else 0
     if from_standby and control is None:
         if backup.stop_lsn is None:
-            reason = "where this standby's backup ends is known neither by manifest nor pg_control"
+            reason = tr(
+                "where this standby's backup ends is known neither by manifest nor pg_control"
+            )
             return NoStart(reason=reason, known=False, timeline=timeline)
         minimum = backup.stop_lsn
     redo = checkpoint.redo_lsn

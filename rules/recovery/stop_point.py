@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from parsers.sentences import tr
 from parsers.wal.facts import Facts, Transaction
 from parsers.wal.page import first_record_lsn
 from parsers.wal.record import RecordPlace
@@ -143,7 +144,9 @@ def _describe(facts: Facts, lsn: int) -> str | None:
     later = facts.transactions.from_lsn(lsn)
     if later and later[0].lsn == lsn:
         first = later[0]
-        return f"{'commit' if first.kind.is_commit else 'abort'} of transaction {first.xid}"
+        commit = tr("commit of transaction {xid}")
+        told = commit if first.kind.is_commit else tr("abort of transaction {xid}")
+        return tr(told, xid=first.xid)
     return next((type(event).__name__ for event in facts.events if event.lsn == lsn), None)
 
 

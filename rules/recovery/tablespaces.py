@@ -15,6 +15,7 @@ from typing import Final
 
 from parsers.files.pg_control import ControlFile
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import Event, TablespaceCreate, TablespaceDrop
 from rules.model.facts import BackupFacts, BackupTablespace
 from rules.model.outcome import Hazard, NeededDirectory
@@ -66,11 +67,8 @@ class Tablespaces:
             if self._in_place.pop(event.tablespace, False):
                 return _undeletable(event.tablespace, event.lsn)
             return None
-        fatal, what = problem
-        reason = (
-            f"recovery creates tablespace {event.tablespace} at {format_lsn(event.lsn)} in {where},"
-            f" {what} on this machine"
-        )
+        fatal, told = problem
+        reason = tr(told, tablespace=event.tablespace, lsn=format_lsn(event.lsn), location=where)
         return Hazard(event.lsn, fatal, reason, _remedy(where))
 
 
@@ -100,31 +98,47 @@ def _mapped(restore: RestoreInputs) -> list[NeededDirectory]:
 def _problem(
     found: Location | None, where: str, control: ControlFile | None
 ) -> tuple[str | None, str] | None:
-    """The server's words about a location, and ours; None when it can be used, or may be."""
+    """The server's words about a location, and ours of the record that creates a tablespace there.
+
+    None when it can be used, or may be.
+    """
     match found:
         case Location.ABSENT:
-            return messages.location_absent(where), "which does not exist"
+            return messages.location_absent(where), tr(
+                "recovery creates tablespace {tablespace} at {lsn} in {location}, which does not "
+                "exist on this machine"
+            )
         case Location.NOT_A_DIRECTORY:
-            return messages.location_no_directory(where, control), "which is no directory"
+            return messages.location_no_directory(where, control), tr(
+                "recovery creates tablespace {tablespace} at {lsn} in {location}, which is no "
+                "directory on this machine"
+            )
         case Location.OF_ROOT:
-            return messages.location_not_owned(where), "which belongs to root"
+            return messages.location_not_owned(where), tr(
+                "recovery creates tablespace {tablespace} at {lsn} in {location}, which belongs to "
+                "root on this machine"
+            )
         case _:
             return None
 
 
 def _remedy(where: str) -> str:
-    word = shlex.quote(where)
-    return (
-        "Make the directory before the restore, for the server's account:"
-        f" install -d -m 700 -o postgres -g postgres {word}. For a restore on another machine"
-        " ask again with --other-machine."
+    return tr(
+        "Make the directory before the restore, for the server's account: install -d -m 700 -o "
+        "postgres -g postgres {directory}. For a restore on another machine ask again with "
+        "--other-machine.",
+        directory=shlex.quote(where),
     )
 
 
 def _undeletable(oid: int, lsn: int) -> Hazard:
-    reason = f"pg_tblspc/{oid} in the backup is a directory with files: recovery wants a link there"
-    remedy = (
-        f"Move the files of pg_tblspc/{oid} to the tablespace's location and remove the directory:"
-        " the backup was copied by a program that follows links."
+    place = f"pg_tblspc/{oid}"
+    reason = tr(
+        "{place} in the backup is a directory with files: recovery wants a link there", place=place
     )
-    return Hazard(lsn, messages.directory_not_empty(f"pg_tblspc/{oid}"), reason, remedy)
+    remedy = tr(
+        "Move the files of {place} to the tablespace's location and remove the directory: the "
+        "backup was copied by a program that follows links.",
+        place=place,
+    )
+    return Hazard(lsn, messages.directory_not_empty(place), reason, remedy)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from parsers.files.pg_control import ClusterState, ControlFile
+from parsers.sentences import tr
 from rules.model.facts import Unlabelled
 from rules.model.outcome import Obstacle
 from rules.model.restore_inputs import RestoreInputs, Wal
@@ -56,8 +57,8 @@ def doubt(unlabelled: Unlabelled) -> str | None:
     if unlabelled.cold:
         return None
     if unlabelled.started:
-        return "a server was started from this copy before: its files are newer than the backup"
-    return (
+        return tr("a server was started from this copy before: its files are newer than the backup")
+    return tr(
         "without backup_label the server takes the copy for a crashed server and opens it without"
         " a word: it is corrupt, unless all its files were copied at one moment (a snapshot)"
     )

@@ -12,12 +12,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from parsers.sentences import tr
 from rules.model.goal import Goal
 from rules.model.restore_inputs import RestoreInputs
 from rules.recovery.unlabelled import pg_wal_alone
 
 GOAL: Final = Goal(timeline="current")  # whatever the settings say
-OPENS_AS_IT_WAS: Final = (
+OPENS_AS_IT_WAS: Final = tr(
     "there is no signal file: the server takes nothing from the archive, and opens on the timeline"
     " that it was on"
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn
+from parsers.sentences import joined, tr
 from parsers.wal.facts import instant
 from rules.model.goal import Goal
 from rules.model.repository import RepositoriesRead, RepositoryFacts
@@ -76,7 +77,8 @@ def tool_command(read: RepositoriesRead, proven: TargetFacts, goal: Goal) -> str
     else:
         fetch = f"wal-g backup-fetch {_DIRECTORY} {label}"
     settings = settings_lines(dict(restore_settings(goal, restore_command_of(read), outcome.needs)))
-    return f"{fetch}\n# then recovery.signal, and in postgresql.auto.conf:\n{settings}"
+    then = tr("# then recovery.signal, and in postgresql.auto.conf:")
+    return joined("\n", (fetch, then, settings))
 
 
 def _pgbackrest(

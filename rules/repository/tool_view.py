@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from parsers.sentences import tr
 from parsers.wal.damage import UNDECODABLE
 from parsers.wal.scan import SegmentScan
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts
@@ -67,7 +68,9 @@ class ToolView:
             backup=backup,
             outcome="fails",
             reachable=False,
-            reason=f"{self.repository.tool} refuses the restore: {message}",
+            reason=tr(
+                "{tool} refuses the restore: {message}", tool=self.repository.tool, message=message
+            ),
             cause=cause,
             fatal=message,
         )

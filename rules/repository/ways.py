@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts
 from rules.model.outcome import Cause
 from rules.model.target import TargetFacts
@@ -51,14 +52,22 @@ def _predict(view: ToolView, label: str) -> TargetFacts:
     """What the tool's restore of one backup comes to, if the tool and the backup allow it."""
     backup, listed = view.backup(label), view.listed(label)
     if backup is None:
-        return view.unknown(f"backup {label}, which {view.repository.tool} takes, was not read")
+        return view.unknown(
+            tr(
+                "backup {label}, which {tool} takes, was not read",
+                label=label,
+                tool=view.repository.tool,
+            )
+        )
     if listed is not None and listed.refused is not None:
         return view.refusal(listed.refused, backup, Cause.BACKUP_NOT_WHOLE)
     if not is_whole(backup):
-        why = backup.bad_files[0] if backup.bad_files else "it is incremental"
-        return view.refusal(f"backup {label}: {why}", backup, Cause.BACKUP_NOT_WHOLE)
+        why = backup.bad_files[0] if backup.bad_files else tr("it is incremental")
+        return view.refusal(
+            tr("backup {label}: {why}", label=label, why=why), backup, Cause.BACKUP_NOT_WHOLE
+        )
     if backup.unread_files or backup.url not in view.restores:
-        return view.unknown(f"backup {label} could not be read whole")
+        return view.unknown(tr("backup {label} could not be read whole", label=label))
     return _TOOLS[view.repository.tool].predict(view, backup)
 
 

@@ -31,6 +31,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from parsers.sentences import tr
 from rules import catalogue, known_faults
 from rules.model.evidence import Evidence, RaisedFacts
 from rules.model.facts import Objectives
@@ -195,18 +196,23 @@ def _page_of(function: Callable[..., Iterator[Found]]) -> str:
     """The docstring of a check's file: from its source where Python drops docstrings (-OO)."""
     module = inspect.getmodule(function)
     if module is None:
-        raise NoPage(f"{function.__module__} cannot be found")
+        raise NoPage(tr("{module} cannot be found", module=function.__module__))
     page = inspect.getdoc(module)
     if page is None:
         try:
             page = ast.get_docstring(ast.parse(inspect.getsource(module)))
         except (OSError, SyntaxError):
             raise NoPage(
-                f"{module.__name__} has no docstring and no source file: install the sources, "
-                "or run Python without -OO"
+                tr(
+                    "{name} has no docstring and no source file: install the sources, or run"
+                    " Python without -OO",
+                    name=module.__name__,
+                )
             ) from None
     if not page:
-        raise NoPage(f"{module.__name__} has no docstring: what it means cannot be told")
+        raise NoPage(
+            tr("{name} has no docstring: what it means cannot be told", name=module.__name__)
+        )
     return page
 
 
@@ -214,11 +220,11 @@ def _read_page(page: str) -> tuple[str, str, str, str]:
     title, _, rest = page.partition("Why it matters\n")
     rest, _, remedy = rest.partition("What to do\n")
     why, _, look = rest.partition("How to look\n")
-    return title.strip(), _unwrap(why), _unwrap(look), _unwrap(remedy)
+    return tr(title.strip()), _unwrap(why), _unwrap(look), _unwrap(remedy)
 
 
 def _unwrap(text: str) -> str:
-    return " ".join(text.split())
+    return tr(" ".join(text.split()))
 
 
 def hold_for(checks: Mapping[str, Check], seconds: float) -> dict[str, Check]:

@@ -9,6 +9,7 @@ from random import Random
 from typing import Literal
 
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.facts import instant
 from rules.case.case import Case
 from rules.case.derived.restores import restores_of
@@ -153,7 +154,7 @@ def _words(goal: Goal) -> str:
     >>> _words(Goal(type="lsn", lsn=0x3000028, timeline=2))
     'lsn 0/3000028, timeline 2'
     """
-    timeline = f", timeline {goal.timeline}"
+    timeline = tr(", timeline {timeline}", timeline=goal.timeline)
     match goal.type:
         case "time":
             value = f" {instant(goal.time_us or 0).isoformat(sep=' ')}"
@@ -164,8 +165,14 @@ def _words(goal: Goal) -> str:
         case "name":
             value = f" {goal.name}"
         case "none":
-            return f"end of WAL{timeline}"
+            return tr("end of WAL{timeline}", timeline=timeline)
         case _:
             value = ""
-    exclusive = "" if goal.inclusive else ", exclusive"
-    return f"{goal.type}{value}{exclusive}{timeline}"
+    exclusive = "" if goal.inclusive else tr(", exclusive")
+    return tr(
+        "{type}{value}{exclusive}{timeline}",
+        type=goal.type,
+        value=value,
+        exclusive=exclusive,
+        timeline=timeline,
+    )

@@ -10,17 +10,12 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Final
 
+from parsers.sentences import tr
 from rules.model.facts import BackupFacts
 from rules.model.findings import EvidenceValue
 from rules.model.releases import Release, ReleasesFacts, name_of
 from rules.verdict.check import Found, Note
-
-_HOW_TO_TELL: Final = (
-    "Tell the release that made it, as --server-version {0} or server_version: '{0}' in the"
-    " configuration; an agent knows it by dsn or log."
-)
 
 
 class FaultReach(enum.Enum):
@@ -68,13 +63,30 @@ class KnownFault:
         first = self._first(backup.major)
         if standing is FaultReach.PROVEN:
             older = by is not None and by.version_num < first
-            how = f"by {by.in_words}" if by and older else f"before {self.mended_on}"
-            found = Found(f"{what}; it was made {how}: {so}", remedy=remedy)
+            found = Found(
+                tr("{what}; it was made by {release}: {so}", what=what, release=by.in_words, so=so)
+                if by and older
+                else tr(
+                    "{what}; it was made before {date}: {so}", what=what, date=self.mended_on, so=so
+                ),
+                remedy=remedy,
+            )
         else:
             found = Note(
-                f"{what}; the minor release of PostgreSQL {backup.major} that made it is not"
-                f" known: before {name_of(first)} of {self.mended_on} {so}",
-                remedy=f"{_HOW_TO_TELL.format(name_of(first))} If it was older: {remedy}",
+                tr(
+                    "{what}; the minor release of PostgreSQL {major} that made it is not known:"
+                    " before {release} of {date} {so}",
+                    what=what,
+                    major=backup.major,
+                    release=name_of(first),
+                    date=self.mended_on,
+                    so=so,
+                ),
+                remedy=tr(
+                    "{how_to_tell} If it was older: {remedy}",
+                    how_to_tell=_how_to_tell(name_of(first)),
+                    remedy=remedy,
+                ),
             )
         found.evidence = told
         yield found
@@ -98,10 +110,19 @@ class KnownFault:
             if standing is FaultReach.NOT_AFFECTED and not self._was_before(born):
                 continue
             first = name_of(self._first(backup.major))
-            tell = f". {_HOW_TO_TELL.format(first)}" if standing is FaultReach.POSSIBLE else ""
+            tell = ""
+            if standing is FaultReach.POSSIBLE:
+                tell = tr(". {how_to_tell}", how_to_tell=_how_to_tell(first))
             yield Found(
-                f"the WAL shows {kind} indexes: of those last built before PostgreSQL {first}"
-                f" ({self.mended_on}) {so}{tell}",
+                tr(
+                    "the WAL shows {kind} indexes: of those last built before PostgreSQL {release}"
+                    " ({date}) {so}{tell}",
+                    kind=kind,
+                    release=first,
+                    date=self.mended_on,
+                    so=so,
+                    tell=tell,
+                ),
                 release=by.in_words if by else None,
                 initdb_at=born.isoformat() if born else None,
             )
@@ -111,6 +132,14 @@ class KnownFault:
 
     def _was_before(self, at: datetime | None) -> bool:
         return at is not None and at.astimezone(UTC).date() < self.mended_on
+
+
+def _how_to_tell(release: str) -> str:
+    return tr(
+        "Tell the release that made it, as --server-version {release} or server_version:"
+        " '{release}' in the configuration; an agent knows it by dsn or log.",
+        release=release,
+    )
 
 
 def _made_at(backup: BackupFacts) -> datetime | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.scan import SegmentScan
 from rules.case.case import Case
@@ -39,6 +40,6 @@ def _refused(case: Case) -> Iterator[tuple[str, SegmentScan]]:
             and changed.segment not in read.copies
         ):
             found = scans[changed.segment]
-            detail = "its content has another SHA-1 than its name"
+            detail = tr("its content has another SHA-1 than its name")
             damage = Damage(kind=DamageKind.BAD_CRC, lsn=found.start_lsn, detail=detail)
             yield changed.segment, replace(found, size_bytes=None, damage=damage)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from parsers.sentences import tr
+
 
 class Hindrance(NamedTuple):
     """One kind of reason."""
@@ -18,7 +20,7 @@ class Hindrance(NamedTuple):
 # Of these kinds, in the system's words and in ours.
 RIGHTS: Final = r"run this as its owner|forbids it|[Pp]ermission denied|not permitted"
 STORE: Final = r"the store|HTTP \d{3}|credentials|broke off"
-ASK_THE_STORE: Final = (
+ASK_THE_STORE: Final = tr(
     "See that the store answers, and that these credentials may list and read there; then ask"
     " again."
 )

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from parsers.sentences import tr
 from rules.catalogue.restore_ended_short import restore_ended_short
 from rules.catalogue.restore_failed import restore_failed
 from rules.catalogue.restore_foreseen import restore_foreseen
@@ -58,7 +59,10 @@ def explain(
         if found.cause is None:
             continue
         said = release is None or check.id in _NAME_THE_RELEASE
-        return Explanation(found.cause if said else f"{found.cause} ({release})", found.remedy)
+        return Explanation(
+            found.cause if said else tr("{cause} ({release})", cause=found.cause, release=release),
+            found.remedy,
+        )
     return Explanation(release)
 
 

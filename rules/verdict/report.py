@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from parsers.sentences import tr
 from rules.archive.dated_wal import DatedWalFacts
 from rules.archive.restore_points import PlacedRestorePoint
 from rules.backup.completeness import BackupState
@@ -110,7 +111,7 @@ def report_of(
         dated=case.get(DatedWalFacts) or DatedWalFacts(places={}),
         target=case.get(TargetFacts)
         or TargetFacts(
-            target=case.context.recovery.target, reason="it has not been worked out yet"
+            target=case.context.recovery.target, reason=tr("it has not been worked out yet")
         ),
         findings=lead(findings),
         drill=drill,

@@ -15,6 +15,8 @@ from typing import Any, Final
 import pytest
 from playwright.sync_api import Page, expect
 
+from agent.language import say, speaking
+from parsers.sentences import tr
 from tests.accessibility import grave_violations
 from tests.fix_browser import PHONE, Browse
 from tests.fix_watched import Watched
@@ -197,3 +199,20 @@ def test_an_agent_that_does_not_answer_is_said_to_be_old(browse: Browse, watched
     finally:
         watched.signal(signal.SIGCONT)
     expect(old).to_be_hidden()
+
+
+def test_the_script_speaks_the_language_of_the_page(browse: Browse, fleet: Watched) -> None:
+    with speaking("es_MX"):
+        ago, ahead = (re.escape(say(tr(t, time="#"))) for t in ("{time} ago", "in {time}"))
+        clock = re.escape(say(tr("As of {clock}", clock="#")))
+    page = browse(f"{fleet.agent.url}/?q=db00", locale="es-MX").page
+    assert page.locator("html").get_attribute("lang") == "es-MX"
+    expect(page.locator("#pulse")).to_have_text(
+        re.compile(clock.replace("\\#", r"\d\d:\d\d:\d\d UTC"))
+    )
+    age = page.locator("time[data-age]").first
+    words = f"{ago}|{ahead}".replace("\\#", r"\d+ (s|min)")
+    expect(age).to_have_attribute("data-age", re.compile(words))
+    with page.expect_response(re.compile("part=live")) as part:
+        page.get_by_role("searchbox").fill("db001")
+    assert part.value.headers["content-language"] == "es-MX"

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from agent.cli import entry
 from agent.cli.options import deadline
 from agent.errors import UsageError
+from agent.language import say
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from agent.config.model import Config, ResolvedCluster
@@ -23,8 +25,10 @@ def add_options(cost: argparse._ArgumentGroup) -> None:
         "--workers",
         type=int,
         metavar="N",
-        help="segments that are read at once (default: the processors, "
-        f"{os.cpu_count() or 1} here)",
+        help=tr(
+            "segments that are read at once (default: the processors, {count} here)",
+            count=os.cpu_count() or 1,
+        ),
     )
     cost.add_argument(
         "--scheduler",
@@ -71,7 +75,7 @@ def add_timeout(options: argparse._ActionsContainer) -> None:
 def _limit(text: str) -> float:
     seconds = entry.duration(text)
     if not seconds:
-        raise argparse.ArgumentTypeError("nothing is done in no time: write a duration, as 5m")
+        raise argparse.ArgumentTypeError(tr("nothing is done in no time: write a duration, as 5m"))
     return seconds
 
 
@@ -81,7 +85,7 @@ def _rate(text: str) -> float:
     try:
         return parse_rate(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(message_of(error)) from None
 
 
 def check(arguments: argparse.Namespace) -> None:
@@ -90,11 +94,11 @@ def check(arguments: argparse.Namespace) -> None:
     if arguments.workers is None:
         arguments.workers = os.cpu_count() or 1
     if arguments.workers < 1:
-        raise UsageError(f"--workers {arguments.workers}: at least 1 is needed")
+        raise UsageError(tr("--workers {workers}: at least 1 is needed", workers=arguments.workers))
     if arguments.scheduler is not None:
         _check_scheduler(arguments.scheduler)
     if arguments.ledger == "":  # an unset variable in a script
-        raise UsageError("--ledger is empty: name its file, as --ledger /var/lib/pitr.sqlite")
+        raise UsageError(tr("--ledger is empty: name its file, as --ledger /var/lib/pitr.sqlite"))
 
 
 def _check_scheduler(url: str) -> None:
@@ -103,9 +107,9 @@ def _check_scheduler(url: str) -> None:
     try:
         scheduler_url(url)
     except ValueError as error:
-        raise UsageError(f"--scheduler {error}") from None
+        raise UsageError(tr("--scheduler {error}", error=error)) from None
     if not is_installed():
-        raise UsageError(f"--scheduler {url}: {MISSING}")
+        raise UsageError(tr("--scheduler {url}: {missing}", url=url, missing=MISSING))
 
 
 def take_from(config: Config, cluster: ResolvedCluster, arguments: argparse.Namespace) -> None:
@@ -141,6 +145,6 @@ def _ledger(path: str) -> Ledger:
     from agent.ledger.store import Ledger
 
     def complain(line: str) -> None:
-        print(line, file=sys.stderr)
+        print(say(line), file=sys.stderr)
 
     return Ledger(path, complain)

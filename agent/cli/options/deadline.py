@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from agent.errors import UNKNOWN, UsageError
+from agent.language import say
+from parsers.sentences import message_of, tr
 
 _GRACE_SECONDS: Final = 5.0
 _LEAST_SECONDS: Final = 0.01
@@ -39,7 +41,10 @@ class TimeLimit:
     @property
     def line(self) -> str:
         """What a person is told."""
-        return f"not done within {self._seconds:g}s (--timeout): a source does not answer in time"
+        return tr(
+            "not done within {seconds:g}s (--timeout): a source does not answer in time",
+            seconds=self._seconds,
+        )
 
     def start(self) -> None:
         """Count from now on."""
@@ -74,7 +79,7 @@ class TimeLimit:
                     self.print_document(self.line)
                     sys.stdout.flush()
             with contextlib.suppress(OSError):
-                os.write(2, f"{self._program}: {self.line}\n".encode())
+                os.write(2, f"{self._program}: {say(self.line)}\n".encode())
         self._exit(self._status)
 
     def _exit(self, status: int) -> None:
@@ -130,7 +135,7 @@ def at_worst(print_document: Callable[[str], None] | None) -> None:
 def why(interruption: BaseException) -> str:
     """What ended a command: its deadline, or somebody."""
     over = (each.line for each in _running if each.is_over)
-    return str(interruption) or next(over, "interrupted")
+    return message_of(interruption) or next(over, tr("interrupted"))
 
 
 def finish(status: int) -> int:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry
 from agent.errors import UsageError
+from agent.language import say
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.check.drill import ToolChoice
@@ -148,10 +150,10 @@ def drill_asked_for(
     if not arguments.drill:
         for option, attribute in _OF_A_DRILL.items():
             if getattr(arguments, attribute):
-                raise UsageError(f"{option} is for a drill: add --drill")
+                raise UsageError(tr("{option} is for a drill: add --drill", option=option))
         return None
     if arguments.depth != "records":
-        raise UsageError("--drill needs --depth records: it is held against the prediction")
+        raise UsageError(tr("--drill needs --depth records: it is held against the prediction"))
     from agent.check.drill import drill_for
 
     chance = _chance(arguments, target_type)
@@ -163,11 +165,11 @@ def _by_tool(arguments: argparse.Namespace) -> ToolChoice | None:
     if arguments.drill_with != "tool":
         return None
     if not arguments.repositories:
-        raise UsageError("--drill-with tool is for --repository URL: name one")
+        raise UsageError(tr("--drill-with tool is for --repository URL: name one"))
     if arguments.via == "restore_command":
-        raise UsageError("--drill-with tool is held against --via tool: leave --via out")
+        raise UsageError(tr("--drill-with tool is held against --via tool: leave --via out"))
     if arguments.random_instant:
-        raise UsageError("--random-instant chooses the target, --drill-with tool takes yours")
+        raise UsageError(tr("--random-instant chooses the target, --drill-with tool takes yours"))
     from agent.check.drill import ToolChoice
 
     return ToolChoice(tuple(arguments.repositories), arguments.pgbackrest)
@@ -184,7 +186,7 @@ def order_of(arguments: argparse.Namespace) -> Order:
         if arguments.probes_file:
             probes += read_probes(arguments.probes_file)
     except ValueError as error:
-        raise UsageError(f"--probe: {error}") from None
+        raise UsageError(tr("--probe: {error}", error=error)) from None
     timeout = arguments.drill_timeout
     return Order(
         base=arguments.drill_directory or default_base(),
@@ -195,17 +197,17 @@ def order_of(arguments: argparse.Namespace) -> Order:
         user=arguments.drill_user,
         confine=arguments.confine or "auto",
         timeout_seconds=DEFAULT_TIMEOUT_SECONDS if timeout is None else timeout,
-        announce=lambda line: print(line, file=sys.stderr, flush=True),
+        announce=lambda line: print(say(line), file=sys.stderr, flush=True),
     )
 
 
 def _chance(arguments: argparse.Namespace, target_type: str) -> Chance | None:
     if not arguments.random_instant:
         if arguments.drilled:
-            raise UsageError("--drilled is for --random-instant: add it")
+            raise UsageError(tr("--drilled is for --random-instant: add it"))
         return None
     if target_type != "none":
-        raise UsageError("--random-instant chooses the target: name none")
+        raise UsageError(tr("--random-instant chooses the target: name none"))
     from random import Random
 
     from rules.verdict.drill_target import Chance

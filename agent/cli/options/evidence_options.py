@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agent.errors import UsageError
+from agent.language import say
+from parsers.sentences import message_of, tr
 
 if TYPE_CHECKING:
     from agent.evidence.keys import SigningKey
     from rules.verdict.report import Report
-
-_HINT: Final = "--evidence DIR and --evidence-key FILE go together"
 
 
 def add_options(group: argparse._ArgumentGroup) -> None:
@@ -51,7 +51,7 @@ def _size(text: str) -> int:
     try:
         return parse_size(text)
     except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        raise argparse.ArgumentTypeError(message_of(error)) from None
 
 
 def take(arguments: argparse.Namespace) -> SigningKey | None:
@@ -59,13 +59,18 @@ def take(arguments: argparse.Namespace) -> SigningKey | None:
     if arguments.evidence is None:
         for option in ("evidence_key", "evidence_limit", "evidence_name"):
             if getattr(arguments, option) is not None:
-                said = f"--{option.replace('_', '-')} is for --evidence DIR: add it"
-                raise UsageError(said)
+                given = f"--{option.replace('_', '-')}"
+                raise UsageError(tr("{option} is for --evidence DIR: add it", option=given))
         return None
     if arguments.evidence_key is None:
-        raise UsageError(f"{_HINT}: make a key with  pitr-agent new-evidence-key FILE")
+        raise UsageError(
+            tr(
+                "--evidence DIR and --evidence-key FILE go together:"
+                " make a key with  pitr-agent new-evidence-key FILE"
+            )
+        )
     if str(arguments.evidence) in ("", "."):  # an unset variable in a script
-        raise UsageError("--evidence is empty: name a directory of its own for the statements")
+        raise UsageError(tr("--evidence is empty: name a directory of its own for the statements"))
     from agent.evidence.keys import read_signing_key
 
     return read_signing_key(arguments.evidence_key)
@@ -85,14 +90,18 @@ def keep(report: Report, arguments: argparse.Namespace, key: SigningKey | None) 
     try:
         written = EvidenceWriter(arguments.evidence, key, limit_bytes=limit).write(draft)
     except CannotWriteEvidence as error:
-        return _with_failure(report, str(arguments.evidence), str(error))
+        return _with_failure(report, str(arguments.evidence), message_of(error))
     # Whoever keeps this line can tell one day that the chain was not set back.
-    print(
-        f"evidence: statement {written.sequence} in {arguments.evidence}, sha256 {written.digest}",
-        file=sys.stderr,
+    told = tr(
+        "evidence: statement {sequence} in {directory}, sha256 {digest}",
+        sequence=written.sequence,
+        directory=arguments.evidence,
+        digest=written.digest,
     )
+    print(say(told), file=sys.stderr)
     for name in written.dropped:
-        print(f"evidence: {name} was removed: all are over the limit", file=sys.stderr)
+        told = tr("evidence: {name} was removed: all are over the limit", name=name)
+        print(say(told), file=sys.stderr)
     return report
 
 

@@ -11,6 +11,7 @@ from agent.errors import UsageError
 from agent.store.spellings import read_here_as
 from agent.store.urls import is_remote
 from agent.store.urls import take as take_address
+from parsers.sentences import joined, message_of, tr
 
 if TYPE_CHECKING:
     from agent.repositories.opening import RepoPlace
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
 
 _OPTIONS: Final = ("stanza", "server", "repo", "via")
 _CONFIGS: Final = {
-    "pgbackrest": ("pgBackRest's configuration", "/etc/pgbackrest/pgbackrest.conf and conf.d"),
-    "barman": ("Barman's configuration", "/etc/barman.conf and barman.d"),
-    "walg": ("WAL-G's configuration", "~/.walg.json, and the environment"),
+    "pgbackrest": ("pgBackRest", tr("/etc/pgbackrest/pgbackrest.conf and conf.d")),
+    "barman": ("Barman", tr("/etc/barman.conf and barman.d")),
+    "walg": ("WAL-G", tr("~/.walg.json, and the environment")),
 }
 
 
@@ -50,14 +51,18 @@ def add_sources(group: argparse._ArgumentGroup) -> None:
         " a stanza or server; several are repo1, repo2, … in this order. Passphrases come from the"
         " tool's own variables, as PGBACKREST_REPO1_CIPHER_PASS",
     )
-    for tool, usual in _CONFIGS.items():
+    for tool, (name, files) in _CONFIGS.items():
         group.add_argument(
             f"--{tool}",
             nargs="?",
             const="",
             metavar="CONFIG",
-            help=f"the repositories that {usual[0]} has (default: {usual[1]}), with their keys;"
-            " what its variables say goes before it",
+            help=tr(
+                "the repositories that {name}'s configuration has (default: {files}), with their"
+                " keys; what its variables say goes before it",
+                name=name,
+                files=files,
+            ),
         )
     group.add_argument("--stanza", metavar="NAME", help="which stanza, where there are several")
     group.add_argument("--server", metavar="NAME", help="which server, where there are several")
@@ -94,18 +99,22 @@ def take(arguments: argparse.Namespace) -> None:
     """
     places, arguments.label = _places(arguments), None
     if not places:
-        _refuse(arguments, _OPTIONS, "is for --repository URL: name one")
+        _refuse(arguments, _OPTIONS, tr("is for --repository URL: name one"))
     wanted: int | None = getattr(arguments, "repo", None)
     numbers = [place.number for place in places]
     if wanted is not None and wanted not in numbers:
         there = ", ".join(map(str, numbers))
-        raise UsageError(f"--repo {wanted}: the repositories there are: {there}")
+        raise UsageError(
+            tr("--repo {wanted}: the repositories there are: {there}", wanted=wanted, there=there)
+        )
     arguments.repositories = [each for each in places if wanted in (None, each.number)]
     if not places:
         return
     labels = [name for name in arguments.backups if "/" not in name and not os.path.exists(name)]  # noqa: PTH110
     if len(labels) > 1:
-        raise UsageError(f"--backup {labels[1]}: one backup of a repository can be named")
+        raise UsageError(
+            tr("--backup {label}: one backup of a repository can be named", label=labels[1])
+        )
     if labels:
         arguments.label = labels[0]
         arguments.backups = [name for name in arguments.backups if name != labels[0]]
@@ -116,24 +125,24 @@ def _places(arguments: argparse.Namespace) -> list[RepoPlace]:
     urls = [_address(url) for url in getattr(arguments, "repositories", ())]
     tools = [tool for tool in _CONFIGS if getattr(arguments, tool, None) is not None]
     if len(tools) + bool(urls) > 1:
-        named = ["--repository"] if urls else []
-        raise UsageError(f"{' and '.join([*named, *(f'--{tool}' for tool in tools)])}: give one")
+        named = [*(["--repository"] if urls else []), *(f"--{tool}" for tool in tools)]
+        raise UsageError(tr("{options}: give one", options=joined(tr(" and "), named)))
     if not urls and not tools:
         if not arguments.configured:
             return []
         from agent.config.repositories import places_of
 
-        _refuse(arguments, ("stanza", "server"), "is in the configuration")
+        _refuse(arguments, ("stanza", "server"), tr("is in the configuration"))
         return places_of(arguments.configured)
     if arguments.stanza is not None and arguments.server is not None:
-        raise UsageError("--stanza is pgBackRest's word, --server Barman's: give one of them")
+        raise UsageError(tr("--stanza is pgBackRest's word, --server Barman's: give one of them"))
     return _configured(arguments, tools[0]) if tools else _named(arguments, urls)
 
 
 def _refuse(arguments: argparse.Namespace, options: Sequence[str], why: str) -> None:
     for option in options:
         if getattr(arguments, option, None) is not None:
-            raise UsageError(f"--{option} {why}")
+            raise UsageError(tr("{option} {why}", option=f"--{option}", why=why))
 
 
 def _named(arguments: argparse.Namespace, urls: list[str]) -> list[RepoPlace]:
@@ -153,7 +162,7 @@ def _configured(arguments: argparse.Namespace, tool: str) -> list[RepoPlace]:
     config: str | None = getattr(arguments, tool) or None
     wrong = {"pgbackrest": "server", "barman": "stanza"}
     others = ("stanza", "server") if tool == "walg" else (wrong[tool],)
-    _refuse(arguments, others, f"is not for --{tool}")
+    _refuse(arguments, others, tr("is not for --{tool}", tool=tool))
     if tool == "pgbackrest":
         return configured.pgbackrest_places(config, arguments.stanza)
     if tool == "barman":
@@ -169,11 +178,17 @@ def open_repositories(arguments: argparse.Namespace) -> RepositorySources:
     try:
         opened = [_open(place, arguments.label) for place in arguments.repositories]
     except NoSuchName as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(message_of(error)) from None
     label: str | None = arguments.label
     if label is not None and not any(label in each.labels() for each in opened):
-        there = ", ".join(name for each in opened for name in each.labels()) or "none"
-        raise UsageError(f"--backup {label}: no such backup in the repository: it has {there}")
+        there = ", ".join(name for each in opened for name in each.labels()) or tr("none")
+        raise UsageError(
+            tr(
+                "--backup {label}: no such backup in the repository: it has {there}",
+                label=label,
+                there=there,
+            )
+        )
     return RepositorySources(tuple(opened), label)
 
 
@@ -189,27 +204,33 @@ def _open(place: RepoPlace, label: str | None) -> Repository:
         from agent.inputs.misplaced import in_place_of_repository, is_empty
 
         if said := in_place_of_repository(place.url):
-            raise UsageError(f"--repository {said}") from None
+            raise UsageError(tr("--repository {said}", said=said)) from None
         if is_empty(place.url):
-            raise NotRead(f"--repository {place.url} is empty: is it mounted?") from None
+            raise NotRead(
+                tr("--repository {url} is empty: is it mounted?", url=place.url)
+            ) from None
         raise
 
 
 def _address(url: str) -> str:
     path = url.removeprefix("file://")
     if not path:
-        raise UsageError("a --repository is empty: name it")
+        raise UsageError(tr("a --repository is empty: name it"))
     if is_remote(path):
         try:
             return take_address(path)
         except ValueError as error:
-            raise UsageError(f"--repository {error}") from None
+            raise UsageError(tr("--repository {error}", error=error)) from None
     if not os.path.lexists(path):
         if meant := read_here_as(path):
-            raise UsageError(f"--repository: write the address as {meant}")
+            raise UsageError(tr("--repository: write the address as {meant}", meant=meant))
         if "://" in path:
             scheme = path.partition("://")[0]
             raise UsageError(
-                f"--repository: {scheme}:// is not read: name a path, s3://, gs://, az:// or sftp://"
+                tr(
+                    "--repository: {scheme}:// is not read: name a path, s3://, gs://, "
+                    "az:// or sftp://",
+                    scheme=scheme,
+                )
             )
     return os.path.normpath(path)

@@ -18,6 +18,7 @@ from agent.errors import UsageError
 from agent.near import did_you_mean
 from agent.store.spellings import read_here_as
 from agent.store.urls import SCHEMES, is_remote, take
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from agent.config.model import Config
@@ -79,7 +80,7 @@ def complete_sources(arguments: argparse.Namespace) -> None:
     """Fill in the archives and backups of a configured cluster, and refuse an empty question."""
     arguments.context, arguments.configured = None, ()  # what the configuration says
     if arguments.cluster and not arguments.config:
-        raise UsageError("--cluster needs --config FILE")
+        raise UsageError(tr("--cluster needs --config FILE"))
     reverify, backup_depth = arguments.reverify, getattr(arguments, "backup_depth", None)
     if arguments.config:
         _take_from_config(arguments)
@@ -105,8 +106,10 @@ def _complete(
         and not arguments.repositories
     ):
         raise UsageError(
-            "nothing to check: name an --archive and a --backup, or a --repository"
-            " (type  pitr-check --help)"
+            tr(
+                "nothing to check: name an --archive and a --backup, or a "
+                "--repository (type  pitr-check --help)"
+            )
         )
     for name in ("archives", "elsewhere", "backups"):
         paths = [place_of(_OPTIONS[name], url) for url in getattr(arguments, name)]
@@ -127,13 +130,13 @@ def place_of(option: str, url: str) -> str:
     try:
         return take(url)
     except ValueError as error:
-        raise UsageError(f"{option} {error}") from None
+        raise UsageError(tr("{option} {error}", option=option, error=error)) from None
 
 
 def _path(option: str, url: str) -> str:
     path = url.removeprefix("file://")
     if not path:  # an unset variable in a script: "" would be the working directory
-        raise UsageError("an --archive, --wal, --backup or --backups is empty: name it")
+        raise UsageError(tr("an --archive, --wal, --backup or --backups is empty: name it"))
     if not os.path.lexists(path):
         refuse_other_spelling(option, path)
     return path
@@ -143,23 +146,34 @@ def refuse_other_spelling(option: str, path: str) -> None:
     """Raise UsageError for an address of a kind, or in a spelling, that is not read."""
     meant = read_here_as(path)
     if meant is not None:
-        raise UsageError(f"{option}: write the address as {meant}")
+        raise UsageError(tr("{option}: write the address as {meant}", option=option, meant=meant))
     if "://" in path:
         scheme = path.partition("://")[0]  # what follows may hold a password
         known = ", ".join(SCHEMES)
-        raise UsageError(f"{scheme}:// is not read: name a path, or one of file:///path, {known}")
+        raise UsageError(
+            tr(
+                "{scheme}:// is not read: name a path, or one of file:///path, {known}",
+                scheme=scheme,
+                known=known,
+            )
+        )
 
 
 def _take_from_config(arguments: argparse.Namespace) -> None:
     config = read_config(arguments.config)
     names = [cluster.name for cluster in config.clusters]
     if arguments.cluster is None and len(names) > 1:
-        raise UsageError(f"which one? --cluster NAME, one of {', '.join(names)}")
+        raise UsageError(tr("which one? --cluster NAME, one of {names}", names=", ".join(names)))
     arguments.cluster = arguments.cluster or names[0]
     if arguments.cluster not in names:
         meant = did_you_mean(arguments.cluster, names)
         raise UsageError(
-            f"no cluster {arguments.cluster!r}: the file has {', '.join(names)}{meant}"
+            tr(
+                "no cluster {cluster!r}: the file has {names}{meant}",
+                cluster=arguments.cluster,
+                names=", ".join(names),
+                meant=meant,
+            )
         )
     _take_cluster(arguments, config, names.index(arguments.cluster))
 
@@ -172,7 +186,7 @@ def read_config(path: Path) -> Config:
     try:
         return with_fleets(load_config(path))
     except ConfigError as error:
-        raise UsageError(f"the configuration is wrong:\n{error}") from None
+        raise UsageError(tr("the configuration is wrong:\n{error}", error=error)) from None
 
 
 def _take_cluster(arguments: argparse.Namespace, config: Config, index: int) -> None:

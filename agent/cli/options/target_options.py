@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from agent.cli.options import repository_options
 from agent.cli.options.without_effect import of_a_target, refuse
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 if TYPE_CHECKING:
     from rules.case.context import Context
@@ -29,9 +30,12 @@ def add_options(target: argparse._ArgumentGroup) -> None:
     one = target.add_mutually_exclusive_group()
     for name in _TARGETS:
         one.add_argument(
-            f"--target-{name}", metavar=name[0].upper(), help=f"as recovery_target_{name}"
+            f"--target-{name}",
+            metavar=name[0].upper(),
+            help=tr("as {setting}", setting=f"recovery_target_{name}"),
         )
-    one.add_argument("--target-immediate", action="store_true", help="as recovery_target")
+    immediate = tr("as {setting}", setting="recovery_target")
+    one.add_argument("--target-immediate", action="store_true", help=immediate)
     target.add_argument("--exclusive", action="store_true", help="recovery_target_inclusive = off")
     target.add_argument("--timeline", help="latest (default), current or a number")
     target.add_argument(
@@ -104,5 +108,7 @@ def release(text: str) -> int:
 
     found = parse_release(text)
     if found is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a minor release: write it as 18.7")
+        raise argparse.ArgumentTypeError(
+            tr("{text!r} is not a minor release: write it as 18.7", text=text)
+        )
     return found

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from agent.errors import UsageError
+from parsers.sentences import tr
 
 Rule = tuple[str, object, str]  # the option, whether it is without effect, what gives it one
 
@@ -20,7 +21,7 @@ def refuse(rules: Iterable[Rule]) -> None:
     """Raises UsageError for the first that is without effect."""
     for option, idle, why in rules:
         if idle:
-            raise UsageError(f"{option} {why}")
+            raise UsageError(tr("{option} {why}", option=option, why=why))
 
 
 def of_a_target(arguments: argparse.Namespace) -> Iterable[Rule]:
@@ -30,12 +31,12 @@ def of_a_target(arguments: argparse.Namespace) -> Iterable[Rule]:
     yield (
         "--exclusive",
         arguments.exclusive and not stops,
-        "is for --target-time, --target-lsn or --target-xid: add one",
+        tr("is for --target-time, --target-lsn or --target-xid: add one"),
     )
     yield (
         "--action",
         arguments.action and not named,
-        "is for a recovery target: add one, as --target-time T",
+        tr("is for a recovery target: add one, as --target-time T"),
     )
 
 
@@ -43,13 +44,17 @@ def of_sources(arguments: argparse.Namespace, *, backup_depth: object) -> Iterab
     """Once the configuration has filled in what is to be read; `backup_depth` as it was typed."""
     backups = arguments.backups or arguments.backups_below or arguments.repositories
     wal = arguments.archives or arguments.elsewhere or arguments.repositories
-    yield "--layout", arguments.layout and not arguments.archives, "is for --archive URL: add it"
+    yield (
+        "--layout",
+        arguments.layout and not arguments.archives,
+        tr("is for --archive URL: add it"),
+    )
     yield (
         "--wait",
         getattr(arguments, "wait", None) and not wal,
-        "waits for WAL to be archived: name the --archive",
+        tr("waits for WAL to be archived: name the --archive"),
     )
-    yield "--backup-depth", backup_depth and not backups, "is for --backup URL: add it"
+    yield "--backup-depth", backup_depth and not backups, tr("is for --backup URL: add it")
 
 
 def of_reading(arguments: argparse.Namespace, *, reverify: object) -> Iterable[Rule]:
@@ -60,5 +65,5 @@ def of_reading(arguments: argparse.Namespace, *, reverify: object) -> Iterable[R
     yield (
         "--reverify",
         reverify is not None and arguments.ledger is None,
-        "is for what a ledger remembers: add --ledger FILE",
+        tr("is for what a ledger remembers: add --ledger FILE"),
     )

@@ -1,5 +1,5 @@
 /* The page without a reload: what is shown is asked for again, put in place, and called old when
-   the agent does not answer. All state is in the address. */
+   the agent does not answer. All state is in the address; the words are the body's. */
 "use strict";
 
 (() => {
@@ -11,6 +11,7 @@
 
   const now = () => Date.now() + skew;
   const byId = (id) => document.getElementById(id);
+  const say = (name, fields) => document.body.dataset[name].replace(/{(\w+)}/g, (_, field) => fields[field]);
 
   // -- what stays as a visitor left it ------------------------------------------------------------
 
@@ -26,10 +27,9 @@
   function age(seconds) {
     const ahead = seconds < 0;
     const whole = Math.abs(Math.round(seconds));
-    if (whole < 1 || (ahead && whole < 3)) return "now"; // rounding, not a clock that is wrong
+    if (whole < 1 || (ahead && whole < 3)) return say("justNow"); // rounding, not a clock that is wrong
     const [unit, size] = UNITS.find(([, each]) => whole >= each);
-    const words = `${Math.floor(whole / size)} ${unit}`;
-    return ahead ? `in ${words}` : `${words} ago`;
+    return say(ahead ? "ahead" : "ago", { time: `${Math.floor(whole / size)} ${unit}` });
   }
 
   function showAges() {
@@ -45,7 +45,7 @@
 
   function heard() {
     heardAt = Date.now();
-    byId("pulse").textContent = `As of ${clock(heardAt).slice(11)}`;
+    byId("pulse").textContent = say("asOf", { time: clock(heardAt).slice(11) });
     sayOld("");
   }
 
@@ -58,11 +58,8 @@
   }
 
   function whyOld(status) {
-    const since = `since ${clock(heardAt)}: what is shown is from then.`;
-    if (status === 401 || status === 403) return `The agent wants to know who asks: reload this page. Not refreshed ${since}`;
-    if (status === 404) return `The agent does not watch this any more. Not refreshed ${since}`;
-    if (status) return `The agent answers with error ${status}. Not refreshed ${since}`;
-    return `The agent is not answering ${since}`;
+    const why = { 0: "silent", 401: "refused", 403: "refused", 404: "gone" }[status] ?? "failed";
+    return say(why, { status, time: clock(heardAt) });
   }
 
   function watch() {
@@ -73,7 +70,7 @@
 
   function showTitle() {
     const shown = document.querySelector("[data-title]")?.dataset.title ?? title;
-    const whole = byId("old").hidden ? shown : `(old) ${shown}`;
+    const whole = byId("old").hidden ? shown : say("oldTitle", { title: shown });
     if (document.title !== whole) document.title = whole;
   }
 
@@ -82,7 +79,7 @@
     const said = byId("said");
     const shown = document.querySelector("[data-verdict]")?.dataset.verdict;
     if (!said || !shown) return;
-    if (verdict !== null && verdict !== shown) said.textContent = `Now: ${shown}`;
+    if (verdict !== null && verdict !== shown) said.textContent = say("changed", { verdict: shown });
     verdict = shown;
   }
 

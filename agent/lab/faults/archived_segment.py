@@ -8,6 +8,7 @@ from typing import Final
 
 from agent.lab.errors import LabFailed
 from agent.lab.laboratory import Laboratory, is_segment, wait_until
+from parsers.sentences import tr
 
 _ENOUGH: Final = 4  # segments after the backup, so that one in the middle has neighbours
 _WAIT_SECONDS: Final = 60.0
@@ -24,7 +25,11 @@ def choose_middle_segment(lab: Laboratory) -> Path:
 
     if not wait_until(lambda: len(after_backup()) >= _ENOUGH, _WAIT_SECONDS):
         raise LabFailed(
-            f"fewer than {_ENOUGH} segments were archived in {_WAIT_SECONDS:.0f} s",
+            tr(
+                "fewer than {enough} segments were archived in {time:.0f} s",
+                enough=_ENOUGH,
+                time=_WAIT_SECONDS,
+            ),
             log=lab.primary.log,
         )
     segments = after_backup()

@@ -15,6 +15,7 @@ from agent.lab.laboratory import Laboratory
 from agent.lab.waldump import Record, read_records
 from agent.postgres.cluster import ServerFailed
 from parsers.lsn import format_lsn
+from parsers.sentences import tr
 from parsers.wal.page import PAGE_BYTES
 
 _RECORD_HEADER_BYTES: Final = 24  # XLogRecord; its length and CRC are not what is to be harmed
@@ -29,10 +30,13 @@ def _break_it(lab: Laboratory) -> str:
     lsn = record.lsn + _RECORD_HEADER_BYTES + body // 2
     _flip_bit(segment, lsn % segment.stat().st_size)
     _require_damage(lab, segment)
-    return (
-        f"flipped a bit of {segment.name} at {format_lsn(lsn)}, in the record at "
-        f"{format_lsn(record.lsn)} ({record.description.split()[0]}); "
-        "pg_waldump stops there with a wrong checksum"
+    return tr(
+        "flipped a bit of {segment} at {lsn}, in the record at {record} ({kind}); "
+        "pg_waldump stops there with a wrong checksum",
+        segment=segment.name,
+        lsn=format_lsn(lsn),
+        record=format_lsn(record.lsn),
+        kind=record.description.split()[0],
     )
 
 
@@ -59,12 +63,12 @@ def _require_damage(lab: Laboratory, segment: Path) -> None:
         if _WRONG_CHECKSUM in str(error):
             return
         raise
-    raise LabFailed(f"pg_waldump still finds nothing wrong with {segment}")
+    raise LabFailed(tr("pg_waldump still finds nothing wrong with {segment}", segment=segment))
 
 
 BITFLIP: Final = Fault(
     name="bitflip",
-    summary="one bit flips inside a WAL record of an archived segment",
+    summary=tr("one bit flips inside a WAL record of an archived segment"),
     findings=frozenset({"wal_damaged"}),
     break_it=_break_it,
     mend=put_back,

@@ -9,12 +9,15 @@ from agent.lab.faults.archive_command import mend_archive_command, set_archive_c
 from agent.lab.faults.fault import Fault
 from agent.lab.laboratory import Laboratory
 from agent.lab.primary import copy_command
+from parsers.sentences import tr
 
 
 def _break_it(lab: Laboratory) -> str:
     command = f"until test -e {_mount(lab)}; do sleep 1; done; {copy_command(lab)}"
     set_archive_command(lab, command)
-    return f'archive_command is now "{command}": it waits for a mount that is away'
+    return tr(
+        'archive_command is now "{command}": it waits for a mount that is away', command=command
+    )
 
 
 def _mend(lab: Laboratory) -> str:
@@ -29,7 +32,7 @@ def _mount(lab: Laboratory) -> Path:
 
 HUNG_ARCHIVE: Final = Fault(
     name="hung-archive",
-    summary="archive_command hangs: neither success nor failure",
+    summary=tr("archive_command hangs: neither success nor failure"),
     findings=frozenset({"archiver_hung"}),
     break_it=_break_it,
     mend=_mend,

@@ -13,6 +13,7 @@ from typing import Final
 
 from agent.lab.faults.fault import Fault
 from agent.lab.laboratory import Laboratory
+from parsers.sentences import tr
 
 _SCRIPT: Final = """\
 #!/bin/sh
@@ -42,7 +43,8 @@ def _prepare(lab: Laboratory) -> str:
 def _break_it(lab: Laboratory) -> str:
     tomorrow = _day(lab) + timedelta(days=1)
     _set_day(lab, tomorrow)
-    return f"it is {tomorrow} now, and there is no folder {lab.archive / str(tomorrow)}"
+    folder = lab.archive / str(tomorrow)
+    return tr("it is {day} now, and there is no folder {folder}", day=tomorrow, folder=folder)
 
 
 def _mend(lab: Laboratory) -> str:
@@ -67,7 +69,7 @@ def _make_folder(lab: Laboratory, day: date) -> Path:
 
 MIDNIGHT: Final = Fault(
     name="midnight",
-    summary="folders by date: the day changes and the new folder is missing",
+    summary=tr("folders by date: the day changes and the new folder is missing"),
     findings=frozenset({"archiver_failing"}),
     break_it=_break_it,
     mend=_mend,

@@ -8,6 +8,7 @@ from typing import Final
 from agent.lab.faults.archive_command import mend_archive_command, set_archive_command
 from agent.lab.faults.fault import Fault
 from agent.lab.laboratory import Laboratory, is_segment, wait_until
+from parsers.sentences import tr
 from rules.model.counted import counted
 
 _WAIT_SECONDS: Final = 30.0
@@ -16,7 +17,7 @@ _WAIT_SECONDS: Final = 30.0
 def _break_it(lab: Laboratory) -> str:
     command = f"cp %p {lab.archive}/no-such-folder/%f 2>/dev/null || true"
     set_archive_command(lab, command)
-    return f'archive_command is now "{command}": it stores nothing and exits 0'
+    return tr('archive_command is now "{command}": it stores nothing and exits 0', command=command)
 
 
 def _mend(lab: Laboratory) -> str:
@@ -55,7 +56,7 @@ def copy_lost_segments(lab: Laboratory) -> list[str]:
 
 SILENT_LOSS: Final = Fault(
     name="silent-loss",
-    summary="archive_command reports success and stores nothing",
+    summary=tr("archive_command reports success and stores nothing"),
     findings=frozenset({"archived_but_absent"}),
     break_it=_break_it,
     mend=_mend,

@@ -8,6 +8,7 @@ from typing import Final
 from agent.lab.faults.archived_segment import choose_middle_segment, put_back, set_aside
 from agent.lab.faults.fault import Fault
 from agent.lab.laboratory import Laboratory
+from parsers.sentences import tr
 
 
 def _break_it(lab: Laboratory) -> str:
@@ -16,12 +17,17 @@ def _break_it(lab: Laboratory) -> str:
     size = segment.stat().st_size
     kept = size // 2 + 1234  # no page boundary, as real copies end
     os.truncate(segment, kept)
-    return f"cut {segment.name} short: {kept} of {size} bytes are left"
+    return tr(
+        "cut {segment} short: {kept} of {size} bytes are left",
+        segment=segment.name,
+        kept=kept,
+        size=size,
+    )
 
 
 TRUNCATED: Final = Fault(
     name="truncated",
-    summary="an archived segment is cut short",
+    summary=tr("an archived segment is cut short"),
     findings=frozenset({"wal_damaged"}),
     break_it=_break_it,
     mend=put_back,

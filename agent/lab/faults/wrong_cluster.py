@@ -15,13 +15,16 @@ from agent.lab.faults.fault import Fault
 from agent.lab.laboratory import Laboratory, is_segment, wait_until
 from agent.lab.primary import copy_command
 from agent.postgres.cluster import Cluster
+from parsers.sentences import tr
 
 _WAIT_SECONDS: Final = 30.0
 
 
 def _break_it(lab: Laboratory) -> str:
     if not lab.installation.has("pg_resetwal"):
-        raise LabFailed(f"this fault needs pg_resetwal, which {lab.installation.bindir} lacks")
+        raise LabFailed(
+            tr("this fault needs pg_resetwal, which {bindir} lacks", bindir=lab.installation.bindir)
+        )
     segment = choose_middle_segment(lab)
     set_aside(lab, segment)
     before = segment.stat().st_mtime_ns
@@ -40,8 +43,13 @@ def _break_it(lab: Laboratory) -> str:
     stranger.stop("immediate")
     shutil.rmtree(stranger.data)
     if not arrived:
-        raise LabFailed(f"the other cluster did not archive {segment.name}", log=stranger.log)
-    return f"the cluster {identifier} archived its own {segment.name} over the one of this cluster"
+        why = tr("the other cluster did not archive {segment}", segment=segment.name)
+        raise LabFailed(why, log=stranger.log)
+    return tr(
+        "the cluster {identifier} archived its own {segment} over the one of this cluster",
+        identifier=identifier,
+        segment=segment.name,
+    )
 
 
 def _continue_at(cluster: Cluster, segment: str) -> None:
@@ -57,7 +65,7 @@ def _continue_at(cluster: Cluster, segment: str) -> None:
 
 WRONG_CLUSTER: Final = Fault(
     name="wrong-cluster",
-    summary="another cluster archives over a segment of this one",
+    summary=tr("another cluster archives over a segment of this one"),
     findings=frozenset({"foreign_system"}),
     break_it=_break_it,
     mend=put_back,

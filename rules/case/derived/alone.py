@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from parsers.sentences import tr
 from rules.archive.listing import timeline_tree
 from rules.backup.completeness import BackupState, backup_state
 from rules.case.context import Context
@@ -24,7 +25,7 @@ from rules.recovery.prediction import predict_windows
 
 _NS: Final = 10**9
 _ARRIVAL_SECONDS: Final = 300.0  # how long a segment may take from one copy to the next, at most
-_UNREAD: Final = "not read from this archive"
+_UNREAD: Final = tr("not read from this archive")
 
 
 @derived(slow=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from parsers.sentences import tr
 from parsers.wal.damage import DamageKind
 from rules.archive.wal_events import find_places
 from rules.backup.carried_wal import find_carried_damage
@@ -250,7 +251,7 @@ def target(
     else:
         answer = _judge_listed(asked, found, archive, tree, listed, windows)
     if backups and backups.unreadable and not found:
-        answer = replace(answer, reason="no base backup could be read")
+        answer = replace(answer, reason=tr("no base backup could be read"))
     if usable and tools and archive and restores:
         view = ToolView(
             read=tools,
@@ -285,7 +286,7 @@ def _judge_listed(
     for backup in reversed(backups):
         if archive is None and backup_state(backup, None, None) is not BackupState.NOT_RESTORABLE:
             # What is not there proves nothing where no WAL was to be listed.
-            reason = "no archive was given"
+            reason = tr("no archive was given")
             answers.append(TargetFacts(target=asked.target, backup=backup, reason=reason))
             continue
         timeline = resolve_timeline(asked.target, backup.label.timeline, tree, histories)
@@ -298,12 +299,12 @@ def _judge_listed(
         answers.append(judge_target(asked.target, timeline, backup, reach, window))
     if not answers:
         if not backups:
-            return TargetFacts(target=asked.target, reason="no base backup was given")
+            return TargetFacts(target=asked.target, reason=tr("no base backup was given"))
         return TargetFacts(
             target=asked.target,
             outcome="fails",
             reachable=False,
-            reason="there is no such timeline",
+            reason=tr("there is no such timeline"),
             cause=Cause.TIMELINE_MISSING,
         )
     order = {True: 0, None: 1, False: 2}

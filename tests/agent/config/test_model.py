@@ -51,6 +51,12 @@ def test_the_contracts_example_is_valid(tmp_path: Path) -> None:
     assert cluster.acknowledged_gaps[0].facts().why == "disk lost 2025-06-01"
 
 
+def test_a_language_is_that_of_a_country_too(tmp_path: Path) -> None:
+    for lang in ("en", "es", "es_MX", "es-AR"):
+        assert load(tmp_path, f"{CONTRACT}lang: {lang}\n").lang == lang
+    assert load(tmp_path, CONTRACT).lang is None
+
+
 def test_what_is_resolved_has_every_key_and_every_default() -> None:
     """A key that a cluster may have cannot be lost on its way to those who work with it."""
     of_all = {"evidence"}  # one key for the whole file
@@ -125,6 +131,8 @@ def test_a_cluster_of_an_included_file_has_a_class_of_the_first(tmp_path: Path) 
         ("clusters:\n  - name: a\n    dsn: host=x\n    poll: -5s\n", "F:4: clusters.0.poll: '-5s' is not a duration"),
         ("clusters:\n  - name: a\n    dsn: host=x\n    poll: 0s\n", "F:4: clusters.0.poll: Input should be greater than 0"),
         ("clusters:\n  - {name: a, dsn: host=x}\n  - {name: b, dsn: host=y}\n  - {name: a, dsn: host=z}\n", "F:4: cluster name 'a' is taken already on line 2"),
+        ("clusters:\n  - {name: a, dsn: host=x}\nlang: tlh\n", "F:3: lang: 'tlh' is not spoken: choose one of en, es"),
+        ("clusters:\n  - {name: a, dsn: host=x}\nlang: [es]\n", "F:3: lang: expected text: put it in quotes"),
         ("clusters:\n  - name: a\n", "F:2: clusters.0: a cluster needs at least one of dsn"),
         ('clusters:\n  - name: "a\\eb"\n    dsn: host=x\n', "F:2: clusters.0.name: 'a\\x1bb' has characters that cannot be shown"),
         ("clusters:\n  - dsn: host=x\n", "F:2: 'name' is missing"),

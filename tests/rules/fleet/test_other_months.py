@@ -284,7 +284,11 @@ def test_ages_of_drills_after_the_month_is_closed(seed: int) -> None:
     good = [month * 30.4 + chance.uniform(0, 1) for month in range(9)]
     outcome = hold(
         lambda now: forecast_age(
-            "drill_age", "good drill", 45 * DAY, [after(d) for d in good if after(d) <= now], now
+            "drill_age",
+            "good drill: {at}",
+            45 * DAY,
+            [after(d) for d in good if after(d) <= now],
+            now,
         ),
         lambda now: after(good[-1] + 45),
         looks(good[-1] + 1, good[-1] + 44),

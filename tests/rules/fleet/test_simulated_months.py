@@ -186,7 +186,7 @@ def ages(ended: Sequence[float], wanted: float, since: float, until: float) -> O
 
     return hold(
         lambda now: forecast_age(
-            "backup_age", "base backup", wanted, [at for at in instants if at <= now], now
+            "backup_age", "base backup: {at}", wanted, [at for at in instants if at <= now], now
         ),
         broken,
         hours(since, until),
