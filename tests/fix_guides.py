@@ -73,8 +73,8 @@ class Reader:
             }
         )
 
-    def follow(self, steps: list[Step]) -> list[list[str]]:
-        """Type the steps, and give what each printed."""
+    def follow(self, steps: list[Step], language: str = "") -> list[list[str]]:
+        """Type the steps, and give what each printed; `language` as LANGUAGE has it."""
         ours, servers = Path(sys.executable).parent, f"{self.primary.installation.bindir}:"
         environment = {
             "HOME": str(self.home),
@@ -83,6 +83,7 @@ class Reader:
             "PGHOST": str(self.primary.sockets),
             **({} if self.on_debian else {"PGUSER": SUPERUSER}),
             "LC_ALL": "C.UTF-8",
+            "LANGUAGE": language,
             "TZ": "UTC",
         }
         options = {**self.primary.account.popen_options(), "cwd": self.home}

@@ -40,15 +40,18 @@ _SECONDS: Final = PATIENCE_SECONDS
 # What no two runs have in common. In this order: an instant holds what the later ones match.
 _KINDS: Final = (
     (r"\b[0-9A-F]{24}\b", None),  # WAL file names are the same in every run
-    (r"read between \S+ \S+ and \S+ \S+ UTC", "read at <time>"),  # across the second's end
+    # Across the second's end.
+    (r"read between \S+ \S+ and \S+ \S+ UTC", "read at <time>"),
+    (r"se leyó entre el \S+ \S+ y el \S+ \S+ UTC", "se leyó el <time>"),
     (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( ?UTC|[+-]\d\d(:\d\d)?|Z)?", "<time>"),
     (r"\b\d{4}-\d\d-\d\d\b", "<date>"),
     (r"\b\d\d:\d\d:\d\d(\.\d+)? UTC", "<time>"),
     (r"\b[0-9A-F]{1,8}/[0-9A-F]{1,8}\b", "<lsn>"),
     (r"\b(?<=commit of )\d+|(?<=transaction )\d+|(?<=transaction: )\d+", "<xid>"),
+    (r"(?<=commit de )\d+|(?<=transacción )\d+|(?<=transacción completada: )\d+", "<xid>"),
     # Of one statement it differs: page images, what is pruned on the way, by when others ran.
-    (r"\b\d+ records?, \d+(\.\d+)? (B|bytes|KiB|MiB)", "<written>"),
-    (r"\b\d+\.\d+(e[+-]?\d+)?\b", "<n>"),
+    (r"\b\d+ (records?|registros?), \d+([.,]\d+)? (B|bytes|KiB|MiB)", "<written>"),
+    (r"\b\d+[.,]\d+(e[+-]?\d+)?\b", "<n>"),
     (r"\b\d{3,}\b", "<n>"),
 )
 _KIND: Final = re.compile("|".join(f"(?P<k{n}>{pattern})" for n, (pattern, _) in enumerate(_KINDS)))
@@ -105,6 +108,23 @@ def read_steps(path: Path, *, on_debian: bool = False) -> list[Step]:
         elif fence.language == "console":
             steps += _typed(fence)
     return steps
+
+
+def typed(fence: Fence) -> list[str]:
+    """What a reader types of it, whatever sed looks for; all of a block that nobody types."""
+    if fence.language != "console":
+        return fence.lines
+    return [_LOOKED_FOR.sub("sed", step.command) for step in _typed(fence)]
+
+
+_LOOKED_FOR: Final = re.compile(r"sed( -n)? '[^']*'")
+
+
+def language_of(page: Path) -> str:
+    """The language of a guide or README: "" is English."""
+    if page.parent.parent == DIRECTORY:
+        return page.parent.name
+    return page.stem.partition(".")[2]
 
 
 def _saving(fence: Fence) -> str:
@@ -218,9 +238,11 @@ def show_again(path: Path, steps: Sequence[Step], printed: Sequence[list[str]]) 
 
 
 def copy_fences(original: Path, translation: Path) -> None:
-    """Give a translation the original's blocks, in their order."""
+    """Give a translation the original's blocks, in their order, but for what was printed there."""
     lines = translation.read_text(encoding="utf-8").splitlines()
     pairs = list(zip(read_fences(original), read_fences(translation), strict=True))
     for theirs, ours in reversed(pairs):
+        if typed(ours) == typed(theirs):
+            continue
         lines[ours.line - 1 : ours.line - 1 + len(ours.lines)] = theirs.lines
     translation.write_text("\n".join(lines) + "\n", encoding="utf-8")

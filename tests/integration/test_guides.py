@@ -14,9 +14,11 @@ from tests.guides import (
     DIRECTORY,
     agrees,
     copy_fences,
+    language_of,
     read_fences,
     read_steps,
     show_again,
+    typed,
 )
 
 README = DIRECTORY.parent.parent / "README.md"
@@ -29,7 +31,9 @@ OF_DEBIAN = re.compile(
     r" *(# |recovery_min_apply_delay|archive_cleanup_command|recovery_end_command"
     r"|primary_conninfo|primary_slot_name|hot_standby|recovery_target\w* = '')"
 )
-GUIDES = sorted(path for path in (README, *DIRECTORY.glob("*.md")) if read_steps(path))
+GUIDES = [
+    page for page in (*sorted([README, *DIRECTORY.glob("*.md")]), *TRANSLATIONS) if read_steps(page)
+]
 
 ON_DEBIAN = [
     DIRECTORY / f"{name}.md" for name in ("restore", "backup-script", "nagios", "prometheus")
@@ -40,7 +44,10 @@ CASES = [(guide, "ours") for guide in GUIDES] + [(guide, "debian") for guide in 
 @pytest.mark.parametrize(
     ("guide", "reader"),
     CASES,
-    ids=[f"{path.stem}{'-on-debian' * (layout == 'debian')}" for path, layout in CASES],
+    ids=[
+        f"{language_of(page) or 'en'}-{page.stem}{'-on-debian' * (layout == 'debian')}"
+        for page, layout in CASES
+    ],
     indirect=["reader"],
 )
 def test_a_reader_gets_what_the_guide_shows(guide: Path, reader: Reader) -> None:
@@ -48,7 +55,7 @@ def test_a_reader_gets_what_the_guide_shows(guide: Path, reader: Reader) -> None
     for tool in TOOLS:
         if any(tool in step.command.split() for step in steps):
             need_program(tool)
-    printed = reader.follow(steps)
+    printed = reader.follow(steps, language_of(guide))
     assert len(printed) == len(steps), f"it ended with\n{printed[-1:]}"
     if reader.on_debian:
         printed = [[line for line in said if not OF_DEBIAN.match(line)] for said in printed]
@@ -76,12 +83,12 @@ def in_other_language(page: Path) -> Path:
 
 
 @pytest.mark.parametrize("translation", TRANSLATIONS, ids=lambda path: path.stem)
-def test_a_translation_has_the_same_blocks(translation: Path) -> None:
+def test_a_translation_says_the_same_to_type(translation: Path) -> None:
     guide = in_other_language(translation)
     if os.environ.get("UPDATE_GUIDES"):
         copy_fences(guide, translation)
-    theirs = [(fence.info, fence.lines) for fence in read_fences(guide)]
-    assert [(fence.info, fence.lines) for fence in read_fences(translation)] == theirs
+    theirs = [(fence.info, typed(fence)) for fence in read_fences(guide)]
+    assert [(fence.info, typed(fence)) for fence in read_fences(translation)] == theirs
 
 
 def test_each_guide_and_its_translation_lead_to_each_other() -> None:
