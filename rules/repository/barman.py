@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from parsers.segment import NameKind, parse_wal_name, segment_name, segment_of
+from parsers.sentences import tr
 from parsers.wal.facts import instant
 from parsers.wal.scan import SegmentScan
 from rules.model.facts import BackupFacts
@@ -57,11 +58,14 @@ def predict(view: ToolView, backup: BackupFacts) -> TargetFacts:
     if copied is not None:
         lost = sorted(name for name in copied if name not in view.archive.segments)
         if lost:
-            message = f"{lost[0]} is listed in xlog.db and is not there: No such file or directory"
+            message = tr(
+                "{name} is listed in xlog.db and is not there: No such file or directory",
+                name=lost[0],
+            )
             return view.refusal(message, backup, Cause.BEYOND_GAP)
         broken = sorted(name for name in copied if name in view.undecodable)
         if broken:
-            message = f"{broken[0]} cannot be decompressed"
+            message = tr("{name} cannot be decompressed", name=broken[0])
             return view.refusal(message, backup, Cause.BEYOND_GAP)
         restore = _with_only(restore, copied, in_pg_wal=not is_recovery)
     if is_recovery:

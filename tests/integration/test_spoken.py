@@ -16,6 +16,7 @@ import pytest
 
 from tests import forked
 from tests.fix_check import pitr_check, timeless
+from tests.fix_repositories import Samples
 from tests.unpack import unpack_tar
 from translations.catalogues import write_pseudo_catalogue
 
@@ -26,10 +27,12 @@ CASES = {
     for path in sorted((SAMPLES / folder).glob("*.tar.xz"))
 }
 NOW = ("--now", "2026-11-30T12:00:00Z")
-# Words that no catalogue has: values of options, and what the server itself will say.
+# Words that no catalogue has: values of options, kinds of damage, commands, and what the server
+# or a library says.
 CHOICES = re.compile(r"\{[\w,]+\}|\b\w+(\|\w+)+|\[-{1,2}[^]]*\]")
 SERVERS_WORDS = re.compile(
     r"(FATAL|PANIC|LOG|HINT|ERROR|WARNING): .*|recovery stopping .*|'.*'|pg_basebackup base backup"
+    r"|^ +(barman|pgbackrest|wal-g) .*|gzip(: CRC check failed.*)?|\((truncated|bad_crc)\)"
 )
 PLAIN = re.compile(r"(?<![\w/.:'_%-])[a-z]{3,}(?![\w/.:'_%=-])")
 
@@ -102,6 +105,27 @@ def test_spanish_tells_the_same_of_a_restore(log: Path) -> None:
 def test_nothing_stays_in_english(unpacked: Path, case: str, beside_ours: dict[str, str]) -> None:
     for question in questions(unpacked / case):
         assert forgotten(say_in_xx(question, beside_ours)) == [], question
+
+
+STORED = sorted(
+    path.name.removesuffix(".tar.xz") for path in (SAMPLES / "repositories").glob("*.tar.xz")
+)
+
+
+@pytest.mark.parametrize("case", STORED)
+def test_repositories_are_told_of_in_the_language(
+    samples: Samples, case: str, beside_ours: dict[str, str]
+) -> None:
+    sample = samples(case)
+    asked, secrets = ("--repository", sample.url(1), *NOW), sample.environment
+    english, spanish = (
+        forked.run("pitr-check", *asked, "--format", "json", "--lang", lang, environment=secrets)
+        for lang in ("en", "es")
+    )
+    assert spanish.returncode == english.returncode
+    if english.stdout:
+        assert timeless(json.loads(spanish.stdout)) == timeless(json.loads(english.stdout))
+    assert forgotten(say_in_xx(asked, {**secrets, **beside_ours})) == []
 
 
 HELPED = [
