@@ -11,16 +11,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE opcname ~ '_bloom_ops$' AND amname = 'brin'
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -28,14 +22,6 @@ FAULT: Final = KnownFault(
     mended_on=date(2025, 5, 8),
     notes="15.13: Avoid data loss when merging compressed BRIN summaries in brin_bloom_union()",
 )
-_BRIN: Final = 17  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_brin_bloom(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _BRIN in events.resource_managers:
-        yield from FAULT.of_indexes(
-            backups.backups, releases, "BRIN", tr("those of a bloom operator class can miss rows")
-        )
+known_fault_brin_bloom = FAULT.of_indexes(
+    __name__, "BRIN", tr("those of a bloom operator class can miss rows")
+)

@@ -11,16 +11,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE opcname = 'numeric_minmax_multi_ops'
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -29,14 +23,6 @@ FAULT: Final = KnownFault(
     notes="15.14: Fix incorrect distance calculation in BRIN numeric_minmax_multi_ops support "
     "function",
 )
-_BRIN: Final = 17  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_brin_distances(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _BRIN in events.resource_managers:
-        yield from FAULT.of_indexes(
-            backups.backups, releases, "BRIN", tr("those of numeric_minmax_multi_ops are bloated")
-        )
+known_fault_brin_distances = FAULT.of_indexes(
+    __name__, "BRIN", tr("those of numeric_minmax_multi_ops are bloated")
+)

@@ -11,16 +11,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE amname = 'brin'
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -28,14 +22,4 @@ FAULT: Final = KnownFault(
     mended_on=date(2023, 8, 10),
     notes="15.4: Fix confusion between empty (no rows) ranges and all-NULL ranges in BRIN indexes",
 )
-_BRIN: Final = 17  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_brin_nulls(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _BRIN in events.resource_managers:
-        yield from FAULT.of_indexes(
-            backups.backups, releases, "BRIN", tr("searches for NULL can miss rows")
-        )
+known_fault_brin_nulls = FAULT.of_indexes(__name__, "BRIN", tr("searches for NULL can miss rows"))

@@ -11,16 +11,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE amname = 'gin'
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -29,17 +23,6 @@ FAULT: Final = KnownFault(
     notes="15.6: Fix insufficient locking when cleaning up an incomplete split of a GIN index's "
     "internal page",
 )
-_GIN: Final = 13  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_gin_split(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _GIN in events.resource_managers:
-        yield from FAULT.of_indexes(
-            backups.backups,
-            releases,
-            "GIN",
-            tr("a page that two sessions split at once can be damaged"),
-        )
+known_fault_gin_split = FAULT.of_indexes(
+    __name__, "GIN", tr("a page that two sessions split at once can be damaged")
+)

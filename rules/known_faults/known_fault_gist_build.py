@@ -10,16 +10,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE amname = 'gist'
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -27,12 +21,4 @@ FAULT: Final = KnownFault(
     mended_on=date(2023, 11, 9),
     notes="15.5: Fix misbehavior during recursive page split in GiST index build",
 )
-_GIST: Final = 14  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_gist_build(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _GIST in events.resource_managers:
-        yield from FAULT.of_indexes(backups.backups, releases, "GiST", tr("searches can miss rows"))
+known_fault_gist_build = FAULT.of_indexes(__name__, "GiST", tr("searches can miss rows"))

@@ -11,16 +11,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE opcname IN ('gist_float4_ops', 'gist_float8_ops')
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -28,17 +22,8 @@ FAULT: Final = KnownFault(
     mended_on=date(2026, 8, 13),
     notes="15.19: In contrib/btree_gist, fix NaN handling in the float4 and float8 opclasses",
 )
-_GIST: Final = 14  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_gist_float(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _GIST in events.resource_managers:
-        yield from FAULT.of_indexes(
-            backups.backups,
-            releases,
-            "GiST",
-            tr("those of btree_gist on floating-point columns can be wrong where there is NaN"),
-        )
+known_fault_gist_float = FAULT.of_indexes(
+    __name__,
+    "GiST",
+    tr("those of btree_gist on floating-point columns can be wrong where there is NaN"),
+)

@@ -11,16 +11,10 @@ What to do
     pg_am a ON a.oid = o.opcmethod WHERE opcname = 'gist_trgm_ops'
 """
 
-from collections.abc import Iterator
 from datetime import date
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.evidence import WalEventsFacts
-from rules.model.facts import BackupsFacts
-from rules.model.findings import Severity
-from rules.model.releases import ReleasesFacts
-from rules.verdict.check import Found, check
 from rules.verdict.fault import KnownFault
 
 FAULT: Final = KnownFault(
@@ -28,14 +22,4 @@ FAULT: Final = KnownFault(
     mended_on=date(2026, 11, 12),
     notes="15.20: Fix possible index corruption in contrib/pg_trgm GiST indexes",
 )
-_GIST: Final = 14  # rmgrlist.h
-
-
-@check(severity=Severity.INFO)
-def known_fault_gist_trigram(
-    backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
-) -> Iterator[Found]:
-    if _GIST in events.resource_managers:
-        yield from FAULT.of_indexes(
-            backups.backups, releases, "GiST", tr("those of pg_trgm can miss rows")
-        )
+known_fault_gist_trigram = FAULT.of_indexes(__name__, "GiST", tr("those of pg_trgm can miss rows"))

@@ -10,12 +10,16 @@ import enum
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
 
 from parsers.sentences import tr
-from rules.model.facts import BackupFacts
-from rules.model.findings import EvidenceValue
+from rules.model.evidence import WalEventsFacts
+from rules.model.facts import BackupFacts, BackupsFacts
+from rules.model.findings import EvidenceValue, Severity
 from rules.model.releases import Release, ReleasesFacts, name_of
-from rules.verdict.check import Found, Note
+from rules.verdict.check import Check, Found, Note, check
+
+_INDEXES: Final = {"GIN": 13, "GiST": 14, "BRIN": 17}  # kind -> resource manager, as in rmgrlist.h
 
 
 class FaultReach(enum.Enum):
@@ -91,17 +95,29 @@ class KnownFault:
         found.evidence = told
         yield found
 
-    def of_indexes(
+    def of_indexes(self, page: str, kind: str, so: str) -> Check:
+        """The check of `page` (a module's name): of a cluster that writes to indexes of a kind, say
+        that older ones should be rebuilt.
+
+        An update mends no index: those of a cluster that is older than it may be bad still.
+        """
+
+        def found(
+            backups: BackupsFacts, events: WalEventsFacts, releases: ReleasesFacts | None
+        ) -> Iterator[Found]:
+            if _INDEXES[kind] in events.resource_managers:
+                yield from self._of_indexes(backups.backups, releases, kind, so)
+
+        found.__module__, found.__name__ = page, page.rpartition(".")[2]
+        return check(severity=Severity.INFO)(found)
+
+    def _of_indexes(
         self,
         backups: tuple[BackupFacts, ...],
         releases: ReleasesFacts | None,
         kind: str,
         so: str,
     ) -> Iterator[Found]:
-        """Say of a cluster that writes to indexes of a kind that older ones should be rebuilt.
-
-        An update mends no index: those of a cluster that is older than it may be bad still.
-        """
         for backup in backups[-1:]:
             if backup.major is None or backup.major not in self.mended:
                 continue
