@@ -188,7 +188,7 @@ def a_reading(chance: random.Random) -> Observation:
             status=one(["streaming", "waiting", None]), sender=one([None, "db1:5432"]),
             received_lsn=one([None, 0x6000000]), sent_lsn=one([None, 0x7000000]),
         )]),
-        prefetch=one([None, Prefetch(wal_distance_bytes=12288, block_distance=3, io_depth=2)]),
+        prefetch=one([None, Prefetch(wal_distance_bytes=12288, io_depth=2)]),
         settings=some_settings(chance) if in_recovery else {},
         sql_error=one([None, "the database system is starting up"]),
         recovery_signal=one([None, True, True, False]), standby_signal=one([None, False, True]),

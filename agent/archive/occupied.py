@@ -10,7 +10,8 @@ from agent.archive.codecs import Flaw
 from agent.archive.stored import read_stored
 from agent.denied import reason
 from parsers.sentences import tr
-from rules.model.facts import ArchivedFile, ArchiveFacts, ArchiverFacts, OccupiedName
+from rules.model.evidence import OccupiedName
+from rules.model.facts import ArchivedFile, ArchiveFacts, ArchiverFacts
 
 # Of a file that could be read, and is proven not to be what the server has.
 _OTHER_CONTENT: Final = (Flaw.CORRUPT, Flaw.CUT, Flaw.LONGER)

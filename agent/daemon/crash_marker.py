@@ -20,7 +20,7 @@ from agent.engine import VARIABLE, kernel_source
 from agent.private_file import write_private
 from parsers.sentences import tr
 from parsers.wal import kernel
-from rules.model.facts import EngineCrashFacts
+from rules.model.evidence import EngineCrashFacts
 
 log: Final = logging.getLogger("pitr.service")
 

@@ -15,7 +15,7 @@ from agent.engine import running
 from agent.monitor.exporter import Sample, make_family
 from agent.notify.notifier import Notifier
 from agent.web.refusals import REASONS, Refusals
-from rules.model.facts import EngineCrashFacts
+from rules.model.evidence import EngineCrashFacts
 
 # Name, kind, labels, help. The order is the order on the page.
 OWN_METRICS: Final = (

@@ -41,7 +41,7 @@ from agent.web.config import WebConfig
 from agent.web.refusals import Refusals
 from agent.web.server import WebServer
 from rules.model.counted import counted
-from rules.model.facts import EngineCrashFacts
+from rules.model.evidence import EngineCrashFacts
 from rules.verdict.check import Check, hold_for, load_catalogue
 
 log: Final = logging.getLogger("pitr.service")

@@ -111,7 +111,7 @@ def _make(base: Path, account: Account) -> tuple[Area, int]:
             unborn = Path(tempfile.mkdtemp(prefix=_UNBORN, dir=base))
             path = base / (PREFIX + unborn.name.removeprefix(_UNBORN))
             try:
-                sockets = _make_sockets(path, account)
+                sockets = _make_sockets(path)
             except FileExistsError:  # somebody else's, or made to be in the way: take another name
                 unborn.rmdir()
                 continue
@@ -179,7 +179,7 @@ def _require_entry(area: Area) -> None:
         )
 
 
-def _make_sockets(path: Path, account: Account) -> Path:
+def _make_sockets(path: Path) -> Path:
     """The socket directory: in the area, unless its path is too long, or no plain word."""
     sockets = path / "s"
     plain = not set(str(sockets)) & set("\"', \\%")

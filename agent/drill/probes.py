@@ -26,14 +26,14 @@ from rules.drill.comparison import Probe
 _KEYS: Final = frozenset({"database", "sql", "expected"})
 
 
-def parse_probe(text: str, database: str = "postgres") -> Probe:
+def parse_probe(text: str) -> Probe:
     """Read `SQL=expected`, apart by the last equals sign. Raises ValueError with one line."""
     sql, equals, expected = text.rpartition("=")
     if not equals or not sql.strip():
         raise ValueError(
             tr("{text!r}: write 'SQL=expected', as 'SELECT count(*) FROM t=42'", text=text)
         )
-    return Probe(database=database, sql=sql.strip(), expected=expected.strip())
+    return Probe(database="postgres", sql=sql.strip(), expected=expected.strip())
 
 
 def read_probes(path: Path) -> tuple[Probe, ...]:

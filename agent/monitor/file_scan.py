@@ -46,13 +46,12 @@ from rules.case.observations import (
     SettledSegments,
 )
 from rules.drill.coverage import ReadTimes
-from rules.model.evidence import AloneFacts, CarriedWalFacts, WindowsFacts
+from rules.model.evidence import AloneFacts, CarriedWalFacts, OccupiedName, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,
     ArchiverFacts,
     ArchiveStatusFacts,
     BackupsFacts,
-    OccupiedName,
     ScanFacts,
     WalVolumeFacts,
 )

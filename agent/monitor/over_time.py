@@ -221,7 +221,4 @@ def _by_age(rates: Iterable[ReplayRate]) -> list[ReplayRate]:
 
 
 def _collectors(readings: Mapping[str, Reading]) -> CollectorsFacts:
-    return CollectorsFacts(
-        failing=failing_sources(readings),
-        working=frozenset(name for name, reading in readings.items() if reading.succeeded),
-    )
+    return CollectorsFacts(failing=failing_sources(readings))

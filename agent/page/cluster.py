@@ -28,7 +28,7 @@ def cluster_context(cluster: WatchedCluster, look: Visit) -> dict[str, Any]:
         "missing": missing_evidence(cluster),
         "readings": sorted(cluster.readings.values(), key=lambda r: (r.succeeded, r.collector)),
         "sources": SOURCES,
-        "restore": restore_of(cluster, look),
+        "restore": restore_of(cluster),
         "drawing": drawing_of(cluster, look),
         "archiving": archiving_of(cluster, look),
         "copies": alone.by_archive if (alone := cluster.fact(AloneFacts)) else (),

@@ -9,7 +9,6 @@ from typing import Final
 from agent.live.progress import RestoreProgress
 from agent.live.words import phase_words, stop_words
 from agent.monitor.watched import WatchedCluster
-from agent.page.visit import Visit
 from parsers.sentences import tr
 from rules.live.attempt import Phase, describe_target
 from rules.live.checks import RESUME
@@ -73,16 +72,15 @@ class RestorePanel:
     past: PastRestore | None = None
 
 
-def restore_of(cluster: WatchedCluster, look: Visit) -> RestorePanel | None:
+def restore_of(cluster: WatchedCluster) -> RestorePanel | None:
     """None for a server that is not in recovery, and of which no restore was seen."""
     facts, positions = cluster.fact(LiveRestore), cluster.fact(PositionFacts)
     in_recovery = facts.in_progress if facts else positions is not None and positions.in_recovery
-    archives = [archive.url for archive in cluster.config.archives]
     if in_recovery:
         progress = cluster.over_time.progress(cluster.case)
         return RestorePanel(live=_live(facts, positions, progress))
     if facts is not None and facts.last is not None and not facts.last.standby:
-        return RestorePanel(past=_past(facts, facts.last, archives))
+        return RestorePanel(past=_past(facts, facts.last))
     return None
 
 
@@ -123,7 +121,7 @@ def _phase(phase: Phase | None, *, paused: bool) -> str:
     return phase_words(phase)
 
 
-def _past(facts: LiveRestore, last: LastRestore, archives: list[str]) -> PastRestore:
+def _past(facts: LiveRestore, last: LastRestore) -> PastRestore:
     summary, (cause, remedy) = last.summary, explain(facts)
     return PastRestore(
         verdict=summary.verdict.value,

@@ -14,7 +14,7 @@ from rules.model.facts import Setting, SettingsFacts
 
 # %% is one % for the server: psycopg reads a single one as a placeholder.
 _QUERY: Final = """
-SELECT name, setting, context, source, pending_restart
+SELECT name, setting
   FROM pg_catalog.pg_settings
  WHERE name ILIKE '%%recov%%' OR name ILIKE '%%archive%%' OR name ILIKE '%%wal%%'
     OR name = ANY (%s)

@@ -17,11 +17,11 @@ _KEY_BYTES: Final = 32
 _SHORTEST_KEY: Final = 25  # WAL-G's, of a key that is used as it is written
 
 
-def passphrase_of(number: int, environment: Mapping[str, str] = os.environ) -> bytes | None:
+def passphrase_of(number: int) -> bytes | None:
     """pgBackRest's passphrase for the repository of this number."""
-    text = environment.get(f"PGBACKREST_REPO{number}_CIPHER_PASS")
+    text = os.environ.get(f"PGBACKREST_REPO{number}_CIPHER_PASS")
     if text is None and number == 1:
-        text = environment.get("PGBACKREST_REPO_CIPHER_PASS")  # before repositories had numbers
+        text = os.environ.get("PGBACKREST_REPO_CIPHER_PASS")  # before repositories had numbers
     return text.encode() if text else None
 
 

@@ -99,7 +99,7 @@ def advise(asked: RetentionRequest, on_progress: OnProgress) -> Advice:
     if size is None or found is None:
         raise CannotCheck(tr("{url}: no segment tells how large segments are", url=archive.url))
     backups = found.backups
-    needs = keep_newest(find_needs(backups, tree, archive.histories, size), asked.keep)
+    needs = keep_newest(find_needs(backups, tree, archive.histories), asked.keep)
     plan = make_plan(needs, archive, tree, size)
     up_to = asked.up_to_segment
     if asked.up_to_us is not None:

@@ -138,7 +138,7 @@ _RECEIVER: Final = """
     SELECT status, sender_host || ':' || sender_port, flushed_lsn::text, latest_end_lsn::text
     FROM pg_stat_wal_receiver
 """
-_PREFETCH: Final = "SELECT wal_distance, block_distance, io_depth FROM pg_stat_recovery_prefetch"
+_PREFETCH: Final = "SELECT wal_distance, io_depth FROM pg_stat_recovery_prefetch"
 
 
 def _ask(dsn: str) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def _prefetch(connection: psycopg.Connection[Any]) -> Prefetch | None:
     row = connection.execute(_PREFETCH).fetchone()
     if row is None:
         return None
-    return Prefetch(wal_distance_bytes=row[0], block_distance=row[1], io_depth=row[2])
+    return Prefetch(wal_distance_bytes=row[0], io_depth=row[1])
 
 
 def _lsn(text: str | None) -> int | None:

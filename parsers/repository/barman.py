@@ -44,7 +44,6 @@ class BarmanBackup:
     start_lsn: int | None
     stop_lsn: int | None
     start_segment: str | None
-    stop_segment: str | None
     started_at: datetime | None  # None where it is written without a zone
     finished_at: datetime | None
     system_identifier: int | None
@@ -88,7 +87,6 @@ def parse_backup_info(data: bytes, backup_id: str) -> BarmanBackup:
         start_lsn=_lsn(values, "begin_xlog"),
         stop_lsn=_lsn(values, "end_xlog"),
         start_segment=values.get("begin_wal"),
-        stop_segment=values.get("end_wal"),
         started_at=_instant(values, "begin_time"),
         finished_at=_instant(values, "end_time"),
         system_identifier=_number(values, "systemid"),

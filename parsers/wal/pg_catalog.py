@@ -41,7 +41,6 @@ class NamedRow(NamedTuple):
     name: str
 
 
-_NAME_BYTES: Final = 64
 _CLASS: Final = struct.Struct("<I64sI16xII")  # oid, relname, relnamespace, …, relfilenode, …space
 _KIND_OFFSET: Final = 115  # relkind, to 17
 _KIND_OFFSET_18: Final = 119  # relallfrozen stands before it

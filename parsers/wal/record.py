@@ -107,11 +107,11 @@ def holds_facts(rmgr: int, info: int, major: int) -> bool:
             return False
 
 
-def parse_record_header(record: bytes, offset: int = 0) -> RecordHeader:
-    """Read the 24 bytes at `offset`. Judges nothing but the length."""
-    if len(record) - offset < RECORD_HEADER_BYTES:
-        raise ParseError(tr("record header cut short"), offset=offset)
-    return RecordHeader(*_HEADER.unpack_from(record, offset))
+def parse_record_header(record: bytes) -> RecordHeader:
+    """Read the first 24 bytes. Judges nothing but the length."""
+    if len(record) < RECORD_HEADER_BYTES:
+        raise ParseError(tr("record header cut short"), offset=0)
+    return RecordHeader(*_HEADER.unpack_from(record))
 
 
 _HAS_IMAGE: Final = 0x10

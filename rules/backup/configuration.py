@@ -67,9 +67,6 @@ def settings_of_files(
             name: Setting(
                 name=name,
                 setting=normalise(name, setting.value),
-                context="",
-                source="configuration file",
-                pending_restart=False,
                 read_from=f"{setting.file}:{setting.line}",
             )
             for name, setting in found.items()

@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from parsers.sentences import tr
-from rules.model.facts import ArchiverFacts, OccupiedName
+from rules.model.evidence import OccupiedName
+from rules.model.facts import ArchiverFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 

@@ -16,7 +16,7 @@ What to do
 from collections.abc import Iterator
 
 from parsers.sentences import tr
-from rules.model.facts import EngineCrashFacts
+from rules.model.evidence import EngineCrashFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 

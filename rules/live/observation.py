@@ -30,7 +30,6 @@ class Prefetch:
     """The row of pg_stat_recovery_prefetch, of 15 and later."""
 
     wal_distance_bytes: int  # how far ahead of replay the WAL is read
-    block_distance: int
     io_depth: int  # reads under way
 
 

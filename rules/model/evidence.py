@@ -121,11 +121,29 @@ class AbsentFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OccupiedName:
+    """A segment that could not be archived, and a file of its name that the archive has."""
+
+    name: str
+    path: str  # in the archive
+    same: bool | None  # whether it holds what the server's has; None: it could not be compared
+    why_unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineCrashFacts:
+    """A crash in native code that ended the agent while it read segments."""
+
+    crashed_at: datetime
+    place: str  # the signal and the innermost call, as Segmentation fault in walk_segment
+    marker: str  # path of the file that says so: until it is removed, the numpy engine reads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorsFacts:
     """How the last reading of each source went."""
 
     failing: Mapping[str, str]  # collector -> why, one line
-    working: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

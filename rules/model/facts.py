@@ -43,16 +43,6 @@ class ArchiverFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OccupiedName:
-    """A segment that could not be archived, and a file of its name that the archive has."""
-
-    name: str
-    path: str  # in the archive
-    same: bool | None  # whether it holds what the server's has; None: it could not be compared
-    why_unknown: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class WalDirectoryFacts:
     """pg_ls_waldir(), summed."""
 
@@ -121,17 +111,8 @@ class ControlFacts:
     """The pg_control_*() functions. They read the file: everything is as of its last write."""
 
     system_identifier: int  # unsigned, unlike the function's int8
-    pg_control_version: int
-    catalog_version_no: int
     segment_size_bytes: int
     timeline: int  # of the last checkpoint: stale just after a promotion
-    checkpoint_lsn: int
-    redo_lsn: int
-    checkpoint_at: datetime
-    full_page_writes: bool
-    min_recovery_end_lsn: int | None
-    backup_start_lsn: int | None
-    backup_end_lsn: int | None
     data_checksums: bool | None  # None: being switched, from 19 on
 
 
@@ -141,9 +122,6 @@ class Setting:
 
     name: str
     setting: str
-    context: str
-    source: str
-    pending_restart: bool
     read_from: str = "pg_settings"  # or the file and line
 
 
@@ -419,12 +397,3 @@ class BackupsFacts:
     depth: str  # label, files, checksums or pages: how far they were to be looked at
     # url -> last change: being written or deleted, and no backup yet or any more
     changing: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineCrashFacts:
-    """A crash in native code that ended the agent while it read segments."""
-
-    crashed_at: datetime
-    place: str  # the signal and the innermost call, as Segmentation fault in walk_segment
-    marker: str  # path of the file that says so: until it is removed, the numpy engine reads

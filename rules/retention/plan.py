@@ -44,7 +44,7 @@ class RetentionPlan:
 
 
 def find_needs(
-    backups: Sequence[BackupFacts], tree: TimelineTree, histories: Collection[int], size: int
+    backups: Sequence[BackupFacts], tree: TimelineTree, histories: Collection[int]
 ) -> list[Need]:
     """By backup, in the order given."""
     by_start = {(b.label.start_lsn, b.label.timeline): b for b in backups}
@@ -53,7 +53,7 @@ def find_needs(
     for backup in backups:
         stored = backup.stored
         chain = _stored_chain(stored, by_name) if stored else _chain(backup, by_start)
-        needs.append(_need(backup, chain, tree, histories, size))
+        needs.append(_need(backup, chain, tree, histories))
     return needs
 
 
@@ -62,7 +62,6 @@ def _need(
     chain: tuple[list[BackupFacts], bool],
     tree: TimelineTree,
     histories: Collection[int],
-    size: int,
 ) -> Need:
     label = backup.label
     reached = [t for t in tree.timelines if tree.reaches(t, label.timeline, label.checkpoint_lsn)]

@@ -69,17 +69,13 @@ def _cause_of(finding: Finding, found: Sequence[Finding]) -> Finding | None:
     """The first in the tables' order; None for what stands by itself."""
     if finding.severity is Severity.INFO:
         return None
-    for table, linked in ((_BY_SEGMENT, _share_a_segment), (_ALWAYS, _both_there)):
+    for table, linked in ((_BY_SEGMENT, _share_a_segment), (_ALWAYS, None)):
         for cause in table.get(finding.id, ()):
             for each in found:
                 bad_enough = not each.note and _badness(each) <= _badness(finding)
-                if each.id == cause and bad_enough and linked(each, finding):
+                if each.id == cause and bad_enough and (linked is None or linked(each, finding)):
                     return each
     return None
-
-
-def _both_there(cause: Finding, effect: Finding) -> bool:
-    return True
 
 
 def _share_a_segment(cause: Finding, effect: Finding) -> bool:

@@ -40,7 +40,7 @@ def goal_space(
     obsolete = None
     if wanted is not None and backups is not None and not (backups.unreadable or backups.changing):
         since = archive.listed_at - timedelta(seconds=wanted)
-        needs = find_needs(backups.backups, tree, archive.histories, size)
+        needs = find_needs(backups.backups, tree, archive.histories)
         if not any(need.parent_missing for need in needs):
             needs = keep_back_to(needs, since)
             plan = make_plan(needs, archive, tree, size)

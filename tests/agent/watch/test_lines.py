@@ -83,7 +83,7 @@ def busy_view() -> ScreenView:
         receiver=WalReceiver(
             status="streaming", sender="db1:5432", received_lsn=0x5000000, sent_lsn=0x5000000
         ),
-        prefetch=Prefetch(wal_distance_bytes=12 << 10, block_distance=3, io_depth=2),
+        prefetch=Prefetch(wal_distance_bytes=12 << 10, io_depth=2),
         notices=(LOOKS_FAR, STALLED),
         notes=("SQL cannot be asked: the database system is starting up",),
     )
@@ -241,7 +241,7 @@ def test_numbers_that_say_nothing_are_left_out() -> None:
         receiver=WalReceiver(
             status="streaming", sender="db1", received_lsn=0x4000000, sent_lsn=None
         ),
-        prefetch=Prefetch(wal_distance_bytes=12288, block_distance=0, io_depth=0),
+        prefetch=Prefetch(wal_distance_bytes=12288, io_depth=0),
     )  # fmt: skip
     text = "\n".join(screen(idle, 100))
     assert "segments     waiting for 000000010000000000000005\n" in text

@@ -46,19 +46,7 @@ def poll(
         stats_reset_at=None,
     )
     control = ControlFacts(
-        system_identifier=1,
-        pg_control_version=1300,
-        catalog_version_no=1,
-        segment_size_bytes=MIB,
-        timeline=timeline,
-        checkpoint_lsn=0,
-        redo_lsn=0,
-        checkpoint_at=START,
-        full_page_writes=True,
-        min_recovery_end_lsn=None,
-        backup_start_lsn=None,
-        backup_end_lsn=None,
-        data_checksums=True,
+        system_identifier=1, segment_size_bytes=MIB, timeline=timeline, data_checksums=True
     )
     facts = {PositionFacts: positions, ArchiverFacts: archiver, ControlFacts: control}
     return follow(trail, facts)

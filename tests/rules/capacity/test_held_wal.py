@@ -27,12 +27,7 @@ NOTHING_WAITS = ArchiveStatusFacts(
 
 
 def settings(**megabytes: int) -> SettingsFacts:
-    made = {
-        name: Setting(
-            name=name, setting=str(value), context="", source="", pending_restart=False
-        )
-        for name, value in megabytes.items()
-    }  # fmt: skip
+    made = {name: Setting(name=name, setting=str(value)) for name, value in megabytes.items()}
     return SettingsFacts(settings=made)
 
 

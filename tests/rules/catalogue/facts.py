@@ -151,12 +151,8 @@ def settings(of: str | None = "/backup", /, **values: str) -> SettingsFacts:
     """As a backup's own file has them; of None as a server does."""
     read_from = f"{of}/postgresql.conf:1" if of else "pg_settings"
     made = {
-        key: Setting(
-            name=key, setting=value, context="", source="", pending_restart=False,
-            read_from=read_from,
-        )
-        for key, value in values.items()
-    }  # fmt: skip
+        key: Setting(name=key, setting=value, read_from=read_from) for key, value in values.items()
+    }
     return SettingsFacts(settings=made, of_backup=of)
 
 
@@ -180,11 +176,8 @@ def waiting(seconds: float | None, count: int = 1) -> ArchiveStatusFacts:
 
 def control_facts(data_checksums: bool | None = True) -> ControlFacts:
     return ControlFacts(
-        system_identifier=7, pg_control_version=1800, catalog_version_no=1,
-        segment_size_bytes=SIZE, timeline=1, checkpoint_lsn=SIZE, redo_lsn=SIZE,
-        checkpoint_at=NOW, full_page_writes=True, min_recovery_end_lsn=None,
-        backup_start_lsn=None, backup_end_lsn=None, data_checksums=data_checksums,
-    )  # fmt: skip
+        system_identifier=7, segment_size_bytes=SIZE, timeline=1, data_checksums=data_checksums
+    )
 
 
 def exposure(seconds: float, written: float = 1e6, archived: float = 2e6) -> ExposureFacts:

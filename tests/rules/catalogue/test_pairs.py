@@ -32,6 +32,7 @@ from rules.model.evidence import (
     CollectorsFacts,
     CopyAlone,
     ElsewhereFacts,
+    EngineCrashFacts,
     Evidence,
     FailedRunFacts,
     OverdueFacts,
@@ -46,7 +47,6 @@ from rules.model.facts import (
     BrokenHistory,
     ChangedFile,
     DamagedFork,
-    EngineCrashFacts,
     PagesFacts,
     RunningBackup,
     RunningBackupsFacts,
@@ -507,8 +507,8 @@ PAIRS = {
         RaisedFacts(errors={}, jobs={"scan": "KeyError: 1"}), RaisedFacts(errors={})
     ),
     "collector_failing": alone(
-        CollectorsFacts(failing={"archiver": "refused"}, working=frozenset()),
-        CollectorsFacts(failing={}, working=frozenset({"archiver"})),
+        CollectorsFacts(failing={"archiver": "refused"}),
+        CollectorsFacts(failing={}),
     ),
     "verdict_overdue": alone(OverdueFacts(jobs={"scan": ago(DAY)}), OverdueFacts(jobs={})),
 }  # fmt: skip

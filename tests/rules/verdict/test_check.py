@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from rules.model.evidence import Evidence
-from rules.model.facts import ArchiverFacts, Objectives, OccupiedName
+from rules.model.evidence import Evidence, OccupiedName
+from rules.model.facts import ArchiverFacts, Objectives
 from rules.model.findings import Severity
 from rules.verdict.check import Found, judge, load_catalogue
 
