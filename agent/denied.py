@@ -42,6 +42,16 @@ def reason(error: OSError, path: object = None) -> str:
     return tr("{text}: run this as its owner, {owner}", text=text, owner=_name(status.st_uid))
 
 
+def unlisted(error: OSError, path: object) -> str:
+    """A line that a directory cannot be listed, and why."""
+    return tr("{path}: cannot be listed: {reason}", path=path, reason=reason(error, path))
+
+
+def unread(error: OSError, path: object) -> str:
+    """A line that a file or directory cannot be read, and why."""
+    return tr("{path}: cannot be read: {reason}", path=path, reason=reason(error, path))
+
+
 def _nearest(place: str) -> os.stat_result | None:
     """The status of what forbids it: the path, or the first directory above it that shows one."""
     while place:

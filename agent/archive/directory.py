@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from agent.archive.codecs import BrokenStream, Flaw, open_stream, read_content
 from agent.archive.names import Shelves, look_at
 from agent.archive.tree import CannotList, NameBatch, walk_files
-from agent.denied import is_proof, reason
+from agent.denied import is_proof, reason, unread
 from agent.store.local import NO_TARGET, no_file, stat_path
 from agent.store.urls import is_remote
 from parsers.errors import ParseError
@@ -176,9 +176,7 @@ class Listing:
             if isinstance(error, FileNotFoundError):
                 return None
             # Left out, it would be judged missing: the directory may be listed and not searched.
-            raise CannotList(
-                tr("{path}: cannot be read: {reason}", path=path, reason=reason(error, path))
-            ) from None
+            raise CannotList(unread(error, path)) from None
         if kind := no_file(status.st_mode):
             self.no_files[name] = kind
         size = self._sizes.setdefault(status.st_size, status.st_size)

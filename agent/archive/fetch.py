@@ -217,15 +217,14 @@ def _check_segment(file: StoredAt, wanted: WantedFile) -> Candidate | None:
     content = read_stored(*file, header.segment_size)
     if content.flaw is not None:
         return Candidate(path, b"", content.detail, content.flaw is Flaw.CUT)
-    if len(content.data) < header.segment_size:
-        complaint = tr(
-            "{size} bytes instead of {expected}",
-            size=len(content.data),
-            expected=header.segment_size,
-        )
-        return Candidate(path, b"", complaint, is_short=True)
-    if sha1 is not None and _sha1(content.data) != sha1:
-        return Candidate(path, b"", tr("its content has another SHA-1 than its name"))
+    if (size := len(content.data)) < header.segment_size:
+        why = tr("{size} bytes instead of {expected}", size=size, expected=header.segment_size)
+        return Candidate(path, b"", why, is_short=True)
+    if sha1 is not None:
+        from hashlib import sha1 as digest
+
+        if digest(content.data).hexdigest() != sha1:
+            return Candidate(path, b"", tr("its content has another SHA-1 than its name"))
     return Candidate(path, content.data, _foreign(header, wanted))
 
 
@@ -233,12 +232,6 @@ def _sha1_in(name: str) -> str | None:
     """The content's checksum that pgBackRest puts into a segment's name."""
     dash = name.find("-")
     return name[dash + 1 : dash + 41] if dash > 0 else None
-
-
-def _sha1(data: bytes) -> str:
-    from hashlib import sha1
-
-    return sha1(data).hexdigest()
 
 
 def _is_plain(path: str, size: int) -> bool:
@@ -317,25 +310,12 @@ def _choose(
 ) -> Candidate:
     """The file that recovery may have. Raises Refused when none is right, or several are."""
     usable = [candidate for candidate in candidates if candidate.complaint is None]
-    for candidate in candidates:
-        if candidate.complaint is not None and usable:
-            complain(
-                tr(
-                    "{path} was passed over: {why}",
-                    path=candidate.path,
-                    why=candidate.complaint,
-                )
-            )
+    refused = [(each.path, each.complaint) for each in candidates if each.complaint is not None]
     if not usable:
-        raise FileRefused(
-            joined(
-                "; ",
-                (
-                    tr("{path}: {complaint}", path=each.path, complaint=each.complaint)
-                    for each in candidates
-                ),
-            )
-        )
+        parts = (tr("{path}: {complaint}", path=path, complaint=why) for path, why in refused)
+        raise FileRefused(joined("; ", parts))
+    for path, why in refused:
+        complain(tr("{path} was passed over: {why}", path=path, why=why))
     if len(usable) == 1:
         return usable[0]
     usable = [_with_data(candidate) for candidate in usable]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sysconfig
 from collections.abc import Collection, Iterable, Sequence
@@ -16,7 +15,7 @@ from parsers.segment import PARTIAL_SUFFIX
 from rules.model.facts import ArchiveFacts
 from rules.model.repository import RepositoriesRead
 from rules.recovery.settings_block import settings_block
-from rules.repository.command import restore_command_of, tool_command
+from rules.repository.command import command_word, restore_command_of, tool_command
 from rules.verdict.report import Report
 
 _PROGRAM: Final = "pitr-agent"
@@ -64,7 +63,7 @@ def _fetch_wal() -> str:
     program = Path(sysconfig.get_path("scripts")) / _PROGRAM
     found = shutil.which(_PROGRAM)
     by_name = not program.exists() or (found and Path(found).resolve() == program.resolve())
-    return f"{_PROGRAM if by_name else _word(str(program))} fetch-wal"
+    return f"{_PROGRAM if by_name else command_word(str(program))} fetch-wal"
 
 
 def _is_flat(archive: ArchiveFacts, needed: Collection[str]) -> bool:
@@ -80,14 +79,9 @@ def _is_flat(archive: ArchiveFacts, needed: Collection[str]) -> bool:
 
 def _place(archive: ArchiveFacts) -> str:
     """The server runs the command in its data directory: a relative path would lead elsewhere."""
-    return _word(named_anywhere(archive.url))
+    return command_word(named_anywhere(archive.url))
 
 
 def named_anywhere(url: str) -> str:
     """An archive as a program in another directory can name it."""
     return whole(url) if is_remote(url) else str(Path(url).absolute())
-
-
-def _word(text: str) -> str:
-    """One word for the shell; the server reads %% as one %."""
-    return shlex.quote(text).replace("%", "%%")

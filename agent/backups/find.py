@@ -25,7 +25,7 @@ from agent.backups.describe import (
 from agent.backups.plain import read_backup
 from agent.backups.tar import BASE_NAMES, is_tar_backup, read_tar_backup
 from agent.backups.tar_contents import is_packed
-from agent.denied import is_proof, reason
+from agent.denied import is_proof, reason, unlisted, unread
 from agent.store.local import lstat_path, stat_path, walk_tree
 from agent.store.paths import AnyPath, StorePath, any_path, entries_of, look_at
 from parsers.segment import parse_wal_name
@@ -112,9 +112,7 @@ def read_any_backup(path: AnyPath, depth: BackupDepth) -> BackupFacts:
         return replace(facts, known_at=min(changed_at, datetime.now(UTC)))
     except OSError as error:
         where = error.filename or path
-        raise NotABackup(
-            tr("{path}: cannot be read: {reason}", path=where, reason=reason(error, where))
-        ) from None
+        raise NotABackup(unread(error, where)) from None
 
 
 def _changed(path: AnyPath) -> float:
@@ -209,12 +207,6 @@ def _explain(directory: AnyPath, root: AnyPath, error: OSError, closed: dict[str
     if directory == root:
         if isinstance(error, FileNotFoundError):
             raise NotABackup(tr("{path}: there is no such directory", path=root)) from None
-        raise NotABackup(
-            tr("{path}: cannot be listed: {reason}", path=root, reason=reason(error, directory))
-        ) from None
+        raise NotABackup(unlisted(error, directory)) from None
     if not is_proof(error):
-        closed[str(directory)] = tr(
-            "{path}: cannot be listed: {reason}",
-            path=directory,
-            reason=reason(error, directory),
-        )
+        closed[str(directory)] = unlisted(error, directory)

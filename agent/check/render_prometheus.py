@@ -46,7 +46,7 @@ class _ReportCollector(Collector):
 
     def _verdict(self) -> Iterable[Metric]:
         report = self._report
-        yield self._family("pitr_verdict_timestamp_seconds", (), [((), _now(report))])
+        yield self._family("pitr_verdict_timestamp_seconds", (), [((), report.now.timestamp())])
         if report.case.get(BackupsFacts) is not None:
             states = Counter(backup.state.value for backup in report.backups)
             counts = [((state.value,), float(states[state.value])) for state in BackupState]
@@ -79,10 +79,6 @@ class _ReportCollector(Collector):
         for values, number in sorted(samples):
             family.add_metric([self._cluster, *values], number)
         return family
-
-
-def _now(report: Report) -> float:
-    return report.now.timestamp()
 
 
 def _missing(report: Report) -> list[Sample]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import signal
 import subprocess
 import tempfile
@@ -20,6 +19,7 @@ from agent.archive.restore_command import restore_command
 from agent.archive.stored import read_stored
 from agent.archive.unreadable import Unreadable, read_guarded, why_unreadable
 from agent.errors import CannotCheck
+from agent.postgres.account import own_name
 from parsers.sentences import message_of, tr
 from rules.backup.restore_trial import BadPlaceholder, Trial, TrialFacts, expand_command
 from rules.case.case import Case
@@ -83,7 +83,7 @@ def try_restore_command(report: Report, case: Case, timeout_seconds: float) -> T
     return TrialFacts(
         command=command,
         read_from=read_from,
-        account=_account(),
+        account=own_name(),
         timeout_seconds=timeout_seconds,
         segment_size_bytes=size,
         trials=tuple(trials),
@@ -161,10 +161,3 @@ def _run(command: str, directory: str, timeout_seconds: float) -> tuple[int | No
             process.wait()
     lines = errors.read_text("utf-8", "replace").strip().splitlines()
     return status, lines[-1] if lines else ""
-
-
-def _account() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())

@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from agent.cli import agent_help, entry
 from agent.cli.completion import PROGRAMS, SHELLS, render_completion
@@ -53,13 +53,7 @@ def _body(argv: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = entry.Parser(prog="pitr-agent", **agent_help.PROGRAM)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_run(
-        commands.add_parser(
-            "run",
-            help="poll and serve until SIGTERM",
-            **agent_help.RUN,
-        )
-    )
+    _add_run(commands)
     _add_check_config(commands)
     _add_rules(commands)
     _add_docs(commands)
@@ -70,22 +64,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     fetch.add_argument("rest", nargs=argparse.REMAINDER)
     fetch.set_defaults(command=_fetch_wal)
-    unit = commands.add_parser(
-        "drill-unit",
-        help="make the drill that an agent orders (pitr-drill@.service runs it)",
-        **agent_help.DRILL_UNIT,
-    )
-    unit.set_defaults(command=_drill_unit)
+    _add(commands, "drill-unit", _drill_unit, agent_help.DRILL_UNIT)
+    return parser
+
+
+def _add(
+    commands: Commands, name: str, command: Callable[[argparse.Namespace], int], texts: Any
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, **texts)
+    parser.set_defaults(command=command)
     return parser
 
 
 def _add_check_config(commands: Commands) -> None:
-    check = commands.add_parser(
-        "check-config",
-        help="check a configuration file",
-        **agent_help.CHECK_CONFIG,
-    )
-    check.set_defaults(command=_check_config)
+    check = _add(commands, "check-config", _check_config, agent_help.CHECK_CONFIG)
     check.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="configuration file"
     )
@@ -98,12 +90,7 @@ def _add_check_config(commands: Commands) -> None:
 
 
 def _add_rules(commands: Commands) -> None:
-    rules = commands.add_parser(
-        "rules",
-        help="print the alerting rules for Prometheus",
-        **agent_help.RULES,
-    )
-    rules.set_defaults(command=_rules)
+    rules = _add(commands, "rules", _rules, agent_help.RULES)
     rules.add_argument(
         "--runbooks-url",
         default="docs/runbooks",
@@ -140,24 +127,14 @@ def _add_rules(commands: Commands) -> None:
 
 
 def _add_docs(commands: Commands) -> None:
-    docs = commands.add_parser(
-        "docs",
-        help="write the pages on findings, alerts and metrics",
-        **agent_help.DOCS,
-    )
-    docs.set_defaults(command=_docs)
+    docs = _add(commands, "docs", _docs, agent_help.DOCS)
     docs.add_argument(
         "directory", type=Path, metavar="DIR", help="where to write: DIR/runbooks, ..."
     )
 
 
 def _add_completion(commands: Commands) -> None:
-    completion = commands.add_parser(
-        "completion",
-        help="print a shell's completion of a program",
-        **agent_help.COMPLETION,
-    )
-    completion.set_defaults(command=_completion)
+    completion = _add(commands, "completion", _completion, agent_help.COMPLETION)
     completion.add_argument("shell", choices=SHELLS, help="shell to complete for")
     completion.add_argument(
         "program",
@@ -169,17 +146,12 @@ def _add_completion(commands: Commands) -> None:
 
 
 def _add_new_evidence_key(commands: Commands) -> None:
-    key = commands.add_parser(
-        "new-evidence-key",
-        help="make a key that signs evidence",
-        **agent_help.NEW_EVIDENCE_KEY,
-    )
-    key.set_defaults(command=_new_evidence_key)
+    key = _add(commands, "new-evidence-key", _new_evidence_key, agent_help.NEW_EVIDENCE_KEY)
     key.add_argument("file", type=Path, metavar="FILE", help="where the private key goes")
 
 
-def _add_run(run: argparse.ArgumentParser) -> None:
-    run.set_defaults(command=_run)
+def _add_run(commands: Commands) -> None:
+    run = _add(commands, "run", _run, agent_help.RUN)
     run.add_argument(
         "--config", type=Path, required=True, metavar="FILE", help="configuration file (YAML)"
     )

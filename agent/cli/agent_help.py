@@ -35,6 +35,7 @@ examples:
 )
 
 RUN: Final = _help(
+    help="poll and serve until SIGTERM",
     description="""\
 Polls, judges and serves until SIGTERM or SIGINT; SIGHUP reads the configuration again. Its log goes
 to stderr. Under systemd (Type=notify) it reports when it is ready and that its schedule runs.
@@ -61,6 +62,7 @@ exit status:
 )
 
 CHECK_CONFIG: Final = _help(
+    help="check a configuration file",
     description="""\
 Reads a configuration as `run` does, with its included files, and reports every error at once, with
 file and line, and what it names that is not there. Polls nothing. With --try it connects to each
@@ -82,6 +84,7 @@ exit status:
 )
 
 RULES: Final = _help(
+    help="print the alerting rules for Prometheus",
     description="""\
 Prints the catalogue as alerting rules for Prometheus: the alerts that the agent itself raises,
 under the same labels, and the few about the agent that it cannot raise itself. With --for textfile,
@@ -97,6 +100,7 @@ examples:
 )
 
 DOCS: Final = _help(
+    help="write the pages on findings, alerts and metrics",
     description="""\
 Writes the pages generated from the catalogue: findings, metrics, and one runbook per alert.
 """,
@@ -109,6 +113,7 @@ examples:
 )
 
 COMPLETION: Final = _help(
+    help="print a shell's completion of a program",
     description="""\
 Prints the completion script of one of the four programs. It is static: pressing Tab does not
 start Python. Print it again after an upgrade.
@@ -123,6 +128,7 @@ examples:
 )
 
 DRILL_UNIT: Final = _help(
+    help="make the drill that an agent orders (pitr-drill@.service runs it)",
     description="""\
 Makes one restore drill, which a line of JSON on standard input orders, and writes what it says to
 standard output. pitr-drill.socket starts it for each drill that an agent orders; the drill ends
@@ -135,6 +141,7 @@ examples:
 )
 
 NEW_EVIDENCE_KEY: Final = _help(
+    help="make a key that signs evidence",
     description="""\
 Makes an Ed25519 key for signed evidence: FILE, the private half, which only its owner can read, and
 FILE.pub. Overwrites nothing.

@@ -95,8 +95,3 @@ class DrillConfig(Strict):
         if self.trigger is None:
             return None
         return max(2 * longest_pause(self.trigger, now).total_seconds(), _AGE_SECONDS)
-
-    def over(self, defaults: DrillConfig) -> DrillConfig:
-        """This one's own keys, and for the others those of the defaults."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        return defaults.model_copy(update=given)

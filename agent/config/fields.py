@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -17,6 +17,11 @@ class Strict(BaseModel):
     """A mapping of the file, in which an unknown key is a mistake."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def over(self, general: Self) -> Self:
+        """The keys that were given here, and for the others those of what is more general."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return general.model_copy(update=given)
 
 
 def _seconds(value: object) -> object:

@@ -7,14 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import (
-    BeforeValidator,
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from agent.archive.limits import REVERIFY_SECONDS
 from agent.backups.describe import BackupDepth
@@ -35,8 +30,6 @@ from rules.case.context import Context
 from rules.model.facts import Objectives
 from rules.model.repository import Via, Way
 from rules.model.sequence import AcknowledgedGap
-
-T = TypeVar("T")
 
 
 def _bytes_per_second(value: object) -> object:
@@ -74,11 +67,6 @@ class ObjectivesConfig(Strict):
     backup_age: Seconds | None = None
     drill_age: Seconds | None = None
     copies: Annotated[int, Field(ge=1, strict=True)] | None = None
-
-    def over(self, of_class: ObjectivesConfig) -> ObjectivesConfig:
-        """This cluster's own goals, and for the others those of its class."""
-        given = {name: getattr(self, name) for name in self.model_fields_set}
-        return of_class.model_copy(update=given)
 
     def facts(self) -> Objectives:
         return Objectives(
@@ -369,40 +357,11 @@ class ResolvedCluster:
 
 
 def _resolve(cluster: ClusterConfig, config: Config) -> ResolvedCluster:
-    defaults, named = config.defaults, cluster.protection_class
-    return ResolvedCluster(
-        name=cluster.name,
-        dsn=cluster.dsn,
-        archives=cluster.archives,
-        backups=cluster.backups,
-        repositories=cluster.repositories,
-        via=cluster.via,
-        log=cluster.log,
-        log_line_prefix=cluster.log_line_prefix,
-        log_timezone=cluster.log_timezone,
-        server_version=cluster.server_version,
-        protection_class=named,
-        labels=cluster.labels,
-        objectives=cluster.objectives.over(config.classes[named]) if named else cluster.objectives,
-        acknowledged_gaps=cluster.acknowledged_gaps,
-        poll=_first(cluster.poll, defaults.poll),
-        scan=_first(cluster.scan, defaults.scan),
-        timeout=_first(cluster.timeout, defaults.timeout),
-        reverify=_first(cluster.reverify, defaults.reverify),
-        relist=_first(cluster.relist, defaults.relist),
-        io_limit=_first(cluster.io_limit, defaults.io_limit),
-        scan_on=_first(cluster.scan_on, defaults.scan_on),
-        depth=_first(cluster.depth, defaults.depth),
-        drill=_drilled(cluster, defaults),
-        evidence=config.evidence,
-    )
-
-
-def _first(own: T | None, default: T) -> T:
-    return default if own is None else own
-
-
-def _drilled(cluster: ClusterConfig, defaults: DefaultsConfig) -> DrillConfig | None:
-    drill = cluster.drill_keys(defaults)
+    keys = dict(config.defaults)
+    keys.update((name, value) for name, value in cluster if value is not None or name not in keys)
+    if named := cluster.protection_class:
+        keys["objectives"] = cluster.objectives.over(config.classes[named])
+    drill = cluster.drill_keys(config.defaults)
     can_be = cluster.repositories or (cluster.archives and cluster.backups)
-    return drill if can_be and drill.schedule != NEVER else None
+    keys["drill"] = drill if can_be and drill.schedule != NEVER else None
+    return ResolvedCluster(**keys, evidence=config.evidence)

@@ -21,7 +21,7 @@ from agent.drill.confinement import Confine, confine
 from agent.drill.copy import Copied, backup_bytes, copy_backup
 from agent.drill.deadline import Deadline, OutOfTime
 from agent.drill.errors import CannotDrill
-from agent.drill.look import LookInside
+from agent.drill.look import LookInside, phase
 from agent.drill.server import ScratchServer
 from agent.drill.settings import configure
 from agent.drill.space import Room, needed_bytes, room_in
@@ -207,7 +207,7 @@ class _Drill:
         )  # fmt: skip
         facts = replace(facts, confinement=joined("; ", filter(None, (confinement.said, company))))
         copied, tool = Copied(), ToolRestore()
-        with self._phase("copy"):
+        with phase(self.phases, "copy"):
             if self.material.by_tool is not None:
                 tool = restore_by_tool(self.material.by_tool, self.area, self.deadline)
             else:
@@ -276,12 +276,6 @@ class _Drill:
         needed = needed_bytes(backup_bytes(layers), outcome.bytes_needed, size)
         room.require(needed, tr("the restore takes about"))
         copy_backup(layers, self.area, room, copied)
-
-    @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        begun = time.monotonic()
-        yield
-        self.phases[name] = time.monotonic() - begun
 
     def _recovery(self, restore_command: str) -> dict[str, str]:
         plan = self.material.plan

@@ -52,14 +52,14 @@ class LookInside:
                 self._at_running(tools, area, deadline)
             else:
                 self._leave_out(tr("the server shut itself down at its target, as it was told"))
-            with self._phase("stop"):
+            with phase(self.phases, "stop"):
                 stopped = server.stop(signal.SIGINT)
             if not stopped:
                 self.inspections.append(
                     not_done("checksums", tr("the server did not shut down in time"))
                 )
                 return
-            with self._phase("checksums"):
+            with phase(self.phases, "checksums"):
                 self.inspections.append(inspect_stopped(tools, area, control))
         except OutOfTime as error:
             self.timed_out = message_of(error)
@@ -83,7 +83,7 @@ class LookInside:
                 self.inspections.append(Inspection(name="connection", result="failed", detail=why))
             self._leave_out(why)
             return
-        with self._phase("probes"):
+        with phase(self.phases, "probes"):
             self._ask(cluster, deadline)
         for look in (amcheck, dump):
             begun = time.monotonic()
@@ -122,8 +122,10 @@ class LookInside:
             for probe in self.probes
         )
 
-    @contextlib.contextmanager
-    def _phase(self, name: str) -> Iterator[None]:
-        begun = time.monotonic()
-        yield
-        self.phases[name] = time.monotonic() - begun
+
+@contextlib.contextmanager
+def phase(phases: dict[str, float], name: str) -> Iterator[None]:
+    """What takes time: how long it took, unless it failed."""
+    begun = time.monotonic()
+    yield
+    phases[name] = time.monotonic() - begun

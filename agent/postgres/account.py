@@ -93,6 +93,14 @@ def server_account() -> Account:
     )
 
 
+def own_name() -> str:
+    """Who runs this, as `peer` sees it; its number where it has no name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def _own_name(uid: int) -> str:
     try:
         return pwd.getpwuid(uid).pw_name

@@ -23,7 +23,7 @@ from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.find import read_any_backup
 from agent.backups.layers import BackupLayer, BackupPlace
 from agent.backups.noted import noted
-from agent.denied import is_proof, reason
+from agent.denied import is_proof, reason, unlisted
 from agent.repositories.backup import sort_backups
 from agent.repositories.files import Folder, list_folder, read
 from agent.repositories.recognise import BARMAN, BARMAN_CLOUD
@@ -120,9 +120,7 @@ class Barman:
             waiting = (file for name, file in self._waiting.items() if name not in stored)
             add_files(waiting, listing)
         except OSError as error:
-            raise NotRead(
-                tr("{path}: cannot be listed: {reason}", path=wals, reason=reason(error, wals))
-            ) from None
+            raise NotRead(unlisted(error, wals)) from None
         facts = with_size_by_names(listing.facts(wals, listed_at))
         return replace(facts, partials=self._streamed() | dict(facts.partials))
 
@@ -341,9 +339,7 @@ class Barman:
         except OSError as error:
             if is_proof(error):
                 return _NOTHING
-            raise NotRead(
-                tr("{path}: cannot be listed: {reason}", path=path, reason=reason(error, path))
-            ) from None
+            raise NotRead(unlisted(error, path)) from None
 
 
 def _refused(info: BarmanBackup) -> str | None:

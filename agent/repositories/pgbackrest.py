@@ -18,7 +18,7 @@ from agent.archive.directory import Listing
 from agent.archive.fetch import StoredAt
 from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.layers import BackupLayer
-from agent.denied import is_proof, reason
+from agent.denied import is_proof, reason, unlisted
 from agent.repositories.backup import sort_backups
 from agent.repositories.files import MANIFEST_BYTES, SMALL_BYTES, list_folder, read
 from agent.repositories.pgbackrest_files import Stanza, StoredFiles, read_content
@@ -118,13 +118,7 @@ class PgBackRest:
             except OSError as error:
                 if is_proof(error):
                     continue
-                raise NotRead(
-                    tr(
-                        "{path}: cannot be listed: {reason}",
-                        path=folder,
-                        reason=reason(error, folder),
-                    )
-                ) from None
+                raise NotRead(unlisted(error, folder)) from None
             same = (each for each in files if each == name or _plain(each) == name)
             found += [StoredAt(folder, each) for each in same]
         return found
@@ -145,13 +139,7 @@ class PgBackRest:
                 continue
             except OSError as error:
                 where = f"{self._archive}/{archive_id}"
-                raise NotRead(
-                    tr(
-                        "{path}: cannot be listed: {reason}",
-                        path=where,
-                        reason=reason(error, where),
-                    )
-                ) from None
+                raise NotRead(unlisted(error, where)) from None
         return with_size_by_names(listing.facts(self._archive, listed_at))
 
     def files(self, label: str) -> StoredFiles | None:
@@ -193,7 +181,7 @@ class PgBackRest:
         why: list[str] = []
         for name in (path, f"{path}{COPY_SUFFIX}"):
             try:
-                parsed = parse(self._decrypted(read(name, SMALL_BYTES), name, self._passphrase))
+                parsed = parse(self._decrypted(read(name, SMALL_BYTES), self._passphrase))
             except OSError as error:
                 why.append(
                     tr("absent")
@@ -213,7 +201,7 @@ class PgBackRest:
         )
         return None
 
-    def _decrypted(self, data: bytes, path: str, passphrase: bytes | None) -> bytes:
+    def _decrypted(self, data: bytes, passphrase: bytes | None) -> bytes:
         if not data.startswith(MAGIC):
             return data
         if passphrase is None:
@@ -248,13 +236,7 @@ class PgBackRest:
         try:
             folders = list_folder(self._archive).folders
         except OSError as error:
-            raise NotRead(
-                tr(
-                    "{path}: cannot be listed: {reason}",
-                    path=self._archive,
-                    reason=reason(error, self._archive),
-                )
-            ) from None
+            raise NotRead(unlisted(error, self._archive)) from None
         ids = [name for name in folders if ARCHIVE_ID.match(name)]
         return [max(ids, key=lambda name: int(name.rpartition("-")[2]))] if ids else []
 
@@ -303,7 +285,7 @@ class PgBackRest:
             try:
                 data = read(name, MANIFEST_BYTES)
                 known = passphrase.encode() if passphrase is not None else None
-                manifest = parse_manifest(self._decrypted(data, name, known))
+                manifest = parse_manifest(self._decrypted(data, known))
                 if name != path:
                     self.used_copies.append(tr("{path}: {why}", path=path, why=why))
                 return manifest

@@ -68,10 +68,6 @@ def read_content(
     if depth != "label":
         files.compare(checksums=depth in ("checksums", "pages"))
     inside = _inside(manifest)
-
-    def read_one(path: str) -> bytes | None:
-        return files.content(inside[path])
-
     return describe_backup(
         BackupContent(
             url=f"{stanza.root}/backup/{stanza.name}/{entry.label}",
@@ -83,7 +79,7 @@ def read_content(
                 page_errors=entry.page_errors,
             ),
             paths=inside,
-            read=read_one,
+            read=lambda path: files.content(inside[path]),
             depth=depth,
             stop_lsn=entry.stop_lsn,
             started_at=datetime.fromtimestamp(entry.started_at, UTC),
@@ -170,8 +166,9 @@ class _Files:
         """Look for each file where it is stored, of its size, and with its checksum if asked."""
         for label in self.manifest.references:
             self._stored_in(label)
+        bundles = any(file.bundle is not None for file in self.manifest.files)
         for file in self.manifest.files:
-            if file.size_bytes == 0 and file.bundle is None and self._bundles:
+            if file.size_bytes == 0 and file.bundle is None and bundles:
                 continue  # stored nowhere
             if self._listed.get(file.reference or self.manifest.label) is None:
                 continue  # its whole folder is absent or unread, and said to be
@@ -222,10 +219,6 @@ class _Files:
 
     # -- how ---------------------------------------------------------------------------------------
 
-    @property
-    def _bundles(self) -> bool:
-        return any(file.bundle is not None for file in self.manifest.files)
-
     def _folder(self, label: str) -> str:
         return f"{self.root}/backup/{self.stanza}/{label}"
 
@@ -234,20 +227,18 @@ class _Files:
 
     def _stored_in(self, label: str) -> Mapping[str, ArchivedFile] | None:
         """The files stored in one backup's folder; None, said, where it cannot be had."""
-        if label not in self._listed:
-            self._listed[label] = self._list(label)
-        return self._listed[label]
-
-    def _list(self, label: str) -> Mapping[str, ArchivedFile] | None:
-        folder = self._folder(label)
+        if label in self._listed:
+            return self._listed[label]
+        folder, listed = self._folder(label), None
         try:
-            return {file.path[len(folder) + 1 :]: file for file in walk(folder)}
+            listed = {file.path[len(folder) + 1 :]: file for file in walk(folder)}
         except OSError as error:
             if is_proof(error):
                 self.bad.append(noted(label, tr("absent, and this backup is built on it")))
             else:
                 self.unread.append(noted(label, reason(error, folder)))
-            return None
+        self._listed[label] = listed
+        return listed
 
     def _look(self, file: RepositoryFile, checksums: bool) -> str | None:
         label = file.reference or self.manifest.label
@@ -272,17 +263,13 @@ class _Files:
 
     def _wrong_checksum(self, file: RepositoryFile) -> str | None:
         expected = file.stored_checksum
-        if expected is None and not self._is_plain(file):
-            return self._wrong_content(file)
+        encoded = self.manifest.passphrase is not None or self.manifest.compression != "none"
+        if expected is None and (encoded or file.block_bytes is not None):
+            return self._wrong_content(file)  # stored as it is, its own SHA-1 is that of the bytes
         digest = hashlib.sha1()
         for piece in self._pieces(file):
             digest.update(piece)
         return None if digest.hexdigest() == (expected or file.checksum) else tr("SHA-1 differs")
-
-    def _is_plain(self, file: RepositoryFile) -> bool:
-        """Whether it is stored as it is, so that its own SHA-1 is that of the stored bytes."""
-        encoded = self.manifest.passphrase is not None or self.manifest.compression != "none"
-        return not encoded and file.block_bytes is None
 
     def _wrong_content(self, file: RepositoryFile) -> str | None:
         """Of a backup older than 2.44: by its content, read through once."""

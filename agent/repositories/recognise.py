@@ -5,7 +5,7 @@ A person may name the root, a stanza's or server's own folder, or the folder abo
 
 from __future__ import annotations
 
-from agent.denied import reason
+from agent.denied import unread
 from agent.repositories.files import Folder, exists, list_folder
 from agent.repositories.repository import FoundRepo, NotRead
 from parsers.sentences import tr
@@ -29,9 +29,7 @@ def recognise(url: str, exactly: str | None = None) -> FoundRepo:
     except FileNotFoundError:
         raise NotRead(tr("{path}: there is no such directory", path=url)) from None
     except OSError as error:
-        raise NotRead(
-            tr("{path}: cannot be read: {reason}", path=url, reason=reason(error, url))
-        ) from None
+        raise NotRead(unread(error, url)) from None
     if exactly is not None and (not found or found[0].tool != exactly):
         raise NotRead(tr("{url}: no repository of {tool} lies there", url=url, tool=exactly))
     if not found:

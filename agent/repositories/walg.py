@@ -7,29 +7,25 @@ that changed since the backup it is made from, so the whole chain must be there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Final
 
 from agent.archive import ciphers
 from agent.archive.ciphers import BadCipher, Cipher
-from agent.archive.codecs import CODECS, HEAD_BYTES, READABLE_SUFFIXES, BrokenStream
+from agent.archive.codecs import CODECS, HEAD_BYTES, READABLE_SUFFIXES
 from agent.archive.directory import Listing, parse_header
 from agent.archive.fetch import StoredAt
-from agent.archive.tar import BrokenTar, read_members
-from agent.backups.describe import CONTROL, LABEL, BackupDepth, NotABackup
-from agent.backups.layers import INCREMENT, BackupLayer, StoredFile
-from agent.backups.noted import noted, of_backup
-from agent.backups.settings import CONFIGURATION
-from agent.backups.tablespaces import TABLESPACE_MAP
-from agent.denied import is_proof, reason
-from agent.repositories.backup import BackupContent, UnreadFile, describe_backup, sort_backups
-from agent.repositories.files import MANIFEST_BYTES, list_folder, read, read_range
+from agent.backups.describe import BackupDepth, NotABackup
+from agent.backups.layers import BackupLayer
+from agent.backups.noted import noted
+from agent.denied import is_proof, reason, unlisted
+from agent.repositories.backup import BackupContent, describe_backup, sort_backups
+from agent.repositories.files import list_folder, read, read_range
 from agent.repositories.recognise import WALG
 from agent.repositories.repository import Backups, NotRead
 from agent.repositories.wal_names import add_files, with_size_by_names
+from agent.repositories.walg_tars import Tars
 from agent.store.reading import open_at
 from parsers.errors import ParseError
 from parsers.repository.walg import (
@@ -37,9 +33,7 @@ from parsers.repository.walg import (
     BACKUPS_FOLDER,
     SENTINEL_SUFFIX,
     WAL_FOLDER,
-    FilesMetadata,
     WalgBackup,
-    parse_files_metadata,
     parse_sentinel,
 )
 from parsers.sentences import message_of, tr
@@ -48,9 +42,6 @@ from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, StoredBac
 from rules.model.repository import ListedBackup, RepositoryFacts
 
 _PROBES: Final = 8
-_SMALL_FILE_BYTES: Final = 64 << 20
-_PIECE_BYTES: Final = 1 << 20
-_UNPACKED: Final = 4  # times what a compressed tar takes: a guess
 
 
 class Walg:
@@ -112,7 +103,7 @@ class Walg:
                     label=label,
                 )
             )
-        tars = _Tars(self._backups, [each.name for each in chain])
+        tars = Tars(self._backups, [each.name for each in chain])
         tars.read_metadata()
         return list(tars.layers())
 
@@ -180,7 +171,7 @@ class Walg:
     def _read_backup(self, backup: WalgBackup, depth: BackupDepth) -> BackupFacts:
         chain = self._chain(backup)
         parents = tuple(each.name for each in chain[:-1])
-        content = _Tars(self._backups, [each.name for each in chain])
+        content = Tars(self._backups, [each.name for each in chain])
         content.read_metadata()
         if depth != "label":
             content.compare(whole=depth in ("checksums", "pages"))
@@ -219,11 +210,7 @@ class Walg:
         return chain
 
     def _unfinished(self) -> Iterator[tuple[str, datetime]]:
-        try:
-            folders = list_folder(self._backups).folders
-        except OSError:
-            return
-        for name in folders:
+        for name in self._folders() or ():
             if BACKUP_NAME.match(name) and name not in self.sentinels:
                 path = f"{self._backups}/{name}"
                 if f"{path}{SENTINEL_SUFFIX}" not in self.unread:
@@ -231,13 +218,17 @@ class Walg:
 
     def _gone(self) -> Iterator[tuple[str, str]]:
         """Backups of which the sentinel is there, and nothing else."""
-        try:
-            folders = list_folder(self._backups).folders
-        except OSError:
-            return
-        for name in self.sentinels:
-            if name not in folders:
+        folders = self._folders()
+        if folders is not None:
+            for name in (name for name in self.sentinels if name not in folders):
                 yield name, f"{self._backups}/{name}"
+
+    def _folders(self) -> tuple[str, ...] | None:
+        """What backups have left, whole or not; None: it cannot be listed."""
+        try:
+            return list_folder(self._backups).folders
+        except OSError:
+            return None
 
     def _list(self, path: str) -> Mapping[str, ArchivedFile]:
         try:
@@ -245,161 +236,7 @@ class Walg:
         except OSError as error:
             if is_proof(error):
                 return {}
-            raise NotRead(
-                tr("{path}: cannot be listed: {reason}", path=path, reason=reason(error, path))
-            ) from None
-
-
-@dataclass(slots=True)
-class _Tars:
-    """The tars of one backup, and of those that it is a delta of, the full one first."""
-
-    root: str
-    names: list[str]
-    metadata: list[FilesMetadata] = field(default_factory=list)
-    paths: set[str] = field(default_factory=set)
-    bad: list[str] = field(default_factory=list)
-    unread: list[str] = field(default_factory=list)
-
-    def read_metadata(self) -> None:
-        """What lies in which tar. Without it (--without-files-metadata) the small tars tell."""
-        for name in self.names:
-            path = f"{self.root}/{name}/files_metadata.json"
-            try:
-                self.metadata.append(parse_files_metadata(read(path, MANIFEST_BYTES)))
-            except ParseError as error:
-                self.unread.append(noted(of_backup("files_metadata.json", name), error))
-                self.metadata.append(_NO_METADATA)
-            except OSError as error:
-                if not is_proof(error):
-                    self.unread.append(
-                        noted(of_backup("files_metadata.json", name), reason(error, path))
-                    )
-                self.metadata.append(_NO_METADATA)
-        self.paths |= {LABEL, TABLESPACE_MAP, CONTROL}
-        for each in self.metadata:
-            self.paths.update(path for inside in each.tars.values() for path in inside)
-
-    def compare(self, *, whole: bool) -> None:
-        """Look for every tar that the metadata names; read each to its end if asked to."""
-        for name, metadata in zip(self.names, self.metadata, strict=True):
-            stored = self._tars_of(name)
-            if stored is None:
-                continue
-            other = name if name != self.names[-1] else None
-            absent = [tar for tar in metadata.tars if _plain(tar) not in stored]
-            self.bad += [noted(of_backup(tar, other), tr("absent")) for tar in absent]
-            if not whole:
-                continue
-            for tar, path in stored.items():
-                wanted = {file for each, inside in metadata.tars.items() if _plain(each) == tar
-                          for file in inside}  # fmt: skip
-                self._read_through(tar, path, other, wanted)
-
-    def layers(self) -> Iterator[BackupLayer]:
-        """What each brings, the full backup first."""
-        for name, metadata in zip(self.names, self.metadata, strict=True):
-            stored = self._tars_of(name)
-            if not stored:
-                raise NotABackup(
-                    tr("{path}: none of its tars can be read", path=f"{self.root}/{name}")
-                )
-            yield BackupLayer(
-                name=f"{self.root}/{name}",
-                files=partial(_unpacked, stored.values(), metadata),
-                files_bytes=_UNPACKED
-                * sum(
-                    file.size_bytes
-                    for file in list_folder(f"{self.root}/{name}/tar_partitions").files.values()
-                ),
-                unchanged=metadata.skipped,
-            )
-
-    def content(self, path: str) -> bytes | None:
-        """A small file, of the newest backup of the chain that has it whole. Raises UnreadFile."""
-        for name, metadata in zip(reversed(self.names), reversed(self.metadata), strict=True):
-            tars = [tar for tar, inside in metadata.tars.items() if path in inside]
-            if path in (LABEL, TABLESPACE_MAP):
-                tars = ["backup_label.tar"]
-            elif path == CONTROL:
-                tars = ["pg_control.tar"]
-            stored = self._tars_of(name) if tars else None
-            for tar in tars:
-                place = (stored or {}).get(_plain(tar))
-                if place is not None and path not in metadata.incremented:
-                    found = self._member(place, path)
-                    if found is not None:
-                        return found
-            if path in (LABEL, TABLESPACE_MAP, CONTROL):
-                return None
-        return None
-
-    def _tars_of(self, name: str) -> dict[str, str] | None:
-        """The tars there are, without the codec's suffix; None, said, where that is unknown."""
-        folder = f"{self.root}/{name}/tar_partitions"
-        try:
-            return {_plain(each): f"{folder}/{each}" for each in list_folder(folder).files}
-        except OSError as error:
-            if is_proof(error):
-                return {}
-            said = noted(of_backup("tar_partitions", name), reason(error, folder))
-            if said not in self.unread:
-                self.unread.append(said)
-            return None
-
-    def _member(self, tar: str, path: str) -> bytes | None:
-        try:
-            for member in read_members(tar):
-                if member.name.lstrip("/") == path and member.size_bytes <= _SMALL_FILE_BYTES:
-                    return member.read()
-        except (BrokenTar, BrokenStream, BadCipher) as error:
-            raise UnreadFile(message_of(error)) from None
-        except OSError as error:
-            raise UnreadFile(reason(error, tar)) from None
-        return None
-
-    def _read_through(self, tar: str, path: str, other: str | None, wanted: set[str]) -> None:
-        found: set[str] = set()
-        try:
-            for member in read_members(path):
-                found.add(member.name.lstrip("/"))
-                while member.read(1 << 20):
-                    pass
-        except (BrokenTar, BrokenStream, BadCipher) as error:
-            self.bad.append(noted(of_backup(tar, other), error))
-        except OSError as error:
-            self.unread.append(noted(of_backup(tar, other), reason(error, path)))
-        else:
-            self.bad += [
-                noted(of_backup(file, other), tr("absent in {tar}", tar=tar))
-                for file in sorted(wanted - found)
-            ]
-
-
-_NO_METADATA: Final = FilesMetadata(
-    tars={"part_001.tar": CONFIGURATION}, skipped=frozenset(), incremented=frozenset()
-)
-
-
-def _unpacked(tars: Iterable[str], metadata: FilesMetadata) -> Iterator[StoredFile]:
-    """The files of some tars, increments under a name that tells. Raises UnreadFile."""
-    for tar in tars:
-        try:
-            for member in read_members(tar):
-                name = member.name.lstrip("/")
-                if name in metadata.incremented:
-                    folder, slash, last = name.rpartition("/")
-                    name = f"{folder}{slash}{INCREMENT}{last}"
-                pieces = iter(partial(member.read, _PIECE_BYTES), b"")
-                yield StoredFile(name, member.size_bytes, pieces)
-        except (BrokenTar, BrokenStream, BadCipher) as error:
-            raise UnreadFile(tr("{path}: {error}", path=tar, error=error)) from None
-
-
-def _plain(tar: str) -> str:
-    """A tar's name without the codec's suffix."""
-    stem, dot, _ = tar.partition(".tar")
-    return f"{stem}{dot}"
+            raise NotRead(unlisted(error, path)) from None
 
 
 def _is_open(file: ArchivedFile) -> bool:

@@ -65,17 +65,13 @@ def _need(need: Need) -> Iterator[str]:
     yield tr(
         "  needs WAL from {segment} on, timelines {timelines}",
         segment=need.oldest_segment,
-        timelines=_listed(need.timelines),
+        timelines=", ".join(map(str, need.timelines)),
     )
     if need.histories:
         names = ", ".join(f"{timeline:08X}.history" for timeline in need.histories)
         yield tr("  and {names}", names=names)
     if need.parents:
         yield tr("  is built on {parents}", parents=", ".join(need.parents))
-
-
-def _listed(numbers: Sequence[int]) -> str:
-    return ", ".join(map(str, numbers))
 
 
 def _not_needed(advice: Advice) -> Iterator[str]:

@@ -42,7 +42,7 @@ def s3_profile(settings: StoreSettings) -> Profile | None:
     if (
         settings.keys
         or settings.access_key_id_file
-        or (_keys_in_environment() and not settings.profile)
+        or (os.environ.get("AWS_ACCESS_KEY_ID") and not settings.profile)
     ):
         return None
     asked = settings.profile or os.environ.get("AWS_PROFILE")
@@ -122,10 +122,6 @@ def _credential(key: str, secret: str, token: str | None) -> S3Credential:
         "access_key_id": key, "secret_access_key": secret, "token": token,
         "expires_at": expires_at,
     }  # fmt: skip
-
-
-def _keys_in_environment() -> bool:
-    return bool(os.environ.get("AWS_ACCESS_KEY_ID"))
 
 
 def _read_profile(name: str) -> dict[str, str]:

@@ -29,10 +29,10 @@ from agent.inputs.misplaced import (
 from agent.language import say
 from agent.monitor.recovery_log import RecoveryLog, UnreadableLog
 from agent.monitor.repositories import WatchedRepositories
+from agent.postgres.account import own_name
 from agent.repositories.repository import NotRead
 from agent.store.patience import StoreError
 from agent.store.urls import is_remote
-from agent.try_config.login import account
 from agent.try_config.tried import Tried
 from parsers.sentences import joined, message_of, tr
 from rules.model.counted import counted
@@ -78,7 +78,7 @@ def try_ledger(ledger: Path) -> Tried:
         if not ledger.parent.is_dir()
         else tr("it cannot be written")
     )
-    make = f"install -d -o {account()} -m 0700 {ledger.parent}"
+    make = f"install -d -o {own_name()} -m 0700 {ledger.parent}"
     return Tried(
         source=tr("ledger {ledger}", ledger=ledger), said=said, works=False, to_type=(make,)
     )

@@ -6,12 +6,11 @@ or says something else, leaves the advice to try it with psql.
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 from collections.abc import Callable
 from typing import Final
 
+from agent.postgres.account import own_name
 from parsers.sentences import tr
 
 ROLE_FILE: Final = "packaging/sql/role.sql"
@@ -29,14 +28,6 @@ def what_to_type(message: str) -> tuple[str, ...]:
     return (tr("try  psql  with the same dsn, as this account"),)
 
 
-def account() -> str:
-    """Who runs this, as `peer` sees it."""
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
-
-
 def _peer(match: re.Match[str]) -> tuple[str, ...]:
     """The stock pg_hba.conf lets an account be the role of its own name and no other."""
     role = match[1]
@@ -44,7 +35,7 @@ def _peer(match: re.Match[str]) -> tuple[str, ...]:
         tr(
             "pg_ident.conf, a line:  {map}  {account}  {role}",
             map=MAP,
-            account=account(),
+            account=own_name(),
             role=role,
         ),
         tr(
@@ -58,14 +49,14 @@ def _no_entry(match: re.Match[str]) -> tuple[str, ...]:
     host, role = match[1], match[2]
     if host == "[local]":
         entry = f"local  all  {role}  peer map={MAP}"
-        return (f"pg_hba.conf:  {entry}", f"pg_ident.conf:  {MAP}  {account()}  {role}", _RELOAD)
+        return (f"pg_hba.conf:  {entry}", f"pg_ident.conf:  {MAP}  {own_name()}  {role}", _RELOAD)
     width = "128" if ":" in host else "32"
     return (f"pg_hba.conf:  host  all  {role}  {host}/{width}  scram-sha-256", _RELOAD)
 
 
 def _password(_: re.Match[str]) -> tuple[str, ...]:
     return (
-        tr("~{account}/.pgpass, mode 0600, a line:  HOST:PORT:*:ROLE:PASSWORD", account=account()),
+        tr("~{account}/.pgpass, mode 0600, a line:  HOST:PORT:*:ROLE:PASSWORD", account=own_name()),
         tr("and as a superuser, if it has none yet:  \\password ROLE"),
     )
 

@@ -87,14 +87,10 @@ class Deduplicate:
 
     def new(self, notices: Iterable[Notice]) -> list[Notice]:
         """Those that were not said before; what no longer holds may be said again."""
-        now = {_key(notice): notice for notice in notices}
+        now = {(notice.event, notice.stall_kind or notice.text): notice for notice in notices}
         fresh = [notice for key, notice in now.items() if key not in self._said]
         self._said = set(now)
         return fresh
-
-
-def _key(notice: Notice) -> tuple[str, str]:
-    return notice.event, notice.stall_kind or notice.text
 
 
 class Debounce:

@@ -37,7 +37,7 @@ from parsers.log.message_catalogue import Fields, Language
 from parsers.log.messages.event import Event
 from parsers.log.messages.message import CONTEXT, DETAIL, PRIMARY, STARTUP, Message
 from parsers.log.origin import Roles
-from parsers.log.prefix import MAX_PREFIX, Prefix
+from parsers.log.prefix import MAX_PREFIX
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.times import Zone, parse_log_time
 from parsers.sentences import tr
@@ -225,7 +225,8 @@ class LogStream:
         else:
             for inner in [line] if wrapping is None else wrapping.take(line):
                 yield from self._read(reader, inner, wanted=wanted)
-        if self._filter is not None and self._filter.prefix is not _prefix_of(reader):
+        prefix = reader.prefix if isinstance(reader, StderrReader) else None
+        if self._filter is not None and self._filter.prefix is not prefix:
             self._filter = None  # the reader has seen a line of the server's own
         if self._filter is None and (self._understood or self.counts.lines >= _UNFILTERED):
             self._filter = self._new_filter()
@@ -396,7 +397,3 @@ class LogStream:
             puzzling, self._puzzling = self._puzzling, []
             for before in puzzling:
                 yield from self._interpret_record(self._locale.read_anew(before))
-
-
-def _prefix_of(reader: LogReader | None) -> Prefix | None:
-    return reader.prefix if isinstance(reader, StderrReader) else None

@@ -260,7 +260,7 @@ def _decode_number(clock: _Clock, text: str, seen: int, *, text_month: bool | No
         return _DOY | _MONTH | _DAY
     if have == _DATE:
         return _decode_run(clock, text, seen)
-    part = _missing_part(clock, len(text), have, named=named)
+    part = _missing_part(len(text), have, named=named)
     if part == _YEAR:
         clock.year, clock.two_digits = number, len(text) <= 2
     elif part == _MONTH:
@@ -272,7 +272,7 @@ def _decode_number(clock: _Clock, text: str, seen: int, *, text_month: bool | No
     return part
 
 
-def _missing_part(clock: _Clock, length: int, have: int, *, named: bool) -> int:
+def _missing_part(length: int, have: int, *, named: bool) -> int:
     """Which part a number is, where DateStyle says MDY."""
     if have == 0:
         return _YEAR if length >= 3 else _MONTH
@@ -338,6 +338,8 @@ def _fraction(clock: _Clock, text: str) -> int:
 _LEAST_YEAR: Final = -4713  # with November; the server's timestamps begin there
 _END_US: Final = 9_223_371_331_200_000_000
 _JULIAN_2000: Final = 2_451_545
+_DAY_US: Final = 86_400_000_000
+_BEFORE_2000_US: Final = 211_813_488_000_000_000
 
 
 def _complete(clock: _Clock) -> ServerTime:
@@ -358,7 +360,9 @@ def _complete(clock: _Clock) -> ServerTime:
             )
         )
     if clock.half is not None:
-        _complete_half(clock)
+        if clock.hour > 12:
+            raise ParseError(tr("there is no {hour} {half}", hour=clock.hour, half=clock.half))
+        clock.hour = clock.hour % 12 + (12 if clock.half == "pm" else 0)
     if clock.seen & _DTZMOD:
         raise ParseError(tr("'dst' without an abbreviation of a zone"))
     seconds = clock.hour * 3600 + clock.minute * 60 + clock.second
@@ -380,10 +384,6 @@ def _complete(clock: _Clock) -> ServerTime:
     return ServerTime(local_us, clock.offset, clock.zone, local)
 
 
-_DAY_US: Final = 86_400_000_000
-_BEFORE_2000_US: Final = 211_813_488_000_000_000
-
-
 def _complete_year(clock: _Clock) -> None:
     if clock.bc:
         if clock.year <= 0:
@@ -393,12 +393,6 @@ def _complete_year(clock: _Clock) -> None:
         clock.year += 2000 if clock.year < 70 else 1900
     elif clock.year <= 0:
         raise ParseError(tr("there is no year 0"))
-
-
-def _complete_half(clock: _Clock) -> None:
-    if clock.hour > 12:
-        raise ParseError(tr("there is no {hour} {half}", hour=clock.hour, half=clock.half))
-    clock.hour = clock.hour % 12 + (12 if clock.half == "pm" else 0)
 
 
 def _take_julian(clock: _Clock, number: int) -> None:

@@ -141,48 +141,16 @@ def parse_checkpoint(data: bytes, major: int) -> Checkpoint:
     return Checkpoint(*values)
 
 
-def _parameter_change(data: bytes, source: Source) -> ParameterChange:
-    return ParameterChange(source.lsn, source.end_lsn, *struct.unpack_from("<6i2?", data))
-
-
 def _restore_point(data: bytes, source: Source) -> RestorePoint:
     time_us, name = struct.unpack_from("<q64s", data)
     text = name.split(b"\0", 1)[0].decode("utf-8", "replace")
     return RestorePoint(source.lsn, source.end_lsn, time_us, text)
 
 
-def _full_page_writes(data: bytes, source: Source) -> FullPageWritesChange:
-    return FullPageWritesChange(source.lsn, source.end_lsn, data[0] != 0)
-
-
-def _checksums(data: bytes, source: Source) -> ChecksumsChange:
-    return ChecksumsChange(source.lsn, source.end_lsn, *struct.unpack_from("<I", data))
-
-
-def _logical_decoding(data: bytes, source: Source) -> LogicalDecodingChange | None:
-    if source.major < 19:
-        return None
-    return LogicalDecodingChange(source.lsn, source.end_lsn, data[0] != 0)
-
-
-def _backup_end(data: bytes, source: Source) -> BackupEnd:
-    return BackupEnd(source.lsn, source.end_lsn, *struct.unpack_from("<Q", data))
-
-
 def _end_of_recovery(data: bytes, source: Source) -> EndOfRecovery:
     time_us, timeline, previous = struct.unpack_from("<qII", data)
     level = struct.unpack_from("<i", data, 16)[0] if source.major >= 17 else None
     return EndOfRecovery(source.lsn, source.end_lsn, time_us, timeline, previous, level)
-
-
-def _overwritten(data: bytes, source: Source) -> OverwrittenRecord:
-    return OverwrittenRecord(source.lsn, source.end_lsn, *struct.unpack_from("<Qq", data))
-
-
-def _checkpoint_redo(data: bytes, source: Source) -> CheckpointRedo | None:
-    if source.major < 17:
-        return None
-    return CheckpointRedo(source.lsn, source.end_lsn, *struct.unpack_from("<i", data))
 
 
 def _running_transactions(data: bytes, source: Source) -> RunningTransactions:
@@ -204,38 +172,45 @@ def _table_truncate(data: bytes, source: Source) -> TableTruncate:
     return TableTruncate(source.lsn, source.end_lsn, source.xid, database, tables)
 
 
-def _database_drop(data: bytes, source: Source) -> DatabaseDrop:
-    return DatabaseDrop(source.lsn, source.end_lsn, source.xid, *struct.unpack_from("<I", data))
-
-
 def _tablespace_create(data: bytes, source: Source) -> TablespaceCreate:
     (oid,) = struct.unpack_from("<I", data)
     location = data[4:].split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
     return TablespaceCreate(source.lsn, source.end_lsn, source.xid, oid, location)
 
 
-def _tablespace_drop(data: bytes, source: Source) -> TablespaceDrop:
-    return TablespaceDrop(source.lsn, source.end_lsn, source.xid, *struct.unpack_from("<I", data))
+def _fields(
+    kind: Callable[..., Event], layout: str, *, since: int = 0, of_xid: bool = False
+) -> Callable[[bytes, Source], Event | None]:
+    """The decoder of a body that is an event's fields one after the other, from a major on."""
+    body = struct.Struct(layout)
+
+    def read(data: bytes, source: Source) -> Event | None:
+        if source.major < since:
+            return None
+        where = (source.lsn, source.end_lsn, source.xid)
+        return kind(*(where if of_xid else where[:2]), *body.unpack_from(data))
+
+    return read
 
 
 _DECODERS: Final[dict[tuple[int, int], Callable[[bytes, Source], Event | None]]] = {
     (Rmgr.XLOG, 0x00): _checkpoint,
     (Rmgr.XLOG, 0x10): _checkpoint,
-    (Rmgr.XLOG, 0x50): _backup_end,
-    (Rmgr.XLOG, 0x60): _parameter_change,
+    (Rmgr.XLOG, 0x50): _fields(BackupEnd, "<Q"),
+    (Rmgr.XLOG, 0x60): _fields(ParameterChange, "<6i2?"),
     (Rmgr.XLOG, 0x70): _restore_point,
-    (Rmgr.XLOG, 0x80): _full_page_writes,
+    (Rmgr.XLOG, 0x80): _fields(FullPageWritesChange, "<?"),
     (Rmgr.XLOG, 0x90): _end_of_recovery,
-    (Rmgr.XLOG, 0xD0): _overwritten,
-    (Rmgr.XLOG, 0xE0): _checkpoint_redo,
-    (Rmgr.XLOG, 0xF0): _logical_decoding,  # 19 and later
-    (Rmgr.XLOG2, 0x00): _checksums,  # 19 and later
+    (Rmgr.XLOG, 0xD0): _fields(OverwrittenRecord, "<Qq"),
+    (Rmgr.XLOG, 0xE0): _fields(CheckpointRedo, "<i", since=17),
+    (Rmgr.XLOG, 0xF0): _fields(LogicalDecodingChange, "<?", since=19),
+    (Rmgr.XLOG2, 0x00): _fields(ChecksumsChange, "<I"),  # 19 and later
     (Rmgr.STANDBY, 0x10): _running_transactions,
     (Rmgr.STORAGE, 0x20): _relation_truncate,
-    (Rmgr.DATABASE, 0x10): _database_drop,  # 13, 14
-    (Rmgr.DATABASE, 0x20): _database_drop,  # 15 and later
+    (Rmgr.DATABASE, 0x10): _fields(DatabaseDrop, "<I", of_xid=True),  # 13, 14
+    (Rmgr.DATABASE, 0x20): _fields(DatabaseDrop, "<I", of_xid=True),  # 15 and later
     (Rmgr.TABLESPACE, 0x00): _tablespace_create,
-    (Rmgr.TABLESPACE, 0x10): _tablespace_drop,
+    (Rmgr.TABLESPACE, 0x10): _fields(TablespaceDrop, "<I", of_xid=True),
     (Rmgr.HEAP, 0x30): _table_truncate,
 }
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
-from rules.model.facts import BackupFacts, BackupsFacts
+from rules.model.facts import BackupsFacts
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 
@@ -22,7 +22,7 @@ from rules.verdict.check import Found, check
 def backup_from_standby(backups: BackupsFacts) -> Iterator[Found]:
     for backup in backups.backups:
         if backup.label.source == "standby" and backup.unlabelled is None:
-            minimum = _minimum(backup)
+            minimum = format_lsn(backup.control.min_recovery_lsn) if backup.control else None
             yield Found(
                 tr(
                     "{url} was taken on a standby: it is consistent at its minimum recovery point"
@@ -33,7 +33,3 @@ def backup_from_standby(backups: BackupsFacts) -> Iterator[Found]:
                 backup=backup.url,
                 min_recovery_lsn=minimum,
             )
-
-
-def _minimum(backup: BackupFacts) -> str | None:
-    return format_lsn(backup.control.min_recovery_lsn) if backup.control else None

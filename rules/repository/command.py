@@ -42,9 +42,9 @@ def restore_command_of(read: RepositoriesRead) -> str:
     first = read.repositories[0]
     if first.tool == "pgBackRest":
         repo = f" --repo={first.number}" if len(read.repositories) == 1 else ""
-        return f'pgbackrest --stanza={_word(first.name)}{repo} archive-get %f "%p"'
+        return f'pgbackrest --stanza={command_word(first.name)}{repo} archive-get %f "%p"'
     if first.tool == "Barman":
-        return f"barman get-wal {_word(first.name)} %f > %p"
+        return f"barman get-wal {command_word(first.name)} %f > %p"
     if first.tool == "barman-cloud":
         return f"barman-cloud-wal-restore {_cloud(first)} %f %p"
     return 'wal-g wal-fetch "%f" "%p"'
@@ -130,9 +130,9 @@ def _cloud(repository: RepositoryFacts) -> str:
     providers = {"s3": "aws-s3", "gs": "google-cloud-storage", "az": "azure-blob-storage"}
     scheme = repository.url.partition("://")[0]
     provider = f"--cloud-provider {providers[scheme]} " if scheme in providers else ""
-    return f"{provider}{_word(repository.url)} {_word(repository.name)}"
+    return f"{provider}{command_word(repository.url)} {command_word(repository.name)}"
 
 
-def _word(text: str) -> str:
+def command_word(text: str) -> str:
     """One word for the shell; the server reads %% as one %."""
     return shlex.quote(text).replace("%", "%%")

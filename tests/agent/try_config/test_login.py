@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent.try_config.login import account, what_to_type
+from agent.postgres.account import own_name
+from agent.try_config.login import what_to_type
 
 
 @pytest.mark.parametrize(
@@ -40,4 +41,4 @@ from agent.try_config.login import account, what_to_type
     ],
 )  # fmt: skip
 def test_the_lines_fit_the_refusal(message: str, lines: list[str]) -> None:
-    assert list(what_to_type(message)) == [line.replace("ME", account()) for line in lines]
+    assert list(what_to_type(message)) == [line.replace("ME", own_name()) for line in lines]
