@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from agent.archive.scratch_names import is_scratch
 from agent.archive.tree import CannotList
 from agent.store.entries import Entry
-from agent.store.objects import find_object, list_objects
 from agent.store.patience import StoreError
 from agent.store.urls import place_of
 from parsers.segment import is_segment_name, parse_wal_name
@@ -165,6 +164,8 @@ def _beside(directory: str, plain: str, names: Collection[str]) -> Iterator[Foun
 
 
 def _asked_for(directory: str, names: Collection[str]) -> Iterator[FoundObject]:
+    from agent.store.objects import find_object
+
     for name in names:
         try:
             entry = find_object(f"{directory}/{name}")
@@ -197,6 +198,8 @@ def _walk(ours: _Directories, start_after: str | None = None) -> Iterator[FoundO
 
 
 def _list(root: str, start_after: str | None = None) -> Iterator[Entry]:
+    from agent.store.objects import list_objects
+
     try:
         yield from list_objects(root, start_after)
     except (StoreError, FileNotFoundError) as error:

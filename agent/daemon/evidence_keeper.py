@@ -14,7 +14,6 @@ from agent.config.evidence import EvidenceConfig
 from agent.config.model import ResolvedCluster
 from agent.deadline import DeadlinePassed, Worker
 from agent.errors import UsageError
-from agent.evidence.keys import read_signing_key
 from agent.evidence.statement import draft_of
 from agent.evidence.writer import CannotWriteEvidence, EvidenceWriter, Written
 from agent.monitor.watched import WatchedCluster
@@ -103,6 +102,8 @@ class EvidenceKeeper:
     ) -> Written:
         writer = self._writers.get(config)
         if writer is None:  # a key that was of no use may be now
+            from agent.evidence.keys import read_signing_key
+
             key = read_signing_key(config.key)
             writer = EvidenceWriter(config.directory, key, limit_bytes=config.limit)
             self._writers[config] = writer

@@ -14,6 +14,7 @@ from typing import Final
 from agent.config.beside import beside_ledger
 from agent.config.file import ConfigError
 from agent.config.model import Config, ResolvedCluster
+from agent.daemon.allocation import allocate_together, give_back
 from agent.daemon.clusters import Clusters
 from agent.daemon.crash_marker import CrashMarker
 from agent.daemon.evidence_keeper import EvidenceKeeper
@@ -106,6 +107,7 @@ class Service:
 
         Raises OSError when the address cannot be listened on.
         """
+        allocate_together()  # before there are threads
         gc.set_threshold(*_COLLECTED_AFTER)
         gc.freeze()  # what was imported stays
         stopped, reload = asyncio.Event(), asyncio.Event()
@@ -201,6 +203,7 @@ class Service:
         while True:
             await asyncio.sleep(_TRAILS_SECONDS)
             self._remember_trails()
+            give_back()
 
     def _remember_trails(self) -> None:
         for cluster in self._clusters.all:

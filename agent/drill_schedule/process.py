@@ -25,7 +25,6 @@ from agent.config.repositories import secrets_of, words_of
 from agent.drill_schedule.document import not_run, read_record
 from agent.drill_schedule.unit import PROGRAM, drill_by_unit
 from agent.errors import UsageError
-from agent.evidence.keys import read_signing_key
 from agent.postgres.guardian import Guardian
 from agent.store.urls import whole
 from parsers.sentences import message_of, tr
@@ -148,6 +147,8 @@ def _signed(config: ResolvedCluster) -> list[str]:
     evidence = config.evidence
     if evidence is None:
         return []
+    from agent.evidence.keys import read_signing_key
+
     try:
         read_signing_key(evidence.key)
     except UsageError:

@@ -43,8 +43,9 @@ class SigningKey:
         return key_id(self._private.public_key())
 
     @property
-    def public(self) -> Ed25519PublicKey:
-        return self._private.public_key()
+    def public_keys(self) -> PublicKeys:
+        """Its own, and no other."""
+        return PublicKeys([self._private.public_key()])
 
     def sign(self, payload_type: str, payload: bytes) -> bytes:
         """The payload in a signed envelope, as one line without its end."""

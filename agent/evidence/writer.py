@@ -22,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent.evidence.directory import (
     HEAD,
@@ -33,7 +33,6 @@ from agent.evidence.directory import (
     read_head,
     statement_files,
 )
-from agent.evidence.keys import PublicKeys, SigningKey
 from agent.evidence.statement import Draft, WalRead, render_statement
 from agent.store.local import stat_path
 from parsers.errors import ParseError
@@ -48,6 +47,9 @@ from parsers.evidence.statement import (
 )
 from parsers.sentences import tr
 from rules.evidence.inventory import Inventory, changes, everything
+
+if TYPE_CHECKING:
+    from agent.evidence.keys import SigningKey
 
 FILE_BYTES: Final = 16 << 20  # a file that has grown to this is followed by another
 LIMIT_BYTES: Final = 1 << 30  # of all files: beyond it the oldest go, and a statement says so
@@ -103,7 +105,7 @@ class EvidenceWriter:
         self._file_bytes = file_bytes
         self._lock_seconds = lock_seconds
         self._clock = clock
-        self._own = PublicKeys([key.public])
+        self._own = key.public_keys
         self._known: _State | None = None  # as we left it: nobody may have written since
 
     def write(self, draft: Draft) -> Written:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from agent import __version__
@@ -22,6 +21,9 @@ from parsers.sentences import Sentence, tr, trn
 from rules.model.counted import sized
 from rules.model.findings import Verdict
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _CODE: Final = re.compile(r"`([^`]+)`")
 # By the word of a verdict or a severity. Word and sign stand beside a colour, and say the same.
 SIGNS: Final = {"ok": "✓", "warning": "!", "critical": "✕", "unknown": "?", "info": "i"}
@@ -29,7 +31,9 @@ SIGNS: Final = {"ok": "✓", "warning": "!", "critical": "✕", "unknown": "?", 
 
 @functools.cache
 def environment() -> Environment:
-    """The one environment of the process."""
+    """The one environment of the process. An agent whose page nobody opens has none."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     made = Environment(
         loader=PackageLoader("agent.html"),
         autoescape=True,

@@ -103,6 +103,8 @@ class Collectors:
                 error=explain(failure) if failure else None,
                 unreachable=failure is not None and is_unreachable(failure),
             )
+            if failure is not None:  # it and its frames would hold each other
+                failure.__traceback__ = None
         self._on_change()
         log_changes(self._cluster, before, self.readings)
         return [outcome.result for outcome in outcomes]

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -203,8 +204,18 @@ def samples_of(cluster: WatchedCluster) -> dict[str, list[Sample]]:
     samples: dict[str, list[Sample]] = {}
     for name, values, number in (*_facts(cluster), *_judgement(cluster), *_collectors(cluster)):
         if number is not None:
-            samples.setdefault(name, []).append((values, number))
+            sample = _shared(values, number) if number in _COMMON else (values, number)
+            samples.setdefault(name, []).append(sample)
     return samples
+
+
+# Most samples of most clusters say no or yes of the same things: kept once for all of them.
+_COMMON: Final = (0.0, 1.0)
+
+
+@lru_cache(maxsize=1 << 10)
+def _shared(values: tuple[str, ...], number: float) -> Sample:
+    return values, number
 
 
 def _facts(cluster: WatchedCluster) -> list[Row]:

@@ -34,20 +34,16 @@ _KEPT_SECONDS: Final = 60.0
 _FORMATS_MAX: Final = 4  # asked for by one scraper or two
 
 
-class _Family(NamedTuple):
-    header: bytes  # HELP, TYPE
-    samples: bytes
-
-
 class _Part(NamedTuple):
     state: tuple[int, int]  # the cluster's, when it was rendered
     until: float  # monotonic
     samples: Mapping[str, Sequence[Sample]]
-    families: Mapping[str, _Family]
+    families: Mapping[str, bytes]  # without their headers
 
 
 class _Format(NamedTuple):
     encode: Callable[[CollectorRegistry], bytes]
+    headers: dict[str, bytes]  # HELP and TYPE of each family: the same for every cluster
     parts: WeakKeyDictionary[WatchedCluster, _Part]
 
 
@@ -78,8 +74,8 @@ class Exposition:
         parts = [self._families(cluster, wanted) for cluster in self._clusters]
         page: list[bytes] = []
         for name in HELP if parts else ():
-            page.append(parts[0][name].header)
-            page.extend([part[name].samples for part in parts])
+            page.append(wanted.headers[name])
+            page.extend([part[name] for part in parts])
         page.append(wanted.encode(self._others))
         return b"".join(page), content_type
 
@@ -88,7 +84,7 @@ class Exposition:
         if content_type not in self._formats:
             while len(self._formats) >= _FORMATS_MAX:
                 del self._formats[next(iter(self._formats))]
-            self._formats[content_type] = _Format(encode, WeakKeyDictionary())
+            self._formats[content_type] = _Format(encode, {}, WeakKeyDictionary())
         return self._formats[content_type], content_type
 
     async def warm(self, accept: str) -> None:
@@ -111,7 +107,7 @@ class Exposition:
                     await asyncio.sleep(0)
                     began = monotonic()
 
-    def _families(self, cluster: WatchedCluster, wanted: _Format) -> Mapping[str, _Family]:
+    def _families(self, cluster: WatchedCluster, wanted: _Format) -> Mapping[str, bytes]:
         kept = wanted.parts.get(cluster)
         if kept is not None and _holds(kept, cluster):
             return kept.families
@@ -124,9 +120,14 @@ class Exposition:
         ]
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Families(changed, cluster, samples))
-        rendered = zip(changed, _cut(wanted.encode(registry)), strict=True)
+        families = dict(same)
+        for name, family in zip(changed, _cut(wanted.encode(registry)), strict=True):
+            found = _SAMPLES.search(family)
+            at = found.start() if found else len(family)
+            wanted.headers.setdefault(name, family[:at])
+            families[name] = family[at:]
         until = monotonic() + _KEPT_SECONDS
-        wanted.parts[cluster] = _Part(state, until, samples, {**same, **dict(rendered)})
+        wanted.parts[cluster] = _Part(state, until, samples, families)
         return wanted.parts[cluster].families
 
 
@@ -140,11 +141,6 @@ def _holds(kept: _Part | None, cluster: WatchedCluster) -> bool:
     return kept is not None and kept.state == _state(cluster) and monotonic() < kept.until
 
 
-def _cut(page: bytes) -> list[_Family]:
-    families = []
-    for family in _FAMILY.split(page.removesuffix(_END)):
-        if family:
-            samples = _SAMPLES.search(family)
-            at = samples.start() if samples else len(family)
-            families.append(_Family(family[:at], family[at:]))
-    return families
+def _cut(page: bytes) -> list[bytes]:
+    """Its families."""
+    return [family for family in _FAMILY.split(page.removesuffix(_END)) if family]

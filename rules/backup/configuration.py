@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from parsers.files import server_conf
@@ -28,6 +29,8 @@ _UNITS: Final = {
 }  # fmt: skip
 _NUMBER: Final = re.compile(r"\s*([-+]?[0-9.]+)\s*([A-Za-z]*)\s*\Z")
 _ENUMS: Final = frozenset({"archive_mode", "wal_level", "recovery_target_action"})
+# Most servers have most settings alike: what many clusters have in common is kept once.
+_setting: Final = lru_cache(maxsize=1 << 10)(Setting)
 _STRTOUL: Final = re.compile(r"\s*\+?(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)")
 
 
@@ -64,7 +67,7 @@ def settings_of_files(
     """What the files of a backup or data directory set, each with its place."""
     return SettingsFacts(
         settings={
-            name: Setting(
+            name: _setting(
                 name=name,
                 setting=normalise(name, setting.value),
                 read_from=f"{setting.file}:{setting.line}",

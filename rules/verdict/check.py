@@ -91,18 +91,19 @@ class Check:
         """Ask the check. The facts it needs must be there."""
         return self._said(self.arguments(evidence))
 
-    def run_again(self, evidence: Evidence, answers: Answers) -> list[Finding]:
+    def run_again(self, evidence: Evidence, answers: Answers) -> tuple[Finding, ...]:
         """The same. What it found before is found again if all that it is asked with is the same
         object: checks are pure functions of values.
         """
         arguments = self.arguments(evidence)
-        asked = tuple(arguments.values())
-        held = answers.get(self.id)
-        if held is not None and held[0] is self and all(map(operator.is_, held[1], asked)):
-            return held[2]
+        asked = (self, *arguments.values())
+        found: tuple[Finding, ...]
+        found, *before = answers.get(self.id, ((),))
+        if len(before) == len(asked) and all(map(operator.is_, before, asked)):
+            return found
         answers.pop(self.id, None)
-        found = self._said(arguments)
-        answers[self.id] = self, asked, found
+        found = tuple(self._said(arguments))
+        answers[self.id] = (found, *asked)
         return found
 
     def _said(self, arguments: Mapping[str, Any]) -> list[Finding]:
@@ -134,8 +135,8 @@ class Check:
         )
 
 
-# By check: itself, what it was asked with, what it found.
-Answers = dict[str, tuple[Check, tuple[object, ...], list[Finding]]]
+# By check: what it found, itself, what it was asked with.
+Answers = dict[str, tuple[Any, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

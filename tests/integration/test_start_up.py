@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.lab.agent_process import AgentProcess
 from tests.fix_check import Archived
 from tests.fix_tools import PATIENCE_SECONDS
 
@@ -31,7 +32,11 @@ def imports_of(*command: object, status: int = 0) -> set[str]:
         env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
     )  # fmt: skip
     assert ran.returncode == status, ran.stderr[-2000:]
-    lines = (line for line in ran.stderr.splitlines() if line.startswith("import time:"))
+    return imported_in(ran.stderr)
+
+
+def imported_in(said: str) -> set[str]:
+    lines = (line for line in said.splitlines() if line.startswith("import time:"))
     return {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
@@ -58,3 +63,20 @@ def test_a_check_imports_neither_numpy_nor_what_serves(archived: Archived, tmp_p
     ledger = ("--ledger", tmp_path / "ledger.sqlite")
     assert imports_of(*check, *ledger) & LEDGER == LEDGER
     assert not imports_of(*check, *ledger) & HEAVY  # warm: the ledger knows every segment
+
+
+def test_an_agent_imports_nothing_for_what_it_does_not_do(
+    archived: Archived, tmp_path: Path
+) -> None:
+    agent = AgentProcess(tmp_path, environment={"PYTHONPROFILEIMPORTTIME": "1"})
+    sources = {
+        "archives": [{"url": str(archived.archive)}],
+        "backups": {"url": str(archived.backup)},
+    }
+    try:
+        agent.start({"clusters": [{"name": "a", **sources}]})
+    finally:
+        agent.stop()
+    imported = imported_in(agent.log.read_text())
+    assert "fastapi" in imported
+    assert not imported & {"asyncssh", "cryptography", "httpx", "jinja2", "obstore", "pyparsing"}
