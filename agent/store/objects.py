@@ -36,6 +36,8 @@ from agent.store.urls import StorePlace, StoreSettings, place_of, settings_of
 from parsers.sentences import tr
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from obstore import ObjectMeta
 
     from agent.store.sftp import SftpStore
@@ -47,6 +49,7 @@ _PAGE_KEYS: Final = 1000
 _SHORT_SECONDS: Final = 1.0  # for an object after one that was given up
 _NS: Final = 10**9
 _TAG_NS: Final = 10**6  # mtime_ns below the millisecond, which no store tells
+_DIGITS: Final = _TAG_NS * _NS  # how many different tags an Entry's times can hold
 
 
 class ObjectStore:
@@ -66,6 +69,8 @@ class ObjectStore:
         The prefix is of whole names between slashes.
         """
         last, stream, patience = start_after, None, self._patience(DEADLINE_SECONDS)
+        when: datetime | None = None  # many keys in a row may have it
+        mtime_ns = ctime_ns = 0
         came = True  # anything, since the listing was begun again after the last key
         odd = False  # the next page has a key that obstore cannot take
         while True:
@@ -91,7 +96,11 @@ class ObjectStore:
                 key = meta["path"]
                 if last is None or key > last:
                     last, came = key, True
-                    yield _entry(meta)
+                    if meta["last_modified"] != when:
+                        when = meta["last_modified"]
+                        mtime_ns, ctime_ns = _times(when)
+                    above, below = divmod(_number(meta), _TAG_NS)
+                    yield _new(Entry, (key, meta["size"], mtime_ns + below, ctime_ns + above))
 
     def read(self, key: str, start: int, length: int) -> ObjectRange:
         """Read a range. Raises FileNotFoundError when the object is gone, StoreError."""
@@ -287,32 +296,31 @@ def _store(place: StorePlace, settings: StoreSettings) -> ObjectStore | SftpStor
     return ObjectStore(place, settings)
 
 
-def _entry(meta: ObjectMeta) -> Entry:
-    """Its version tag is kept in the digits of the times that no store tells.
+def _times(when: datetime) -> tuple[int, int]:
+    """An Entry's times, to which the digits of its version tag are added: no store tells those.
 
     So what was replaced is another file, though it has the size and second of the one before.
     ctime_ns is no earlier than the object, as stores drop what is below a second or millisecond.
-    A long listing spends its time here: hence no constructor, which a NamedTuple has in Python.
     """
-    rest, below = divmod(_number(meta), _TAG_NS)
-    milliseconds = int(meta["last_modified"].timestamp() * 1000)
-    changed_ns = (milliseconds // 1000 + 1) * _NS + rest % _NS
-    return _new(Entry, (meta["path"], meta["size"], milliseconds * _TAG_NS + below, changed_ns))
+    milliseconds = int(when.timestamp() * 1000)
+    return milliseconds * _TAG_NS, (milliseconds // 1000 + 1) * _NS
 
 
+# A long listing spends its time here: hence no constructor, which a NamedTuple has in Python.
 _new: Final = tuple.__new__
 
 
 def _tag(meta: ObjectMeta) -> tuple[int, int]:
     """A version tag as digits."""
-    rest, below = divmod(_number(meta), _TAG_NS)
-    return below, rest % _NS
+    above, below = divmod(_number(meta), _TAG_NS)
+    return below, above
 
 
 def _number(meta: ObjectMeta) -> int:
     """A version tag as a number: most are hexadecimal, which is read faster than it is hashed."""
     text = (meta["e_tag"] or meta["version"] or "").strip('"')
     try:
-        return abs(int(text[:32], 16))
+        number = abs(int(text[:32], 16))
     except ValueError:
-        return int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
+        number = int.from_bytes(blake2b(text.encode(), digest_size=16).digest(), "little")
+    return number % _DIGITS
