@@ -25,7 +25,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import EXEMPLARY, make_history
 from tests.fix_tools import PATIENCE_SECONDS, lack
-from tests.waiting import reload
+from tests.waiting import reload, wait_until
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -94,13 +94,17 @@ def growing(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def promoted(cluster: Cluster) -> Iterator[None]:
-    """The server, from the end of its recovery on: it takes connections before."""
+    """The server, from the end of its recovery on: it takes connections before.
+
+    It says so a moment before it lets them write.
+    """
     with cluster.running():
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not any("archive recovery complete" in line for line in cluster.log_lines()):
             log = "\n".join(cluster.log_lines(last=20))
             assert cluster.is_running() and time.monotonic() < deadline, log
             time.sleep(0.1)
+        wait_until(lambda: cluster.sql("SELECT pg_is_in_recovery()") == [(False,)])
         yield
 
 
