@@ -6,7 +6,8 @@
 Each entry of tests.parsers.entries gets so many inputs, made of its samples, a thousand at a turn;
 whose turn it is has had the least processor time. A format with a checksum of its own gets it put
 right in two of three, or nothing below it would be reached. Says of each what it refused, the
-longest call in processor time, and the memory of the process at most.
+longest call in processor time, and the memory of the process at most. With the results of the same
+seed it goes on where it was, however it ended.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from tests.parsers.entries import ENTRIES, Entry
 from tests.parsers.samples import resealed, samples_of
 
 TURN: Final = 1000  # inputs
+_KEPT_EVERY_SECONDS: Final = 20
 _TOKENS: Final = (
     b"\xff" * 4, bytes(4), b"\n", b"'", b'"', b"\\", b"\0", b"%s", b"\xc3", b"-1", b"1e999",
     b"99999999999999999999", b"[]", b"{}", b"null", b"NaN", b"=", b"\t", b"/", b"..", b"\r\n",
@@ -165,28 +167,47 @@ def _processor_seconds(entry: Entry, data: bytes) -> float:
     return time.process_time() - before
 
 
+def read_results(path: Path | None, seed: int | None = None) -> dict[str, Fuzzed]:
+    """What had become of each entry that is still there, with this seed or any."""
+    lines = path.read_text().splitlines() if path and path.exists() else []
+    found = [Fuzzed(**json.loads(line)) for line in lines]
+    return {each.name: each for each in found if each.name in ENTRIES and seed in (None, each.seed)}
+
+
+def keep(path: Path | None, done: list[Fuzzed]) -> None:
+    if path:
+        new = path.with_name(f"{path.name}.new")
+        new.write_text("".join(json.dumps(asdict(each)) + "\n" for each in done))
+        new.rename(path)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="tests.fuzz_parsers")
     parser.add_argument("--calls", type=int, default=20_000, help="of each entry")
     parser.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31))
     parser.add_argument("--only", default="", help="entries that have these words")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no turn after so many")
-    parser.add_argument("--results", type=Path, help="a line of JSON for each entry")
+    parser.add_argument("--results", type=Path, help="a line of JSON for each entry; goes on there")
     given = parser.parse_args()
     # What every stream works out anew, and always the same: four fifths of the time of a short log.
     encoded = lru_cache(1 << 17)(line_filter.encode_in_each)
     line_filter.encode_in_each = encoded  # type: ignore[assignment]
     print(f"seed {given.seed}, {given.calls:,} inputs of each parser", flush=True)
-    done = [Fuzzed(name=name, seed=given.seed) for name in ENTRIES if given.only in name]
+    known = read_results(given.results, given.seed)
+    wanted = [name for name in ENTRIES if given.only in name]
+    done = [known.pop(name, Fuzzed(name=name, seed=given.seed)) for name in wanted]
     end = time.monotonic() + given.minutes * 60
+    kept_at = time.monotonic()
     while time.monotonic() < end and (left := [each for each in done if each.calls < given.calls]):
         made = min(left, key=lambda each: each.seconds)
         fuzz(made, made.calls // TURN, min(TURN, given.calls - made.calls))
         if made.calls == given.calls:
             print(made, flush=True)
+        if time.monotonic() - kept_at > _KEPT_EVERY_SECONDS:
+            keep(given.results, [*done, *known.values()])
+            kept_at = time.monotonic()
     print(*(f"not done: {each}" for each in done if each.calls < given.calls), sep="\n")
-    if given.results:
-        given.results.write_text("".join(json.dumps(asdict(each)) + "\n" for each in done))
+    keep(given.results, [*done, *known.values()])
     return int(any(each.broken for each in done))
 
 

@@ -118,11 +118,15 @@ class Life:
 def begin_life(cluster: Cluster, archive: Path, seed: int) -> Life:
     """The first timeline of a running cluster."""
     cluster.sql("CREATE TABLE seen (n int)")
-    # Two of the three databases go: a restore copies a third of the files.
+    keep_one_database(cluster)
+    return Life(cluster, archive, random.Random(seed))
+
+
+def keep_one_database(cluster: Cluster) -> None:
+    """Two of the three go: a restore copies a third of the files."""
     cluster.sql("UPDATE pg_database SET datistemplate = false")
     cluster.sql("DROP DATABASE template0")
     cluster.sql("DROP DATABASE template1")
-    return Life(cluster, archive, random.Random(seed))
 
 
 def copy_cluster(data: Path, target: Path) -> None:

@@ -20,14 +20,15 @@ from agent.postgres.cluster import Cluster, ServerFailed
 from agent.postgres.installation import Installation, InstallationFor
 from tests.fix_postgres import list_servers
 from tests.fix_tools import PATIENCE_SECONDS
+from tests.histories import keep_one_database
 from tests.truth.run import place
 
 MAJOR: Final = 15  # Debian's, of which all of PostgreSQL's programs are there
 WITH_READERS: Final = (15, 16, 18)  # majors of which there is a pg_waldump
 WITH_VERIFIER: Final = (15, 16)  # and a pg_verifybackup: the wheel's of 18 crashes
-SEGMENT_BYTES: Final = 16 << 20  # check_pgactivity knows no other size
-# Kilobytes of WAL between two switches: segments that are nearly empty, half full, and full.
-_ROUNDS: Final = (40, 9_000, 15_500, 300, 20_000, 4_000, 60, 12_000)
+USUAL_MIB: Final = 16  # of a segment
+# Of so many segments' WAL between two switches: they are nearly empty, half full, and full.
+_ROUNDS: Final = (0.002, 0.6, 0.97, 0.02, 1.25, 0.25, 0.004, 0.75)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +42,15 @@ class Ground:
     plain: Path
     tar: Path
     first: str  # the first segment that the plain backup does not carry
+    segment_bytes: int
 
     @property
     def major(self) -> int:
         return self.installation.major
+
+    @property
+    def usual(self) -> bool:
+        return self.segment_bytes == USUAL_MIB << 20
 
     def restore(self, archive: Path, backup: Path | None = None) -> str | None:
         """Restore to the end of WAL with a real server: where redo ended; None: it failed."""
@@ -76,26 +82,27 @@ def _wait_until_promoted(cluster: Cluster) -> None:
 
 
 @contextlib.contextmanager
-def ground(major: int = MAJOR) -> Iterator[Ground]:
+def ground(major: int = MAJOR, segment_mib: int = USUAL_MIB) -> Iterator[Ground]:
     """Make it, and remove it."""
     account = server_account()
     with place(account) as home, InstallationFor(list_servers()[major], account) as installation:
         cluster = Cluster(installation, home / "c", account)
         archive = account.make_directory(home / "archive")
         backups = account.make_directory(home / "backups")
-        cluster.initdb()
+        cluster.initdb(segment_mib=segment_mib)
         cluster.configure(
             fsync=False, archive_mode="on", archive_command=f"cp %p {archive}/%f",
             autovacuum=False,
         )  # fmt: skip
         with cluster.running():
+            keep_one_database(cluster)
             cluster.sql("CREATE TABLE t AS SELECT generate_series(1, 30000) AS n")
             cluster.sql("CREATE TABLE filled (t text)")
             cluster.sql("ALTER TABLE filled ALTER t SET STORAGE PLAIN")
             for kind in ("plain", "tar"):
                 cluster.base_backup(backups / kind, f"--format={kind}")
-            for kilobytes in _ROUNDS:
-                _write(cluster, kilobytes)
+            for segments in _ROUNDS:
+                _write(cluster, int(segments * segment_mib * 1000))
             cluster.stop()
         carried = max(path.name for path in (backups / "plain" / "pg_wal").glob("0*"))
         first = min(path.name for path in archive.iterdir() if path.name[:24] > carried)
@@ -104,6 +111,7 @@ def ground(major: int = MAJOR) -> Iterator[Ground]:
         yield Ground(
             home=home, account=account, installation=installation, archive=archive,
             plain=backups / "plain", tar=backups / "tar", first=first,
+            segment_bytes=segment_mib << 20,
         )  # fmt: skip
 
 

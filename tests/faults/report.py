@@ -30,6 +30,7 @@ from tests.faults.programs import (
     WALDUMP,
 )
 from tests.faults.trial import Tried
+from tests.fuzz_parsers import Fuzzed
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
 PROGRAMS: Final = {
@@ -47,16 +48,17 @@ _HEAD: Final = """\
 # Faults, and who finds them
 
 Made by `make faults`. A seed puts one fault of each kind into a copy of sound evidence of a
-PostgreSQL: an archive of 16 MiB segments, a plain and a tar backup of it, the tar compressed by
-`gzip`, `zstd` and `lz4`, an archive of three timelines, repositories of pgBackRest 2.45 and Barman
-3.4. Then each program is asked, and PostgreSQL judges whether there is harm: `pg_waldump` lists
-other records than those of the sound archive, or `pg_verifybackup` complains. Where that and
-`pitr-check` disagree, and of every 25th seed of the archives, a real server restores, and has to
-come to the end that it comes to without the fault. A compressed tar is judged by its compressor's
+PostgreSQL: an archive and a plain and a tar backup of it, the tar compressed by `gzip`, `zstd` and
+`lz4`, an archive of three timelines, repositories of pgBackRest 2.45 and Barman 3.4. Segments are
+of 16 MiB with the seeds 1, 11, 21 and so on, of 1 MiB with the others. Then each program is asked,
+and PostgreSQL judges whether there is harm: `pg_waldump` lists other records than those of the
+sound archive, or `pg_verifybackup` complains. Where that and `pitr-check` disagree, and of every
+25th seed of the archives, a real server restores, and has to come to the end that it comes to
+without the fault. A compressed tar is judged by its compressor's
 own program, tar and `pg_verifybackup`; a history by three real restores, to the latest timeline and
 to each by its number; a repository by what pgBackRest's own `archive-get` and `restore`, or
 `barman recover`, lay down. `make faults SEED=7 ARGS='--kind cut --majors 16'` puts the same faults
-again and prints what was said of them.
+again and prints what was said of them; with `--results FILE` what was broken off goes on.
 
 {sum}
 
@@ -69,19 +71,16 @@ where the WAL of that one ends is what a server leaves that was just promoted: n
 apart, and it is missed. *false*: complaints where there was no harm. `pg_waldump`
 is given the segments from the first that the backup does not carry to the newest, `pg_verifybackup`
 runs with `-n`, of a tar backup on what `tar` unpacked, with tar's own complaints.
-`check_pgactivity` (2.6, `archive_folder`) gives up where a segment is newer than 14: it is shown a
-newest segment that says 14. What the tools' own verification says of repositories of more kinds is
-in [verification](verification.md).
+It waits for five seconds for a segment that is not there: of those it is asked with the seeds of
+16 MiB. `check_pgactivity` (2.6, `archive_folder`) knows no other size, and gives up where a segment
+is newer than 14: it is shown a newest segment that says 14. What the tools' own verification says
+of repositories of more kinds is in [verification](verification.md).
 
 Of *our own files* none may change an answer: with a damaged ledger or a segment that was fetched
 ahead and damaged, it is as without, of a sound archive and of a damaged one; of what the agent
 remembers each row is as it was put, or lost and told of; evidence that was damaged is never called
 whole. Their writers are killed (SIGKILL) at random instants, and start again by themselves. What is
 not so, a traceback too, stands there as *false*. `make drills` kills drills.
-
-Mutated inputs, by `make fuzz`: 4,856,000 to the 71 entries of the parsers with the seeds 20261130,
-7, 8 and 9, of each between 3,000 and 142,000; none came out as anything but a value or ParseError,
-the longest took 40 ms, the process 70 MiB.
 """
 
 
@@ -120,9 +119,10 @@ def count(tried: Iterable[Tried], program: str) -> Cell | None:
     )
 
 
-def page(tried: list[Tried]) -> str:
+def page(tried: list[Tried], fuzzed: list[Fuzzed]) -> str:
     """The whole page."""
     lines = [_HEAD.format(sum=_sum(tried))]
+    lines += [_inputs(fuzzed) + "\n"] if fuzzed else []
     for part, programs in PROGRAMS.items():
         mine = [each for each in tried if each.part == part]
         if not mine:
@@ -133,6 +133,31 @@ def page(tried: list[Tried]) -> str:
         lines += _rows(mine, programs)
         lines.append("")
     return "\n".join(lines)
+
+
+_MANY: Final = 1_000_000
+
+
+def _inputs(fuzzed: list[Fuzzed]) -> str:
+    """What `make fuzz` put to the parsers, and what came out."""
+    seeds = ", ".join(str(seed) for seed in sorted({each.seed for each in fuzzed}))
+    few = sorted((each for each in fuzzed if each.calls < _MANY), key=lambda each: each.calls)
+    reached = f"a million or more to {len(fuzzed) - len(few)} of them"
+    if few:
+        counts = ", ".join(f"{each.calls:,} to *{each.name}*" for each in few)
+        reached += f", fewer to those that cost most: {counts}"
+    broken = sum(each.broken for each in fuzzed)
+    return _filled(
+        f"Mutated inputs, by `make fuzz` with the seed {seeds}:"
+        f" {sum(each.calls for each in fuzzed):,} to the {len(fuzzed)} entries of the parsers;"
+        f" {reached}. {broken or 'None'} came out as anything but a value or ParseError, the"
+        f" longest took {max(each.longest_seconds for each in fuzzed) * 1000:.0f} ms, the process"
+        f" {max(each.memory_mib for each in fuzzed)} MiB."
+    )
+
+
+def _filled(text: str) -> str:
+    return fill(text, width=100, break_on_hyphens=False)
 
 
 def _sizes(tried: list[Tried]) -> str:
@@ -157,11 +182,9 @@ def _sum(tried: list[Tried]) -> str:
     harmless = len(tried) - ours.harmful
     kinds = len({(each.part, each.kind) for each in tried})
     restored = sum(each.restored for each in tried)
-    return fill(
+    return _filled(
         f"**{len(tried):,} cases of {kinds} kinds: {ours.harmful:,} harmful,"
         f" of which `pitr-check` missed {ours.harmful - ours.found:,} and did not name"
         f" {ours.found - ours.named:,}; {harmless:,} healthy or harmless, with {ours.false:,} false"
-        f" alarms. {restored:,} were restored to decide.**",
-        width=100,
-        break_on_hyphens=False,
+        f" alarms. {restored:,} were restored to decide.**"
     )

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from agent.postgres.account import server_account
 from tests.faults.barman import KINDS as OF_BARMAN
 from tests.faults.barman import BarmanRepositories
-from tests.faults.ground import MAJOR, WITH_READERS, WITH_VERIFIER, ground
+from tests.faults.ground import MAJOR, USUAL_MIB, WITH_READERS, WITH_VERIFIER, ground
 from tests.faults.kinds import ARCHIVE, ENCRYPTED, KINDS, PLAIN, REPOSITORY, TAR, Kind
 from tests.faults.own import KINDS as OF_OUR_OWN
 from tests.faults.own import SLOW, OwnFiles, own_files
@@ -22,7 +22,7 @@ from tests.faults.repository import KINDS as OF_REPOSITORIES
 from tests.faults.repository import Repositories
 from tests.faults.timelines import KINDS as OF_TIMELINES
 from tests.faults.timelines import Timelines, timelines
-from tests.faults.trial import Campaign, Tried
+from tests.faults.trial import Campaign, Campaigns, Tried
 from tests.fix_backup_tools import barman_at, pgbackrest_at
 from tests.fix_postgres import SUPPORTED
 from tests.truth.run import place
@@ -44,15 +44,16 @@ class FaultSource:
     step: int = 1  # of every such seed
 
 
-def _campaign(stack: contextlib.ExitStack, major: int) -> Campaign:
-    made = stack.enter_context(ground(major))
-    campaign = Campaign(made)
-    assert campaign.sound_end and campaign.sound.starts  # once, before the processes part
-    return campaign
+@functools.cache  # several sources are of it
+def _campaigns(stack: contextlib.ExitStack, major: int) -> Campaigns:
+    usual, small = (Campaign(stack.enter_context(ground(major, mib))) for mib in (USUAL_MIB, 1))
+    for each in (usual, small):
+        assert each.sound_end and each.sound.starts  # once, before the processes part
+    return Campaigns(usual, small)
 
 
 def _packed(stack: contextlib.ExitStack, major: int) -> Packed:
-    made = Packed(stack.enter_context(ground(major)))
+    made = Packed(_campaigns(stack, major).small.ground)
     assert made.sources and made.sound
     return made
 
@@ -91,9 +92,9 @@ def _of(kinds: tuple[Kind, ...], *parts: str) -> tuple[Kind, ...]:
 
 
 SOURCES: Final = (
-    FaultSource(kinds=_of(KINDS, ARCHIVE), make=_campaign, majors=WITH_READERS),
+    FaultSource(kinds=_of(KINDS, ARCHIVE), make=_campaigns, majors=WITH_READERS),
     FaultSource(kinds=OF_TIMELINES, make=_timelines, majors=SUPPORTED),
-    FaultSource(kinds=_of(KINDS, PLAIN, TAR), make=_campaign, majors=WITH_VERIFIER),
+    FaultSource(kinds=_of(KINDS, PLAIN, TAR), make=_campaigns, majors=WITH_VERIFIER),
     FaultSource(kinds=OF_PACKED, make=_packed, majors=WITH_VERIFIER),
     FaultSource(kinds=_of(OF_REPOSITORIES, REPOSITORY),
                 make=functools.partial(_pgbackrest, number=1), majors=(MAJOR,), step=20),

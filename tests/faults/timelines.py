@@ -1,19 +1,20 @@
 """Faults in timeline histories: judged by restores to the latest timeline and to each by number.
 
 The archive is of three timelines, each left from the one before. What a real server does with a
-damaged history is asked once of each content: a file of a hundred bytes can be cut in a hundred
-ways.
+damaged history is asked once of each content, and so is what is said of it: a file of a hundred
+bytes can be cut in a hundred ways.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import pickle
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -30,7 +31,7 @@ from rules.model.restore_inputs import Server
 from rules.model.target import Target
 from rules.recovery.predictor import simulate
 from tests.damaging import rewrite
-from tests.faults.kinds import HISTORY, Kind
+from tests.faults.kinds import HISTORY, Kind, segments
 from tests.faults.programs import OURS, Said, ask_us, changed, link_copy, settle
 from tests.faults.trial import Score, Tried, tried
 from tests.fix_postgres import list_servers
@@ -168,9 +169,18 @@ class Timelines:
             kind.damage(copy, Random(f"{kind.part} {kind.name} {seed}"), "")
             copy.chmod(0o755)
             settle(copy)
-            return self._judge(kind, seed, copy)
+            others = set(copy.iterdir()) - set(segments(copy))
+            known = self.home / f"{_digest(others, kind.healthy)}.judged"
+            if not known.exists():
+                self._keep(known, self._judge(kind, seed, copy))
+            return replace(pickle.loads(known.read_bytes()), kind=kind.name, seed=seed)
         finally:
             shutil.rmtree(home)
+
+    def _keep(self, known: Path, made: object) -> None:
+        new = known.with_suffix(f".{os.getpid()}-{next(self.numbers)}")
+        new.write_bytes(pickle.dumps(made))
+        new.rename(known)
 
     def _judge(self, kind: Kind, seed: int, copy: Path) -> Tried:
         names = changed(self.archive, copy)
@@ -212,15 +222,9 @@ class Timelines:
 
     def observe(self, archive: Path) -> dict[str, Observed]:
         """What real restores do with it; one of the same content has been asked already."""
-        digest = hashlib.sha256()
-        for path in sorted(archive.glob("*.history")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        known = self.home / f"{digest.hexdigest()}.known"
+        known = self.home / f"{_digest(archive.glob('*.history'))}.known"
         if not known.exists():
-            found = {each: self._restore(archive, each) for each in _TIMELINES}
-            made = known.with_suffix(f".{id(found)}-{next(self.numbers)}")
-            made.write_bytes(pickle.dumps(found))
-            made.rename(known)
+            self._keep(known, {each: self._restore(archive, each) for each in _TIMELINES})
         return pickle.loads(known.read_bytes())  # type: ignore[no-any-return]
 
     def _restore(self, archive: Path, timeline: str) -> Observed:
@@ -231,6 +235,13 @@ class Timelines:
             return restore(cluster, self.backup, archive, Target(timeline=timeline))
         finally:
             shutil.rmtree(home, ignore_errors=True)
+
+
+def _digest(files: Iterable[Path], *more: object) -> str:
+    digest = hashlib.sha256(repr(more).encode())
+    for path in sorted(files):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _numbers_in(history: Path) -> list[tuple[bytes, ...]]:

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tests.fuzz_parsers import Fuzzed, fuzz
+from tests.fuzz_parsers import Fuzzed, fuzz, keep, read_results
 from tests.parsers.entries import ENTRIES
 from tests.parsers.samples import resealed, samples_of
 
@@ -32,3 +33,15 @@ def test_a_sample_is_read(name: str) -> None:
     for sample in samples_of(name):
         ENTRIES[name](sample)
         ENTRIES[name](resealed(name, sample))
+
+
+def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
+    """With the same seed; and what was kept is replaced whole."""
+    results = tmp_path / "fuzzed"
+    assert read_results(results, 3) == {}
+    done = Fuzzed(name="lsn", seed=3)
+    for turn in (0, 1):
+        fuzz(done, turn, 10)
+        keep(results, [done])
+    assert read_results(results, 3) == {"lsn": done} and done.calls == 20
+    assert read_results(results, 4) == {}
