@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -39,6 +38,7 @@ from rules.model.target import Target
 from rules.verdict.check import load_catalogue
 from rules.verdict.report import Report, give_verdict
 from tests.fix_layouts import promoted
+from tests.fix_place import new_place
 from tests.fix_tools import PATIENCE_SECONDS, debian_15, need_program
 
 SECRET: Final = "un secreto de prueba"  # of the second pgBackRest repository
@@ -213,8 +213,7 @@ def _primary(story: Story, archive_command: str, name: str = "c") -> Cluster:
 
 
 def _new_home(account: Account) -> Path:
-    home = Path(tempfile.mkdtemp(prefix="bt-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("bt-")
     account.own(home)
     return home
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from tests.fix_place import new_place
 from tests.waiting import wait_until
 
 MAJOR = 16
@@ -73,8 +73,7 @@ def branches(
     installations: dict[int, Installation],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Branches:
-    home = Path(tempfile.mkdtemp(prefix="pb-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("pb-")
     kept = Branches(tmp_path_factory.mktemp("branches") / "kept")
     try:
         _tell(Cluster(installations[MAJOR], home / "p", account), kept)

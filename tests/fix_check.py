@@ -21,6 +21,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from parsers.segment import segment_name
 from tests import forked
+from tests.fix_place import new_place
 from tests.fix_tools import PATIENCE_SECONDS
 
 SCHEMA = json.loads(
@@ -135,8 +136,7 @@ def pristine(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Archived:
     """Made once; tests change copies of it."""
-    home = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place()
     cluster = Cluster(installations[16], home / "c", account)
     cluster.initdb(segment_mib=1)
     archive = account.make_directory(cluster.home / "archive")

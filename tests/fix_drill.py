@@ -11,7 +11,6 @@ import contextlib
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import Archived, Checked, pitr_check
 from tests.fix_layouts import promoted
+from tests.fix_place import new_place
 
 PITR_CHECK = Path(sys.executable).parent / "pitr-check"
 
@@ -71,8 +71,7 @@ def pasts(
 
     def past_of(major: int) -> Past:
         if major not in told:
-            home = Path(tempfile.mkdtemp(prefix="pd-", dir="/tmp"))
-            home.chmod(0o755)
+            home = new_place("pd-")
             account.own(home)
             told[major] = Past(installation=installations[major], home=home)
             _live(told[major], account)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
+from tests.fix_place import new_place
 from tests.histories import SETTINGS, Life, begin_life
 from tests.waiting import wait_logged
 
@@ -68,8 +68,7 @@ def drop_stories(account: Account, installations: dict[int, Installation]) -> It
 
     def story_of(pg: Installation) -> DropStory:
         if pg.major not in told:
-            home = Path(tempfile.mkdtemp(prefix="pf-", dir="/tmp"))
-            home.chmod(0o755)
+            home = new_place("pf-")
             homes.append(home)
             told[pg.major] = _tell(Cluster(pg, home / "c", account))
         return told[pg.major]

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from agent.postgres.account import Account
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from tests.fix_check import EXEMPLARY, make_history
+from tests.fix_place import new_place
 from tests.fix_tools import PATIENCE_SECONDS, lack
 from tests.waiting import reload, wait_until
 
@@ -129,8 +129,7 @@ def dead_primary(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> DeadPrimary:
     """Made once; tests change copies of its directories."""
-    home = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place()
     cluster = Cluster(installations[16], home / "c", account)
     cluster.initdb(segment_mib=1)
     archive = account.make_directory(cluster.home / "archive")
@@ -233,8 +232,7 @@ def fetch_wal(account: Account) -> Iterator[FetchWal]:
         version = ".".join(map(str, sys.version_info[:2]))
         remedy = f"a venv where {account.name} may read it, or of {python}'s version"
         lack(f"a Python {version} for {account.name}", remedy)
-    home = Path(tempfile.mkdtemp(prefix="pf-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("pf-")
     for package in ("agent", "parsers", "rules", "lz4", "backports", "yaml", "obstore",
                     "asyncssh", "cryptography"):  # fmt: skip
         module = __import__(package)

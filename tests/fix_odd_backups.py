@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from agent.postgres.installation import Installation
 from parsers.files.pg_control import parse_control_file
 from tests.fix_branches import copy_lightly
 from tests.fix_check import EXEMPLARY
+from tests.fix_place import new_place
 from tests.histories import copy_cluster
 from tests.waiting import reload, wait_replayed
 
@@ -40,8 +40,7 @@ def odd_backups(
     installations: dict[int, Installation],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> OddBackups:
-    home = Path(tempfile.mkdtemp(prefix="po-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("po-")
     kept = tmp_path_factory.mktemp("odd") / "kept"
     kept.mkdir()
     try:

@@ -20,7 +20,6 @@ import operator
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -38,6 +37,7 @@ from tests import npm_servers
 from tests.fix_tools import lack
 
 if TYPE_CHECKING:
+from tests.fix_place import new_place
     from agent.postgres.cluster import Cluster
 
 _OPERATORS = {
@@ -161,16 +161,14 @@ def pg(request: pytest.FixtureRequest, installations: dict[int, Installation]) -
 @pytest.fixture
 def short_directory(account: Account) -> Iterator[Path]:
     """A directory with a short name (sockets), that the server's account may enter."""
-    path = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
-    path.chmod(0o755)
+    path = new_place()
     yield path
     shutil.rmtree(path, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def data_directories(account: Account) -> Iterator[DataDirectories]:
-    path = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
-    path.chmod(0o755)
+    path = new_place()
     yield DataDirectories(path, account)
     shutil.rmtree(path, ignore_errors=True)
 

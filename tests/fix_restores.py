@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
+from tests.fix_place import new_place
 from tests.integration.restores import Story, tell_story
 
 
@@ -28,8 +28,7 @@ def restore_stories(
 
     def story_of(installation: Installation) -> Story:
         if installation.major not in told:
-            home = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
-            home.chmod(0o755)
+            home = new_place("pr-")
             homes.append(home)
             told[installation.major] = tell_story(installation, home, account, program)
         return told[installation.major]

@@ -11,7 +11,6 @@ import functools
 import os
 import pickle
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +25,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
 from parsers.segment import NameKind, parse_wal_name
+from tests.fix_place import new_place
 from tests.read_wal import scan_file
 
 MIB = 1 << 20
@@ -89,8 +89,7 @@ def stories(
 
 def _tell(pg: Installation, account: Account, pgbench: Path, keep: Path) -> Story:
     """Run the cluster in a short directory of its own, and keep its archive."""
-    home = Path(tempfile.mkdtemp(prefix="pw-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("pw-")
     cluster = Cluster(pg, home / "c", account)
     try:
         story = _run(cluster, pgbench)

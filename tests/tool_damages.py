@@ -14,7 +14,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from typing import Final, NamedTuple
 
 from agent.postgres.account import server_account
 from tests.fix_backup_tools import SECRET, Story, barman_at, pgbackrest_at
+from tests.fix_place import new_place
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "verification.md"
 _PROGRAM: Final = Path(sys.executable).with_name("pitr-check")
@@ -129,9 +129,8 @@ def rows(story: Story, number: int, damages: dict[str, Damage]) -> Iterator[str]
     label = sorted(opened.labels())[-2]
     usual: set[str] | None = None  # of the sound repository
     for name, damage in damages.items():
-        place = Path(tempfile.mkdtemp(prefix="td-", dir="/tmp"))
+        place = new_place("td-")
         try:
-            place.chmod(0o755)
             root = place / source.name
             shutil.copytree(source, root, symlinks=True)
             damage(Copy(root, story, label))

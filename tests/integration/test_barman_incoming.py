@@ -12,9 +12,10 @@ import pytest
 from agent.repositories.opening import RepoPlace
 from rules.model.target import Target
 from tests.fix_backup_tools import Story, Wish, drilled_by_tool, judged, read_story
+from tests.fix_place import PLACE
 
 WAITING = 3  # segments
-BASE = Path("/var/tmp")  # the server's account must get there
+BASE = PLACE  # the server's account must get there
 
 
 @pytest.fixture

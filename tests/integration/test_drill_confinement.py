@@ -6,6 +6,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,17 @@ import pytest
 from agent.drill.account import DYNAMIC
 from tests.fix_check import Archived
 from tests.fix_drill import DrillGround, drill_of, start
+from tests.fix_place import new_place
 from tests.fix_tools import PATIENCE_SECONDS, need_program
 from tests.waiting import wait_until
+
+
+@pytest.fixture
+def short_directory() -> Iterator[Path]:
+    """Where bubblewrap shows nothing else."""
+    path = new_place(under=Path("/tmp"))
+    yield path
+    shutil.rmtree(path)
 
 
 def asleep(ground: DrillGround, archived: Archived, *options: object) -> subprocess.Popen[str]:

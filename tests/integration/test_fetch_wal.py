@@ -9,7 +9,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from tests.fix_layouts import (
     mix_codecs,
     promoted,
 )
+from tests.fix_place import new_place
 from tests.fix_postgres import NewCluster, need_part
 from tests.fix_tools import PATIENCE_SECONDS
 
@@ -63,8 +63,7 @@ def made(
 
 
 def _make(pg: Installation, account: Account, keep: Path) -> Made:
-    home = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place()
     cluster = Cluster(pg, home / "c", account)
     cluster.initdb(segment_mib=1)
     archive = account.make_directory(cluster.home / "archive")

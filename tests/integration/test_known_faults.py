@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shutil
 import struct
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -31,6 +30,7 @@ from rules.model.releases import name_of, parse_release
 from rules.verdict.check import load_catalogue
 from rules.verdict.judgement import judge_case
 from tests.fix_check import EXEMPLARY, pitr_check
+from tests.fix_place import new_place
 from tests.fix_postgres import NewCluster, need_part
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.waiting import wait_until
@@ -73,8 +73,7 @@ def chain(
     request: pytest.FixtureRequest, account: Account, installations: dict[int, Installation]
 ) -> Iterator[Chain]:
     """A cluster without data checksums, as most of 17 are."""
-    home = Path(tempfile.mkdtemp(prefix="pk-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("pk-")
     try:
         yield _make(Cluster(installations[request.param], home / "c", account), installations)
     finally:

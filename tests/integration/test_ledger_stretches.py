@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import random
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -36,6 +35,7 @@ from rules.model.restore_inputs import RestoreInputs, without_segments
 from rules.model.timelines import TimelineTree
 from rules.recovery.predictor import simulate
 from rules.recovery.restorable import find_window
+from tests.fix_place import new_place
 
 MIB = 1 << 20
 SEGMENTS = 200
@@ -51,8 +51,7 @@ class Long:
 
 @pytest.fixture(scope="module")
 def long(account: Account, installations: dict[int, Installation]) -> Iterator[Long]:
-    home = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place()
     cluster = Cluster(installations[16], home / "c", account)
     cluster.initdb(segment_mib=1)
     cluster.configure(

@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
 from parsers.lsn import format_lsn, parse_lsn
 from tests.fix_check import Archived, Checked, pitr_check
+from tests.fix_place import new_place
 from tests.fix_postgres import NewCluster
 from tests.fix_tools import PATIENCE_SECONDS
 from tests.histories import wait_for
@@ -57,8 +57,7 @@ class Kept:
 
 @pytest.fixture(scope="module")
 def kept(account: Account, installations: dict[int, Installation]) -> Iterator[Kept]:
-    home = Path(tempfile.mkdtemp(prefix="pk-", dir="/tmp"))
-    home.chmod(0o755)
+    home = new_place("pk-")
     primary = Cluster(installations[18], home / "c", account)
     other = Cluster(installations[18], home / "d", account)
     try:

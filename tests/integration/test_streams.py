@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -110,12 +113,24 @@ def test_a_worker_that_cannot_start_is_named_with_its_reason(
     assert len(lines) == 1
 
 
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """Not in the shared memory that is taken away."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
+        yield Path(directory)
+
+
 @pytest.mark.needs("mount namespaces")
 @pytest.mark.parametrize("options", ["", "--workers 1", "--format nagios"])
-def test_shared_memory_that_may_not_be_written_is_named(archived: Archived, options: str) -> None:
-    named = f"--archive {archived.archive} --backup {archived.backup}"
+def test_shared_memory_that_may_not_be_written_is_named(
+    pristine: Archived, on_disk: Path, options: str
+) -> None:
+    shutil.copytree(pristine.archive, on_disk / "archive")
+    shutil.copytree(pristine.backup, on_disk / "backup")
+    named = f"--archive {on_disk}/archive --backup {on_disk}/backup"
     alone = ("unshare", "-m")
-    numpy = {"PITR_ENGINE": "numpy"}  # the compiled engine reads in threads
+    # The compiled engine reads in threads. Python's own files are not what is looked at.
+    numpy = {"PITR_ENGINE": "numpy", "TMPDIR": "/tmp"}
     read_only = "mount -t tmpfs -o ro none /dev/shm &&"
     status, _, said = run(f"{read_only} pitr-check {named} {options}", prefix=alone, **numpy)
     assert (status, said.count("\n")) == (3, 1)

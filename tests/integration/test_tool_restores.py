@@ -22,11 +22,12 @@ from tests.fix_backup_tools import (
     random_wishes,
     read_story,
 )
+from tests.fix_place import PLACE
 from tests.fix_repositories import look_of
 
 COUNT = int(os.environ.get("TOOL_RESTORES", "10"))
 SEED = int(os.environ.get("TOOL_SEED", "1"))
-BASE = Path("/var/tmp")  # the server's account must get there
+BASE = PLACE  # the server's account must get there
 
 
 def _of(tool: str, *numbers: int, name: str) -> object:

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.postgres.account import Account
 from rules.recovery.predictor import simulate
+from tests.fix_place import PLACE
 from tests.truth.aims import end_history
 from tests.truth.plan import GENERATION, Plan, Trial
 from tests.truth.steps import STEPS
@@ -59,9 +60,8 @@ def _counts(tried: Sequence[Tried]) -> tuple[int, int, int]:
 
 @contextlib.contextmanager
 def place(account: Account, below: Path | None = None) -> Iterator[Path]:
-    """A directory in memory where there is one: servers, archives and backups."""
-    shm = Path("/dev/shm")
-    root = below or (shm if shm.is_dir() else Path("/tmp"))
+    """A directory, in memory where there is room: servers, archives and backups."""
+    root = below or PLACE
     home = Path(tempfile.mkdtemp(prefix="pt-", dir=root))
     home.chmod(0o755)
     try:

@@ -15,6 +15,7 @@ from agent.archive.directory import NotAnArchive, list_archive
 from parsers.segment import segment_name
 from rules.archive.listing import judge_sequence, merge_archives, timeline_tree
 from rules.model.facts import ArchiveFacts
+from tests.fix_place import PLACE
 
 SIZE = 1 << 20
 _NOBODY = 65534
@@ -115,7 +116,7 @@ def test_no_file_is_looked_at_until_it_is_asked_for(tmp_path: Path) -> None:
 @pytest.fixture
 def closed() -> Iterator[str]:
     """The parent of a directory that we may list and not search."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as directory:
+    with tempfile.TemporaryDirectory(dir=PLACE) as directory:
         Path(directory).chmod(0o755)
         write(Path(directory) / "closed" / seg(1))
         (Path(directory) / "closed").chmod(0o444)
