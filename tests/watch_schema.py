@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ def check_lines(lines: list[dict[str, Any]]) -> None:
     assert [line["event"] for line in lines].index("summary") == len(lines) - 1
 
 
+@cache
 def validator_of(name: str) -> jsonschema.Draft202012Validator:
     """For one kind of line: what is wrong is then said of that kind, not of each."""
     schema = {"$schema": SCHEMA["$schema"], "$ref": f"#/$defs/{name}", "$defs": _DEFINITIONS}

@@ -138,6 +138,9 @@ def _run(body: Callable[[list[str]], int], *arguments: object) -> tuple[int, str
     return status, out.getvalue()
 
 
+HISTORY: list[File] = [
+    ("FFFFFFFE.history", "".join(f"{n}\t{n:X}/0\tx\n" for n in range(1, 3000)).encode())
+]
 KNOWN: list[list[File]] = [
     [("00000002.history", b"")],
     [("0000000100000001FFFFFFFF", b"")],
@@ -146,7 +149,7 @@ KNOWN: list[list[File]] = [
     [("00000001FFFFFFFF00000FFF", b"SEGMENT")],
     [("FFFFFFFFFFFFFFFF00000FFF", bytes(1 << 20)), ("FFFFFFFF.history", b"1\tFFFFFFFF/0\tx\n")],
     [("000000000000000000000009", b"SEGMENT")],
-    [("FFFFFFFE.history", "".join(f"{n}\t{n:X}/0\tx\n" for n in range(1, 3000)).encode())],
+    HISTORY,
     [
         ("00000001000000000000000A.00000028.backup",
          f"{_START}\nSTOP WAL LOCATION: FFFFFFFF/FFF00028 (file 00000001FFFFFFFF00000FFF)\n"
@@ -175,7 +178,13 @@ def _look(sound: Archive, files: list[File], *forms: str) -> None:
             assert out.strip()
 
 
-@pytest.mark.parametrize("files", KNOWN, ids=lambda files: files[0][0])
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param(files, id=files[0][0], marks=pytest.mark.slow if files is HISTORY else ())
+        for files in KNOWN
+    ],
+)
 def test_what_once_ended_a_command_ends_none(sound: Archive, files: list[File]) -> None:
     _look(sound, files, *_FORMS)
 

@@ -9,12 +9,21 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from parsers.log.message_catalogue import Language, parse_language
 from tests.fix_tools import need
 
 LOCALE = Path("/usr/share/locale")
 LOGS = Path(__file__).parent / "logs"
 _TRANSLATED = ("es_", "name_")  # how the names of those logs begin that are not in English
+
+
+def kept_log(path: Path) -> ParameterSet:
+    """One of the kept logs as a parameter; those not in English take long to be understood."""
+    slow = (pytest.mark.slow,) if path.name.startswith(_TRANSLATED) else ()
+    return pytest.param(path, id=path.name, marks=slow)
 
 
 def read_log(name: str) -> bytes:

@@ -18,6 +18,7 @@ CALLS = int(os.environ.get("PITR_TEST_FUZZ", "20000"))  # over all parsers
 SEED = int(os.environ.get("PITR_TEST_SEED", "430006288"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(0)
 def test_no_bytes_make_a_parser_fail_in_another_way(capsys: pytest.CaptureFixture[str]) -> None:
     done = [Fuzzed(name=name, seed=SEED) for name in ENTRIES]

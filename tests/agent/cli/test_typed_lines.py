@@ -170,7 +170,9 @@ def test_the_lines_are_of_all_programs_and_both_kinds(places: list[str]) -> None
     assert {line[0] for line in lines} == PROGRAMS.keys() - {"pitr-lab"}
 
 
-@pytest.mark.parametrize("part", range(_PARTS))
+@pytest.mark.parametrize(
+    "part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in range(1, _PARTS))]
+)
 def test_whatever_is_typed_is_answered(part: int, places: list[str], tmp_path: Path) -> None:
     seen = set()
     for line in _lines(part, places):

@@ -53,6 +53,7 @@ def _kill_at(number: int, half: bool) -> None:
     module.Path.unlink = counting("unlink", module.Path.unlink)  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("half", [False, True])
 def test_killed_at_any_call_it_verifies_and_goes_on(tmp_path: Any, half: bool) -> None:
     """Every call of one append: the first of a chain, one in it, and one that begins a file."""

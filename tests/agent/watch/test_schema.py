@@ -11,6 +11,7 @@ import pytest
 from agent.cli.watch import main
 from parsers.log.messages import TABLE
 from parsers.log.recovery_events import NAMES
+from tests.parsers.catalogues import kept_log
 from tests.watch_schema import SCHEMA, check_lines, validator_of
 
 LOGS = Path(__file__).parents[2] / "parsers" / "logs"
@@ -21,7 +22,7 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("log", [f for f in FILES if f.name != "truth.json"], ids=lambda f: f.name)
+@pytest.mark.parametrize("log", [kept_log(f) for f in FILES if f.name != "truth.json"])
 def test_every_kept_log_gives_lines_of_the_schema(
     capsys: pytest.CaptureFixture[str], log: Path
 ) -> None:

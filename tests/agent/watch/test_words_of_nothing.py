@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests import watch_screens
-from tests.parsers.catalogues import LOGS
+from tests.parsers.catalogues import LOGS, kept_log
 from tests.watch_screens import once, screens
 
 DATA: Final = Path(__file__).parents[2] / "data"
@@ -23,7 +23,7 @@ _OWN: Final = re.compile(r"\bNone\b|\bnan\b|\{\w*\}|datetime\(|<Event")
 _OF_THE_JSON: Final = re.compile(r"\"\w+\": \{\}")
 
 
-@pytest.mark.parametrize("log", ALL, ids=[path.name for path in ALL])
+@pytest.mark.parametrize("log", [kept_log(path) for path in ALL])
 def test_no_text_names_what_is_not_known(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beside each cut of the log, looks at directories, SQL, processes and archives of any kind."""
     monkeypatch.setattr(watch_screens, "LOOKS", 2)

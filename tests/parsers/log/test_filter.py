@@ -47,7 +47,10 @@ def events(log: bytes, prefix: str | None, chunk: int, *, filtered: bool) -> lis
     return [each for each in [*found, *stream.end()] if isinstance(each, RecoveryEvent)]
 
 
-PREFIXES: Final = [*KNOWN, *(random_prefix(random.Random(seed)) for seed in range(60))]
+RANDOM: Final = [random_prefix(random.Random(seed)) for seed in range(60)]
+PREFIXES: Final = [
+    *KNOWN, *RANDOM[:10], *(pytest.param(each, marks=pytest.mark.slow) for each in RANDOM[10:])
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("told", [True, False])

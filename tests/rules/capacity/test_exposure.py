@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -163,6 +164,7 @@ def test_rates_are_taken_over_the_trail() -> None:
     assert found.archived_per_second == 2 * MIB / 20
 
 
+@pytest.mark.slow
 def test_the_trail_stays_bounded_through_an_outage_of_days() -> None:
     trail: Trail = ()
     for number in range(10_000):

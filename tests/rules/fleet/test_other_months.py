@@ -40,7 +40,7 @@ from tests.rules.fleet.test_simulated_months import (
     window_of,
 )
 
-SEEDS: Final = (101, 202)
+SEEDS: Final = (101, pytest.param(202, marks=pytest.mark.slow))
 Pace = Callable[[float], float]  # the day, with its fraction -> how many times the usual
 
 
