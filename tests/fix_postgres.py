@@ -3,7 +3,10 @@
     def test_x(pg): ...                    # every version, each its own test
     @pytest.mark.pg(">= 16")               # only the versions that match
     @pytest.mark.pg(">= 13", npm=True)     # and the majors that tests.npm_servers fetched
+    @pytest.mark.pg(">= 13", each=True)    # `make test` runs it on each of them, not on one
     def test_y(pg, new_cluster):           # pg: Installation; new_cluster(...) -> running Cluster
+
+Of a test's majors `make test` takes one, another for each file, and `make campaigns` the others.
 
 The majors of the embedded servers and Debian 12's are wanted, with npm=True every supported one: a
 test of one that is not here is skipped (tests.fix_tools). No package has 19 yet: tests run on it
@@ -20,7 +23,8 @@ import operator
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -34,10 +38,10 @@ from agent.postgres.installation import (
     read_installation,
 )
 from tests import npm_servers
+from tests.fix_place import new_place
 from tests.fix_tools import lack
 
 if TYPE_CHECKING:
-from tests.fix_place import new_place
     from agent.postgres.cluster import Cluster
 
 _OPERATORS = {
@@ -53,12 +57,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "pg" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("pg")
-    majors = _matching_majors(marker.args[0] if marker else ">= 13", npm=_takes_npm(marker))
-    metafunc.parametrize("pg", majors, indirect=True, ids=[f"pg{major}" for major in majors])
+    npm = _asks(marker, "npm")
+    majors = _matching_majors(marker.args[0] if marker else ">= 13", npm=npm)
+    here = [major for major in majors if major in _list_majors(npm=npm)] or majors
+    file = metafunc.definition.nodeid.partition("::")[0]
+    taken = majors if _asks(marker, "each") else [_one_of(here, file)]
+    metafunc.parametrize(
+        "pg",
+        [pytest.param(major, id=f"pg{major}", marks=marks_of(major, taken)) for major in majors],
+        indirect=True,
+    )
 
 
-def _takes_npm(marker: pytest.Mark | None) -> bool:
-    return bool(marker and marker.kwargs.get("npm"))
+def _asks(marker: pytest.Mark | None, keyword: str) -> bool:
+    return bool(marker and marker.kwargs.get(keyword))
+
+
+def _one_of(majors: Collection[int], file: str) -> int | None:
+    """The major that tests of this file have in `make test`: what is made of it is made once."""
+    turn = zlib.crc32(file.encode()) % len(SUPPORTED)
+    order = [*SUPPORTED[turn:], *SUPPORTED[:turn], 19]
+    return next((major for major in order if major in majors), None)
+
+
+def marks_of(major: int, taken: Collection[int | None]) -> tuple[pytest.MarkDecorator, ...]:
+    return () if major in taken else (pytest.mark.campaign,)
 
 
 def _matching_majors(spec: str, *, npm: bool) -> list[int]:
@@ -104,7 +127,7 @@ def _list_majors(*, npm: bool) -> set[int]:
 def pytest_runtest_setup(item: pytest.Function) -> None:
     """Skip a test of a major that is not here before anything is made for it."""
     major = item.callspec.params.get("pg") if hasattr(item, "callspec") else None
-    npm = _takes_npm(item.get_closest_marker("pg"))
+    npm = _asks(item.get_closest_marker("pg"), "npm")
     if major is not None and major not in _list_majors(npm=npm):
         _lack_server(major)
 

@@ -62,8 +62,13 @@ def test_the_guide_names_three() -> None:
     assert [re.split(r"[ /]", command)[0] for command in INSTALLATIONS] == ["uv", "pipx", "python3"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("command", INSTALLATIONS, ids=["uv", "pipx", "venv"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, id=name, marks=() if name == "uv" else pytest.mark.campaign)
+        for command, name in zip(INSTALLATIONS, ("uv", "pipx", "venv"), strict=True)
+    ],
+)
 def test_the_four_commands_run_from_there(
     command: str, source: Path, archive: Path, tmp_path: Path
 ) -> None:

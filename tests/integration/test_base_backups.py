@@ -19,7 +19,7 @@ NewAgent = Callable[..., WatchedAgent]
 RUNS = "base_backup_running"
 
 
-@pytest.mark.parametrize("major", [16, 18])
+@pytest.mark.parametrize("major", [18, pytest.param(16, marks=pytest.mark.campaign)])
 def test_its_phase_its_pace_and_its_end_are_told(
     new_cluster: NewCluster, new_agent: NewAgent, major: int
 ) -> None:

@@ -29,7 +29,7 @@ _OURS = {
     "br_two_repos_15", "wg_zstd_sodium_gap_18",
 }  # fmt: skip
 CASES = [
-    pytest.param(case, marks=() if case in _OURS else pytest.mark.slow)
+    pytest.param(case, marks=() if case in _OURS else pytest.mark.campaign)
     for case in PATHS
     if case != "bc_gzip_16"  # a target of it tells no rows
 ]

@@ -38,16 +38,20 @@ GUIDES = [
 ON_DEBIAN = [
     DIRECTORY / f"{name}.md" for name in ("restore", "backup-script", "nagios", "prometheus")
 ]
-CASES = [(guide, "ours") for guide in GUIDES] + [(guide, "debian") for guide in ON_DEBIAN]
+PLACES = [(guide, "ours") for guide in GUIDES] + [(guide, "debian") for guide in ON_DEBIAN]
+CASES = [
+    pytest.param(
+        page, layout,
+        id=f"{language_of(page) or 'en'}-{page.stem}{'-on-debian' * (layout == 'debian')}",
+        marks=pytest.mark.campaign if language_of(page) else (),
+    )
+    for page, layout in PLACES
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("guide", "reader"),
     CASES,
-    ids=[
-        f"{language_of(page) or 'en'}-{page.stem}{'-on-debian' * (layout == 'debian')}"
-        for page, layout in CASES
-    ],
     indirect=["reader"],
 )
 def test_a_reader_gets_what_the_guide_shows(guide: Path, reader: Reader) -> None:

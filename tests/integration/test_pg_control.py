@@ -124,7 +124,7 @@ def test_every_field_is_what_pg_controldata_says(pg: Installation, new_cluster: 
         assert read(cluster.data).min_recovery_lsn > 0
 
 
-@pytest.mark.pg(">= 13", npm=True)
+@pytest.mark.pg(">= 13", npm=True, each=True)
 def test_a_running_server_says_the_same_of_itself(
     pg: Installation, new_cluster: NewCluster
 ) -> None:

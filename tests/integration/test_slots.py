@@ -39,7 +39,7 @@ def writing(
     return look
 
 
-@pytest.mark.parametrize("major", [16, 18])
+@pytest.mark.parametrize("major", [18, pytest.param(16, marks=pytest.mark.campaign)])
 def test_a_forgotten_slot_is_named_while_the_archiver_is_well(
     new_cluster: NewCluster, new_agent: NewAgent, major: int
 ) -> None:

@@ -65,15 +65,17 @@ def live(
     return story
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("count", [3, pytest.param(COUNT, marks=pytest.mark.campaign)])
 @REPOSITORIES
-def test_the_tool_restores_as_predicted(live: Story, tool: str, numbers: tuple[int, ...]) -> None:
+def test_the_tool_restores_as_predicted(
+    live: Story, tool: str, numbers: tuple[int, ...], count: int
+) -> None:
     case = read_story(live, *numbers)
     labels = tuple(label for each in live.open(*numbers).opened for label in each.labels())
     before = [look_of(Path(place.url)) for place in live.places]
     wrong, outcomes = [], set()
-    asked = random_wishes(live, labels, Random(SEED), 2 * COUNT)
-    for wish in [each for each in asked if not _asks_the_server(each, tool)][:COUNT]:
+    asked = random_wishes(live, labels, Random(SEED), 2 * count)
+    for wish in [each for each in asked if not _asks_the_server(each, tool)][:count]:
         drilled = drilled_by_tool(live, case, wish, BASE, *numbers)
         outcomes.add(drilled.outcome)
         if drilled.agrees is not True:
@@ -105,7 +107,7 @@ def test_our_own_reader_restores_every_backup(
             assert set(looks.values()) == {"passed"}, drilled.inspections
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_the_page_on_verification_is_what_the_programs_say(
     pgbackrest_story: Story, barman_story: Story
 ) -> None:

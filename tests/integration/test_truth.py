@@ -22,7 +22,6 @@ from tests.truth.plan import BACKUPS, Plan, Step, Trial, make_plan
 from tests.truth.run import Ground, Lived
 
 SEED = 1_000_000  # beyond every seed of the results: the slice adds to them
-RESTORES = 34
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 NewGround = Callable[..., Ground]
@@ -42,16 +41,21 @@ def disagreements(lived: Lived) -> str:
     )
 
 
-@pytest.mark.pg(">= 13", npm=True)
-def test_no_restore_goes_otherwise_than_predicted(pg: Installation, new_ground: NewGround) -> None:
-    lived = new_ground(pg.major).live(make_plan(SEED, pg.major, RESTORES))
+@pytest.mark.pg(">= 13", npm=True, each=True)
+@pytest.mark.parametrize("restores", [12, pytest.param(34, marks=pytest.mark.campaign)])
+def test_no_restore_goes_otherwise_than_predicted(
+    pg: Installation, new_ground: NewGround, restores: int
+) -> None:
+    lived = new_ground(pg.major).live(make_plan(SEED, pg.major, restores))
     assert disagreements(lived) == ""
-    assert len(lived.tried) > RESTORES // 2
+    assert len(lived.tried) > restores // 2
     assert all(each.said for each in lived.tried if not each.trial.damage)
 
 
 @pytest.mark.pg("== 16")
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(seed, marks=pytest.mark.campaign) for seed in (2, 3))]
+)
 def test_everybody_gives_the_same_answer(
     pg: Installation, new_ground: NewGround, seed: int
 ) -> None:

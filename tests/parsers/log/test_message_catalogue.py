@@ -70,7 +70,7 @@ _OF_SOME_BUILDS: Final = frozenset({
 })  # fmt: skip
 
 
-@pytest.mark.pg(">= 13", npm=True)
+@pytest.mark.pg(">= 13", npm=True, each=True)
 def test_every_id_is_a_string_of_the_server_of_its_major(pg: Installation) -> None:
     program = pg.program("postgres").read_bytes()
     for library in pg.bindir.parent.rglob("libpqwalreceiver.so"):

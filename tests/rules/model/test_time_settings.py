@@ -38,7 +38,7 @@ def test_a_setting_is_taken_where_a_server_takes_it(major: int) -> None:
     assert found == expected | dict.fromkeys(NOT_READ, False)
 
 
-@pytest.mark.pg(">= 13", npm=True)
+@pytest.mark.pg(">= 13", npm=True, each=True)
 def test_the_table_is_what_servers_say(pg: Installation) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for text in list(ANSWERS)[pg.major % 7 :: 7]:
@@ -46,7 +46,7 @@ def test_the_table_is_what_servers_say(pg: Installation) -> None:
             assert answer == ANSWERS[text][pg.major - MAJORS[0]], text
 
 
-@pytest.mark.pg(">= 17", npm=True)
+@pytest.mark.pg(">= 17", npm=True, each=True)
 def test_abbreviations_of_its_own_zone_count_from_18_on(pg: Installation) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         for zone in ("Europe/Madrid", "Europe/Moscow", "UTC"):
