@@ -176,6 +176,18 @@ def installations(account: Account) -> Iterator[dict[int, Installation]]:
         yield usable
 
 
+@pytest.fixture(scope="session")
+def base_backup_programs(installations: dict[int, Installation]) -> dict[int, Path]:
+    """A pg_basebackup for each major: its own, or a newer one's, which speaks to older servers."""
+    own = {major: pg for major, pg in installations.items() if pg.has("pg_basebackup")}
+    return {
+        major: own[min(candidate for candidate in own if candidate >= major)].program(
+            "pg_basebackup"
+        )
+        for major in installations
+    }
+
+
 @pytest.fixture
 def pg(request: pytest.FixtureRequest, installations: dict[int, Installation]) -> Installation:
     return installations[request.param]

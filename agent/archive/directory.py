@@ -24,7 +24,7 @@ from agent.denied import is_proof, reason, unread
 from agent.store.local import NO_TARGET, no_file, stat_path
 from agent.store.urls import is_remote
 from parsers.errors import ParseError
-from parsers.files.backup_label import BackupLabel, parse_backup_label
+from parsers.files.backup_label import BackupLabel, parse_backup_history
 from parsers.files.timeline_history import HistoryError, TimelineHistory, parse_timeline_history
 from parsers.segment import (
     NameKind,
@@ -225,7 +225,7 @@ class Listing:
     def _read_label(self, path: str, name: WalName, file: ArchivedFile | None) -> None:
         try:
             data = _read_small(path, self.root, file)
-            self.backup_labels[name.plain] = parse_backup_label(data)
+            self.backup_labels[name.plain] = parse_backup_history(data)
         except (OSError, ParseError):
             self.other_count += 1  # a backup's own label tells what is missing here
 

@@ -286,9 +286,9 @@ def _check_small(file: StoredAt, wanted: WantedFile) -> Candidate:
         if not parse_timeline_history(content.data, wanted.name.timeline).entries:
             return Candidate(path, b"", tr("names no ancestor"), is_short=True)
     else:
-        from parsers.files.backup_label import parse_backup_label
+        from parsers.files.backup_label import parse_backup_history
 
-        parse_backup_label(content.data)
+        parse_backup_history(content.data)
     return Candidate(path, content.data, None)
 
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from agent.archive.directory import parse_header
 from agent.archive.stored import read_stored
+from agent.backups.kept import Kept
 from agent.backups.noted import noted
 from agent.backups.settings import ConfigurationRead
-from agent.backups.tablespaces import TABLESPACE_MAP, read_map, with_map
+from agent.backups.tablespaces import TABLESPACE_MAP, with_map
 from agent.denied import is_proof, reason
-from agent.store.paths import AnyPath, look_at, read_path
+from agent.store.paths import AnyPath, look_at, open_path, read_path, too_large
 from parsers.errors import ParseError
 from parsers.files.backup_label import BackupLabel, parse_backup_label
-from parsers.files.backup_manifest import BackupManifest, parse_backup_manifest
+from parsers.files.backup_manifest import BackupManifest, parse_manifest_blocks
 from parsers.files.pg_control import ControlFile, OtherRelease, parse_control_file
 from parsers.files.server_conf import FileSetting
-from parsers.files.tablespace_map import Tablespace
+from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
 from parsers.lsn import format_lsn
 from parsers.segment import segment_name
 from parsers.sentences import message_of, tr
@@ -47,9 +49,11 @@ _INIT_FORK: Final = re.compile(r"(base/\d+|pg_tblspc/\d+/[^/]+/\d+)/\d+_init\Z")
 
 BackupDepth = Literal["label", "files", "checksums", "pages"]
 
+_VERSION_NUMBER: Final = re.compile(rb"\s*\+?([0-9]{1,9})(?![0-9])")
+_WITHOUT_VERSION: Final = 14  # the oldest that reads tablespace_map as all since
 # What is larger is not what its name says, or more than can be held in memory.
 _LIMIT_BYTES: Final = 1 << 20
-_MANIFEST_BYTES: Final = 1 << 30  # some 150 bytes a file
+MANIFEST_BYTES: Final = 2 << 30  # some 150 bytes a file, 280 with SHA-512
 
 
 class NotABackup(Exception):
@@ -65,7 +69,7 @@ class Pieces:
     """The small files of a backup, read. A file that is not there is None."""
 
     label: bytes
-    manifest: bytes | None = None
+    manifest: Kept | None = None
     manifest_error: str | None = None  # why it could not be read
     control: bytes | None = None
     control_error: str | None = tr("absent")  # used when `control` is None; None: not known
@@ -81,6 +85,12 @@ class Pieces:
     paths: Iterable[str] = ()  # of its files, where no manifest lists them
     unread: list[str] = field(default_factory=list)  # could not be looked at, each with the reason
     parsed_manifest: BackupManifest | None = None  # by `read_manifest`, once
+
+    @property
+    def major(self) -> int | None:
+        """By PG_VERSION, as ValidatePgVersion in miscinit.c reads it; None where it does not."""
+        match = _VERSION_NUMBER.match(self.version or b"")
+        return int(match[1]) if match else None
 
     def take_settings(self, found: ConfigurationRead, *, complete: bool = True) -> None:
         """Where the files were not listed to the end, one that was not found may be there."""
@@ -99,13 +109,30 @@ class Pieces:
 
 def read_file(backup: AnyPath, name: str) -> tuple[bytes | None, str | None]:
     """A small file's content, or why it cannot be read; neither for one that is not there."""
-    path, limit_bytes = backup / name, _MANIFEST_BYTES if name == MANIFEST else _LIMIT_BYTES
+    path = backup / name
     try:
-        return read_path(path, limit_bytes, within=backup), None
+        return read_path(path, _LIMIT_BYTES, within=backup), None
     except OSError as error:
-        return None, None if is_proof(error) else tr(
-            "cannot be read: {reason}", reason=reason(error, path)
-        )
+        return None, _why(error, path)
+
+
+def keep_manifest(backup: AnyPath) -> tuple[Kept | None, str | None]:
+    """The same of the manifest."""
+    path = backup / MANIFEST
+    try:
+        with open_path(path, within=backup) as file:
+            if file.seek(0, os.SEEK_END) > MANIFEST_BYTES:
+                raise too_large(path, MANIFEST_BYTES)
+            file.seek(0)
+            return Kept(file.read), None
+    except OSError as error:
+        return None, _why(error, path)
+
+
+def _why(error: OSError, path: AnyPath) -> str | None:
+    if is_proof(error):
+        return None
+    return tr("cannot be read: {reason}", reason=reason(error, path))
 
 
 def is_there(path: AnyPath) -> bool:
@@ -131,10 +158,10 @@ def _mode(path: AnyPath) -> int | None:
         raise
 
 
-def read_label(data: bytes, url: str) -> BackupLabel:
+def read_label(pieces: Pieces, url: str) -> BackupLabel:
     """Parse a backup_label. Raises NotABackup."""
     try:
-        return parse_backup_label(data)
+        return parse_backup_label(pieces.label, major=pieces.major)
     except ParseError as error:
         raise NotABackup(
             tr(
@@ -151,7 +178,7 @@ def read_manifest(pieces: Pieces) -> tuple[BackupManifest | None, str | None]:
         return None, pieces.manifest_error or ""
     try:
         if pieces.parsed_manifest is None:
-            pieces.parsed_manifest = parse_backup_manifest(pieces.manifest)
+            pieces.parsed_manifest = parse_manifest_blocks(pieces.manifest.blocks)
     except ParseError as error:
         return None, message_of(error)
     return pieces.parsed_manifest, None
@@ -173,7 +200,8 @@ def read_control(pieces: Pieces) -> tuple[ControlFile | None, str | None]:
 def read_mapped(pieces: Pieces) -> tuple[tuple[Tablespace, ...], str | None]:
     """What tablespace_map says, and what is wrong with it."""
     try:
-        return read_map(pieces.tablespace_map or b"", pieces.version), None
+        major = pieces.major or _WITHOUT_VERSION
+        return parse_tablespace_map(pieces.tablespace_map or b"", major=major), None
     except ParseError as error:
         return (), message_of(error)
 
@@ -189,13 +217,15 @@ def describe(
 
     At depth `label` a control file that was not come by is not called absent.
     """
-    label = read_label(pieces.label, url)
     manifest, manifest_error = read_manifest(pieces)
     control, control_error = read_control(pieces)
+    label = _in_segments(read_label(pieces, url), control)
     mapped, map_error = read_mapped(pieces)
     bad = [noted(CONTROL, control_error)] if control_error else []
     bad += [noted(TABLESPACE_MAP, map_error)] if map_error else []
-    needs, major = _needs(manifest), _major(pieces.version)
+    needs, major = _needs(manifest), pieces.major
+    if pieces.version is not None and major is None:
+        bad.append(noted(VERSION, tr("holds no number")))
     if major is not None and major > NEWEST_MAJOR:
         said = tr(
             "PostgreSQL {major}: newer than {newest}, the newest that this program knows",
@@ -230,18 +260,15 @@ def describe(
         has_configuration=pieces.has_configuration,
         signal_files=frozenset(pieces.signal_files),
         unlogged=_list_unlogged(manifest, pieces),
-        size_bytes=sum(file.size_bytes for file in manifest.files)
-        if manifest and counted
-        else None,
+        size_bytes=manifest.files.total_bytes if manifest and counted else None,
         identified_by=_identified_by(pieces),
     )
 
 
 def _identified_by(pieces: Pieces) -> tuple[str, str] | None:
-    for file, data in ((MANIFEST, pieces.manifest), (LABEL, pieces.label)):
-        if data:
-            return file, hashlib.sha256(data).hexdigest()
-    return None
+    if pieces.manifest is not None:
+        return MANIFEST, pieces.manifest.sha256
+    return (LABEL, hashlib.sha256(pieces.label).hexdigest()) if pieces.label else None
 
 
 def _reached(depth: BackupDepth, pages: PagesFacts | None) -> BackupDepth:
@@ -289,11 +316,13 @@ def _system_of_wal(wal: Mapping[str, ArchivedFile]) -> int | None:
     return None
 
 
-def _major(version: bytes | None) -> int | None:
-    try:
-        return int(version.strip()) if version is not None else None
-    except ValueError:
-        return None
+def _in_segments(label: BackupLabel, control: ControlFile | None) -> BackupLabel:
+    """With the segment that holds where it begins; what the label calls it no server looks at."""
+    if control is None:
+        return label
+    size = control.wal_segment_size
+    name = segment_name(label.timeline, label.start_lsn // size, size)
+    return replace(label, start_segment=name)
 
 
 def label_from(control: ControlFile) -> bytes:

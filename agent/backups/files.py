@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import google_crc32c
@@ -20,11 +21,13 @@ from agent.denied import is_proof, reason
 from agent.store.meter import shared
 from agent.store.paths import AnyPath, StorePath, open_path, require_inside, status_of
 from parsers.files.backup_manifest import BackupManifest, ManifestFile
-from parsers.sentences import tr
+from parsers.sentences import tr, trn
 
 if TYPE_CHECKING:
     from agent.backups.pages import PageCheck
 
+_MOST_NAMED: Final = 100_000  # bad files: a manifest may list millions that are not there
+_IN_A_ROW: Final = 1000  # of which the last are waited for
 _AT_ONCE: Final = 8  # files of a store, each with 8 MiB at most in memory
 _CHUNK_BYTES: Final = 512 << 10  # stays in the processor's cache, and is never given back
 # Ignored, with what is below them, by pg_verifybackup of every major since 13: they may change
@@ -53,16 +56,21 @@ def compare_files(
     backup: AnyPath, manifest: BackupManifest, *, checksums: bool, pages: PageCheck | None = None
 ) -> Comparison:
     """Hold each file of a plain backup against the manifest, and its pages against `pages`."""
-    found = Comparison()
+    found, unnamed = Comparison(), 0
     for file, wrong in _looked_at(backup, manifest, checksums, pages):
         if isinstance(wrong, OSError):
             if not is_proof(wrong):
-                found.unread.append(noted(file.path, reason(wrong, backup / file.path)))
+                if len(found.unread) < _MOST_NAMED:
+                    found.unread.append(noted(file.path, reason(wrong, backup / file.path)))
                 continue
             absent = isinstance(wrong, FileNotFoundError | NotADirectoryError)
             wrong = tr("absent") if absent else wrong.strerror
-        if wrong:
+        if wrong and len(found.bad) < _MOST_NAMED:
             found.bad.append(noted(file.path, wrong))
+        elif wrong:
+            unnamed += 1
+    if unnamed:
+        found.bad.append(trn("{n} more file", "{n} more files", unnamed))
     return found
 
 
@@ -86,8 +94,8 @@ def _looked_at(
         yield from ((file, look(file)) for file in files)
         return
     with ThreadPoolExecutor(_AT_ONCE) as crew:  # one after the other they would wait for answers
-        listed = list(files)
-        yield from zip(listed, crew.map(shared(look), listed), strict=True)
+        while some := list(islice(files, _IN_A_ROW)):
+            yield from zip(some, crew.map(shared(look), some), strict=True)
 
 
 def _look(

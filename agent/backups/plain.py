@@ -20,6 +20,7 @@ from agent.backups.describe import (
     Pieces,
     describe,
     has_signal,
+    keep_manifest,
     label_from,
     read_file,
     read_label,
@@ -92,7 +93,7 @@ def _page_check(
     paths = (
         [file.path for file in manifest.files] if manifest else list_relations(path, pieces.unread)
     )
-    return page_check(pieces, manifest, read_label(pieces.label, str(path)), paths, cold=cold)
+    return page_check(pieces, manifest, read_label(pieces, str(path)), paths, cold=cold)
 
 
 def _compare(
@@ -110,7 +111,7 @@ def _compare(
 
 def _read_pieces(path: AnyPath, label: bytes) -> Pieces:
     pieces = Pieces(label=label)
-    pieces.manifest, pieces.manifest_error = read_file(path, MANIFEST)
+    pieces.manifest, pieces.manifest_error = keep_manifest(path)
     pieces.control = pieces.read(path, CONTROL)
     if pieces.unread:
         pieces.control_error = None

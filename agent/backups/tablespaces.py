@@ -11,22 +11,13 @@ from typing import Final
 from agent.denied import is_proof
 from agent.store.local import stat_path
 from agent.store.paths import AnyPath, StorePath, entries_of, look_at
-from parsers.errors import ParseError
-from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
+from parsers.files.tablespace_map import Tablespace
 from parsers.sentences import tr
 from rules.model.facts import BackupTablespace
 from rules.model.restore_inputs import Location
 
 TABLESPACE_MAP: Final = "tablespace_map"
 _ROOT: Final = 0
-
-
-def read_map(data: bytes, version: bytes | None) -> tuple[Tablespace, ...]:
-    """Parse tablespace_map with the backup's PG_VERSION. Raises ParseError."""
-    try:
-        return parse_tablespace_map(data, major=int(version or b"14"))
-    except ValueError:
-        raise ParseError(tr("PG_VERSION is not a number")) from None
 
 
 def list_links(backup: AnyPath) -> tuple[BackupTablespace, ...]:

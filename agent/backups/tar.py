@@ -80,7 +80,7 @@ def read_tar_backup(path: AnyPath, depth: BackupDepth) -> BackupFacts:
         from agent.backups.pages import page_check
 
         paths = [file.path for file in manifest.files] if manifest else found.sizes
-        pages = page_check(pieces, manifest, read_label(pieces.label, str(path)), paths)
+        pages = page_check(pieces, manifest, read_label(pieces, str(path)), paths)
     if depth in ("checksums", "pages"):
         tars = [(base, ""), *_prefixed(tablespaces)]
         bad += _read_again(tars, _with_checksums(manifest, found.sizes), pages, found)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import re
 from dataclasses import dataclass, field
-from io import BytesIO
 from typing import Final
 
 from agent.archive.codecs import READABLE_SUFFIXES
@@ -16,14 +15,16 @@ from agent.backups.describe import (
     CONTROL,
     LABEL,
     MANIFEST,
+    MANIFEST_BYTES,
     SIGNALS,
     VERSION,
     NoBackupInTar,
     NotABackup,
     Pieces,
     is_there,
-    read_file,
+    keep_manifest,
 )
+from agent.backups.kept import Kept
 from agent.backups.noted import noted
 from agent.backups.settings import (
     CONFIGURATION,
@@ -41,7 +42,6 @@ from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, BackupTablespace
 
 _SMALL: Final = (LABEL, MANIFEST, CONTROL, VERSION, TABLESPACE_MAP, *CONFIGURATION)
-_MANIFEST_BYTES: Final = 320 << 20  # some 150 bytes a file, 280 with SHA-512
 _SMALL_FILE_BYTES: Final = 1 << 20  # of the others, as beside a backup that is no tar
 _MOST_UNREAD: Final = 10  # that are named
 _SMALL_BYTES: Final = 16 << 20  # of all of them: a tar may hold many that are named so
@@ -65,13 +65,14 @@ class Contents:
     directories: set[str] = field(default_factory=set)
     no_files: dict[str, str] = field(default_factory=dict)  # links, pipes and devices: path -> kind
     small: dict[str, bytes] = field(default_factory=dict)
+    manifest: tuple[str, Kept] | None = None  # the one nearest to the root, and its path
     wal: dict[str, ArchivedFile] = field(default_factory=dict)
     segment_size: int | None = None
     folder: str = ""  # that a person packed the files under
     broken: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)  # tars that the system does not let us read
     closed: list[str] = field(default_factory=list)  # what the paths of their files begin with
-    _small_bytes: int = 0  # of `small`, but for the manifest
+    _small_bytes: int = 0  # of `small`
 
     def read(self, tar: AnyPath, prefix: str, *, stop_at_label: bool = False) -> None:
         """Go through one tar. What it holds before it breaks counts."""
@@ -110,17 +111,16 @@ class Contents:
     def _keep(self, name: str, member: Member) -> None:
         """Read a small file; of several manifests the one nearest to the root."""
         of_manifest = is_named(name, MANIFEST)
-        if of_manifest:
-            nearer = [each for each in self.small if is_named(each, MANIFEST)]
-            if any(len(each) <= len(name) for each in nearer):
-                return
-            for each in nearer:
-                del self.small[each]
-        most = _MANIFEST_BYTES if of_manifest else _SMALL_FILE_BYTES
-        all_of_them = 0 if of_manifest else self._small_bytes + member.size_bytes
+        if of_manifest and self.manifest and len(self.manifest[0]) <= len(name):
+            return
+        most = MANIFEST_BYTES if of_manifest else _SMALL_FILE_BYTES
+        all_of_them = self._small_bytes + (0 if of_manifest else member.size_bytes)
         if member.size_bytes <= most and all_of_them <= _SMALL_BYTES:
-            self._small_bytes += 0 if of_manifest else member.size_bytes
-            self.small[name] = _content(member)
+            if of_manifest:
+                self.manifest = name, Kept(member.read)
+                return
+            self._small_bytes = all_of_them
+            self.small[name] = member.read()
         elif len(self.unread) < _MOST_UNREAD:
             why = (
                 tr("larger than {size} MiB: not read", size=most >> 20)
@@ -207,7 +207,9 @@ class Contents:
         """The small files; a manifest and the WAL may lie beside the tar."""
         pieces = Pieces(
             label=self.small[LABEL],
-            manifest=self.small.get(MANIFEST),
+            manifest=self.manifest[1]
+            if self.manifest and self.manifest[0] == self.folder + MANIFEST
+            else None,
             control=self.small.get(CONTROL),
             version=self.small.get(VERSION),
             wal_files=self.wal,
@@ -218,7 +220,7 @@ class Contents:
             paths=self.sizes,
         )
         if pieces.manifest is None:
-            pieces.manifest, pieces.manifest_error = read_file(directory, MANIFEST)
+            pieces.manifest, pieces.manifest_error = keep_manifest(directory)
         if pieces.manifest is None and (kind := self.no_file(MANIFEST)):
             pieces.manifest_error = tr("cannot be read: {reason}", reason=kind)
         for name in (CONTROL, VERSION, TABLESPACE_MAP):
@@ -273,14 +275,6 @@ class _TarConfiguration:
             for name in names
             if "/" not in name.removeprefix(inside) and is_configuration(name.removeprefix(inside))
         ]
-
-
-def _content(member: Member) -> bytes:
-    """All of a member, which tarfile would hold twice for a moment."""
-    data = BytesIO()
-    while chunk := member.read(1 << 20):
-        data.write(chunk)
-    return data.getvalue()
 
 
 def wal_tar(directory: AnyPath) -> AnyPath | None:

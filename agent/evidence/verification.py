@@ -97,7 +97,7 @@ def verification_lines(
     directory: Path, chain: Chain, archives: Sequence[ArchiveToday]
 ) -> Iterator[str]:
     """For a person."""
-    verdict, summary = verdict_of_evidence(chain, archives), _summary(directory, chain)
+    verdict, summary = verdict_of_evidence(chain, archives), _summary(directory, chain, archives)
     yield tr("{verdict}: {summary}", verdict=verdict.word, summary=summary)
     first, last = chain.first, chain.last
     if first is not None and last is not None:
@@ -117,16 +117,28 @@ def verification_lines(
         yield from _archive_lines(archive)
 
 
-def _summary(directory: Path, chain: Chain) -> str:
-    count = len(chain.problems)
-    if not count:
-        return tr("the chain in {directory} is whole", directory=directory)
-    return trn(
-        "the chain in {directory}: {n} thing is not as written",
-        "the chain in {directory}: {n} things are not as written",
-        count,
-        directory=directory,
-    )
+def _summary(directory: Path, chain: Chain, archives: Sequence[ArchiveToday]) -> str:
+    """What the verdict rests on: the chain, or else the archives beside it."""
+    if count := len(chain.problems):
+        return trn(
+            "the chain in {directory}: {n} thing is not as written",
+            "the chain in {directory}: {n} things are not as written",
+            count,
+            directory=directory,
+        )
+    if count := sum(len(each.of("altered")) + len(each.of("absent")) for each in archives):
+        return trn(
+            "{n} segment is not as the chain in {directory}, which is whole, proves it",
+            "{n} segments are not as the chain in {directory}, which is whole, proves them",
+            count,
+            directory=directory,
+        )
+    if verdict_of_evidence(chain, archives) is Verdict.UNKNOWN:
+        return tr(
+            "the chain in {directory} is whole, but not all segments could be held against it",
+            directory=directory,
+        )
+    return tr("the chain in {directory} is whole", directory=directory)
 
 
 _KINDS: Final[dict[ProblemKind, str]] = {

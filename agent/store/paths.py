@@ -269,13 +269,15 @@ def read_path(path: AnyPath, limit_bytes: int, within: AnyPath | None = None) ->
     with open_path(path, within) as file:
         file.seek(0, os.SEEK_END)
         if file.tell() > limit_bytes:
-            raise OSError(
-                errno.EFBIG,
-                tr("larger than {size} MiB", size=limit_bytes >> 20),
-                str(path),
-            )
+            raise too_large(path, limit_bytes)
         file.seek(0)
         return file.read(limit_bytes)
+
+
+def too_large(path: AnyPath, limit_bytes: int) -> OSError:
+    """The error of a file that is larger than it can be."""
+    said = tr("larger than {size} MiB", size=limit_bytes >> 20)
+    return OSError(errno.EFBIG, said, str(path))
 
 
 def entries_of(path: AnyPath) -> Iterator[os.DirEntry[str] | StorePath]:

@@ -4,16 +4,17 @@ Follows src/common/parse_manifest.c and the chapter "Backup Manifest Format" of 
 1 (13 to 16) and 2 (17 and later, with the system identifier). The manifest's own SHA-256 is
 verified; the files' checksums are only handed on.
 
-A backup may have millions of files: the manifest's own bytes are kept, and each file is read out of
-them whenever it is asked for.
+A backup may have millions of files: the manifest comes in blocks, and each file is read out of them
+whenever it is asked for.
 """
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -24,6 +25,12 @@ from parsers.sentences import tr
 
 _NEWEST_VERSION: Final = 2
 _INCREMENTAL: Final = "INCREMENTAL."
+_FILES: Final = "Files"
+_LONGEST: Final = 1 << 22  # characters of one value: the WAL of thousands of timelines
+_BLOCK_BYTES: Final = 1 << 16
+_LINE_BYTES: Final = 128  # the last line is shorter
+_SPACE: Final = re.compile(r"[ \t\r\n]*")
+_BETWEEN_FILES: Final = re.compile(r"[ \t\r\n]*,[ \t\r\n]*(?=\{)")
 _CHECKSUM_LINE: Final = re.compile(rb'"Manifest-Checksum": "([0-9a-f]{64})"\}\n\Z')
 # A manifest has one a file: strptime would take longer than all the rest.
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT\Z")
@@ -62,27 +69,22 @@ class WalRange:
     end_lsn: int
 
 
+Blocks = Callable[[], Iterable[bytes]]  # the manifest from its beginning, whenever it is called
+
+
 class ManifestFiles:
     """The files of a manifest, in its order. Whoever goes through them has one in memory."""
 
-    __slots__ = ("_count", "_source")
+    __slots__ = ("_blocks", "_count", "total_bytes")
 
-    def __init__(self, source: memoryview) -> None:
-        """`source` is a JSON array. Raises ParseError."""
-        self._source = source
-        self._count = sum(1 for _ in self)
+    def __init__(self, blocks: Blocks, count: int, total_bytes: int) -> None:
+        self._blocks, self._count, self.total_bytes = blocks, count, total_bytes
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[ManifestFile]:
-        return map(_file, _elements(self._source))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ManifestFiles) and self._source == other._source
-
-    def __hash__(self) -> int:
-        return hash(self._source)
+        return (_file(entry) for key, entry in _walk(self._blocks()) if key is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +104,26 @@ class BackupManifest:
 
 def parse_backup_manifest(data: bytes) -> BackupManifest:
     """Read a manifest. Raises ParseError for a broken one, its own checksum included."""
-    _verify_checksum(data)
-    parts = _parts(data)
-    files = parts.pop("Files", None)
-    top = {key: _value(part) for key, part in parts.items()}
+    return parse_manifest_blocks(
+        lambda: (data[at : at + _BLOCK_BYTES] for at in range(0, len(data), _BLOCK_BYTES))
+    )
+
+
+def parse_manifest_blocks(blocks: Blocks) -> BackupManifest:
+    """The same of one that comes in blocks of any size, the same ones each time."""
+    checked = _Checked(blocks())
+    top: dict[str, object] = {}
+    count = total_bytes = 0
+    try:
+        for key, value in _walk(checked):
+            if key is None:
+                count, total_bytes = count + 1, total_bytes + _file(value).size_bytes
+            else:
+                top[key] = value
+    except ParseError:
+        checked.verify()  # of a damaged one it says so
+        raise
+    checked.verify()
     version = _integer(top, "PostgreSQL-Backup-Manifest-Version")
     if version > _NEWEST_VERSION:
         raise ParseError(
@@ -116,86 +134,147 @@ def parse_backup_manifest(data: bytes) -> BackupManifest:
         )
     if version < 1:
         raise ParseError(tr("unexpected manifest version {version}", version=version))
-    if files is None or bytes(files[:1]) != b"[":
-        raise ParseError(tr("expected a list under 'Files'"))
     identifier = _integer(top, "System-Identifier") if version >= 2 else None
     return BackupManifest(
         version=version,
         system_identifier=identifier,
-        files=ManifestFiles(files),
+        files=ManifestFiles(blocks, count, total_bytes),
         wal_ranges=tuple(_wal_range(entry) for entry in _list(top, "WAL-Ranges")),
     )
 
 
-def _verify_checksum(data: bytes) -> None:
-    """verify_manifest_checksum: the last line holds the SHA-256 of all before it."""
-    line_start = data.rfind(b"\n", 0, max(len(data) - 1, 0)) + 1
-    match = _CHECKSUM_LINE.match(data[line_start:])
-    if line_start == 0 or match is None:
-        raise ParseError(tr("manifest does not end in a line with its checksum: cut short?"))
-    if hashlib.sha256(memoryview(data)[:line_start]).hexdigest().encode() != match[1]:
-        raise ParseError(tr("manifest checksum mismatch: the manifest was changed or damaged"))
+class _Checked:
+    """Blocks on their way, and verify_manifest_checksum: the last line has the SHA-256 of the rest.
 
-
-def _parts(data: bytes) -> dict[str, memoryview]:
-    """The JSON under each key, as it stands there."""
-    import msgspec
-
-    try:
-        parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise ParseError(tr("manifest is not JSON: {error}", error=error)) from None
-    return {key: memoryview(part) for key, part in parts.items()}
-
-
-def _value(part: memoryview) -> object:
-    try:
-        return json.loads(bytes(part))
-    except (ValueError, RecursionError) as error:
-        raise ParseError(tr("manifest is not JSON: {error}", error=error)) from None
-
-
-_BLOCK_BYTES: Final = 1 << 16
-_BETWEEN: Final = re.compile(r"[\s,]*")
-
-
-def _elements(source: memoryview) -> Iterator[object]:
-    """The elements of a JSON array that is well-formed. Raises ParseError.
-
-    It is read in blocks that end with a line, as no string holds the end of one.
+    What may be the last line is held back.
     """
-    decode, at, end, size, rest = (
-        json.JSONDecoder().raw_decode,
-        1,
-        len(source) - 1,
-        _BLOCK_BYTES,
-        "",
-    )
-    while at < end:
-        block = bytes(source[at : min(at + size, end)])
-        whole = len(block) if at + size >= end else block.rfind(b"\n") + 1
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._digest = hashlib.sha256()
+        self._tail = b""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for block in self._blocks:
+            tail = self._tail + block
+            self._digest.update(memoryview(tail)[:-_LINE_BYTES])
+            self._tail = tail[-_LINE_BYTES:]
+            yield block
+
+    def verify(self) -> None:
+        for _ in self:
+            pass  # what is left
+        start = self._tail.rfind(b"\n", 0, max(len(self._tail) - 1, 0)) + 1
+        match = _CHECKSUM_LINE.match(self._tail, start)
+        if start == 0 or match is None:
+            raise ParseError(tr("manifest does not end in a line with its checksum: cut short?"))
+        self._digest.update(self._tail[:start])
+        if self._digest.hexdigest().encode() != match[1]:
+            raise ParseError(tr("manifest checksum mismatch: the manifest was changed or damaged"))
+
+
+def _walk(blocks: Iterable[bytes]) -> Iterator[tuple[str | None, object]]:
+    """(None, entry) of each file, and (key, value) of what else stands at the top.
+
+    Raises ParseError.
+    """
+    text = _Text(blocks)
+    seen: set[str] = set()
+    text.take("{")
+    while text.next() != "}":
+        key = text.value()
+        text.take(":")
+        if not isinstance(key, str) or key in seen:
+            raise ParseError(tr("manifest is not JSON: {error}", error=repr(key)))
+        seen.add(key)
+        if key == _FILES and text.next() == "[":
+            yield from ((None, entry) for entry in text.elements())
+        elif key == _FILES:
+            raise ParseError(tr("expected a list under 'Files'"))
+        else:
+            yield key, text.value()
+        if text.next() != "}":
+            text.take(",")
+    text.take("}")
+    if text.next():
+        raise ParseError(tr("manifest is not JSON: {error}", error=repr(text.next())))
+    if _FILES not in seen:
+        raise ParseError(tr("expected a list under 'Files'"))
+
+
+class _Text:
+    """JSON that comes in blocks, taken value by value. Raises ParseError."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._bytes = codecs.getincrementaldecoder("utf-8")()
+        self._text, self._at, self._ended = "", 0, False
+        self._decode = json.JSONDecoder().raw_decode
+
+    def _fill(self) -> bool:
+        """Have twice as much of what is not taken yet; False at the end."""
+        parts = [self._text[self._at :]]
+        left = max(len(parts[0]), 1)
+        if left > _LONGEST:
+            raise ParseError(tr("manifest is not JSON: {error}", error=tr("a value without end")))
         try:
-            text = rest + block[:whole].decode()
+            while left > 0 and not self._ended:
+                block = next(self._blocks, b"")
+                self._ended = not block
+                parts.append(self._bytes.decode(block, self._ended))
+                left -= len(block)
         except UnicodeDecodeError:
             raise ParseError(tr("manifest is not UTF-8")) from None
-        at, position = at + whole, _start(text, 0)
-        while position < len(text):
+        self._text, self._at = "".join(parts), 0
+        return len(parts[0]) < len(self._text)
+
+    def next(self) -> str:
+        """The next character that is no white space; empty at the end."""
+        while True:
+            between = _SPACE.match(self._text, self._at)
+            assert between is not None, "it matches nothing as well"
+            self._at = between.end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if not self._fill():
+                return ""
+
+    def take(self, char: str) -> None:
+        if self.next() != char:
+            error = tr("expected {char}, found {found}", char=char, found=repr(self.next()))
+            raise ParseError(tr("manifest is not JSON: {error}", error=error))
+        self._at += 1
+
+    def value(self) -> object:
+        """One value: whole only where something follows it."""
+        self.next()
+        while True:
             try:
-                value, after = decode(text, position)
+                value, after = self._decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
-                if at >= end or isinstance(error, RecursionError):
+                if isinstance(error, RecursionError) or not self._fill():
                     raise ParseError(tr("manifest is not JSON: {error}", error=error)) from None
-                break
-            yield value
-            position = _start(text, after)
-        rest = text[position:]
-        size = 2 * size if rest or not whole else _BLOCK_BYTES  # a long line, or many of one file
+                continue
+            if after < len(self._text) or self._ended:
+                self._at = after
+                return value
+            self._fill()
 
-
-def _start(text: str, after: int) -> int:
-    between = _BETWEEN.match(text, after)
-    assert between is not None, "it matches nothing as well"
-    return between.end()
+    def elements(self) -> Iterator[object]:
+        """Those of a list, one by one."""
+        self.take("[")
+        if self.next() == "]":
+            self._at += 1
+            return
+        while True:
+            yield self.value()
+            if between := _BETWEEN_FILES.match(self._text, self._at):
+                self._at = between.end()
+                continue
+            if self.next() == "]":
+                self._at += 1
+                return
+            self.take(",")
 
 
 def _file(entry: object) -> ManifestFile:

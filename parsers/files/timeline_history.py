@@ -7,22 +7,15 @@ zeros is an empty one: no ancestors.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 from parsers.errors import UNQUOTED, ParseError
+from parsers.files.scanf import Scanner
 from parsers.sentences import tr
 
-# sscanf's "%u\\t%X/%X": white space may be any, none included, but for that before the slash; each
-# number may have a sign, and those in base 16 a 0x, which glibc takes for a zero where it is alone.
-_HEX: Final = r"([+-]?+(?:0x[0-9A-F]*+|[0-9A-F]++))"
-_ENTRY: Final = re.compile(
-    rf"\s*+([+-]?+[0-9]++)\s*+{_HEX}/\s*+{_HEX}\s*+(.*)", re.DOTALL | re.IGNORECASE | re.ASCII
-)
-_GREATEST: Final = 0xFFFFFFFF  # an unsigned int; what is longer loses its upper bits
-_SPACE: Final = " \t\n\v\f\r"  # isspace() in the C locale
+_SPACE: Final = b" \t\n\v\f\r"  # isspace() in the C locale
 _LINE_BYTES: Final = 1023  # MAXPGPATH, less its NUL
 _RESTORED: Final = "pg_wal/RECOVERYHISTORY"  # under which name a file from the archive is read
 
@@ -63,7 +56,7 @@ def parse_timeline_history(data: bytes, timeline: int) -> TimelineHistory:
     """
     entries: list[HistoryEntry] = []
     for number, line in _lines(data):
-        if line.strip(_SPACE) and not line.lstrip(_SPACE).startswith("#"):
+        if line.strip(_SPACE) and not line.lstrip(_SPACE).startswith(b"#"):
             entries.append(_parse_entry(line, number, entries))
     if entries and entries[-1].timeline >= timeline:
         raise HistoryError(
@@ -77,26 +70,26 @@ def parse_timeline_history(data: bytes, timeline: int) -> TimelineHistory:
     return TimelineHistory(timeline=timeline, entries=tuple(entries))
 
 
-def _lines(data: bytes) -> Iterator[tuple[int, str]]:
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
     """(number, text) as fgets gives them: a long line in parts, each up to its first NUL."""
     for number, line in enumerate(data.split(b"\n"), start=1):
         parts = [line[at : at + _LINE_BYTES] for at in range(0, len(line), _LINE_BYTES)]
         for part in parts:
-            yield number, part.split(b"\0", 1)[0].decode("utf-8", "replace")
+            yield number, part.split(b"\0", 1)[0]
 
 
-def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryEntry:
-    match = _ENTRY.match(line)
-    if match is None:
+def _parse_entry(line: bytes, number: int, before: list[HistoryEntry]) -> HistoryEntry:
+    scanner = Scanner(line)
+    found = cast(list[int], scanner.scan(b"%u\t%X/%X"))
+    if len(found) != 3:
         raise HistoryError(
             tr("expected a timeline and a switch LSN, as 1 and 0/3000028"),
             f"syntax error in history file: {UNQUOTED}",
             line=number,
         )
-    high, low = (_unsigned(digits, 16) for digits in match.group(2, 3))
-    entry = HistoryEntry(
-        timeline=_unsigned(match[1], 10), switch_lsn=high << 32 | low, reason=match[4].strip()
-    )
+    timeline, high, low = found
+    reason = scanner.rest.decode("utf-8", "replace").strip()
+    entry = HistoryEntry(timeline=timeline, switch_lsn=high << 32 | low, reason=reason)
     if before and entry.timeline <= before[-1].timeline:
         raise HistoryError(
             tr(
@@ -108,12 +101,3 @@ def _parse_entry(line: str, number: int, before: list[HistoryEntry]) -> HistoryE
             line=number,
         )
     return entry
-
-
-def _unsigned(text: str, base: int) -> int:
-    """As strtoul() reads it, in the lower half of its 64 bits."""
-    digits = text.lstrip("+-").lower().removeprefix("0x")
-    number = int(digits or "0", base)
-    if number >= 1 << 64:
-        return _GREATEST
-    return (-number if text.startswith("-") else number) & _GREATEST

@@ -48,6 +48,8 @@ class WrittenTime:
             local = datetime(year, month, day) + _since_midnight(*clock)
             there = self.zone or self._own_zone(zone, local)
             offset = local.replace(tzinfo=there, fold=_fold(local, there)).utcoffset()
+        except ParseError:
+            raise
         except (ValueError, OverflowError) as error:
             raise ParseError(
                 tr("not a time: {text!r} ({error})", text=self.text, error=error)

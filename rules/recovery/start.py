@@ -26,6 +26,7 @@ from rules.recovery.unlabelled import before_the_archive, enters_archive_at_once
 
 _FIRST_NORMAL_XID: Final = 3  # FirstNormalTransactionId
 _FROM_STANDBY: Final = "standby"
+STREAMED: Final = "streamed"  # an exclusive backup of 13 or 14 says pg_start_backup
 _IN_RECOVERY: Final = (ClusterState.SHUT_DOWN_IN_RECOVERY, ClusterState.IN_ARCHIVE_RECOVERY)
 
 
@@ -282,6 +283,12 @@ def _start(
             )
             return NoStart(reason=reason, known=False, timeline=timeline)
         minimum = backup.stop_lsn
+    if not from_standby and backup.label.method != STREAMED and restore.server.major >= 15:
+        reason = tr(
+            "backup_label does not say that the backup was streamed: whether this server waits for "
+            "the backup's end is not known"
+        )
+        return NoStart(reason=reason, known=False, timeline=timeline)
     redo = checkpoint.redo_lsn
     next_lsn = first_record_lsn(checkpoint.end_lsn, restore.wal.segment_size)
     return Start(

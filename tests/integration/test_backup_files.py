@@ -11,24 +11,12 @@ import pytest
 
 from agent.postgres.cluster import Cluster
 from agent.postgres.installation import Installation
-from parsers.files.backup_label import parse_backup_label
+from parsers.files.backup_label import parse_backup_history, parse_backup_label
 from parsers.files.backup_manifest import BackupManifest, parse_backup_manifest
 from parsers.files.pg_control import parse_control_file
 from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
 from parsers.lsn import parse_lsn
 from tests.fix_postgres import NewCluster
-
-
-@pytest.fixture(scope="session")
-def base_backup_programs(installations: dict[int, Installation]) -> dict[int, Path]:
-    """A pg_basebackup for each major: its own, or a newer one's, which speaks to older servers."""
-    own = {major: pg for major, pg in installations.items() if pg.has("pg_basebackup")}
-    return {
-        major: own[min(candidate for candidate in own if candidate >= major)].program(
-            "pg_basebackup"
-        )
-        for major in installations
-    }
 
 
 def manifest_of(backup: Path) -> BackupManifest:
@@ -140,7 +128,7 @@ def test_the_servers_own_texts_of_a_backup_are_read(
     }
     cluster.stop()
     (history,) = (cluster.home / "archive").glob("*.backup")
-    archived = parse_backup_label(history.read_bytes())
+    archived = parse_backup_history(history.read_bytes())
     assert (archived.start_lsn, archived.stop_lsn) == (label.start_lsn, stop_lsn)
     assert archived.checkpoint_lsn == label.checkpoint_lsn and archived.stop_timeline == 1
 

@@ -10,7 +10,7 @@ from parsers.errors import ParseError
 from parsers.evidence.envelope import parse_envelope
 from parsers.evidence.statement import parse_head
 from parsers.evidence.statement import parse_statement as parse_evidence
-from parsers.files.backup_label import parse_backup_label
+from parsers.files.backup_label import parse_backup_history, parse_backup_label
 from parsers.files.backup_manifest import parse_backup_manifest
 from parsers.files.conf_grammar import parse_statement
 from parsers.files.data_page import (
@@ -131,6 +131,7 @@ ENTRIES: Final[dict[str, Entry]] = {
     "evidence statement": parse_evidence,
     "evidence head": parse_head,
     "backup_label": parse_backup_label,
+    "backup history": parse_backup_history,
     "backup_manifest": parse_backup_manifest,
     "conf statement": of_line(lambda line: parse_statement(line, 1)),
     "incremental start": lambda data: parse_incremental_start(data, 8192, 131072),

@@ -52,6 +52,8 @@ def _all() -> dict[str, bytes | tuple[bytes, ...]]:
         "evidence envelope": _envelope(), "evidence statement": _statement(),
         "evidence head": json.dumps({"chain": "x", "sequence": 4, "sha256": "0" * 64}).encode(),
         "backup_label": LABEL, "backup_manifest": make_manifest(),
+        "backup history": LABEL.replace(
+            b"CHECK", b"STOP WAL LOCATION: 0/20 (file 0000000100%s)\nCHECK" % (b"0" * 14)),
         "conf statement": b"recovery_target_time = '2026-01-01 00:00:00' # c",
         "incremental start": bytes.fromhex("0d1faed3 03000000 09000000") + bytes(1012),
         "incremental blocks": struct.pack("<6I", 0xD3AE1F0D, 3, 9, 1, 2, 3) + bytes(4096),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agent.backups.plain import read_backup
 from agent.cli.check import main
 from tests.unpack import unpack_tar
 
@@ -72,3 +73,23 @@ def test_a_time_that_no_server_takes_is_told(unpacked: Path, typed: str, refused
     document = checked(unpacked, "--target-time", typed)
     told = [each for each in document["findings"] if each["id"] == "target_not_a_setting"]
     assert [each["severity"] for each in told] == (["info"] if refused else [])
+
+
+@pytest.mark.parametrize(("version", "major"), [(b"15.2\n", 15), (b" +15 \n", 15), (b"x\n", None)])
+def test_a_version_is_the_number_that_it_begins_with(
+    unpacked: Path, version: bytes, major: int | None
+) -> None:
+    """As the server reads it; what is wrong with PG_VERSION is not said of tablespace_map."""
+    (unpacked / "backup" / "PG_VERSION").write_bytes(version)
+    (unpacked / "backup" / "tablespace_map").write_bytes(b"16999\n")
+    backup = read_backup(unpacked / "backup", "label")
+    assert backup.major == major
+    broken = "tablespace_map (line 1: expected an OID, one space and a path)"
+    assert [*backup.bad_files] == [broken] + ["PG_VERSION (holds no number)"] * (major is None)
+
+
+def test_the_name_of_the_segment_in_a_label_counts_for_nothing(unpacked: Path) -> None:
+    label = unpacked / "backup" / "backup_label"
+    before = checked(unpacked)["backups"][0]["start_segment"]
+    label.write_bytes(label.read_bytes().replace(before.encode(), before[:8].encode() + b"7" * 16))
+    assert checked(unpacked)["backups"][0]["start_segment"] == before

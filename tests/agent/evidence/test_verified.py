@@ -54,6 +54,9 @@ def test_todays_bytes_are_compared_with_what_was_proven(
         said = verify(signed, "--archive", sample / "archive")
         archive = told(capsys)["archives"][0]
         assert said == 2
+        verify(signed, "--archive", sample / "archive", "--format", "text")
+        summary = f"2 segments are not as the chain in {signed.directory}, which is whole, proves"
+        assert capsys.readouterr().out.startswith(f"CRITICAL: {summary} them\n")
         assert [each["segment"] for each in archive["altered"]] == [altered.name]
         assert archive["altered"][0]["today"] == [sha256sum(altered)]
         assert [each["segment"] for each in archive["absent"]] == [absent.name]
@@ -65,6 +68,11 @@ def test_todays_bytes_are_compared_with_what_was_proven(
     try:
         assert verify(signed, "--archive", sample / "archive") == 3
         archive = told(capsys)["archives"][0]
+        verify(signed, "--archive", sample / "archive", "--format", "text")
+        summary = "is whole, but not all segments could be held against it"
+        assert capsys.readouterr().out.startswith(
+            f"UNKNOWN: the chain in {signed.directory} {summary}\n"
+        )
         assert archive["never_signed"] == [forged.name]
     finally:
         forged.unlink()

@@ -10,7 +10,8 @@ import pytest
 from agent.postgres.installation import Installation
 from agent.zones import find_zone
 from parsers.errors import ParseError
-from rules.model.goal import Goal, has_zone, read_goal, read_time
+from parsers.timestamps.reading import parse_timestamp
+from rules.model.goal import Goal, WrittenTime, has_zone, read_goal, read_time
 from rules.model.target import Target
 from tests.fix_postgres import NewCluster
 
@@ -110,3 +111,13 @@ def test_a_time_without_a_zone_waits_for_the_servers() -> None:
     named = Target(type="time", value="2025-07-08 08:00:00+02")
     assert read_goal(named, zone=None) == read_goal(named)
     assert read_goal(Target(), zone=None).in_zone(ZoneInfo("UTC")) == Goal()
+
+
+def test_an_abbreviation_that_the_servers_zone_does_not_know_is_said_once() -> None:
+    written = WrittenTime(
+        text="2026-01-02 03:04:05 XYZ", read=parse_timestamp("2026-01-02 03:04:05"), zone=None,
+        own="XYZ",
+    )  # fmt: skip
+    with pytest.raises(ParseError) as raised:
+        written.in_zone(ZoneInfo("UTC"))
+    assert str(raised.value) == "not a time: '2026-01-02 03:04:05 XYZ' (unknown zone XYZ)"

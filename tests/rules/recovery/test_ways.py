@@ -168,6 +168,15 @@ def test_an_incremental_backup() -> None:
     assert outcome.fatal == "this is an incremental backup, not a data directory"
 
 
+@pytest.mark.parametrize(("major", "outcome"), [(14, "opens"), (15, "unknown"), (18, "unknown")])
+@pytest.mark.parametrize("method", [None, "pg_start_backup"])
+def test_a_label_that_does_not_say_streamed(major: int, outcome: str, method: str | None) -> None:
+    """To 14 an exclusive backup said otherwise, and its end was waited for all the same."""
+    given = told(major).restore()
+    label = replace(given.backup.label, method=method)
+    assert simulate(with_backup(given, label=label), Goal()).outcome == outcome
+
+
 # -- settings --------------------------------------------------------------------------------------
 
 
