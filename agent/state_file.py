@@ -114,8 +114,8 @@ class StateFile:
             self._unwritten.clear()
         elif self._unwritten:
             try:
-                self._write(self._file)
-            except sqlite3.Error as error:
+                self._write(self._writable(self._file))
+            except _Damaged as error:
                 if not self._failed:
                     log.error(
                         "%s: %s: %s are kept in memory meanwhile", self._path, error, self._what
@@ -125,6 +125,14 @@ class StateFile:
                 if self._failed:
                     log.info("%s: works again", self._path)
                 self._failed = False
+
+    def _writable(self, file: sqlite3.Connection) -> sqlite3.Connection:
+        """Opened again after it could not be written: one of a read-only disk stays read-only."""
+        if self._failed and self._path is not None:
+            self._file = _connect(self._path)
+            file.close()
+        assert self._file is not None
+        return self._file
 
     def close(self) -> None:
         self.save()
@@ -184,9 +192,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         (version,) = file.execute("PRAGMA user_version").fetchone()
         if version > _VERSION:
             raise sqlite3.DatabaseError(f"written by a newer release (version {version})")
-        with file:
-            file.execute(_TABLE)
-            file.execute(f"PRAGMA user_version = {_VERSION}")
+        if version < _VERSION:  # what is there is read on a full disk too
+            with file:
+                file.execute(_TABLE)
+                file.execute(f"PRAGMA user_version = {_VERSION}")
         _require_whole(file)
         file.text_factory = _as_text
     except _Damaged:

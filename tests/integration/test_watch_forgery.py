@@ -8,7 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.integration.restores import Story, paused, restore, watch
+from tests.integration.restores import Story, paused, promoted, restore, watch
 from tests.waiting import wait_logged
 
 FORGERIES = (
@@ -203,3 +203,21 @@ def test_no_name_forges_a_line(
             assert (options, summary["fatal_message"]) == (options, None)
             assert summary["redo_done_lsn"] is None
             assert (summary["outcome"], summary["reached_target"], status) == ("paused", True, 0)
+
+
+@pytest.mark.pg("== 16")
+@pytest.mark.parametrize("prefix", ["%m ", "%m [%p] "])
+def test_no_session_makes_a_start_that_was_refused(restore_story: Story, prefix: str) -> None:
+    """The words of a shutdown, then a library that is not there: a start has nothing else."""
+    with restore(
+        restore_story, until=promoted, recovery_target_name=restore_story.restore_point,
+        recovery_target_action="promote", log_line_prefix=prefix, log_error_verbosity="terse",
+        log_min_error_statement="panic",
+    ) as restored:  # fmt: skip
+        with restored.cluster.connect() as connection:
+            connection.execute("DO $$ BEGIN RAISE LOG 'database system is shut down'; END $$")
+        with contextlib.suppress(psycopg.OperationalError):
+            psycopg.connect(restored.cluster.dsn, options=REFUSED[1][0]).close()
+        assert REFUSED[1][1] in restored.log.read_text().splitlines()[-1]
+        lines, status = watch("--log", str(restored.log), "--once", "--log-line-prefix", prefix)
+        assert (lines[-1]["outcome"], status) == (None, 3)
