@@ -15,12 +15,12 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from queue import SimpleQueue
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 T = TypeVar("T")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -22,6 +21,8 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     begun = [each for name, each in plain.items() if len(key) > 2 and name.startswith(key)]
     if len(begun) == 1:
         return begun[0]
+    import difflib  # for a word that is wrong
+
     close = difflib.get_close_matches(key, plain, n=1)
     return plain[close[0]] if close else None
 

@@ -12,7 +12,7 @@ import gc
 import os
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -35,6 +35,7 @@ from parsers.segment import (
     parse_wal_name,
 )
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from parsers.wal.page import LONG_HEADER_BYTES, LongPageHeader, parse_any_header
 from rules.archive.segment_names import set_aside
 from rules.model.counted import counted

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
@@ -15,6 +15,7 @@ from agent.archive.unreadable import Unreadable, why_unreadable
 from agent.ledger.encode import PackedScan, unpack_scan
 from agent.ledger.store import FileRow, Ledger, Place
 from parsers.errors import ParseError
+from parsers.values import dataclass
 from parsers.wal.scan import Depth, SegmentScan
 from rules.model.facts import ArchivedFile, ChangedFile
 from rules.model.scans import JoinedStretch

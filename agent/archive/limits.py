@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from parsers.values import dataclass
 
 REVERIFY_SECONDS: Final = 7 * 86400.0  # the age at which a file is read again, by default
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import Final, NamedTuple
 
 from agent.store.local import stat_path
 from parsers.segment import NameKind, parse_wal_name
+from parsers.values import dataclass
 from rules.model.facts import ArchivedFile
 from rules.model.packed_names import logs_of, pack_names
 from rules.model.segment_names import BITS, Bits, SegmentNames, mark_segments

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
@@ -23,6 +23,7 @@ from agent.store.meter import StoreUsage, counting
 from agent.store.urls import is_remote
 from parsers.segment import parse_segment_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.facts import Facts
 from parsers.wal.scan import Depth, EndKind, SegmentEnd, SegmentScan

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, Literal
 
 from agent.archive.directory import parse_header
@@ -27,6 +27,7 @@ from parsers.files.tablespace_map import Tablespace, parse_tablespace_map
 from parsers.lsn import format_lsn
 from parsers.segment import segment_name
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from parsers.wal.page import LONG_HEADER_BYTES, NEWEST_MAJOR
 from rules.backup.completeness import label_time
 from rules.backup.configuration import settings_of_files

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +21,7 @@ from agent.store.meter import shared
 from agent.store.paths import AnyPath, StorePath, open_path, require_inside, status_of
 from parsers.files.backup_manifest import BackupManifest, ManifestFile
 from parsers.sentences import tr, trn
+from parsers.values import dataclass
 
 if TYPE_CHECKING:
     from agent.backups.pages import PageCheck
@@ -93,6 +93,8 @@ def _looked_at(
     if pages is not None or not checksums or not isinstance(backup, StorePath):
         yield from ((file, look(file)) for file in files)
         return
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(_AT_ONCE) as crew:  # one after the other they would wait for answers
         while some := list(islice(files, _IN_A_ROW)):
             yield from zip(some, crew.map(shared(look), some), strict=True)

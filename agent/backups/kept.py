@@ -7,7 +7,6 @@ and in a temporary file without a name where it is still large.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator
 from typing import IO, Final, cast
 
@@ -29,6 +28,8 @@ class Kept:
         self.sha256 = digest.hexdigest()
 
     def _pack(self, read: Callable[[int], bytes], update: Callable[[bytes], object]) -> IO[bytes]:
+        import tempfile
+
         from backports.zstd import ZstdCompressor
 
         spool = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - goes with us

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from agent.store.paths import AnyPath
+from parsers.values import dataclass
 
 INCREMENT: Final = (
     "INCREMENTAL."  # before the name of a file of which only changed blocks are there

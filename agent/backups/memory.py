@@ -7,7 +7,6 @@ because a disk may rot without a sign.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from hashlib import blake2b
 from time import monotonic
 
@@ -15,6 +14,7 @@ from agent.backups.describe import BackupDepth
 from agent.backups.find import read_any_backup
 from agent.store.local import stat_path, walk_tree
 from agent.store.paths import AnyPath, StorePath, look_at
+from parsers.values import dataclass
 from rules.model.facts import BackupFacts
 
 

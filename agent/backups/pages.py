@@ -11,7 +11,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate, chain
 from typing import Final
 
@@ -37,6 +37,7 @@ from parsers.files.data_page import (
 from parsers.files.page_checks import see_pages
 from parsers.files.pg_control import ControlFile
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import DamagedFork, PagesFacts
 
 _MOST_BLOCKS: Final = 20  # that are named of one fork: its first

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import posixpath
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -26,6 +26,7 @@ from parsers.files.server_conf import (
     resolve_includes,
 )
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import UnreadSettings
 
 CONFIGURATION: Final = ("postgresql.conf", "postgresql.auto.conf")  # in the order of reading

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from agent.archive.codecs import READABLE_SUFFIXES
@@ -38,6 +38,7 @@ from agent.store.local import NotAFile
 from agent.store.paths import AnyPath, look_at
 from parsers.segment import NameKind, parse_wal_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.page import LONG_HEADER_BYTES
 from rules.model.facts import ArchivedFile, BackupTablespace
 

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -25,6 +24,7 @@ from agent.html.environment import SIGNS, render
 from agent.html.static_files import static_files
 from agent.html.svg import Drawn, draw
 from parsers.sentences import joined, tr
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.chart.downsample import CloseUp, close_up
 from rules.chart.from_report import picture_of

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Final
 
 from agent.archive.progress import OnProgress
-from agent.check.try_restore import try_restore_command
 from agent.inputs.gather import EmptyArchive
 from agent.inputs.sources import Sources
 from rules.backup.completeness import BackupState, missing_segments
@@ -49,9 +48,11 @@ def check(
     listing, by_names = replace(sources, backup_depth="label"), replace(context, depth="names")
     while time.monotonic() < deadline and _must_wait(listing, by_names):
         time.sleep(_POLL_SECONDS)
-    checks, case = load_catalogue(), sources.gather(context, on_progress=on_progress)
+    checks, case = load_catalogue(watching=False), sources.gather(context, on_progress=on_progress)
     report = give_verdict(case, checks, now)
     if try_seconds is not None:
+        from agent.check.try_restore import try_restore_command
+
         trial = try_restore_command(report, case, try_seconds)
         case = case.having(trial) if trial else case
         report = give_verdict(case, checks, now)
@@ -106,7 +107,7 @@ def report_failure(
     """
     failed: dict[type, object] = {FailedRunFacts: FailedRunFacts(message=message)}
     evidence = Evidence(now=now, objectives=context.objectives, facts=failed)
-    findings = judge(evidence, load_catalogue()).findings
+    findings = judge(evidence, load_catalogue(watching=False)).findings
     report = report_of(case or Case(context=context), findings, verdict_of(findings), now)
     target = report.target
     if not target.reachable:

@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from agent.archive.unreadable import Unreadable, read_guarded, why_unreadable
 from agent.errors import CannotCheck
 from agent.postgres.account import own_name
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from rules.backup.restore_trial import BadPlaceholder, Trial, TrialFacts, expand_command
 from rules.case.case import Case
 from rules.case.derived.listing import Listings

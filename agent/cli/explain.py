@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agent.cli import entry
@@ -13,6 +12,7 @@ from agent.errors import OK, UsageError
 from agent.language import say, say_constant
 from agent.near import nearest
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.findings import Severity
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -26,6 +26,7 @@ from agent.language import ENGLISH, known_locale, languages
 from agent.store.urls import is_remote
 from parsers.segment import parse_wal_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.case.context import Context
 from rules.model.facts import Objectives
 from rules.model.repository import Via, Way

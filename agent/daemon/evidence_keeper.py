@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any, Final
@@ -18,6 +17,7 @@ from agent.evidence.statement import draft_of
 from agent.evidence.writer import CannotWriteEvidence, EvidenceWriter, Written
 from agent.monitor.watched import WatchedCluster
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from rules.case.observations import BackupsRead, SegmentsRead
 from rules.model.evidence import SignedFacts
 from rules.verdict.report import Report, report_of

@@ -25,7 +25,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -38,6 +38,7 @@ from agent.drill.guardian import AreaGuardian
 from agent.postgres.account import Account
 from agent.postgres.installation import COPY_PREFIX
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 PREFIX: Final = "pitr-drill-"
 _UNBORN: Final = ".pitr-drill-new-"

@@ -13,7 +13,7 @@ import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ from agent.store.urls import is_remote
 from parsers.errors import ParseError
 from parsers.repository.barman_config import BarmanPlaces
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.repository.command import ToolAsked, asked_words
 
 _PROGRAMS: Final = {PGBACKREST: "pgbackrest", BARMAN: "barman"}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -19,6 +18,7 @@ from agent.drill.errors import CannotDrill
 from agent.postgres.account import Account
 from agent.postgres.installation import Installation
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 Confine = Literal["auto", "always", "never"]
 _PROGRAM: Final = "bwrap"

@@ -12,7 +12,7 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -30,6 +30,7 @@ from agent.drill.space import Room
 from agent.repositories.backup import UnreadFile
 from agent.store.paths import AnyPath, entries_of, look_at
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.counted import all_of
 
 # What a server may not find, or recreates: `tablespace_map` has the original paths.

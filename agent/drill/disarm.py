@@ -22,7 +22,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import psycopg
@@ -31,6 +31,7 @@ from psycopg import sql
 from agent.drill.session import Session, is_damage
 from agent.drill.settings import admit_only
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _READ_ALL_MAJOR: Final = 14  # pg_read_all_data
 _PARAMETER_ACL_MAJOR: Final = 15

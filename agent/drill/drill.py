@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -39,11 +39,13 @@ from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
 from agent.store.paths import any_path
 from parsers.lsn import format_lsn
 from parsers.sentences import joined, message_of, tr
+from parsers.values import dataclass
 from parsers.wal.facts import ParameterChange
 from parsers.wal.scan import SegmentScan
 from rules.drill.comparison import DrillFacts, Probe, disagreements
 from rules.live.facts import watch_restore
-from rules.live.summary import PAUSED, PROMOTED, SHUT_DOWN, Summary, refused_summary
+from rules.live.outcomes import PAUSED, PROMOTED, SHUT_DOWN
+from rules.live.summary import Summary, refused_summary
 from rules.model.counted import all_of
 from rules.recovery.settings_block import restore_settings
 from rules.verdict.drill_target import DrillPlan

@@ -9,7 +9,7 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 import psycopg
@@ -24,6 +24,7 @@ from agent.drill.session import NobodyGetsIn, NoSuperuser, is_damage, open_for_w
 from agent.postgres.installation import Installation
 from parsers.files.pg_control import ControlFile
 from parsers.sentences import Sentence, message_of, tr
+from parsers.values import dataclass
 from rules.drill.comparison import Inspection, Probe
 
 

@@ -23,8 +23,8 @@ from agent.postgres.installation import Installation
 from agent.private_file import write_private
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.stream import LogStream, StreamItem
-from rules.live.attempt import Phase
 from rules.live.facts import RestoreRecord
+from rules.live.phase import Phase
 from rules.live.summary import Summary, summarize
 
 _LOOK_SECONDS: Final = 0.02

@@ -7,7 +7,6 @@ import os
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -16,6 +15,7 @@ from agent.drill.area import Area
 from agent.drill.settings import connection_options, reader_options
 from agent.postgres.cluster import SUPERUSER
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _CONNECT_SECONDS: Final = 30.0
 _PROMOTE_SECONDS: Final = 600.0  # it writes a checkpoint first

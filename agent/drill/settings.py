@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +19,7 @@ from agent.postgres.installation import Installation
 from parsers.errors import ParseError
 from parsers.files.pg_control import ControlFile
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import ParameterChange
 from rules.model.restore_inputs import PARAMETERS
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.drill.errors import CannotDrill
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _RESERVE_BYTES: Final = 64 << 20  # left to the others on the same file system, whatever its size
 _RESERVE_SHARE: Final = 0.01

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 from agent.drill_schedule.document import not_run
 from agent.state_file import StateFile, read_rows
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.drill.records import DrillRecord, DrillsFacts
 
 _KILLED: Final = tr("the agent was killed while it ran")

@@ -19,11 +19,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 # -P: nothing is imported from whatever directory the program was started in.
 PROGRAM: Final = (

@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -28,6 +27,7 @@ from agent.errors import UsageError
 from agent.store.local import read_file, stat_path
 from parsers.evidence.envelope import Envelope, render_envelope, signed_bytes
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _MOST_BYTES = 1 << 16  # of a key's file
 

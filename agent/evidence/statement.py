@@ -6,7 +6,7 @@ import getpass
 import json
 import platform
 from collections.abc import Container, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from parsers.evidence.statement import (
     Kind,
     WalChange,
 )
+from parsers.values import dataclass
 from rules.case.case import Case
 from rules.case.derived.listing import Listings
 from rules.case.observations import SettledSegments

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
@@ -20,6 +19,7 @@ from agent.evidence.directory import read_head, read_lines
 from agent.evidence.keys import PublicKeys
 from agent.evidence.words import without_secrets
 from parsers.sentences import joined, message_of, tr
+from parsers.values import dataclass
 from rules.evidence.chain import Chain, Proven, judge_chain
 from rules.model.facts import ArchivedFile, ArchiveFacts
 

@@ -19,7 +19,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -46,6 +46,7 @@ from parsers.evidence.statement import (
     parse_statement,
 )
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.evidence.inventory import Inventory, changes, everything
 
 if TYPE_CHECKING:

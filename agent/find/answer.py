@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.archive.restore_command import restore_command
 from agent.find.log import NotTold, read_log
@@ -12,6 +12,7 @@ from agent.find.times import FindTimes, InstantsAsked
 from agent.store.paths import any_path
 from parsers.segment import PARTIAL_SUFFIX
 from parsers.sentences import tr, trn
+from parsers.values import dataclass
 from rules.case.derived.listing import Listings
 from rules.events.attribution import Witness, find_witnesses
 from rules.events.coverage import Coverage, find_coverage

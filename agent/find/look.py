@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agent.archive.progress import OnProgress
 from agent.errors import CannotCheck, NoProcess
@@ -15,6 +15,7 @@ from agent.repositories.repository import BackupFiles
 from agent.repositories.sources import RepositorySources
 from agent.store.paths import AnyPath, any_path
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from parsers.wal.heap_page import PAGE_BYTES
 from parsers.wal.scan import SegmentScan
 from rules.case.case import Case

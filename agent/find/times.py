@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -10,6 +9,7 @@ from agent.backups.zone import server_zone
 from agent.errors import UsageError
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import BackupsFacts
 from rules.model.goal import WrittenTime
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _TICKS_MAX: Final = 8
 _EDGE: Final = 0.05  # a label nearer to an edge than this is written inward

@@ -7,13 +7,13 @@ its words keep their size. Nothing is coloured here: that is the stylesheet's, b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from agent.html.axis import Tick, ticks
 from agent.printable import printable
 from parsers.sentences import joined, tr
+from parsers.values import dataclass
 from rules.chart.downsample import CloseUp
 from rules.chart.model import Mark, MarkKind, Span, SpanKind, TimelineLane
 from rules.chart.spans import clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.archive.directory import NotAnArchive, list_archive
@@ -14,7 +14,6 @@ from agent.archive.progress import OnProgress
 from agent.backups.describe import BackupDepth, NotABackup
 from agent.backups.find import read_any_backup, read_backups
 from agent.backups.tar import is_tar_backup
-from agent.backups.zone import server_zone
 from agent.errors import CannotCheck, NoProcess, UsageError
 from agent.inputs.misplaced import (
     in_place_of_archive,
@@ -29,6 +28,7 @@ from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
 from agent.store.paths import AnyPath, any_path
 from parsers.errors import ParseError
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from parsers.wal.scan import Depth
 from rules.case.case import Case
 from rules.case.context import Context
@@ -119,6 +119,8 @@ def _in_their_zone(context: Context, found: BackupsFacts | None) -> Context:
     asked = context.asked
     if asked is None or not asked.needs_zone:
         return context
+    from agent.backups.zone import server_zone
+
     zone, source = server_zone(found)
     try:
         goal = asked.goal.in_zone(zone)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agent.archive.progress import OnProgress
 from agent.backups.describe import BackupDepth
 from agent.inputs.gather import ReadingOptions, gather
 from agent.repositories.sources import NO_REPOSITORIES, RepositorySources
+from parsers.values import dataclass
 from rules.case.case import Case
 from rules.case.context import Context
 

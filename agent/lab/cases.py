@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -12,6 +11,7 @@ from agent.lab.stop import RecordedStop
 from agent.lab.waldump import Commit
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 PROMOTE: Final = "promote"
 PAUSE: Final = "pause"

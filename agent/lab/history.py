@@ -6,7 +6,6 @@ commit times by track_commit_timestamp) and pg_waldump on the archive after the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, LiteralString
 
@@ -17,6 +16,7 @@ from agent.lab.waldump import Commit, commits_in, read_records, restore_points_i
 from agent.postgres.cluster import Cluster
 from parsers.lsn import format_lsn, parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 RESTORE_POINT: Final = "punto_laboratorio"
 ROWS: Final = ((1, "registro_1"), (2, "registro_2"))  # what every restore must give back

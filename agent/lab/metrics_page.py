@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from prometheus_client.parser import text_string_to_metric_families
+
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

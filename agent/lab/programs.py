@@ -6,7 +6,6 @@ import json
 import subprocess
 import sysconfig
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ from agent.lab.stop import RecordedStop
 from agent.postgres.cluster import Cluster
 from parsers.lsn import parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _TIMEOUT_SECONDS: Final = 60
 

@@ -7,7 +7,6 @@ the rows) and by comparing its stop with what the laboratory recorded.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, LiteralString
 
 import psycopg
@@ -21,6 +20,7 @@ from agent.lab.primary import FOR_SPEED
 from agent.lab.programs import watch_once
 from agent.lab.stop import LAST_TRANSACTION, RecordedStop, Reported, read_report
 from parsers.sentences import joined, message_of, tr
+from parsers.values import dataclass
 from rules.model.counted import all_of
 
 _WAIT_SECONDS: Final = 30

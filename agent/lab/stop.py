@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from itertools import takewhile
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _KINDS: Final = {"lsn": tr("record"), "restore_point": tr("restore point")}  # for a person
 

@@ -9,7 +9,6 @@ import contextlib
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from rich import box
@@ -21,6 +20,7 @@ from rich.text import Text
 from agent.lab.narrator import Narrator
 from agent.language import say
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _WIDEST: Final = 100
 _ROOMY: Final = 72

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from agent.postgres.cluster import Cluster
 from parsers.lsn import parse_lsn
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
 from agent.durations import format_duration
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _WINDOWS: Final = (15.0, 60.0, 600.0)  # seconds; the pace over each bounds the time to go
 _MAIN_WINDOW: Final = 60.0  # the pace that is shown

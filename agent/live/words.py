@@ -10,8 +10,8 @@ from parsers.log.messages.event import Event
 from parsers.log.recovery_events import FieldValue, RecoveryEvent
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
-from rules.live.attempt import Phase
 from rules.live.forecast import Forecast
+from rules.live.phase import Phase
 from rules.live.summary import ReachedStop, Summary
 from rules.model.outcome import Ending
 from rules.model.outcome import Stop as PredictedStop

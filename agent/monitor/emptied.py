@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import monotonic
 from typing import Final
 
@@ -18,6 +18,7 @@ from agent.ledger.store import Ledger
 from agent.store.local import stat_path
 from agent.store.urls import is_remote
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.counted import counted
 from rules.model.facts import ArchiveFacts
 

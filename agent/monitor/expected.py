@@ -5,7 +5,8 @@ from __future__ import annotations
 from agent.config.model import ResolvedCluster
 from agent.pollers.registry import POLLERS
 from rules.capacity.base_backups import BaseBackupsFacts
-from rules.live.facts import LiveRestore, LoggedRecovery
+from rules.live.facts import LiveRestore
+from rules.live.logged import LoggedRecovery
 from rules.model.evidence import (
     AbsentFacts,
     AloneFacts,

@@ -16,7 +16,7 @@ from agent.monitor.rounds import Rounds
 from agent.pollers.registry import POLLERS, POLLERS_OF, Lane
 from parsers.sentences import tr
 from rules.case.observations import ArchiveListings, BackupsRead, SaidBefore, SegmentsRead
-from rules.live.facts import LoggedRecovery
+from rules.live.logged import LoggedRecovery
 from rules.model.evidence import OverdueFacts, RaisedFacts
 from rules.model.repository import RepositoriesRead
 from rules.verdict.check import where

@@ -35,7 +35,8 @@ from rules.case.case import Case
 from rules.case.observations import MeasuredRates
 from rules.drill.records import DrillsFacts
 from rules.fleet.cuts import WindowCuts, follow_window
-from rules.live.facts import LiveRestore, LoggedRecovery
+from rules.live.facts import LiveRestore
+from rules.live.logged import LoggedRecovery
 from rules.model.evidence import CollectorsFacts, WindowsFacts
 from rules.model.facts import (
     ArchiveFacts,

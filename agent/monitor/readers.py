@@ -11,7 +11,7 @@ from agent.monitor.reading import Reading
 from agent.monitor.recovery_log import RecoveryLog
 from agent.monitor.rounds import Rounds
 from agent.pollers.registry import Lane
-from rules.live.facts import LoggedRecovery
+from rules.live.logged import LoggedRecovery
 
 
 class Readers:

@@ -22,7 +22,8 @@ from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.stream import LogStream, StreamItem
 from parsers.log.times import Zone
 from parsers.sentences import tr
-from rules.live.facts import LoggedRecovery, RestoreRecord, take_facts
+from rules.live.facts import RestoreRecord, take_facts
+from rules.live.logged import LoggedRecovery
 from rules.live.summary import outcome_of
 from rules.verdict.live import explain
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from agent.live.progress import RestoreProgress
-from rules.live.facts import OUTCOMES, LastRestore, LiveRestore
+from rules.live.facts import OUTCOMES, LiveRestore
+from rules.live.logged import LastRestore
 from rules.model.evidence import KnownFacts
 from rules.model.facts import PositionFacts
 

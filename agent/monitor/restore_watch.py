@@ -6,13 +6,8 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from agent.live.progress import Pace, RestoreProgress
-from rules.live.facts import (
-    LastRestore,
-    LiveRestore,
-    LoggedRecovery,
-    hold_to_archive,
-    take_facts,
-)
+from rules.live.facts import LiveRestore, hold_to_archive, take_facts
+from rules.live.logged import LastRestore, LoggedRecovery
 from rules.model.facts import ArchiveFacts, PositionFacts
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import monotonic
 from typing import Final
+
+from parsers.values import dataclass
 
 _ROUNDS: Final = 3  # that may fail to come
 

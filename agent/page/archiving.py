@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from agent.durations import format_duration
@@ -11,6 +10,7 @@ from agent.monitor.watched import WatchedCluster
 from agent.page.sparkline import Sparkline, sparkline
 from agent.page.visit import Visit
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.archiving_history import (
     ARCHIVED_PER_MINUTE,
     EXPOSURE_BYTES,

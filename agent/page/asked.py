@@ -7,7 +7,6 @@ zone) or `point` (a restore point), with `timeline`, `inclusive` and `action`: t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlencode
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 from agent.html.axis import ZOOMS
 from agent.zones import find_zone
 from parsers.errors import ParseError
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.archive.dated_wal import DatedWalFacts, time_of_point
 from rules.chart.model import Mark, MarkKind

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from agent.monitor.watched import WatchedCluster
 from agent.page.headline import worst_first
+from parsers.values import dataclass
 from rules.alerting.state import Alert, alert_name, can_alert
 from rules.model.findings import Finding, Severity
 

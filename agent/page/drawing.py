@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 from weakref import WeakKeyDictionary
@@ -13,6 +13,7 @@ from agent.monitor.watched import WatchedCluster
 from agent.page.asked import Addresses, Instant, read_end, read_instant, written
 from agent.page.visit import Visit
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.archive.dated_wal import DatedWalFacts, sane
 from rules.chart.downsample import COLUMNS, CloseUp, close_up
 from rules.chart.from_report import DRAWN, picture_of

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from agent.monitor.watched import WatchedCluster
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.alerting.runbooks import Runbook, make_runbooks
 from rules.alerting.state import alert_name, can_alert
 from rules.model.findings import Severity

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from agent.monitor.late import is_late
 from agent.monitor.watched import WatchedCluster
 from agent.page.missing import Missing, could_not_run, missing_evidence
 from parsers.sentences import joined, tr, trn
+from parsers.values import dataclass
 from rules.drill.coverage import RECENT_DAYS, ReadingCoverage, coverage_of
 from rules.model.counted import counted
 from rules.model.evidence import WindowsFacts

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from threading import BoundedSemaphore
@@ -26,6 +26,7 @@ from agent.page.visit import Visit
 from agent.store.urls import whole
 from agent.turns import Crowded, Turns
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.archive.dated_wal import DatedWalFacts, sane
 from rules.model.facts import ArchiveFacts, BackupsFacts, ScanFacts
 from rules.model.goal import Goal, has_zone

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from agent.monitor.sources import SERVER, failing_sources
 from agent.monitor.watched import WatchedCluster
 from parsers.sentences import tr, trn
+from parsers.values import dataclass
 from rules.capacity import base_backups, exposure, forecast, held_wal
-from rules.live import facts as restore_facts
+from rules.live.facts import LiveRestore
+from rules.live.logged import LoggedRecovery
 from rules.model import evidence, facts
 from rules.verdict.check import Check
 
@@ -57,8 +58,8 @@ MADE_OF: Final[dict[type, tuple[str, ...]]] = {
     exposure.ExposureFacts: ("positions", "archiver", "control"),
     forecast.WalFullFacts: _OF_WAL_FULL,
     forecast.RestoreEstimateFacts: ("backups", "windows"),
-    restore_facts.LoggedRecovery: ("log",),
-    restore_facts.LiveRestore: ("log",),
+    LoggedRecovery: ("log",),
+    LiveRestore: ("log",),
 }
 
 

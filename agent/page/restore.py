@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -10,9 +9,12 @@ from agent.live.progress import RestoreProgress
 from agent.live.words import phase_words, stop_words
 from agent.monitor.watched import WatchedCluster
 from parsers.sentences import tr
-from rules.live.attempt import Phase, describe_target
+from parsers.values import dataclass
+from rules.live.attempt import describe_target
 from rules.live.checks import RESUME
-from rules.live.facts import LastRestore, LiveRestore
+from rules.live.facts import LiveRestore
+from rules.live.logged import LastRestore
+from rules.live.phase import Phase
 from rules.live.summary import Summary
 from rules.model.facts import PositionFacts
 from rules.verdict.live import Explanation, explain

@@ -7,12 +7,12 @@ goes from 0 at the top to `HEIGHT`. The plot begins at zero, so that a small cha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
 from agent.durations import format_duration
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.archiving_history import Series
 
 HEIGHT: Final = 40

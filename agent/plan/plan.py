@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from agent.repositories.repository import NotRead
 from agent.repositories.sources import RepositorySources
 from agent.store.paths import any_path
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from rules.backup.completeness import BackupState
 from rules.capacity.forecast import CopyTime, ReplayRate
 from rules.drill.records import DrillsFacts

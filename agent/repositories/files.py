@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from agent.store.local import (
@@ -16,6 +15,7 @@ from agent.store.local import (
 from agent.store.reading import open_at
 from agent.store.urls import is_remote
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import ArchivedFile
 
 SMALL_BYTES: Final = 64 << 20  # an info file

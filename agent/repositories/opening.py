@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agent.repositories.recognise import BARMAN, PGBACKREST, WALG, recognise
 from agent.repositories.repository import FoundRepo, NoSuchName, NotRead, Repository
 from agent.store.urls import StoreSettings, adopt, check, remembered
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 if TYPE_CHECKING:
     from parsers.repository.barman_config import BarmanPlaces

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
 from io import BufferedReader
@@ -36,6 +36,7 @@ from parsers.repository.pgbackrest import (
 )
 from parsers.segment import NameKind, parse_wal_name
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from rules.model.facts import ArchivedFile, BackupFacts, StoredBackup
 
 _DATA: Final = "pg_data/"

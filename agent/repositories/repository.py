@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from agent.backups.describe import BackupDepth
 from agent.backups.layers import BackupLayer
 from agent.errors import CannotCheck
 from agent.store.paths import AnyPath
+from parsers.values import dataclass
 from rules.model.facts import ArchiveFacts, BackupFacts
 from rules.model.repository import RepositoryFacts
 

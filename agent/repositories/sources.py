@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -16,6 +16,7 @@ from agent.repositories.reading import read_with_keys
 from agent.repositories.recognise import PGBACKREST
 from agent.repositories.repository import BackupFiles, Repository
 from agent.store.paths import AnyPath
+from parsers.values import dataclass
 from rules.model.facts import ArchiveFacts, BackupsFacts, StoredBackup
 from rules.model.repository import RepositoriesRead
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Final
 
@@ -24,6 +24,7 @@ from parsers.repository.walg import (
     parse_files_metadata,
 )
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 
 _SMALL_FILE_BYTES: Final = 64 << 20
 _PIECE_BYTES: Final = 1 << 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -14,6 +13,7 @@ from agent.inputs.gather import ReadingOptions, gather
 from agent.repositories.sources import RepositorySources
 from agent.store.urls import is_remote
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.scan import Depth
 from rules.case.case import Case
 from rules.case.context import Context

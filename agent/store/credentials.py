@@ -9,7 +9,6 @@ from __future__ import annotations
 import configparser
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from agent.store.patience import StoreError
 from agent.store.urls import StoreSettings
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 if TYPE_CHECKING:
     from obstore.store import S3Credential

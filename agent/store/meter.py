@@ -11,8 +11,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeVar
+
+from parsers.values import dataclass
 
 A = TypeVar("A")
 R = TypeVar("R")

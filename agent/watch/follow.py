@@ -31,15 +31,17 @@ from agent.watch.prober import LOOK_SECONDS, Probed, Prober
 from parsers.log.stream import LogStream, StreamItem
 from parsers.log.times import Zone
 from parsers.sentences import message_of, tr
-from rules.live.attempt import Attempt, Phase
+from rules.live.attempt import Attempt
 from rules.live.checks import EndCheck, four_checks
 from rules.live.facts import LiveRestore, RestoreRecord, watch_restore
 from rules.live.forecast import Forecast
 from rules.live.missing_files import label_missing, label_now
 from rules.live.observation import Observation
+from rules.live.outcomes import FAILED, PROMOTED
+from rules.live.phase import Phase
 from rules.live.places import Places
 from rules.live.shortfall import judge_shortfall
-from rules.live.summary import FAILED, PROMOTED, Summary, hold_to_sql, summarize
+from rules.live.summary import Summary, hold_to_sql, summarize
 from rules.model.facts import ArchiveFacts
 from rules.verdict.live import Explanation, explain
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -23,6 +23,7 @@ from agent.zones import find_zone
 from parsers.files.pg_control import ClusterState
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.scan import SegmentScan
 from rules.case.case import Case
 from rules.case.context import Context

@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
@@ -23,6 +23,7 @@ from agent.processes import fork_server, starting
 from agent.watch.foretell import PredictionQuestion, Unpredictable, foretell, list_archives
 from parsers.errors import ParseError
 from parsers.sentences import message_of, tr
+from parsers.values import dataclass
 from rules.case.case import Case
 from rules.live.forecast import Forecast
 from rules.model.facts import ArchiveFacts

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,6 +16,7 @@ from parsers.errors import Unparsed
 from parsers.log.stream import StreamItem
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.live.checks import EndCheck
 from rules.live.observation import Prefetch, WalReceiver
 from rules.live.summary import Summary

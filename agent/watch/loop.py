@@ -11,7 +11,7 @@ from agent.errors import CannotCheck
 from agent.watch.follow import Follower, Item
 from parsers.log.stream import LogStream
 from parsers.sentences import tr
-from rules.live.summary import NONE
+from rules.live.outcomes import NONE
 
 _STEP_SECONDS: Final = 0.1
 _SHOWN: Final = 120  # characters of a line that shows why

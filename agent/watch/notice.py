@@ -7,16 +7,17 @@ The names are part of the contract of `pitr-watch --format json`: `prediction`, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import Final
 
 from agent.live.words import forecast_words
 from parsers.sentences import tr
-from rules.live.attempt import Phase
+from parsers.values import dataclass
 from rules.live.facts import LiveRestore
 from rules.live.forecast import Forecast
 from rules.live.observation import Observation
+from rules.live.phase import Phase
 from rules.model.findings import Severity
 from rules.model.outcome import Outcome
 from rules.verdict.check import Check, Found, Note

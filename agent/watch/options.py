@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
+
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from agent.watch.lines import ScreenView
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.sentences import tr
-from rules.live.attempt import Phase, describe_target
+from rules.live.attempt import describe_target
 from rules.live.forecast import agrees
+from rules.live.phase import Phase
 from rules.live.settings import target_in
 from rules.live.summary import Summary
 from rules.model.counted import timed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +16,7 @@ from agent.errors import CannotCheck
 from agent.watch.probe import probe
 from agent.watch.sources import NOTHING, RestoreSources, find_sources
 from agent.zones import find_zone
+from parsers.values import dataclass
 from rules.live.observation import Observation
 
 LOOK_SECONDS: Final = 1.0

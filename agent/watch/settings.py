@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +22,7 @@ from parsers.files.server_conf import (
     resolve_includes,
 )
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final
@@ -23,6 +22,7 @@ from agent.watch.role import choose_role
 from agent.watch.settings import read_settings
 from agent.zones import find_zone
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _STATUS: Final = 7  # LOCK_FILE_LINE_PM_STATUS, from 0: what postmaster.pid says of connections
 _ACCEPTING: Final = ("ready", "standby")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,6 +19,7 @@ from agent.config.exposed import warn_of_files
 from agent.config.fields import Strict
 from agent.config.file import ConfigError, read_model
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _BCRYPT: Final = re.compile(r"\$2[abxy]\$(0[4-9]|[12]\d|3[01])\$[./A-Za-z0-9]{53}")
 _VERIFY: Final = {

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

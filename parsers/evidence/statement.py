@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 STATEMENT_TYPE: Final = "https://in-toto.io/Statement/v1"
 # Names the predicate. Nothing is to be found under it: it is a name.

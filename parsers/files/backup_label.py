@@ -8,7 +8,6 @@ none has to be there; but where one is not, the server finds none of the rest.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, cast
 
 from parsers.errors import ParseError
@@ -16,6 +15,7 @@ from parsers.files.scanf import Scanner
 from parsers.lsn import parse_lsn
 from parsers.segment import segment_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _LSN: Final = r"([0-9A-F]{1,8}/[0-9A-F]{1,8})"
 _OF_SEGMENT: Final = rf"{_LSN} \(file ([0-9A-F]{{24}})\)\n"

@@ -5,7 +5,7 @@ Follows src/common/parse_manifest.c and the chapter "Backup Manifest Format" of 
 verified; the files' checksums are only handed on.
 
 A backup may have millions of files: the manifest comes in blocks, and each file is read out of them
-whenever it is asked for.
+whenever it is asked for. Those of a small one are kept.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ import codecs
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _NEWEST_VERSION: Final = 2
 _INCREMENTAL: Final = "INCREMENTAL."
 _FILES: Final = "Files"
+_FEW: Final = 5_000  # files that are kept
 _LONGEST: Final = 1 << 22  # characters of one value: the WAL of thousands of timelines
 _BLOCK_BYTES: Final = 1 << 16
 _LINE_BYTES: Final = 128  # the last line is shorter
@@ -75,15 +76,20 @@ Blocks = Callable[[], Iterable[bytes]]  # the manifest from its beginning, whene
 class ManifestFiles:
     """The files of a manifest, in its order. Whoever goes through them has one in memory."""
 
-    __slots__ = ("_blocks", "_count", "total_bytes")
+    __slots__ = ("_blocks", "_count", "_kept", "total_bytes")
 
-    def __init__(self, blocks: Blocks, count: int, total_bytes: int) -> None:
+    def __init__(
+        self, blocks: Blocks, count: int, total_bytes: int, kept: Sequence[ManifestFile]
+    ) -> None:
         self._blocks, self._count, self.total_bytes = blocks, count, total_bytes
+        self._kept = kept if len(kept) == count else None
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[ManifestFile]:
+        if self._kept is not None:
+            return iter(self._kept)
         return (_file(entry) for key, entry in _walk(self._blocks()) if key is None)
 
 
@@ -113,11 +119,15 @@ def parse_manifest_blocks(blocks: Blocks) -> BackupManifest:
     """The same of one that comes in blocks of any size, the same ones each time."""
     checked = _Checked(blocks())
     top: dict[str, object] = {}
+    kept: list[ManifestFile] = []
     count = total_bytes = 0
     try:
         for key, value in _walk(checked):
             if key is None:
-                count, total_bytes = count + 1, total_bytes + _file(value).size_bytes
+                file = _file(value)
+                count, total_bytes = count + 1, total_bytes + file.size_bytes
+                if count <= _FEW:
+                    kept.append(file)
             else:
                 top[key] = value
     except ParseError:
@@ -138,7 +148,7 @@ def parse_manifest_blocks(blocks: Blocks) -> BackupManifest:
     return BackupManifest(
         version=version,
         system_identifier=identifier,
-        files=ManifestFiles(blocks, count, total_bytes),
+        files=ManifestFiles(blocks, count, total_bytes, kept),
         wal_ranges=tuple(_wal_range(entry) for entry in _list(top, "WAL-Ranges")),
     )
 

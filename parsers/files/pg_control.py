@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.crc import crc32c
 from parsers.wal.decode import Checkpoint, checkpoint_bytes, parse_checkpoint
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 MAX_INCLUDE_DEPTH: Final = 10  # CONF_FILE_MAX_DEPTH
 

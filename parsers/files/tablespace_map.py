@@ -10,11 +10,11 @@ line without an end counted for nothing there, and an empty line was refused.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 # A line: escaped characters, or others that are neither a backslash nor a line end.
 _LINE: Final = re.compile(rb"((?:\\.|[^\\\r\n])*+)([\r\n])", re.DOTALL)

@@ -8,12 +8,12 @@ zeros is an empty one: no ancestors.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, cast
 
 from parsers.errors import UNQUOTED, ParseError
 from parsers.files.scanf import Scanner
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _SPACE: Final = b" \t\n\v\f\r"  # isspace() in the C locale
 _LINE_BYTES: Final = 1023  # MAXPGPATH, less its NUL

@@ -9,12 +9,12 @@ pgBackRest, Barman, WAL-G, Patroni and pg_ctl are known for what they are (`tool
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import FieldValue
 from parsers.log.tool_lines import ToolLine, recognise_tool
+from parsers.values import dataclass
 
 _WAL_FILE: Final = re.compile(
     r"(?<![0-9A-Fa-f])(?P<file>[0-9A-F]{8}\.history|[0-9A-F]{24}"

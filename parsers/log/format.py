@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final, Protocol
 
@@ -23,6 +23,7 @@ from parsers.log.message_catalogue import ENGLISH, Language
 from parsers.log.prefix import Prefix, gap_words, infer_prefix, is_plainer, parse_prefix
 from parsers.log.tool_lines import without_dots
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

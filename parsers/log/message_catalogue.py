@@ -18,7 +18,7 @@ import re
 import struct
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -29,6 +29,7 @@ from parsers.log.messages.message import Message
 from parsers.log.times import Zone, parse_instant, parse_log_time
 from parsers.lsn import parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 FieldValue = str | int | datetime | None
 Fields = Mapping[str, FieldValue]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from parsers.values import dataclass
 
 _STAMP: Final = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 _TZ: Final = r"[A-Za-z+-][A-Za-z0-9+-]{0,31}"

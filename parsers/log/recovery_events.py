@@ -6,11 +6,12 @@ One shape for all: an `Event` as its name, and its fields.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 
 from parsers.log.messages.event import Event
+from parsers.values import dataclass
 
 FieldValue = str | int | datetime | None
 

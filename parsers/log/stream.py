@@ -12,7 +12,6 @@ languages than English are asked for when the first line that needs one comes.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -41,6 +40,7 @@ from parsers.log.prefix import MAX_PREFIX
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.times import Zone, parse_log_time
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 StreamItem = RecoveryEvent | Unparsed
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from parsers.errors import Unparsed
@@ -21,6 +21,7 @@ from parsers.log.format import ForeignLine, LogItem, LogRecord, StderrReader
 from parsers.log.message_catalogue import ENGLISH, Language
 from parsers.log.prefix import Prefix
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _STAMP_3339: Final = r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:?\d\d)"
 _ENVELOPE: Final = re.compile(

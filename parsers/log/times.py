@@ -10,10 +10,11 @@ server's zone, and stays unknown without it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
+
+from parsers.values import dataclass
 
 # Hours east of UTC of the abbreviations that every zone of the tz database agrees on since 2020.
 _HOURS: Final = {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +17,7 @@ from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
 from parsers.segment import is_segment_size
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 BACKUP_ID: Final = re.compile(r"[0-9]{8}T[0-9]{6}\Z")
 RESTORABLE: Final = ("DONE", "WAITING_FOR_WALS")

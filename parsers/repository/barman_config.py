@@ -9,11 +9,11 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 HOME: Final = "/var/lib/barman"
 _GLOBAL: Final = "barman"

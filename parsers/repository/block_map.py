@@ -7,11 +7,11 @@ Follows src/command/backup/blockMap.c (2.46 and later).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 _MOST_BLOCKS: Final = 1 << 24  # of 8 KiB: more than any file of a cluster has
 _LARGEST_BYTES: Final = 1 << 40  # of a super block

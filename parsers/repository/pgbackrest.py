@@ -10,12 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from parsers.errors import ParseError
 from parsers.lsn import parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 FORMAT: Final = 5
 COPY_SUFFIX: Final = ".copy"  # each info file and manifest lies there twice

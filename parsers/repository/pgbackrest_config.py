@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 DEFAULT_PATH: Final = "/var/lib/pgbackrest"
 DEFAULT_SPOOL: Final = "/var/spool/pgbackrest"

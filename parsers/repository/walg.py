@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from parsers.errors import ParseError
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 WAL_FOLDER: Final = "wal_005"
 BACKUPS_FOLDER: Final = "basebackups_005"

@@ -10,7 +10,7 @@ part of it: no server knows any when it checks the setting, but for those of its
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 from parsers.errors import ParseError
@@ -30,6 +30,7 @@ from parsers.timestamps.fields import (
     split_fields,
     to_number,
 )
+from parsers.values import dataclass
 
 _MAX_HOURS_EAST: Final = 15
 _LENIENT_FROM: Final = 15  # the major that takes a fraction without digits

@@ -9,12 +9,12 @@ release than it knows: that is no damage.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.errors import ParseError
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 
 class DamageKind(enum.StrEnum):

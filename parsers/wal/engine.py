@@ -15,11 +15,12 @@ exactly as one that runs out of the segment is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from parsers.values import dataclass
 from parsers.wal.columns import (
     NO_ROWS,
     Columns,

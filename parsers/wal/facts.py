@@ -11,9 +11,11 @@ import enum
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
+
+from parsers.values import dataclass
 
 POSTGRES_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from parsers.values import dataclass
 from parsers.wal.crc import crc32c, crc32c_join
 from parsers.wal.record import (
     RECORD_HEADER_BYTES,

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from parsers.values import dataclass
 from parsers.wal.facts import (
     CheckpointRecord,
     CheckpointRedo,

@@ -12,13 +12,13 @@ from __future__ import annotations
 import mmap
 import struct
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from parsers.errors import ParseError
+from parsers.values import dataclass
 from parsers.wal.blocks import Block, read_blocks, restore_page
 from parsers.wal.columns import Rows
 from parsers.wal.completed import Completed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Literal
 
+from parsers.values import dataclass
 from parsers.wal.damage import Damage
 from parsers.wal.facts import Facts
 from parsers.wal.fragment import HeadFragment, PartialRecord

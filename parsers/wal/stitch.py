@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from parsers.errors import ParseError
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.completed import Completed, check_completed
 from parsers.wal.damage import (
     Damage,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from parsers.values import dataclass
 from rules.alerting.panels import Panel
 
 

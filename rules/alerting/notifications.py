@@ -7,10 +7,10 @@ so that an Alertmanager which hears both takes them for one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from parsers.sentences import joined
+from parsers.values import dataclass
 from rules.alerting.links import AlertLinks
 from rules.alerting.panels import panel_of
 from rules.alerting.state import Alert, Alerts, AlertState, alert_name

@@ -9,10 +9,10 @@ rules about the agent fall away, and two are about the runs. Follows the manual'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 from parsers.sentences import joined, tr
+from parsers.values import dataclass
 from rules.alerting.links import AlertLinks
 from rules.alerting.panels import Panel, panel_of
 from rules.alerting.state import alert_name, can_alert

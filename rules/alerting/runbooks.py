@@ -7,10 +7,10 @@ of prometheus-operator: Meaning, Impact, Diagnosis, Mitigation.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.alerting.prometheus_rules import AGENT_ALERTS, AgentAlert
 from rules.alerting.state import alert_name, can_alert
 from rules.model.findings import CANNOT_CHECK

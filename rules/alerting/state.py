@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from parsers.values import dataclass
 from rules.model.findings import Finding, Severity
 from rules.verdict.check import Check, Judgement
 

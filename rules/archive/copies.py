@@ -9,9 +9,9 @@ restore should read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.damage import DamageKind
 from rules.model.facts import SegmentCopy
 

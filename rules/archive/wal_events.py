@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from itertools import combinations
 from typing import Final
 
@@ -86,6 +85,8 @@ def find_places(walked: Walked, tree: TimelineTree, goal: Goal) -> PlacesFacts:
 
 def _near(wanted: str, walked: Walked) -> tuple[str, ...]:
     """The names most like one that no restore point has, whatever their case."""
+    from difflib import get_close_matches  # only where a name is wrong
+
     names = {
         point.name.casefold(): point.name for _, facts in walked for point in facts.restore_points
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from parsers.files.backup_label import BackupLabel
 from parsers.log.times import Zone, parse_log_time
 from parsers.segment import segment_before, segment_name, segment_of
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.evidence import SequenceFacts
 from rules.model.facts import ArchiveFacts, BackupFacts, BackupsFacts, WalNeed
 from rules.model.segment_names import SegmentNames

@@ -6,10 +6,10 @@ RestoreArchivedFile in xlogarchive.c for what the server makes of a status.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 ABORTS_ABOVE: Final = (
     125  # the server takes 1 to 125 for "not there"; a signal and more for the end

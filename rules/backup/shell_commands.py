@@ -11,11 +11,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 
 class Program(NamedTuple):

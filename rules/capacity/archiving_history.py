@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isnan, nan
 from typing import Final
+
+from parsers.values import dataclass
 
 STEPS_MAX: Final = 270
 SPAN_SECONDS: Final = 86_400.0

@@ -7,11 +7,11 @@ without WAL (the manual's "Base Backup Progress Reporting"): more may be streame
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from parsers.sentences import joined, tr
+from parsers.values import dataclass
 from rules.model.counted import sized, timed
 from rules.model.facts import RunningBackup, RunningBackupsFacts
 

@@ -11,11 +11,11 @@ stands still while a transaction older than the newest one ends.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from parsers.segment import parse_segment_name, parse_wal_name
+from parsers.values import dataclass
 from rules.model.evidence import AbsentFacts, KnownFacts
 from rules.model.facts import ArchiverFacts, ControlFacts, PositionFacts
 

@@ -7,12 +7,11 @@ no forecast: no default rate is assumed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from statistics import median
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.held_wal import HeldWalFacts, Holder
 from rules.model.counted import counted, sized, timed
 from rules.model.evidence import WindowsFacts
@@ -133,6 +132,8 @@ def estimate_restore(
     starts = _starts(windows, backups, latest.timeline, latest.to_lsn)
     if not starts:
         return None
+    from statistics import median  # and the arithmetic of fractions and decimals
+
     speed = median(rate.bytes_per_second for rate in rates)
     replay_bytes = latest.to_lsn - max(starts)
     return RestoreEstimateFacts(

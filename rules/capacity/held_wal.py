@@ -8,12 +8,12 @@ oldest. A slot holds no more than max_slot_wal_keep_size: then the server invali
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.exposure import RATE_SPAN, ExposureFacts
 from rules.model.counted import sized
 from rules.model.facts import ArchiveStatusFacts, SettingsFacts, SlotsFacts

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeVar, cast
 
+from parsers.values import dataclass
 from rules.case.context import Context
 from rules.case.engine import DerivedMemory, derivations
 

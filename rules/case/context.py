@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from parsers.values import dataclass
 from parsers.wal.scan import Depth
 from rules.model.facts import Objectives
 from rules.model.goal import Goal

@@ -9,10 +9,11 @@ what a server says of its archiving is kept as it stood before the listing began
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from parsers.values import dataclass
 from parsers.wal.scan import Depth, SegmentScan
 from rules.capacity.forecast import ReplayRate
 from rules.model.facts import (

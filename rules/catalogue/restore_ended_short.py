@@ -18,11 +18,12 @@ from parsers.log.messages.event import Event
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
 from rules.live.attempt import Attempt, describe_low_setting, raise_setting
-from rules.live.facts import LastRestore, LiveRestore, fell_short
+from rules.live.facts import LiveRestore, fell_short
+from rules.live.logged import LastRestore
 from rules.live.observation import Observation
+from rules.live.outcomes import PROMOTED, SHUT_DOWN
 from rules.live.places import Places
 from rules.live.shortfall import describe_beyond
-from rules.live.summary import PROMOTED, SHUT_DOWN
 from rules.model.findings import Severity
 from rules.verdict.check import Found, Note, check
 

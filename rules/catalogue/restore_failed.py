@@ -17,10 +17,11 @@ from parsers.sentences import tr
 from rules.live.attempt import Attempt, describe_release
 from rules.live.facts import LiveRestore
 from rules.live.forecast import Forecast
+from rules.live.outcomes import FAILED
 from rules.live.places import Places
 from rules.live.reasons import Reason, explain_failure
 from rules.live.shortfall import describe_beyond
-from rules.live.summary import FAILED, Summary
+from rules.live.summary import Summary
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 

@@ -19,10 +19,10 @@ from parsers.errors import ParseError
 from parsers.files.backup_label import parse_backup_label
 from parsers.files.pg_control import ControlFile
 from parsers.sentences import joined, tr
-from rules.live.attempt import Phase
 from rules.live.facts import LiveRestore
 from rules.live.forecast import Forecast
 from rules.live.observation import Observation
+from rules.live.phase import Phase
 from rules.live.places import Places
 from rules.live.settings import TARGET_SETTINGS, is_off, target_in
 from rules.model.findings import Severity

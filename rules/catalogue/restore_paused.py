@@ -15,11 +15,12 @@ from collections.abc import Iterator
 
 from parsers.log.messages.event import Event
 from parsers.sentences import tr
-from rules.live.attempt import Attempt, Phase, describe_low_setting, raise_setting
+from rules.live.attempt import Attempt, describe_low_setting, raise_setting
 from rules.live.checks import RESUME
 from rules.live.facts import LiveRestore
+from rules.live.outcomes import PAUSED
+from rules.live.phase import Phase
 from rules.live.places import Places
-from rules.live.summary import PAUSED
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 

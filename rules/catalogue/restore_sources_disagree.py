@@ -17,9 +17,9 @@ from typing import Final
 
 from parsers.files.pg_control import ClusterState
 from parsers.sentences import tr
-from rules.live.attempt import Phase
 from rules.live.facts import LiveRestore
 from rules.live.observation import Observation
+from rules.live.phase import Phase
 from rules.live.settings import TARGET_SETTINGS
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check

@@ -19,11 +19,11 @@ from typing import Final
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.sentences import tr, trn
-from rules.live.attempt import Phase
 from rules.live.checks import RESUME
 from rules.live.facts import LiveRestore
 from rules.live.failures import REWIND
 from rules.live.observation import Observation
+from rules.live.phase import Phase
 from rules.live.places import Places
 from rules.model.counted import timed
 from rules.model.facts import Objectives

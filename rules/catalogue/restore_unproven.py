@@ -20,8 +20,8 @@ from parsers.sentences import tr
 from parsers.wal.page import NEWEST_MAJOR
 from rules.live.facts import LiveRestore
 from rules.live.observation import Observation
+from rules.live.outcomes import PAUSED, PROMOTED, SHUT_DOWN
 from rules.live.reasons import describe_unfetched
-from rules.live.summary import PAUSED, PROMOTED, SHUT_DOWN
 from rules.model.findings import Severity
 from rules.verdict.check import Found, check
 

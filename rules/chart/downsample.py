@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.archive.dated_wal import Places, sane_instant
 from rules.chart.model import Mark, Picture, Span, SpanKind, TimelineLane
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from parsers.values import dataclass
 from rules.archive.dated_wal import DatedWalFacts, Places
 from rules.backup.completeness import BackupState
 from rules.model.facts import BackupFacts, ScanFacts

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.archive.dated_wal import Dating
 from rules.backup.completeness import BackupState
 from rules.chart.model import Seen, SeenBackup, Span, SpanKind

@@ -7,15 +7,19 @@ at which it stopped, the last transaction, the new timeline, or the FATAL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
-from rules.live.summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary
+from parsers.values import dataclass
+from rules.live.outcomes import FAILED, PAUSED, PROMOTED, SHUT_DOWN
 from rules.model.outcome import Ending, Outcome
 from rules.recovery.server_messages import unquoted
+
+if TYPE_CHECKING:
+    from rules.live.summary import Summary
 
 DrillOutcome = Literal["promoted", "paused", "shut_down", "failed", "not_run"]
 DRILL_WORDS: Final[Mapping[DrillOutcome, str]] = {  # for a person

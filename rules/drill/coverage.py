@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Final, NamedTuple
 
+from parsers.values import dataclass
 from rules.drill.records import DrillsFacts
 from rules.model.evidence import KnownFacts, WindowsFacts
 from rules.model.windows import Window

@@ -8,11 +8,12 @@ gives a history of one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Final, get_args
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.forecast import CopyTime, ReplayRate
 from rules.drill.comparison import DrillFacts, DrillOutcome, Inspection, Probe
 

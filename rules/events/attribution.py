@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.events.events import PathEvent
 

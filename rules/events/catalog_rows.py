@@ -11,9 +11,10 @@ rolled back never counts.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal, NamedTuple
 
+from parsers.values import dataclass
 from parsers.wal.facts import Relation
 from parsers.wal.heap_page import HeapTuple
 from parsers.wal.journal import CatalogChange, PageSeen, RowChange

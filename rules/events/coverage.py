@@ -7,8 +7,8 @@ something of the instant or before it to the first that has something later.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from parsers.values import dataclass
 from parsers.wal.facts import RestorePoint
 from rules.events.path_segments import Chapter, MissingSegment
 from rules.model.restore_inputs import Wal

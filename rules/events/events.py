@@ -6,7 +6,7 @@ Commits and aborts stay columns until they are chosen: a busy archive has millio
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple
 
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import (
     ChecksumsChange,
     DatabaseDrop,

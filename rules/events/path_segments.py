@@ -7,11 +7,12 @@ happened too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from parsers.segment import segment_of
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.completed import Completed
 from parsers.wal.facts import Facts
 from parsers.wal.scan import EndKind, SegmentScan, SegmentTail

@@ -10,11 +10,11 @@ would open without it; the target is the LSN of that first record.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.events.events import PathEvent
 from rules.events.transactions import PathTransactions
 from rules.model.goal import Goal

@@ -6,11 +6,12 @@ Transactions stay columns; only those that changed a catalog's row are looked at
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 import numpy.typing as npt
 
+from parsers.values import dataclass
 from parsers.wal.facts import DatabaseDrop, Facts, Relation, RelationTruncate, Transaction
 from parsers.wal.journal import (
     CatalogChange,

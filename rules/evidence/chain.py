@@ -12,7 +12,7 @@ statement before: neither is held against the chain.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from itertools import pairwise
 from typing import Final, Literal, NamedTuple
@@ -28,6 +28,7 @@ from parsers.evidence.statement import (
     parse_statement,
 )
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.evidence.inventory import Inventory
 from rules.model.counted import counted
 

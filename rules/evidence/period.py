@@ -7,12 +7,12 @@ it is not known. So a time without statements is never counted as good.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
 from parsers.evidence.statement import Statement
+from parsers.values import dataclass
 
 HOLDS_FOR: Final = timedelta(days=1)
 NOT_KNOWN: Final = "not_known"

@@ -7,10 +7,11 @@ or damage moves its beginning too, but leaves the backup where it is: that is no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
 
+from parsers.values import dataclass
 from rules.model.evidence import WindowsFacts
 
 _KEPT_MAX: Final = 60  # cuts: two months of daily ones

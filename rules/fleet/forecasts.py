@@ -8,7 +8,7 @@ longer time than was seen. A goal that is broken already is no forecast: its bre
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import exp, log
@@ -16,6 +16,7 @@ from statistics import median
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import RestoreEstimateFacts
 from rules.fleet.cuts import Cut

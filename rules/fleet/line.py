@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, TypeVar, cast
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.archive.dated_wal import DatedWalFacts
 from rules.capacity.exposure import ExposureFacts

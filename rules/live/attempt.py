@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import enum
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
 
@@ -17,49 +16,9 @@ from parsers.log.recovery_events import FIRST_WORDS, RecoveryEvent
 from parsers.log.tool_lines import STARTERS
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.page import NEWEST_MAJOR
-
-
-class Phase(enum.Enum):
-    """Where a server's recovery stands."""
-
-    NONE = "no recovery"
-    STARTING = "starting"
-    FETCHING = "fetching"
-    REPLAYING = "replaying"
-    CONSISTENT = "consistent"
-    READ_ONLY = "open read-only"
-    WAITING = "waiting for WAL"
-    STOPPING = "stopping at the target"
-    PAUSED_AT_TARGET = "paused at the target"
-    PAUSED = "paused"
-    PROMOTING = "promoting"
-    ENDED = "ended"
-    SHUT_DOWN = "shut down"
-    FAILED = "failed"
-
-    @property
-    def word(self) -> str:
-        """For a person."""
-        return _PHASES[self]
-
-
-_PHASES: Final = {
-    Phase.NONE: tr("no recovery"),
-    Phase.STARTING: tr("starting"),
-    Phase.FETCHING: tr("fetching"),
-    Phase.REPLAYING: tr("replaying"),
-    Phase.CONSISTENT: tr("consistent"),
-    Phase.READ_ONLY: tr("open read-only"),
-    Phase.WAITING: tr("waiting for WAL"),
-    Phase.STOPPING: tr("stopping at the target"),
-    Phase.PAUSED_AT_TARGET: tr("paused at the target"),
-    Phase.PAUSED: tr("paused"),
-    Phase.PROMOTING: tr("promoting"),
-    Phase.ENDED: tr("ended"),
-    Phase.SHUT_DOWN: tr("shut down"),
-    Phase.FAILED: tr("failed"),
-}
+from rules.live.phase import OVER, RUNNING, STANDS_STILL, Phase
 
 # Said by a postmaster before its first line: a start that does not get that far.
 BEFORE_START: Final = frozenset({
@@ -148,6 +107,17 @@ class Attempt:
     def refused(self) -> bool:
         """The server gave up before its first line."""
         return self.fatal is not None and self.seen <= BEFORE_START | {Event.SERVER_SHUT_DOWN}
+
+    @property
+    def goes_on(self) -> bool | None:
+        """None: neither the start nor the end of a recovery was seen."""
+        if self.phase in OVER or self.is_down:
+            return False
+        return True if self.phase in RUNNING else None
+
+    @property
+    def stands_still(self) -> bool:
+        return self.phase in STANDS_STILL and not self.is_down
 
     @property
     def is_down(self) -> bool:

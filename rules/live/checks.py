@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from parsers.log.messages.event import Event
 from parsers.sentences import tr
 from rules.live.attempt import Attempt
-from rules.live.summary import IN_PROGRESS, NONE, PAUSED, PROMOTED, SHUT_DOWN, Summary
+from rules.live.outcomes import IN_PROGRESS, NONE, PAUSED, PROMOTED, SHUT_DOWN
+from rules.live.summary import Summary
 
 RESUME: Final = "SELECT pg_wal_replay_resume();"
 _UNDECIDED: Final = (None, NONE, IN_PROGRESS)

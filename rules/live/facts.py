@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -17,22 +17,16 @@ from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.segment import parse_segment_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.capacity.forecast import ReplayRate
-from rules.live.attempt import Attempt, Phase
+from rules.live.attempt import Attempt
+from rules.live.logged import LastRestore, LoggedRecovery
+from rules.live.outcomes import FAILED, NONE, PAUSED, PROMOTED, SHUT_DOWN
+from rules.live.phase import OVER, RUNNING, STANDS_STILL, Phase
 from rules.live.places import Places
 from rules.live.shortfall import judge_shortfall
 from rules.live.state_machine import MOVING, RestoreMachine
-from rules.live.summary import (
-    FAILED,
-    NONE,
-    PAUSED,
-    PROMOTED,
-    SHUT_DOWN,
-    Summary,
-    outcome_of,
-    outcome_of_attempt,
-    summarize,
-)
+from rules.live.summary import Summary, outcome_of, outcome_of_attempt, summarize
 from rules.model.facts import ArchiveFacts, PositionFacts
 from rules.model.findings import Verdict
 from rules.model.releases import ServerStart, parse_release
@@ -41,50 +35,7 @@ OUTCOMES: Final = (PROMOTED, PAUSED, FAILED, SHUT_DOWN)
 # A prefix with %t has whole seconds: shorter replays cannot be measured.
 MEASURABLE_SECONDS: Final = 5.0
 _STARTS: Final = 1000  # that are remembered: the release of a backup is that of the start before it
-_PAUSED: Final = frozenset({Phase.PAUSED, Phase.PAUSED_AT_TARGET})
-# STARTING is not told apart: a clean start looks the same until its next line.
-_RUNNING: Final = _PAUSED | {
-    Phase.FETCHING, Phase.REPLAYING, Phase.CONSISTENT, Phase.READ_ONLY, Phase.WAITING,
-    Phase.STOPPING, Phase.PROMOTING,
-}  # fmt: skip
-_OVER: Final = frozenset({Phase.ENDED, Phase.FAILED, Phase.SHUT_DOWN})
 _REPLAYED: Final = frozenset({Event.REDO_STARTED, Event.REDO_PROGRESS, Event.CONSISTENCY_REACHED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastRestore:
-    """The verdict of the last restore that came to something."""
-
-    attempt: Attempt
-    summary: Summary  # its outcome is one of OUTCOMES
-    standby: bool
-    at: datetime | None  # when the log says so; None: its stamps cannot be read
-    known_since: datetime  # when it was read
-    held_to_archive: bool = False  # a listing taken after `known_since` has been looked at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedRecovery:
-    """What one server's log says of recovery, as far as it has been read."""
-
-    attempt: Attempt  # the one to judge
-    summary: Summary  # of it
-    current: Attempt  # the latest start of the server
-    unreadable: RecoveryEvent | None = None  # a line in a language that cannot be read
-    replayed_lsn: int | None = None  # the last position that the log names
-    moved_at: datetime | None = None  # when the last line about a running recovery was read
-    last: LastRestore | None = None  # None: no restore was seen
-    replay_rate: ReplayRate | None = None  # of the last replay that was long enough to measure
-    starts: tuple[ServerStart, ...] = ()  # with their release, oldest first
-
-    @property
-    def in_progress(self) -> bool | None:
-        """None: neither the start nor the end of a recovery was seen."""
-        return _goes_on(self.current)
-
-    @property
-    def paused(self) -> bool:
-        return self.current.phase in _PAUSED and not self.current.is_down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,9 +126,9 @@ class RestoreRecord(RestoreMachine):
         if event.proven:
             self._measure(event)
             self._keep_start(event)
-        if current.phase in _RUNNING:
+        if current.phase in RUNNING:
             self._moved_at = self.now
-        if current.phase in _OVER | _PAUSED and self.attempt is current:
+        if current.phase in OVER | STANDS_STILL and self.attempt is current:
             self._remember(current, event)
 
     def _keep_start(self, event: RecoveryEvent) -> None:
@@ -239,12 +190,6 @@ def measure_replay(
     return ReplayRate(
         replayed_bytes=stopped_lsn - first, seconds=seconds, source=tr("server log"), at=stopped_at
     )
-
-
-def _goes_on(attempt: Attempt) -> bool | None:
-    if attempt.phase in _OVER or attempt.is_down:
-        return False
-    return True if attempt.phase in _RUNNING else None
 
 
 def hold_to_archive(last: LastRestore, archive: ArchiveFacts) -> LastRestore:

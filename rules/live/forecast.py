@@ -6,11 +6,12 @@ watcher. A standby does not end where the WAL ends: it waits there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.sentences import tr
-from rules.live.summary import FAILED, PAUSED, PROMOTED, SHUT_DOWN, Summary
+from parsers.values import dataclass
+from rules.live.outcomes import FAILED, PAUSED, PROMOTED, SHUT_DOWN
+from rules.live.summary import Summary
 from rules.model.outcome import Ending, Outcome
 
 

@@ -14,8 +14,9 @@ from typing import Final, TypeVar
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
 from rules.live.attempt import Attempt
+from rules.live.outcomes import FAILED, IN_PROGRESS
 from rules.live.state_machine import RestoreMachine
-from rules.live.summary import FAILED, IN_PROGRESS, summarize
+from rules.live.summary import summarize
 
 _TIMELINE_DIGITS: Final = 8
 _NO_WAL: Final = frozenset({

@@ -7,12 +7,13 @@ apply.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, tzinfo
 
 from parsers.errors import ParseError
 from parsers.files.pg_control import ControlFile
 from parsers.segment import parse_segment_name
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

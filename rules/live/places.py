@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from parsers.segment import COMPRESSION_SUFFIXES
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.live.attempt import Attempt
 
 

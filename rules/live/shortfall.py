@@ -15,8 +15,9 @@ from typing import Final
 
 from parsers.segment import segment_name
 from parsers.sentences import tr
+from rules.live.outcomes import FAILED, PROMOTED
 from rules.live.places import is_compressed
-from rules.live.summary import FAILED, PROMOTED, Summary, WalBeyond
+from rules.live.summary import Summary, WalBeyond
 from rules.model.counted import counted
 
 _TIMELINE_DIGITS: Final = 8

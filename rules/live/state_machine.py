@@ -29,7 +29,8 @@ from typing import Final
 from parsers.log.messages.event import Event
 from parsers.log.messages.message import BACKGROUND
 from parsers.log.recovery_events import FIRST_WORDS, RecoveryEvent
-from rules.live.attempt import BEFORE_START, Attempt, Phase
+from rules.live.attempt import BEFORE_START, Attempt
+from rules.live.phase import Phase
 
 _P: Final = Phase
 _BEFORE_REDO: Final = frozenset({_P.NONE, _P.STARTING, _P.FETCHING})

@@ -5,18 +5,18 @@ The keys are those of the contract in the documentation of `pitr-watch`; `None` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from parsers.log.messages.event import Event
 from parsers.log.recovery_events import RecoveryEvent
-from rules.live.attempt import Attempt, Phase
+from parsers.values import dataclass
+from rules.live.attempt import Attempt
+from rules.live.outcomes import FAILED, IN_PROGRESS, NONE, PAUSED, PROMOTED, SHUT_DOWN
+from rules.live.phase import Phase
 from rules.live.state_machine import RestoreMachine
 from rules.model.findings import Verdict
-
-PROMOTED, PAUSED, FAILED = "promoted", "paused", "failed"
-IN_PROGRESS, SHUT_DOWN, NONE = "in_progress", "shut_down", "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,13 @@ them not applicable. The two are never merged.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import ParameterChange, RelationTruncate
 from rules.model.facts import DamagedSegment, Objectives
 from rules.model.sequence import Gap

@@ -7,13 +7,14 @@ Field names are the column names of the view or function that they come from, wi
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import NamedTuple
 
 from parsers.files.backup_label import BackupLabel
 from parsers.files.pg_control import ControlFile
 from parsers.files.timeline_history import TimelineHistory
+from parsers.values import dataclass
 from parsers.wal.damage import UNDECODABLE
 
 

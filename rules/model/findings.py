@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 
 CANNOT_CHECK: Final = "cannot_check"  # the finding of a run that could look at nothing
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final, Literal
 
@@ -18,6 +18,7 @@ from parsers.log.times import known_offset
 from parsers.lsn import parse_lsn
 from parsers.sentences import tr
 from parsers.timestamps.reading import ServerTime, parse_timestamp
+from parsers.values import dataclass
 from parsers.wal.facts import POSTGRES_EPOCH
 from rules.model.target import Target
 

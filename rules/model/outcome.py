@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import Transaction, TransactionKind, instant
 from rules.model.counted import counted
 from rules.model.restore_inputs import Location

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import BackupFacts, PositionFacts
 
 _VERSION: Final = re.compile(r"(?:PostgreSQL )?([1-9]\d)\.(\d{1,3})(?![\d.])")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
 
@@ -16,6 +16,7 @@ from parsers.files.pg_control import ControlFile
 from parsers.files.timeline_history import TimelineHistory
 from parsers.segment import segment_name
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.record import RecordPlace
 from parsers.wal.scan import SegmentScan
 from rules.model.facts import BackupFacts, BrokenHistory

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
+from parsers.values import dataclass
 from parsers.wal.facts import Facts, Transactions
 from parsers.wal.join import JoinedScan, TransactionSummary
 from parsers.wal.scan import SegmentScan, SegmentTail

@@ -9,10 +9,11 @@ repeats its content. Names are turned to numbers with the archive's own segment 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from parsers.segment import segment_before, segment_name, segment_of
 from parsers.sentences import tr, trn
+from parsers.values import dataclass
 from rules.model.facts import BackupFacts
 from rules.model.timelines import TimelineTree
 

@@ -7,11 +7,11 @@ it can: that takes the records. `None` and "unknown" are the answers then.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn, parse_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.facts import BackupFacts
 from rules.model.outcome import Cause, LeftOut, NeededDirectory, Obstacle, Outcome
 from rules.model.repository import Via

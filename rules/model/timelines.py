@@ -12,11 +12,12 @@ from B on. The server searches the newest ancestor first, so the last to begin h
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import NamedTuple
 
 from parsers.files.timeline_history import TimelineHistory
+from parsers.values import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

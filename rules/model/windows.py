@@ -7,10 +7,11 @@ a window ends at a segment's boundary, and its times are not known.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from parsers.segment import segment_before, segment_name, segment_of
+from parsers.values import dataclass
 from rules.model.facts import BackupFacts
 from rules.model.segment_names import SegmentNames
 from rules.model.timelines import Stretch, TimelineTree

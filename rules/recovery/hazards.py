@@ -9,12 +9,12 @@ and xlog_redo in xlog.c. What is not known of the server is not held against it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.segment import segment_of
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import (
     POSTGRES_EPOCH,
     CheckpointRecord,

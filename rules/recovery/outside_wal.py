@@ -8,8 +8,9 @@ the name that recovery would ask for, which is what it must be copied to.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from parsers.values import dataclass
 from rules.model.evidence import CopyStep, ElsewhereFacts, Gain
 from rules.model.facts import ArchiveFacts, BackupFacts, ScanFacts
 from rules.model.goal import Goal

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from parsers.values import dataclass
 from parsers.wal.facts import Facts, Transaction, Transactions
 from parsers.wal.join import TransactionSummary
 from rules.model.outcome import LastTransaction

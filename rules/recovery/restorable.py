@@ -7,9 +7,9 @@ before the first obstacle, as `rules.recovery.predictor` replays it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.model.goal import Goal
 from rules.model.outcome import Obstacle, Outcome

@@ -6,12 +6,12 @@ and readTimeLineHistory in timeline.c, in the server's order: what it finds wron
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.files.pg_control import ClusterState
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import CheckpointRecord, CheckpointRedo, Facts
 from parsers.wal.page import first_record_lsn
 from rules.model.facts import BrokenHistory

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from parsers.lsn import format_lsn
 from parsers.sentences import joined, tr
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.model.goal import Goal
 from rules.model.repository import RepositoriesRead, RepositoryFacts

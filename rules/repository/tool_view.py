@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.damage import UNDECODABLE
 from parsers.wal.scan import SegmentScan
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts

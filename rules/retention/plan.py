@@ -10,10 +10,11 @@ WAL (pg_combinebackup keeps the label of the last).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from parsers.segment import segment_of
+from parsers.values import dataclass
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, StoredBackup
 from rules.model.timelines import TimelineTree
 from rules.model.windows import RemovalFacts, Window

@@ -17,7 +17,6 @@ parameters say by their types which facts it needs; `X | None` marks a fact that
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import operator
@@ -26,12 +25,13 @@ import traceback
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules import catalogue, known_faults
 from rules.model.evidence import Evidence, RaisedFacts
 from rules.model.facts import Objectives
@@ -135,6 +135,10 @@ class Check:
         )
 
 
+OF_A_RUNNING_RESTORE: Final = frozenset({
+    "restore_ended_short", "restore_failed", "restore_foreseen", "restore_paused",
+    "restore_sources_disagree", "restore_stalled", "restore_unproven", "restore_without_signal",
+})  # fmt: skip
 # By check: what it found, itself, what it was asked with.
 Answers = dict[str, tuple[Any, ...]]
 
@@ -200,6 +204,8 @@ def _page_of(function: Callable[..., Iterator[Found]]) -> str:
         raise NoPage(tr("{module} cannot be found", module=function.__module__))
     page = inspect.getdoc(module)
     if page is None:
+        import ast
+
         try:
             page = ast.get_docstring(ast.parse(inspect.getsource(module)))
         except (OSError, SyntaxError):
@@ -233,11 +239,17 @@ def hold_for(checks: Mapping[str, Check], seconds: float) -> dict[str, Check]:
     return {name: replace(entry, hold_seconds=seconds) for name, entry in checks.items()}
 
 
-def load_catalogue() -> dict[str, Check]:
-    """Every check of rules/catalogue/ and rules/known_faults/, by id."""
+def load_catalogue(*, watching: bool = True) -> dict[str, Check]:
+    """Every check of rules/catalogue/ and rules/known_faults/, by id.
+
+    Without `watching` those are left out that only ask of a running restore: to read how it goes
+    takes longer than to ask all the others.
+    """
     checks: dict[str, Check] = {}
     for folder in (catalogue, known_faults):
         for module in pkgutil.iter_modules(folder.__path__):
+            if module.name in OF_A_RUNNING_RESTORE and not watching:
+                continue
             loaded = importlib.import_module(f"{folder.__name__}.{module.name}")
             entry = getattr(loaded, module.name)
             checks[entry.id] = entry

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from random import Random
 from typing import Literal
 
 from parsers.lsn import format_lsn
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.facts import instant
 from rules.case.case import Case
 from rules.case.derived.restores import restores_of

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.model.evidence import WalEventsFacts
 from rules.model.facts import BackupFacts, BackupsFacts
 from rules.model.findings import EvidenceValue, Severity

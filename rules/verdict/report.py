@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.archive.dated_wal import DatedWalFacts
 from rules.archive.restore_points import PlacedRestorePoint
 from rules.backup.completeness import BackupState

@@ -23,7 +23,7 @@ from agent.pollers.registry import POLLERS
 from agent.postgres.cluster import Cluster
 from rules.alerting.state import AlertState, advance
 from rules.case.case import Case
-from rules.live.facts import LoggedRecovery
+from rules.live.logged import LoggedRecovery
 from rules.model.facts import (
     ArchiveFacts,
     ArchiverFacts,

@@ -18,7 +18,8 @@ from rules.alerting.known_faults_page import load_faults
 from rules.alerting.state import advance
 from rules.case.case import Case
 from rules.case.context import Context
-from rules.live.facts import LoggedRecovery, RestoreRecord
+from rules.live.facts import RestoreRecord
+from rules.live.logged import LoggedRecovery
 from rules.model.evidence import Evidence, WalEventsFacts
 from rules.model.facts import BackupsFacts, PositionFacts, UnreadSettings
 from rules.model.findings import Finding, Severity, verdict_of

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, field
 from typing import Final
 
 from parsers.log.messages.event import Event
+from parsers.values import dataclass
 
 ALL_MAJORS: Final = range(13, 20)
 

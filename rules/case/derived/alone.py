@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from rules.archive.listing import timeline_tree
 from rules.backup.completeness import BackupState, backup_state
 from rules.case.context import Context

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
+from parsers.values import dataclass
 from rules.case.context import Context
 from rules.case.derived.listing import Identity
 from rules.case.engine import derived

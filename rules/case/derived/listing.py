@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
+from parsers.values import dataclass
 from parsers.wal.damage import DamageKind
 from rules.archive.listing import (
     find_absent,

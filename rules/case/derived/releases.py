@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rules.case.context import Context
 from rules.case.engine import derived
-from rules.live.facts import LoggedRecovery
+from rules.live.logged import LoggedRecovery
 from rules.model.facts import PositionFacts
 from rules.model.releases import ReleasesFacts
 

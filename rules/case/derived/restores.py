@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from parsers.sentences import tr
+from parsers.values import dataclass
 from parsers.wal.damage import DamageKind
 from rules.archive.wal_events import find_places
 from rules.backup.carried_wal import find_carried_damage

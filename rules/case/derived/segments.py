@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from parsers.values import dataclass
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.scan import EndKind, SegmentEnd, SegmentScan
 from rules.archive.copies import CopyReading, judge_copies

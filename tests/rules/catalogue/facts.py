@@ -16,8 +16,10 @@ from rules.capacity.exposure import ExposureFacts
 from rules.capacity.forecast import ReplayRate, RestoreEstimateFacts
 from rules.drill.comparison import Probe
 from rules.drill.records import DrillRecord, DrillsFacts
-from rules.live.attempt import Attempt, Phase
-from rules.live.facts import LastRestore, LiveRestore, LoggedRecovery
+from rules.live.attempt import Attempt
+from rules.live.facts import LiveRestore
+from rules.live.logged import LastRestore, LoggedRecovery
+from rules.live.phase import Phase
 from rules.live.summary import ConfiguredTarget, ReachedStop, Summary, WalBeyond
 from rules.model.evidence import SequenceFacts
 from rules.model.facts import (

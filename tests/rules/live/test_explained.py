@@ -8,7 +8,8 @@ import pytest
 
 from parsers.log.stream import LogStream
 from rules.live.facts import RestoreRecord, take_facts, watch_restore
-from rules.live.summary import FAILED, summarize
+from rules.live.outcomes import FAILED
+from rules.live.summary import summarize
 from rules.model.evidence import Evidence
 from rules.model.facts import Objectives
 from rules.verdict.check import judge, load_catalogue

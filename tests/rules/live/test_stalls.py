@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rules.live.attempt import Attempt, Phase
+from rules.live.attempt import Attempt
 from rules.live.facts import RestoreRecord, watch_restore
 from rules.live.observation import ChildCommand, Observation, WalReceiver
+from rules.live.phase import Phase
 from rules.live.summary import summarize
 from rules.verdict.check import Found
 from rules.verdict.live import beside_the_log

@@ -14,9 +14,9 @@ from parsers.log.message_catalogue import Language
 from parsers.log.recovery_events import RecoveryEvent
 from parsers.log.stream import LogStream
 from parsers.lsn import format_lsn
-from rules.live.attempt import Phase
 from rules.live.checks import RESUME, four_checks
 from rules.live.facts import RestoreRecord, watch_restore
+from rules.live.phase import Phase
 from rules.live.shortfall import judge_shortfall
 from rules.live.state_machine import TRANSITIONS
 from rules.live.summary import Summary, summarize

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from rules.live.facts import LiveRestore
 from rules.model.evidence import Evidence, OccupiedName
 from rules.model.facts import ArchiverFacts, Objectives
 from rules.model.findings import Severity
@@ -89,3 +90,9 @@ def test_a_check_is_asked_again_only_when_what_it_is_asked_with_is_another() -> 
     assert asked == [other, later, "failing"]
     assert judged(None, later, goals) == []
     assert asked == []
+
+
+def test_a_check_of_files_leaves_out_what_asks_of_a_running_restore() -> None:
+    checks = load_catalogue()
+    of_running = {name for name, each in checks.items() if LiveRestore in each.needs.values()}
+    assert checks.keys() - load_catalogue(watching=False).keys() == of_running
