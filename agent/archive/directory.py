@@ -11,6 +11,7 @@ import functools
 import gc
 import os
 import re
+import stat
 from collections.abc import Mapping, Set
 from dataclasses import field
 from datetime import UTC, datetime
@@ -178,7 +179,7 @@ class Listing:
                 return None
             # Left out, it would be judged missing: the directory may be listed and not searched.
             raise CannotList(unread(error, path)) from None
-        if kind := no_file(status.st_mode):
+        if not stat.S_ISREG(status.st_mode) and (kind := no_file(status.st_mode)):
             self.no_files[name] = kind
         size = self._sizes.setdefault(status.st_size, status.st_size)
         return ArchivedFile(directory, stored, size, status.st_mtime_ns, status.st_ctime_ns)

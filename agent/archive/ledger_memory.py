@@ -64,13 +64,13 @@ class LedgerMemory(Memory):
         }
 
     def find(self, job: Job) -> ScannedSegment | None:
-        known = super().find(job)
+        known = super().find(job) if self._known else None
         if known is not None:
             return known
         row = self._row(job)
         if row is None or (row.changed_read_at is not None and self._ledger.is_spoilt(row)):
             return None
-        known = ScannedSegment(
+        return ScannedSegment(
             read_at=row.read_at,
             digest=row.digest,
             stable=True,
@@ -78,8 +78,6 @@ class LedgerMemory(Memory):
             changed=_changed(job, row.changed_read_at),
             recall=_Recall(self, row, job, self._depth),
         )
-        self._known[job, self._depth, self._segment_size] = known
-        return known
 
     def _row(self, job: Job) -> FileRow | None:
         """What is known of the file as it is now."""

@@ -104,10 +104,11 @@ class SegmentReadings:
     def take(self, job: Job, scanned: ScannedSegment) -> None:
         """Count a file as read."""
         self.scans.setdefault(job.name, scanned)
-        self.unread.pop(job.name, None)  # a copy of it could be read
-        self.growing.discard(job.name)
-        self.unreadable.pop(job.name, None)
-        self.cold.discard(job.name)
+        if self.unread or self.unreadable:  # a copy of it could be read
+            self.unread.pop(job.name, None)
+            self.growing.discard(job.name)
+            self.unreadable.pop(job.name, None)
+            self.cold.discard(job.name)
         if job.compare:
             self.copies.setdefault(job.name, []).append((job.file, scanned))
         if scanned.changed:

@@ -53,9 +53,12 @@ def restore_command(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> 
     return f"{_fetch_wal()} {named} %f %p"
 
 
-def _has_partial(archives: Sequence[ArchiveFacts], needed: Iterable[str]) -> bool:
-    files = (archive.segments.get(name) for name in needed for archive in archives)
-    return any(file is not None and file.name.endswith(PARTIAL_SUFFIX) for file in files)
+def _has_partial(archives: Sequence[ArchiveFacts], needed: Collection[str]) -> bool:
+    for archive in archives:
+        for file in map(archive.segments.get, needed):
+            if file is not None and file.name.endswith(PARTIAL_SUFFIX):
+                return True
+    return False
 
 
 def _fetch_wal() -> str:
@@ -70,11 +73,12 @@ def _is_flat(archive: ArchiveFacts, needed: Collection[str]) -> bool:
     if is_remote(archive.url):
         return False
     root = os.path.normpath(archive.url)  # as the listing has it
-    return all(
-        (file.directory, file.name) == (root, name) and name not in archive.copies
-        for name in needed
-        if (file := archive.segments.get(name)) is not None
-    ) and archive.compressed.isdisjoint(needed)
+    for name, file in zip(needed, map(archive.segments.get, needed), strict=True):
+        if file is not None and (
+            file.name != name or file.directory != root or name in archive.copies
+        ):
+            return False
+    return archive.compressed.isdisjoint(needed)
 
 
 def _place(archive: ArchiveFacts) -> str:

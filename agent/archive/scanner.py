@@ -110,8 +110,7 @@ class SegmentReader:
         wanted = list(_jobs(archive, files))
         begin = partial(self._memory.begin, [job.file for job in wanted], segment_size, depth)
         await self._ask_ledger(begin)
-        jobs = list(self._sort_out(wanted, readings))
-        old = self._grown_old(wanted)
+        jobs, old = self._sort_out(wanted, readings)
         task = Round(readings, segment_size, depth, budget_seconds, archive.listed_at, self._limits)
         if jobs or old:
             try:
@@ -172,12 +171,22 @@ class SegmentReader:
         if self._memory.is_due:
             await self._ask_ledger(self._memory.flush)
 
-    def _sort_out(self, jobs: Iterable[Job], readings: SegmentReadings) -> Iterator[Job]:
-        """Put aside what is known, and what no library here can read."""
+    def _sort_out(
+        self, jobs: Iterable[Job], readings: SegmentReadings
+    ) -> tuple[list[Job], list[Job]]:
+        """What is to be read, and what is known from so long ago that it is to be read again.
+
+        What no library here can read is put aside.
+        """
+        age = self._limits.reverify_seconds
+        before = None if age is None else datetime.now(UTC) - timedelta(seconds=age)
+        unknown, old = list[Job](), list[Job]()
         for job in jobs:
             known = self._memory.find(job)
             if known is not None:
                 readings.take(job, known)
+                if before is not None and known.read_at < before:
+                    old.append(job)
             elif monotonic() - self._cold.get(job.file, -_COLD_SECONDS) < _COLD_SECONDS:
                 if job.name not in readings.scans:
                     readings.unreadable[job.name] = tr("it is in cold storage")
@@ -188,16 +197,8 @@ class SegmentReader:
                     "stored as {suffix}: only its name was checked", suffix=suffix
                 )
             else:
-                yield job
-
-    def _grown_old(self, wanted: Iterable[Job]) -> list[Job]:
-        """What is known from so long ago that it is to be read again."""
-        age = self._limits.reverify_seconds
-        if age is None:
-            return []
-        before = datetime.now(UTC) - timedelta(seconds=age)
-        known = ((job, self._memory.find(job)) for job in wanted)
-        return [job for job, scanned in known if scanned and scanned.read_at < before]
+                unknown.append(job)
+        return unknown, old
 
     async def _read_again(self, batch: list[Job], task: Round) -> None:
         """Read known files again; what could not even be begun stays as it was."""

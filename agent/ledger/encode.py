@@ -12,6 +12,7 @@ import operator
 import typing
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields, replace
 from itertools import accumulate, chain
 from pathlib import Path
@@ -244,6 +245,12 @@ def _stretch(block: bytes, count: int, typecode: str) -> array[int]:
         raise ParseError(f"transactions: {error}") from None
     if len(data) != size:
         raise ParseError("transactions: columns of different lengths")
+    signed = array(typecode.lower())
+    signed.frombytes(data)
+    with suppress(OverflowError):  # two rows differ by more than half of what the type holds
+        column.extend(accumulate(signed))
+        return column
+    column = array(typecode)
     if count <= _FEW:
         steps = array(typecode)
         steps.frombytes(data)

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Iterator, Sequence
 
-from parsers.segment import segment_name, segment_of
+from parsers.segment import segment_name, segment_of, segments_per_log
 from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
 from parsers.wal.scan import SegmentScan, judge_end
 from parsers.wal.stitch import stitch_run
 from rules.model.facts import DamagedSegment
 from rules.model.scans import Scans, count_systems, joined_in, units_of
-from rules.model.sequence import number_segments
 from rules.model.timelines import TimelineTree
 
 
@@ -40,7 +39,7 @@ def judge_scans(
     """
     expected = system_identifier or system_identifier_of(scans)
     damages = _damages_alone(scans, expected, may_end_early)
-    sound = scans.keys() - damages.keys()
+    sound = set(scans).difference(damages)
     for run in runs_of(sound, tree, segment_size_bytes):
         for damage in _boundary_damages([unit.scan for unit in units_of(run, scans)]):
             name = _holder(run, damage, segment_size_bytes)
@@ -93,18 +92,25 @@ def left_segments(tree: TimelineTree, size: int) -> set[str]:
 
 def runs_of(names: Collection[str], tree: TimelineTree, size: int) -> Iterator[list[str]]:
     """Names of segments that follow each other; a timeline's first follows its parent's last."""
-    for timeline, numbers in number_segments(names, size).items():
-        run: list[str] = []
-        for number in sorted(numbers):
-            name = segment_name(timeline, number, size)
-            if run and number - 1 not in numbers:
+    per_log = segments_per_log(size)
+    run: list[str] = []
+    log, base, following = "", 0, -1
+    for name in sorted(names):
+        low = int(name[16:], 16)
+        if low >= per_log:
+            continue  # impossible at this size
+        if name[:16] != log:
+            if name[:8] != log[:8]:
+                following = -1
+            log, base = name[:16], int(name[8:16], 16) * per_log
+        if base + low != following:
+            if run:
                 yield run
-                run = []
-            if not run:
-                run = _parents_last(timeline, number, names, tree, size)
-            run.append(name)
-        if run:
-            yield run
+            run = _parents_last(int(log[:8], 16), base + low, names, tree, size)
+        run.append(name)
+        following = base + low + 1
+    if run:
+        yield run
 
 
 def _parents_last(

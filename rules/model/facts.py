@@ -276,6 +276,8 @@ class ScanFacts:
     @property
     def arriving(self) -> frozenset[str]:
         """Those of `growing` that are the newest of their timeline."""
+        if not self.growing:
+            return frozenset()
         newest: dict[str, str] = {}
         for name in (*self.read, *self.unread):
             newest[name[:8]] = max(name, newest.get(name[:8], ""))

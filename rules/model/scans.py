@@ -132,7 +132,7 @@ def count_systems(scans: Scans) -> Counter[int]:
         if header is not None:
             said[header.system_identifier] += len(unit.names)
             covered.update(unit.names)
-    for name in scans.keys() - covered:
+    for name in set(scans).difference(covered):
         header = scans[name].header
         if header is not None:
             said[header.system_identifier] += 1

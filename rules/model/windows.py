@@ -58,8 +58,12 @@ def walk_path(
     size = segment_size_bytes
     replayed: list[str] = []
     position = segment_of(backup.label.start_lsn, size)
+    last_switch = max(segment_of(stretch.begin_lsn, size) for stretch in path)
+    timeline = 0
     while position <= newest:
-        name = segment_name(_timeline_at(path, position, size), position, size)
+        if not timeline or position <= last_switch:
+            timeline = _timeline_at(path, position, size)
+        name = segment_name(timeline, position, size)
         if name not in usable:
             return Reach(
                 timeline=path[-1].timeline,

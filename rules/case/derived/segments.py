@@ -137,7 +137,7 @@ def scan(
     closed = {d.segment: d.detail for d in damaged if d.kind in _CLOSED_TO_US}
     return ScanFacts(
         depth=read.depth,
-        read=frozenset(scans.keys() - closed.keys()),
+        read=frozenset(scans).difference(closed),
         unread={**read.unread, **read.unreadable, **closed},
         growing=read.growing,
         cold=read.cold,
