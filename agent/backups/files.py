@@ -7,11 +7,14 @@ manifest does not list are no concern of this check.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from threading import Event, Lock
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import google_crc32c
 
@@ -26,9 +29,12 @@ from parsers.values import dataclass
 if TYPE_CHECKING:
     from agent.backups.pages import PageCheck
 
+T = TypeVar("T")
+
 _MOST_NAMED: Final = 100_000  # bad files: a manifest may list millions that are not there
-_IN_A_ROW: Final = 1000  # of which the last are waited for
+_IN_A_ROW: Final = 10_000  # of which the last are waited for
 _AT_ONCE: Final = 8  # files of a store, each with 8 MiB at most in memory
+_MOST_READERS: Final = 4  # of one disk
 _CHUNK_BYTES: Final = 512 << 10  # stays in the processor's cache, and is never given back
 # Ignored, with what is below them, by pg_verifybackup of every major since 13: they may change
 # after the backup was made. pg_basebackup -R itself writes the last three.
@@ -90,14 +96,51 @@ def _looked_at(
         return wrong
 
     files = files_to_compare(manifest)
-    if pages is not None or not checksums or not isinstance(backup, StorePath):
+    if pages is not None or not checksums:
         yield from ((file, look(file)) for file in files)
         return
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor(_AT_ONCE) as crew:  # one after the other they would wait for answers
-        while some := list(islice(files, _IN_A_ROW)):
-            yield from zip(some, crew.map(shared(look), some), strict=True)
+    while some := list(islice(files, _IN_A_ROW)):
+        if isinstance(backup, StorePath):
+            with ThreadPoolExecutor(_AT_ONCE) as crew:  # one after the other they would wait
+                yield from zip(some, crew.map(shared(look), some), strict=True)
+        else:
+            yield from side_by_side(look, some)
+
+
+def side_by_side(
+    look: Callable[[ManifestFile], T], files: Iterable[ManifestFile]
+) -> Iterator[tuple[ManifestFile, T]]:
+    """Give what a look at each file of a disk found, in their order, where it found something.
+
+    As many are looked at as there are processors for; each has one file in memory. Nothing waits
+    for a read that hangs, not even the end of the process.
+    """
+    from agent.archive.workers import Threads
+
+    waiting, turn, over = enumerate(files), Lock(), Event()
+    found: list[tuple[int, ManifestFile, T]] = []
+
+    def read() -> None:
+        while not over.is_set():
+            with turn:
+                number, file = next(waiting, (0, None))
+            if file is None:
+                return
+            if what := look(file):
+                found.append((number, file, what))
+
+    count = min(len(os.sched_getaffinity(0)), _MOST_READERS)
+    threads = Threads(count)
+    try:
+        for future in [threads.submit(number, read) for number in range(count)]:
+            future.result()
+    finally:
+        over.set()
+        threads.close()
+    for _, file, what in sorted(found, key=itemgetter(0)):
+        yield file, what
 
 
 def _look(

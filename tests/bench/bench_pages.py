@@ -112,10 +112,12 @@ def compare_checksums(pg: Installation, backup: Path, rounds: int) -> None:
     verify = [str(pg.program("pg_verifybackup")), "-n", str(backup)]
     theirs, ours = [], []
     for _ in range(rounds):
-        theirs.append(run(verify).cpu_seconds)
-        ours.append(read(backup, "checksums").cpu_seconds)
-    print(f"`pg_verifybackup -n`: {median(theirs):.2f} CPU s, the same here: {median(ours):.2f}")
-    history.keep("backup.checksums", median(theirs) / median(ours))
+        theirs.append(run(verify))
+        ours.append(read(backup, "checksums"))
+    both = [[median(cost[n] for cost in costs) for n in range(2)] for costs in (theirs, ours)]
+    print("`pg_verifybackup -n`: {:.2f} s, {:.2f} CPU s".format(*both[0]))
+    print("the same here: {:.2f} s, {:.2f} CPU s".format(*both[1]))
+    history.keep("backup.checksums", both[0][1] / both[1][1])
 
 
 def run(command: list[str]) -> Cost:
