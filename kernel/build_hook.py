@@ -31,7 +31,7 @@ except ImportError:  # run by itself
 
 HERE: Final = Path(__file__).parent
 MODULE: Final = "pitr_kernel.abi3.so"
-SOURCES: Final = ("module.c", "walk.c", "crc.c", "pages.c")
+SOURCES: Final = ("module.c", "pages_module.c", "walk.c", "journal.c", "crc.c", "pages.c")
 FLAGS: Final = ("-std=c11", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-Wall", "-Wextra")
 _SECONDS: Final = 120
 
@@ -111,7 +111,7 @@ import sys
 sys.path.insert(0, sys.argv[1])
 import pitr_kernel
 walk = pitr_kernel.Walk()
-walk.begin(bytes(65536), 0, 8192, 0xD116, 15, 8, 1, 12)
+walk.begin(bytes(65536), 0, 8192, 0xD116, 15, 8, 1, 12, 28, None)
 assert walk.feed(bytes(8192)) is False and walk.result()[0] == 4
 """
 

@@ -54,6 +54,7 @@ static uint32_t page_size_of(const struct input *input)
 static void set_up(struct settings *set, const struct input *input)
 {
     static const uint8_t noted[] = {2, 4, 5, 8, 10};
+    static const uint32_t catalogs[] = {1259, 1262, 2615, 70000};
     set->page_size = page_size_of(input);
     set->magic = load16(input->data);
     set->known_flags = 0x000F;
@@ -63,6 +64,10 @@ static void set_up(struct settings *set, const struct input *input)
     if (set->dropped_stats_bytes) /* its table is made */
         return;
     set->dropped_stats_bytes = 16;
+    set->packed_image_flags = 0x1C;
+    set->keeps_journal = 1;
+    set->catalogs = sizeof catalogs / sizeof *catalogs;
+    memcpy(set->catalog_files, catalogs, sizeof catalogs);
     for (int rmgr = 0; rmgr < 256; rmgr++)
         for (int info = 0; info < 256; info++) {
             uint8_t kind = rmgr < 22 || rmgr >= 128 ? DULL : UNKNOWN;
@@ -185,6 +190,29 @@ static void walk_once(struct walk *walk, const struct input *input, uint64_t pag
     }
 }
 
+static int are_equal(const struct column *a, const struct column *b)
+{
+    return a->used == b->used && (!a->used || !memcmp(a->data, b->data, a->used));
+}
+
+/* Every transaction once, by ascending xid, and every record counted. */
+static void check_usage(struct walk *walk)
+{
+    size_t rows = walk->journal.usage.used / sizeof(struct usage);
+    const struct usage *usage = (const struct usage *)(const void *)walk->journal.usage.data;
+    const uint32_t *order = usage_order(walk);
+    uint64_t records = 0;
+    for (size_t n = 0; order && n < rows; n++) {
+        records += usage[order[n]].records;
+        if (n && usage[order[n - 1]].xid >= usage[order[n]].xid)
+            abort();
+    }
+    if (walk->stop != ODD && records != walk->count) {
+        fprintf(stderr, "the journal has other records than the walk\n");
+        abort();
+    }
+}
+
 static void walk_all_ways(struct walk walks[2], const struct input *input)
 {
     walk_prepare(0);
@@ -193,12 +221,14 @@ static void walk_all_ways(struct walk walks[2], const struct input *input)
     walk_once(&walks[1], input, 1 + chance(4));
     const struct walk *a = &walks[0], *b = &walks[1];
     if (a->stop != b->stop || a->count != b->count || a->end_lsn != b->end_lsn ||
-        a->outcomes.used != b->outcomes.used || a->noted.used != b->noted.used ||
-        (a->noted.used && memcmp(a->noted.data, b->noted.data, a->noted.used)) ||
-        (a->outcomes.used && memcmp(a->outcomes.data, b->outcomes.data, a->outcomes.used))) {
+        !are_equal(&a->outcomes, &b->outcomes) || !are_equal(&a->noted, &b->noted) ||
+        !are_equal(&a->journal.usage, &b->journal.usage) ||
+        !are_equal(&a->journal.notes, &b->journal.notes) ||
+        !are_equal(&a->journal.noted, &b->journal.noted)) {
         fprintf(stderr, "the two ways to compute a checksum come to different ends\n");
         abort();
     }
+    check_usage(&walks[0]);
 }
 
 /* The same bytes as pages of a relation: both ways must see the same. */

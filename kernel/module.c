@@ -1,10 +1,12 @@
 /* The walk as a Python type, for one binary that serves every Python from 3.11 on.
  *
  *     walk = Walk()
- *     walk.begin(kinds, start_lsn, page_size, magic, known_flags, overwrite_flag, timeline, bytes)
+ *     walk.begin(kinds, start_lsn, page_size, magic, known_flags, overwrite_flag, timeline, bytes,
+ *                packed_image_flags, catalogs or None)
  *     while pages := file.read(...):
  *         if not walk.feed(pages): break
  *     walk.result(), walk.fill(lsns, end_lsns, times, xids, kinds)
+ *     walk.changes(), walk.fill_usage(xids, records, bytes, first_lsns)
  *
  * feed() runs without the GIL. A walk belongs to one thread at a time; another is refused.
  */
@@ -16,10 +18,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pages.h"
+#include "pages_module.h"
 #include "walk.h"
 
-#define INTERFACE 4 /* what parsers/wal/kernel.py expects; a change of either side raises it */
+#define INTERFACE 5 /* what parsers/wal/kernel.py expects; a change of either side raises it */
 
 #ifndef PITR_KERNEL_SOURCE
 #define PITR_KERNEL_SOURCE "unknown" /* a digest of these files; build_hook.py gives it */
@@ -68,18 +70,42 @@ static int refuse_if_busy(const WalkObject *self)
     return self->is_busy;
 }
 
+/* The file numbers of catalogs, as bytes; None: no journal is kept. */
+static int take_catalogs(struct settings *set, PyObject *files)
+{
+    Py_buffer numbers;
+    set->keeps_journal = files != Py_None;
+    set->catalogs = 0;
+    if (!set->keeps_journal)
+        return 1;
+    if (PyObject_GetBuffer(files, &numbers, PyBUF_SIMPLE))
+        return 0;
+    int fits = (size_t)numbers.len <= sizeof set->catalog_files &&
+               !(numbers.len % (Py_ssize_t)sizeof *set->catalog_files);
+    if (fits) {
+        memcpy(set->catalog_files, numbers.buf, (size_t)numbers.len);
+        set->catalogs = (uint32_t)((size_t)numbers.len / sizeof *set->catalog_files);
+    } else {
+        PyErr_SetString(PyExc_ValueError, "a few file numbers of four bytes");
+    }
+    PyBuffer_Release(&numbers);
+    return fits;
+}
+
 static PyObject *begin(PyObject *object, PyObject *args)
 {
     WalkObject *self = (WalkObject *)object;
     struct settings *set = &self->walk->set;
     Py_buffer kinds;
     unsigned long long start_lsn;
-    unsigned int page_size, magic, known, overwrite, timeline, stats;
+    unsigned int page_size, magic, known, overwrite, timeline, stats, packed;
+    PyObject *catalogs;
     if (refuse_if_busy(self))
         return NULL;
-    if (!PyArg_ParseTuple(args, "y*KIIIIII", &kinds, &start_lsn, &page_size, &magic, &known,
-                          &overwrite, &timeline, &stats))
+    if (!PyArg_ParseTuple(args, "y*KIIIIIIIO", &kinds, &start_lsn, &page_size, &magic, &known,
+                          &overwrite, &timeline, &stats, &packed, &catalogs))
         return NULL;
+    self->is_begun = 0;
     if (kinds.len != sizeof set->kinds || page_size < 1024 || page_size > 65536 ||
         page_size & (page_size - 1)) {
         PyBuffer_Release(&kinds);
@@ -88,6 +114,8 @@ static PyObject *begin(PyObject *object, PyObject *args)
     }
     memcpy(set->kinds, kinds.buf, sizeof set->kinds);
     PyBuffer_Release(&kinds);
+    if (!take_catalogs(set, catalogs))
+        return NULL;
     set->start_lsn = start_lsn;
     set->page_size = page_size;
     set->magic = (uint16_t)magic;
@@ -95,6 +123,7 @@ static PyObject *begin(PyObject *object, PyObject *args)
     set->overwrite_flag = (uint16_t)overwrite;
     set->name_timeline = timeline;
     set->dropped_stats_bytes = (uint16_t)stats;
+    set->packed_image_flags = (uint8_t)packed;
     walk_begin(self->walk);
     self->is_begun = 1;
     Py_RETURN_NONE;
@@ -150,11 +179,11 @@ static PyObject *counts_of(const struct walk *walk)
 }
 
 /* [(row, lsn, end_lsn, xid, rmgr, info, bytes)] of the records that Python decodes. */
-static PyObject *notes_of(const struct walk *walk)
+static PyObject *notes_of(const struct column *notes, const struct column *noted)
 {
-    const struct note *note = (const struct note *)(const void *)walk->notes.data;
-    size_t count = walk->notes.used / sizeof *note;
-    const char *bytes = (const char *)walk->noted.data;
+    const struct note *note = (const struct note *)(const void *)notes->data;
+    size_t count = notes->used / sizeof *note;
+    const char *bytes = (const char *)noted->data;
     PyObject *list = PyList_New((Py_ssize_t)count);
     for (size_t n = 0; list && n < count; bytes += note[n++].length) {
         PyObject *item =
@@ -187,8 +216,23 @@ static PyObject *result(PyObject *object, PyObject *unused)
         (unsigned long long)walk->previous_lsn, (unsigned long long)walk->end_lsn,
         (unsigned long long)walk->first_prev_lsn, walk->has_first && walk->count,
         counts_of(walk), (unsigned long long)(walk->outcomes.used / sizeof(struct outcome)),
-        notes_of(walk),
-        bytes_of(&walk->head), bytes_of(&walk->kept));
+        notes_of(&walk->notes, &walk->noted), bytes_of(&walk->head), bytes_of(&walk->kept));
+}
+
+static size_t usage_rows(const struct walk *walk)
+{
+    return walk->journal.usage.used / sizeof(struct usage);
+}
+
+/* (how many transactions wrote something, the notes of records that may change a catalog). */
+static PyObject *changes(PyObject *object, PyObject *unused)
+{
+    const struct walk *walk = ((WalkObject *)object)->walk;
+    (void)unused;
+    if (refuse_if_busy((WalkObject *)object))
+        return NULL;
+    return Py_BuildValue("KN", (unsigned long long)usage_rows(walk),
+                         notes_of(&walk->journal.notes, &walk->journal.noted));
 }
 
 static int has_size(const Py_buffer *column, size_t count, size_t size)
@@ -228,11 +272,47 @@ static PyObject *fill(PyObject *object, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* By ascending xid. */
+static PyObject *fill_usage(PyObject *object, PyObject *args)
+{
+    WalkObject *self = (WalkObject *)object;
+    Py_buffer xids, records, bytes, first_lsns;
+    if (refuse_if_busy(self))
+        return NULL;
+    if (!PyArg_ParseTuple(args, "w*w*w*w*", &xids, &records, &bytes, &first_lsns))
+        return NULL;
+    const struct usage *usage = (const struct usage *)(const void *)self->walk->journal.usage.data;
+    size_t count = usage_rows(self->walk);
+    int fits = has_size(&xids, count, 4) && has_size(&records, count, 8) &&
+               has_size(&bytes, count, 8) && has_size(&first_lsns, count, 8);
+    const uint32_t *order = fits ? usage_order(self->walk) : NULL;
+    for (size_t n = 0; order && n < count; n++) {
+        const struct usage *row = usage + order[n];
+        memcpy((char *)xids.buf + 4 * n, &row->xid, 4);
+        memcpy((char *)records.buf + 8 * n, &row->records, 8);
+        memcpy((char *)bytes.buf + 8 * n, &row->bytes, 8);
+        memcpy((char *)first_lsns.buf + 8 * n, &row->first_lsn, 8);
+    }
+    PyBuffer_Release(&xids);
+    PyBuffer_Release(&records);
+    PyBuffer_Release(&bytes);
+    PyBuffer_Release(&first_lsns);
+    if (!fits) {
+        PyErr_SetString(PyExc_ValueError, "columns with a row for each transaction");
+        return NULL;
+    }
+    if (!order)
+        return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef walk_methods[] = {
     {"begin", begin, METH_VARARGS, "Start on a segment."},
     {"feed", feed, METH_O, "Walk over the next pages; False once more of them change nothing."},
     {"result", result, METH_NOARGS, "What was read; see parsers/wal/kernel.py for the fields."},
     {"fill", fill, METH_VARARGS, "Write lsns, end_lsns, times, xids and kinds of transactions."},
+    {"changes", changes, METH_NOARGS, "Of the journal; see parsers/wal/kernel.py."},
+    {"fill_usage", fill_usage, METH_VARARGS, "Write xids, records, bytes and first_lsns of it."},
     {NULL, NULL, 0, NULL},
 };
 
@@ -264,61 +344,8 @@ static PyObject *use_portable(PyObject *module, PyObject *is_portable)
     Py_RETURN_NONE;
 }
 
-static PyObject *rows_of(const uint32_t *rows, size_t count)
-{
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (size_t n = 0; list && n < count; n++) {
-        PyObject *row = PyLong_FromUnsignedLong(rows[n]);
-        if (!row || PyList_SetItem(list, (Py_ssize_t)n, row))
-            Py_CLEAR(list);
-    }
-    return list;
-}
-
-static PyObject *see_pages(PyObject *module, PyObject *args)
-{
-    Py_buffer content, blocks = {0};
-    PyObject *numbers, *result = NULL;
-    unsigned int size;
-    long long first;
-    unsigned long long start, end;
-    struct pages_seen seen;
-    (void)module;
-    if (!PyArg_ParseTuple(args, "y*ILOKK", &content, &size, &first, &numbers, &start, &end))
-        return NULL;
-    int is_page = size >= 1024 && size <= 32768 && !(size & (size - 1));
-    size_t count = is_page ? (size_t)content.len / size : 0;
-    if (!is_page || count * size != (size_t)content.len || count > UINT32_MAX) {
-        PyErr_SetString(PyExc_ValueError, "whole pages of a legal size are seen");
-        goto release;
-    }
-    if (numbers != Py_None && PyObject_GetBuffer(numbers, &blocks, PyBUF_SIMPLE))
-        goto release;
-    if (numbers != Py_None && (size_t)blocks.len != count * sizeof(int64_t)) {
-        PyErr_SetString(PyExc_ValueError, "a number for each page");
-        goto release;
-    }
-    uint32_t *rows = malloc((2 * count + 1) * sizeof *rows);
-    if (!rows) {
-        PyErr_NoMemory();
-        goto release;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    pages_see(&seen, content.buf, count, size, blocks.buf, first, start, end, rows, rows + count);
-    Py_END_ALLOW_THREADS
-    result = Py_BuildValue("KKKNN", (unsigned long long)seen.checked,
-                           (unsigned long long)seen.fresh, (unsigned long long)seen.newer,
-                           rows_of(rows, seen.damaged), rows_of(rows + count, seen.headless));
-    free(rows);
-release:
-    if (blocks.obj)
-        PyBuffer_Release(&blocks);
-    PyBuffer_Release(&content);
-    return result;
-}
-
 static PyMethodDef module_methods[] = {
-    {"see_pages", see_pages, METH_VARARGS,
+    {"see_pages", pages_module_see, METH_VARARGS,
      "(content, page size, first block, blocks or None, start LSN, end LSN) -> see PagesSeen."},
     {"use_portable", use_portable, METH_O, "For tests: do without the processor's instructions."},
     {NULL, NULL, 0, NULL},

@@ -43,7 +43,7 @@ static int has_failed(const struct walk *walk)
     return walk->stop > SWITCHED;
 }
 
-__attribute__((noinline)) static int grow(struct walk *walk, struct column *column, size_t size)
+__attribute__((noinline)) int column_grow(struct walk *walk, struct column *column, size_t size)
 {
     size_t room = column->room * 2 + size + 4096;
     uint8_t *grown = realloc(column->data, room);
@@ -54,14 +54,6 @@ __attribute__((noinline)) static int grow(struct walk *walk, struct column *colu
     column->data = grown;
     column->room = room;
     return 1;
-}
-
-static inline void append(struct walk *walk, struct column *column, const void *data, size_t size)
-{
-    if (column->room - column->used < size && !grow(walk, column, size))
-        return;
-    memcpy(column->data + column->used, data, size);
-    column->used += size;
 }
 
 /* -- pages ------------------------------------------------------------------------------------ */
@@ -118,24 +110,20 @@ static int is_first_prev(struct walk *walk, const uint8_t *record, uint64_t lsn)
     return 1;
 }
 
-static void note(struct walk *walk, const uint8_t *record, uint32_t total, uint64_t lsn,
-                 uint64_t end_lsn)
+void note_record(struct walk *walk, struct column *notes, struct column *noted,
+                 const uint8_t *record, uint32_t total, uint64_t lsn, uint64_t end_lsn)
 {
-    struct note noted;
-    if (total > MAX_NOTED) {
-        walk->stop = ODD;
-        return;
-    }
-    memset(&noted, 0, sizeof noted);
-    noted.lsn = lsn;
-    noted.end_lsn = end_lsn;
-    noted.row = walk->outcomes.used / sizeof(struct outcome);
-    noted.length = total;
-    noted.xid = load32(record + 4);
-    noted.rmgr = record[17];
-    noted.info = record[16];
-    append(walk, &walk->notes, &noted, sizeof noted);
-    append(walk, &walk->noted, record, total);
+    struct note note;
+    memset(&note, 0, sizeof note);
+    note.lsn = lsn;
+    note.end_lsn = end_lsn;
+    note.row = walk->outcomes.used / sizeof(struct outcome);
+    note.length = total;
+    note.xid = load32(record + 4);
+    note.rmgr = record[17];
+    note.info = record[16];
+    column_append(walk, notes, &note, sizeof note);
+    column_append(walk, noted, record, total);
 }
 
 /* Skip a counted array; give the offset after it, or 0 where it does not fit. */
@@ -195,11 +183,14 @@ __attribute__((noinline)) static void take_record(struct walk *walk, const uint8
     uint32_t size = 0;
     const uint8_t *data = kind >= TRANSACTION ? main_data(record, total, &size) : NULL;
     if (!data || (record[16] & HAS_XINFO && !is_plain_xinfo(walk, data, size))) {
-        note(walk, record, total, lsn, end_lsn);
+        if (total > MAX_NOTED)
+            walk->stop = ODD;
+        else
+            note_record(walk, &walk->notes, &walk->noted, record, total, lsn, end_lsn);
         return;
     }
     struct outcome outcome = {lsn, end_lsn, load64(data), load32(record + 4), kind - TRANSACTION};
-    append(walk, &walk->outcomes, &outcome, sizeof outcome);
+    column_append(walk, &walk->outcomes, &outcome, sizeof outcome);
 }
 
 /* -- a record over a page's end --------------------------------------------------------------- */
@@ -238,6 +229,9 @@ static void complete_split(struct walk *walk, uint64_t end_offset)
     walk->count++;
     walk->by_rmgr[rmgr].records++;
     walk->by_rmgr[rmgr].bytes += walk->total;
+    if (walk->set.keeps_journal) /* of one that was not kept, it asks for no more than the header */
+        journal_take(walk, walk->total > MAX_NOTED ? walk->header : walk->kept.data, walk->total,
+                     lsn, walk->end_lsn);
 }
 
 /* -- the ways to compute a checksum ----------------------------------------------------------- */
@@ -334,7 +328,8 @@ void walk_prepare(int portable)
 static struct column *columns_of(struct walk *walk, int n)
 {
     struct column *all[] = {&walk->outcomes, &walk->notes, &walk->noted, &walk->kept,
-                            &walk->head};
+                            &walk->head, &walk->journal.usage, &walk->journal.notes,
+                            &walk->journal.noted, &walk->journal.order};
     return n < (int)(sizeof all / sizeof *all) ? all[n] : NULL;
 }
 
@@ -352,6 +347,7 @@ void walk_begin(struct walk *walk)
     walk->left = walk->head_bytes = walk->total = walk->header_bytes = 0;
     walk->record_offset = 0;
     memset(walk->by_rmgr, 0, sizeof walk->by_rmgr);
+    journal_begin(walk);
     walk->run = chosen_run;
 }
 
@@ -368,4 +364,5 @@ void walk_free(struct walk *walk)
     struct column *column;
     for (int n = 0; (column = columns_of(walk, n)); n++)
         free(column->data);
+    journal_free(walk);
 }

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum stop {
     GOING_ON = 0,
@@ -17,6 +18,8 @@ enum stop {
     BAD_PAGE = 3, /* page `page` has a header that no server accepts there */
     ODD = 4,      /* anything else: the numpy engine has to look */
 };
+
+enum { MOST_CATALOGS = 64 };
 
 /* What a record of [rmgr, info] is to the walk: a table of 65,536 of these comes from Python. */
 enum kind {
@@ -35,6 +38,10 @@ struct settings {
     uint16_t known_flags;    /* of a page header, in this major */
     uint16_t overwrite_flag;
     uint16_t dropped_stats_bytes; /* of one item in a transaction's record */
+    uint8_t packed_image_flags;   /* of a page in a record: its header has a hole's length */
+    uint8_t keeps_journal;        /* 0: nobody asks what each transaction wrote */
+    uint32_t catalogs;            /* how many of the following there are */
+    uint32_t catalog_files[MOST_CATALOGS];
     uint8_t kinds[65536];
 };
 
@@ -59,6 +66,21 @@ struct note {
     uint64_t length; /* of its bytes */
     uint32_t xid;
     uint8_t rmgr, info;
+};
+
+/* What one transaction wrote. */
+struct usage {
+    uint64_t first_lsn, records, bytes;
+    uint32_t xid, unused;
+};
+
+/* For `find`; see parsers/wal/journal.py. */
+struct journal {
+    struct column usage;         /* struct usage, in the order in which they begin */
+    uint32_t *slots;             /* a hash table of them: 0, or a row's number and one */
+    size_t room;                 /* of it, a power of two */
+    struct column notes, noted;  /* of records that change a catalog's rows; their bytes */
+    struct column order;         /* for usage_order() */
 };
 
 struct walk {
@@ -89,6 +111,7 @@ struct walk {
     uint32_t crc;           /* state */
     struct column kept;     /* all its bytes up to now, if it has at most 1 MiB */
     struct column head;     /* the same of the one that began before the segment */
+    struct journal journal;
     /* chosen when the tables are made */
     void (*run)(struct walk *, const uint8_t *, size_t);
 };
@@ -99,5 +122,30 @@ void walk_prepare(int portable);              /* first; 1: without instructions 
 void walk_begin(struct walk *);               /* after `set` was filled in */
 void walk_feed(struct walk *, const uint8_t *pages, size_t count);
 void walk_free(struct walk *);
+
+/* What journal.c adds of each good record, if the settings ask for it. */
+void journal_begin(struct walk *);
+void journal_take(struct walk *, const uint8_t *record, uint32_t total, uint64_t lsn,
+                  uint64_t end_lsn);
+void journal_free(struct walk *);
+
+/* The rows of `usage` by ascending xid; NULL without memory. Valid until the next segment. */
+const uint32_t *usage_order(struct walk *);
+
+/* Make room for `size` bytes more; 0, and the walk stops, where there is no memory. */
+int column_grow(struct walk *, struct column *, size_t size);
+
+static inline void column_append(struct walk *walk, struct column *column, const void *data,
+                                 size_t size)
+{
+    if (column->room - column->used < size && !column_grow(walk, column, size))
+        return;
+    memcpy(column->data + column->used, data, size);
+    column->used += size;
+}
+
+/* A record's bytes, and what it is. */
+void note_record(struct walk *, struct column *notes, struct column *noted, const uint8_t *record,
+                 uint32_t total, uint64_t lsn, uint64_t end_lsn);
 
 #endif

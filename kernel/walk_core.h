@@ -63,11 +63,11 @@ CRC_TARGET static void CRC_NAME(take_piece)(struct walk *walk, const uint8_t *da
     walk->left -= size;
     if (walk->in_head) {
         if (walk->head_bytes <= MAX_NOTED)
-            append(walk, &walk->head, data, size);
+            column_append(walk, &walk->head, data, size);
         return;
     }
     if (walk->total <= MAX_NOTED)
-        append(walk, &walk->kept, data, size);
+        column_append(walk, &walk->kept, data, size);
     if (walk->header_bytes < RECORD_HEADER) {
         uint32_t part = RECORD_HEADER - walk->header_bytes;
         part = part < size ? part : size;
@@ -136,6 +136,11 @@ CRC_TARGET static void CRC_NAME(run)(struct walk *walk, const uint8_t *pages, si
             walk->by_rmgr[rmgr].records++;
             walk->by_rmgr[rmgr].bytes += total;
             walk->end_lsn = page_lsn + at;
+            if (walk->set.keeps_journal) {
+                journal_take(walk, record, total, previous, page_lsn + at);
+                if (has_failed(walk))
+                    return;
+            }
             if (walk->stop == SWITCHED)
                 break;
         }

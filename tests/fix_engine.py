@@ -6,15 +6,15 @@ Tests that compare the two ask for `engines`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 
 from agent import engine
 from parsers.wal import kernel
-from parsers.wal.scan import SegmentScan
 from tests.fix_tools import need
 
-Scan = Callable[[], SegmentScan]
+T = TypeVar("T")
 
 
 def pytest_report_header() -> list[str]:
@@ -22,17 +22,17 @@ def pytest_report_header() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def engines() -> Iterator[Callable[[Scan], tuple[SegmentScan, SegmentScan]]]:
-    """Make a scan with each engine: the numpy one's first."""
+def engines() -> Iterator[Callable[[Callable[[], T]], tuple[T, T]]]:
+    """Read with each engine: the numpy one's first."""
     need("the compiled engine")
     before = kernel.running()
 
-    def both(scan: Scan) -> tuple[SegmentScan, SegmentScan]:
+    def both(read: Callable[[], T]) -> tuple[T, T]:
         try:
             kernel.choose("numpy")
-            slow = scan()
+            slow = read()
             kernel.choose("c")
-            return slow, scan()
+            return slow, read()
         finally:
             kernel.choose(before)
 

@@ -45,7 +45,7 @@ def main() -> None:
 def build(directory: Path) -> Path:
     """The fuzzer, with what it fuzzes."""
     program = directory / "fuzz"
-    sources = [KERNEL / name for name in ("fuzz.c", "walk.c", "crc.c", "pages.c")]
+    sources = [KERNEL / name for name in ("fuzz.c", "walk.c", "journal.c", "crc.c", "pages.c")]
     compiler = os.environ.get("CC") or "cc"
     subprocess.run([compiler, *_FLAGS, *sources, "-o", program], check=True)
     return program

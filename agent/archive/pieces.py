@@ -10,10 +10,14 @@ import collections
 import os
 import threading
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from agent.archive.codecs import HEAD_BYTES, cipher_of, codec_of
 from agent.store.local import open_file
 from parsers.wal.scan import PIECE_BYTES, SegmentScan, scan_pieces
+
+if TYPE_CHECKING:
+    from parsers.wal.journal import JournalWanted
 
 
 class _Buffer(threading.local):
@@ -32,6 +36,7 @@ def scan_in_pieces(
     number: int,
     segment_size: int,
     digest: Callable[[memoryview], None] | None,
+    journal: JournalWanted | None = None,
 ) -> SegmentScan | None:
     """Scan a file of a segment's size; None: it has to be read whole. Raises OSError.
 
@@ -44,7 +49,11 @@ def scan_in_pieces(
         pieces = _pieces(descriptor, segment_size, path, digest)
         try:
             scan = scan_pieces(
-                pieces, name_timeline=timeline, segment_number=number, segment_size=segment_size
+                pieces,
+                name_timeline=timeline,
+                segment_number=number,
+                segment_size=segment_size,
+                journal=journal,
             )
             if scan is not None and digest is not None:
                 collections.deque(pieces, maxlen=0)

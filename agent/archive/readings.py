@@ -33,6 +33,7 @@ from rules.model.scans import JoinedStretch
 if TYPE_CHECKING:
     from agent.ledger.encode import PackedScan
     from agent.store.entries import Version
+    from parsers.wal.journal import JournalWanted
 
 SETTLE_SECONDS: Final = 5.0  # a file that changed more recently may still be written to
 TICK_SECONDS: Final = 2.0  # the coarsest clock that files are dated by
@@ -144,6 +145,10 @@ class Scan(Protocol):
     ) -> SegmentScan: ...
 
 
+# What asks for the journal of a file while it is read.
+JournalsOf = Callable[[ArchivedFile], "JournalWanted"]
+
+
 def read_segment(
     file: ArchivedFile,
     name: str,
@@ -152,14 +157,16 @@ def read_segment(
     compare: bool = False,
     pack: bool = False,
     scan: Scan = scan_segment,
+    journals: JournalsOf | None = None,
 ) -> ScannedSegment:
     """Read, decompress and scan one file. Runs in a worker: a thread or a process.
 
-    `compare` asks for the digest of its content; `pack` for that and the scan as the ledger
-    keeps it, which also crosses to another process sooner. Raises FileNotFoundError and
-    Unreadable, whatever goes wrong.
+    `journals` asks for what its transactions wrote as well. `compare` asks for the digest of its
+    content; `pack` for that and the scan as the ledger keeps it, which also crosses to another
+    process sooner. Raises FileNotFoundError and Unreadable, whatever goes wrong.
     """
-    read = partial(_read_segment, file, name, segment_size, depth, compare, pack, scan)
+    journal = journals(file) if journals else None
+    read = partial(_read_segment, file, name, segment_size, depth, compare, pack, scan, journal)
     if not is_remote(file.directory):
         return read_guarded(read)
     with counting(StoreUsage()) as usage:
@@ -178,6 +185,7 @@ def _read_segment(
     compare: bool,
     pack: bool,
     scan_bytes: Scan,
+    journal: JournalWanted | None,
 ) -> ScannedSegment:
     read_at = datetime.now(UTC)
     timeline, number = parse_segment_name(name, segment_size)
@@ -185,8 +193,10 @@ def _read_segment(
     found, version = None, None
     in_pieces = scan_bytes is scan_segment and depth == "records" and running() == "c"
     if in_pieces and not is_remote(file.directory):
-        found = _read_in_pieces(file, timeline, number, segment_size, wants_digest)
+        found = _read_in_pieces(file, timeline, number, segment_size, wants_digest, journal)
     if found is None:
+        if journal is not None:
+            scan_bytes = partial(scan_segment, journal=journal)
         content = read_stored(file.directory, file.name, segment_size)
         _require_whole(file, content)
         version = content.version
@@ -217,7 +227,12 @@ def _read_segment(
 
 
 def _read_in_pieces(
-    file: ArchivedFile, timeline: int, number: int, segment_size: int, wants_digest: bool
+    file: ArchivedFile,
+    timeline: int,
+    number: int,
+    segment_size: int,
+    wants_digest: bool,
+    journal: JournalWanted | None,
 ) -> tuple[SegmentScan, bytes | None] | None:
     """Give (scan, digest) of a sound segment that is stored as it is; None: read it whole."""
     if os.path.isfile(file.directory):  # noqa: PTH113 - a tar
@@ -225,7 +240,7 @@ def _read_in_pieces(
     digest = sha256() if wants_digest else None
     update = digest.update if digest else None
     path = f"{file.directory}/{file.name}"
-    scan = scan_in_pieces(path, timeline, number, segment_size, update)
+    scan = scan_in_pieces(path, timeline, number, segment_size, update, journal)
     if scan is None:
         return None
     return scan, digest.digest() if digest else None

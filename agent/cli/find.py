@@ -130,7 +130,7 @@ def _read_question(arguments: argparse.Namespace) -> FindRequest:
     """Read what was typed. Raises UsageError."""
     from agent.find.answer import FindRequest
     from agent.find.times import FindTimes
-    from rules.events.events import WantedEvents
+    from rules.events.wanted import WantedEvents
 
     limit = _LIMIT if arguments.limit is None else arguments.limit
     if limit < 1:

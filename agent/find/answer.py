@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from agent.archive.restore_command import restore_command
-from agent.find.log import NotTold, read_log
 from agent.find.look import FindInput
 from agent.find.times import FindTimes, InstantsAsked
 from agent.store.paths import any_path
@@ -14,15 +14,19 @@ from parsers.segment import PARTIAL_SUFFIX
 from parsers.sentences import tr, trn
 from parsers.values import dataclass
 from rules.case.derived.listing import Listings
-from rules.events.attribution import Witness, find_witnesses
 from rules.events.coverage import Coverage, find_coverage
-from rules.events.events import FoundEvents, PathEvent, WantedEvents, find
+from rules.events.events import FoundEvents, find
+from rules.events.path_event import PathEvent
 from rules.events.relation_names import matcher
 from rules.events.target_before import Moment, find_moment
+from rules.events.wanted import WantedEvents
 from rules.model.findings import Verdict
 from rules.model.repository import RepositoriesRead
 from rules.recovery.settings_block import settings_block
 from rules.repository.command import restore_command_of
+
+if TYPE_CHECKING:
+    from rules.events.attribution import Witness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,9 @@ def _who(
     """The log's word on what was found, or why it has none."""
     if asked.log is None or found is None:
         return None, ()
+    from agent.find.log import NotTold, read_log
+    from rules.events.attribution import find_witnesses
+
     backup = any_path(look.restores[-1].backup.url) if look.restores else None
     try:
         lines = read_log(asked.log, asked.log_line_prefix, backup)

@@ -11,7 +11,7 @@ from parsers.lsn import format_lsn
 from rules.events.attribution import shorten
 from rules.events.catalog_rows import RelationEvent
 from rules.events.coverage import Coverage
-from rules.events.events import PathEvent
+from rules.events.path_event import PathEvent
 from rules.events.relation_names import kind_word
 from rules.events.target_before import Moment
 from rules.model.outcome import Stop

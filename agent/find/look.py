@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from agent.archive.progress import OnProgress
+from agent.engine import running
 from agent.errors import CannotCheck, NoProcess
 from agent.find.catalogs import files_of, load_catalogs
-from agent.find.journals import JournalJob, read_journals
+from agent.find.journals import JournalJob, JournalsTaken, read_journals
 from agent.find.times import FindTimes, InstantsAsked
 from agent.inputs.sources import Sources
 from agent.repositories.repository import BackupFiles
@@ -17,6 +18,7 @@ from agent.store.paths import AnyPath, any_path
 from parsers.sentences import message_of, tr
 from parsers.values import dataclass
 from parsers.wal.heap_page import PAGE_BYTES
+from parsers.wal.pg_catalog import Catalog
 from parsers.wal.scan import SegmentScan
 from rules.case.case import Case
 from rules.case.context import Context
@@ -72,6 +74,10 @@ def look(
     `timeline` is latest, current or a number. What was committed later than the latest of `times`
     need not be told of: the WAL that is read may end after it.
     """
+    taken = None
+    if running() == "c" and sources.reading.scheduler is None:
+        taken = JournalsTaken(frozenset(map(int, Catalog)))
+        sources = replace(sources, reading=replace(sources.reading, journals=taken.of))
     case = sources.gather(Context(depth="records"), on_progress=on_progress)
     read = times.read(case.get(BackupsFacts))
     looked, restores = _survey(case, timeline, read)
@@ -80,7 +86,7 @@ def look(
     add_names(rows)
     jobs = _jobs(looked, _until(chapters, read.until_us), rows)
     try:
-        journals = read_journals(jobs, sources.reading.workers, on_progress)
+        journals = read_journals(jobs, sources.reading.workers, on_progress, taken)
     except NoProcess as error:
         raise CannotCheck(message_of(error)) from None
     return replace(

@@ -14,7 +14,7 @@ from parsers.wal.facts import instant
 from rules.events.attribution import shorten
 from rules.events.catalog_rows import RelationEvent
 from rules.events.coverage import Coverage
-from rules.events.events import PathEvent
+from rules.events.path_event import PathEvent
 from rules.events.relation_names import is_companion, kind_word, qualified_name
 from rules.events.target_before import Moment
 from rules.model.counted import counted, sized

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from agent.archive.directory import NotAnArchive, list_archive
@@ -38,6 +39,7 @@ from rules.model.counted import counted
 from rules.model.facts import ArchivedFile, ArchiveFacts, BackupFacts, BackupsFacts
 
 if TYPE_CHECKING:
+    from agent.archive.readings import JournalsOf
     from agent.archive.workers import Workers
     from agent.ledger.store import Ledger
 
@@ -63,6 +65,7 @@ class ReadingOptions:
     limits: Limits = NO_LIMITS
     digests: bool = False  # of each segment's content, for a signed statement
     budget_seconds: float | None = None
+    journals: JournalsOf | None = None  # asks for what transactions wrote, in threads here only
 
 
 def gather(
@@ -261,13 +264,14 @@ async def _read(
     from agent.archive.scanner import SegmentReader, files_of
     from agent.backups.restore_inputs import segments_read
 
+    read = repositories.read_segment
     reader = SegmentReader(
         reading.workers,
         on=_elsewhere(reading),
         ledger=reading.ledger,
         limits=reading.limits,
         digests=reading.digests,
-        read=repositories.read_segment,
+        read=partial(read, journals=reading.journals) if reading.journals else read,
     )
     readings = await reader.read(
         archive,

@@ -11,7 +11,7 @@ from typing import Final
 from agent.archive import ciphers
 from agent.archive.ciphers import Cipher
 from agent.archive.codecs import BrokenStream, open_stream
-from agent.archive.readings import FLAW_KINDS, ScannedSegment, read_segment
+from agent.archive.readings import FLAW_KINDS, JournalsOf, ScannedSegment, read_segment
 from agent.archive.stored import read_stored
 from parsers.repository.pgbackrest import parse_stored_name
 from parsers.sentences import tr
@@ -30,13 +30,14 @@ def read_with_keys(
     depth: Depth,
     compare: bool = False,
     pack: bool = False,
+    journals: JournalsOf | None = None,
 ) -> ScannedSegment:
     """Read one file as `read_segment` does. Runs in a worker process, which has no keys yet.
 
     Nothing is remembered of a file that could not be decrypted: the next time there may be a key.
     """
     ciphers.adopt(keys)
-    scanned = read_segment(file, name, segment_size, depth, compare, pack)
+    scanned = read_segment(file, name, segment_size, depth, compare, pack, journals=journals)
     if not scanned.sound:
         return _look_closer(scanned, file, segment_size, pack)
     if not _is_as_named(file, segment_size):

@@ -8,6 +8,6 @@
 - Meaning: `decode` and `collect` turn records into the values of `facts`.
 - Across segments: `stitch` joins what crosses a boundary, `join` makes one scan of many
   uneventful ones.
-- For `pitr-check find`: `blocks`, `heap_page`, `pg_catalog` and `journal` (what each transaction
-  wrote).
+- For `pitr-check find`: `blocks`, `heap_page`, `pg_catalog`, `journal` (what each transaction
+  wrote), `journal_segment` and `journal_columns` (the same in a pass of its own).
 """

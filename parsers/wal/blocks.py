@@ -16,12 +16,11 @@ from parsers.errors import ParseError
 from parsers.sentences import tr
 from parsers.wal.facts import Relation
 from parsers.wal.heap_page import PAGE_BYTES
-from parsers.wal.record import RECORD_HEADER_BYTES
+from parsers.wal.record import RECORD_HEADER_BYTES, packed_image_flags
 
 _HAS_IMAGE: Final = 0x10
 _SAME_REL: Final = 0x80
 _HAS_HOLE: Final = 0x01
-_PGLZ_TO_14: Final = 0x02
 _PGLZ, _LZ4, _ZSTD = 0x04, 0x08, 0x10  # 15 and later
 _MAX_BLOCK: Final = 32
 _ZSTD_MODULE: Final = "compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd"
@@ -100,7 +99,7 @@ def _read_image(record: bytes, at: int, major: int, page_bytes: int) -> tuple[Im
     """Give (the image without content, bytes stored, offset after its header)."""
     stored, hole_offset, info = struct.unpack_from("<HHB", record, at)
     at += 5
-    method = info & (_PGLZ_TO_14 if major <= 14 else _PGLZ | _LZ4 | _ZSTD)
+    method = info & packed_image_flags(major)
     if method and major <= 14:
         method = _PGLZ
     hole = page_bytes - stored if not method else 0

@@ -1,7 +1,9 @@
 """What a scan leaves out: how much each transaction wrote, and what happened to the catalogs' rows.
 
-A pass of its own over a segment that `parsers.wal.scan` has found sound: checksums are not looked
-at again. Records of no interest stay columns; only those on a catalog's pages are taken apart.
+The compiled engine counts as it walks, and points out the records on a catalog's pages: a scan can
+bring a journal along (`JournalWanted`). `parsers.wal.journal_segment` makes one in a pass of its
+own, of what the compiled engine refuses with the numpy one. Either way only those few records
+are taken apart, here.
 
 Bodies follow xl_heap_insert, xl_heap_update and xl_heap_delete in src/include/access/heapam_xlog.h
 and heap_xlog_update in src/backend/access/heap/heapam_xlog.c.
@@ -9,30 +11,26 @@ and heap_xlog_update in src/backend/access/heap/heapam_xlog.c.
 
 from __future__ import annotations
 
-import mmap
 import struct
-from collections.abc import Collection, Iterable, Iterator
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from parsers.errors import ParseError
-from parsers.values import dataclass
 from parsers.wal.blocks import Block, read_blocks, restore_page
-from parsers.wal.columns import Rows
 from parsers.wal.completed import Completed
 from parsers.wal.decode import Source
-from parsers.wal.engine import Batch
 from parsers.wal.facts import Relation
 from parsers.wal.heap_page import TUPLE_HEADER_BYTES, HeapTuple, read_page
-from parsers.wal.locate import open_segment
+from parsers.wal.kernel import Walked
 from parsers.wal.record import Rmgr, main_data
 
-_HEAP2: Final = 9
-_PAGES: Final = (0xA0, 0xB0)  # of Rmgr.XLOG: whole pages and nothing else
+HEAP2: Final = 9
+FULL_PAGES: Final = (0xA0, 0xB0)  # of Rmgr.XLOG: whole pages and nothing else
+LEAST_BYTES: Final = 46  # of a record with a block reference and a body
+MOST_BYTES: Final = 32 << 10  # of one that is taken apart: a row's change, and the pages with it
 _PREFIX_FROM_OLD, _SUFFIX_FROM_OLD = 0x20, 0x40
-_MIN_BYTES: Final = 46  # of a record with a block reference and a body
 
 
 class PageSeen(NamedTuple):
@@ -61,51 +59,53 @@ class RowChange(NamedTuple):
 CatalogChange = PageSeen | RowChange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(NamedTuple):
     """What each transaction wrote: columns of equal length, by ascending xid."""
 
-    xids: npt.NDArray[np.uint32]
-    records: npt.NDArray[np.int64]
-    bytes: npt.NDArray[np.int64]  # xl_tot_len: the pages that records carry included
-    first_lsns: npt.NDArray[np.int64]  # of its first record
+    xids: array[int] = array("I")
+    records: array[int] = array("q")
+    bytes: array[int] = array("q")  # xl_tot_len: the pages that records carry included
+    first_lsns: array[int] = array("q")  # of its first record
+
+    def rows_of(self, wanted: Sequence[int]) -> Iterator[tuple[int, int]]:
+        """(xid, where it stands) of those of some that are here; `wanted` ascends."""
+        if not self.xids:
+            return
+        first, last = bisect_left(wanted, self.xids[0]), bisect_right(wanted, self.xids[-1])
+        row = 0
+        for xid in wanted[first:last]:
+            row = bisect_left(self.xids, xid, row)
+            if self.xids[row] == xid:
+                yield xid, row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Journal:
-    """One segment, or several joined."""
+class Journal(NamedTuple):
+    """One segment, or one record."""
 
     usage: Usage
     changes: tuple[CatalogChange, ...]  # in LSN order
 
 
-def journal_segment(
-    buffer: bytes | bytearray | memoryview | mmap.mmap,
-    *,
-    name_timeline: int,
-    segment_number: int,
-    end_lsn: int,
-    catalogs: Collection[int],
-) -> Journal:
-    """Read the records that end in a segment and start before `end_lsn`, those that cross out of it
-    left to `crossing_journal`. `catalogs` are file numbers (relfilenode).
+class JournalWanted(NamedTuple):
+    """Asks a scan for the journal of the same records, where it can be had at little cost."""
 
-    Raises ParseError for a buffer that is no segment.
-    """
-    parts: list[Usage] = []
-    changes: list[CatalogChange] = []
-    with memoryview(buffer) as view:
-        reader = open_segment(view, name_timeline, segment_number, verify=False)
-        for batch in reader.read_all():
-            rows = batch.rows.cut(int(np.searchsorted(batch.rows.lsn, end_lsn)))
-            if batch.completed and batch.completed.record.lsn < end_lsn:
-                crossed = crossing_journal(batch.completed, catalogs)
-                parts.append(crossed.usage)
-                changes += crossed.changes
-            if len(rows.lsn):
-                parts.append(_usage(rows))
-                changes += _changes(batch, rows, reader.major, catalogs)
-    return Journal(usage=join_usage(parts), changes=tuple(changes))
+    catalogs: frozenset[int]  # file numbers (relfilenode)
+    take: Callable[[Journal, int], None]  # the journal, and the LSN before which its records start
+
+
+def counted_journal(
+    walked: Walked, major: int, catalogs: Collection[int]
+) -> tuple[Journal, int] | None:
+    """(the journal that the compiled engine was asked for, the end of its last record)."""
+    counted, until_lsn = walked.journal, walked.facts.end_lsn
+    if counted is None or until_lsn is None:
+        return None
+    changes = tuple(
+        change
+        for _row, lsn, end_lsn, xid, rmgr, info, record in counted.notes
+        for change in read_changes(record, Source(major, lsn, end_lsn, xid, rmgr, info), catalogs)
+    )
+    return Journal(Usage(*counted.usage), changes), until_lsn
 
 
 def crossing_journal(completed: Completed, catalogs: Collection[int]) -> Journal:
@@ -113,96 +113,21 @@ def crossing_journal(completed: Completed, catalogs: Collection[int]) -> Journal
     record, end_lsn = completed
     header = record.header
     assert header is not None, "a completed record has its header"
-    usage = _columns([header.xid], [1], [record.total], [record.lsn])
-    if not record.kept or not _has_pages(header.rmgr, header.info):
+    usage = Usage(
+        array("I", [header.xid]), array("q", [1]), array("q", [record.total]),
+        array("q", [record.lsn]),
+    )  # fmt: skip
+    if not record.kept or record.total > MOST_BYTES or not _has_pages(header.rmgr, header.info):
         return Journal(usage=usage, changes=())
     source = Source(record.major, record.lsn, end_lsn, header.xid, header.rmgr, header.info)
     return Journal(usage=usage, changes=tuple(read_changes(record.kept, source, catalogs)))
-
-
-# -- how much each wrote -------------------------------------------------------------------------
-
-
-def _columns(
-    xids: Iterable[int], records: Iterable[int], sizes: Iterable[int], lsns: Iterable[int]
-) -> Usage:
-    return Usage(
-        xids=np.fromiter(xids, np.uint32),
-        records=np.fromiter(records, np.int64),
-        bytes=np.fromiter(sizes, np.int64),
-        first_lsns=np.fromiter(lsns, np.int64),
-    )
-
-
-def _usage(rows: Rows) -> Usage:
-    xids, first, inverse = np.unique(rows.xid, return_index=True, return_inverse=True)
-    return Usage(
-        xids=xids,
-        records=np.bincount(inverse),
-        bytes=np.bincount(inverse, rows.length).astype(np.int64),
-        first_lsns=rows.lsn[first],
-    )
-
-
-def join_usage(parts: Iterable[Usage]) -> Usage:
-    """The sum of several."""
-    several = list(parts)
-    if not several:
-        return _columns((), (), (), ())
-    xids, inverse = np.unique(np.concatenate([u.xids for u in several]), return_inverse=True)
-    lsns = np.concatenate([usage.first_lsns for usage in several])
-    first = np.full(len(xids), np.iinfo(np.int64).max)
-    np.minimum.at(first, inverse, lsns)
-    return Usage(
-        xids=xids,
-        records=_sum(inverse, [usage.records for usage in several]),
-        bytes=_sum(inverse, [usage.bytes for usage in several]),
-        first_lsns=first,
-    )
-
-
-def _sum(
-    inverse: npt.NDArray[np.intp], columns: list[npt.NDArray[np.int64]]
-) -> npt.NDArray[np.int64]:
-    return np.bincount(inverse, np.concatenate(columns)).astype(np.int64)
 
 
 # -- the catalogs' rows --------------------------------------------------------------------------
 
 
 def _has_pages(rmgr: int, info: int) -> bool:
-    return rmgr in (Rmgr.HEAP, _HEAP2) or (rmgr == Rmgr.XLOG and info & 0xF0 in _PAGES)
-
-
-def _changes(
-    batch: Batch, rows: Rows, major: int, catalogs: Collection[int]
-) -> Iterator[CatalogChange]:
-    for row in _on_catalogs(batch.stream, rows, major, catalogs).tolist():
-        start = int(rows.position[row])
-        record = batch.stream[start : start + int(rows.length[row])]
-        columns = (rows.lsn, rows.end_lsn, rows.xid, rows.rmgr, rows.info)
-        yield from read_changes(
-            record, Source(major, *(int(column[row]) for column in columns)), catalogs
-        )
-
-
-def _on_catalogs(
-    stream: bytes, rows: Rows, major: int, catalogs: Collection[int]
-) -> npt.NDArray[np.intp]:
-    """The rows whose first block reference is a page of a catalog; it follows the header."""
-    pages = (rows.rmgr == Rmgr.XLOG) & np.isin(rows.info & 0xF0, _PAGES)
-    mask = pages | (rows.rmgr == Rmgr.HEAP) | (rows.rmgr == _HEAP2)
-    found = np.flatnonzero(mask & (rows.length >= _MIN_BYTES))
-    start = rows.position[found]
-    octets = np.frombuffer(stream, np.uint8)
-    has_image = octets[start + 25] & 0x10 != 0
-    info = octets[start + 32]
-    long = (info & (0x02 if major <= 14 else 0x1C) != 0) & (info & 0x01 != 0)
-    at = start + 36 + np.where(has_image, 5 + 2 * long, 0)
-    inside = at + 4 <= len(stream)
-    found, at = found[inside], at[inside]
-    numbers = octets[at[:, None] + np.arange(4)].view("<u4").ravel()
-    return found[np.isin(numbers, np.fromiter(catalogs, np.uint32))]
+    return rmgr in (Rmgr.HEAP, HEAP2) or (rmgr == Rmgr.XLOG and info & 0xF0 in FULL_PAGES)
 
 
 def read_changes(

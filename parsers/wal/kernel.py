@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 
 from parsers.errors import ParseError
@@ -28,17 +28,20 @@ from parsers.wal.page import (
     all_flags,
     overwrite_flag,
 )
-from parsers.wal.record import Rmgr, holds_facts, is_rmgr, is_switch
+from parsers.wal.record import Rmgr, holds_facts, is_rmgr, is_switch, packed_image_flags
 from parsers.wal.stream import Geometry
 
 Engine = Literal["c", "numpy"]
 ENGINES: Final[tuple[Engine, ...]] = ("c", "numpy")
-_INTERFACE: Final = 4  # of kernel/module.c: another one's binary is not used
+_INTERFACE: Final = 5  # of kernel/module.c: another one's binary is not used
 
 # enum stop of kernel/walk.h.
 FULL, SWITCHED, STOPPED, BAD_PAGE, _ODD = range(5)
 # enum kind of kernel/walk.h.
 _DULL, _NOTED, _SWITCH, _UNKNOWN, _TRANSACTION = range(5)
+
+
+Note = tuple[int, int, int, int, int, int, bytes]  # row, lsn, end_lsn, xid, rmgr, info, record
 
 
 class Walked(NamedTuple):
@@ -52,6 +55,14 @@ class Walked(NamedTuple):
     carried: tuple[int, bytes] | None  # offset and bytes of a record that runs on; None: none does
     first_prev_lsn: int  # xl_prev of the first record
     facts: Facts  # of one record at least
+    journal: Counted | None  # where it was asked for
+
+
+class Counted(NamedTuple):
+    """What was asked for besides: `parsers.wal.journal` makes a journal of it."""
+
+    usage: tuple[array[int], array[int], array[int], array[int]]  # the columns of Usage
+    notes: list[Note]  # of records whose first page may be a catalog's
 
 
 class _Result(NamedTuple):
@@ -71,7 +82,7 @@ class _Result(NamedTuple):
     has_first: bool
     counts: list[tuple[int, int, int]]  # rmgr, records, bytes
     rows: int  # transactions: Walk.fill() gives them
-    notes: list[tuple[int, int, int, int, int, int, bytes]]  # row, lsn, end, xid, rmgr, info, bytes
+    notes: list[Note]
     head: bytes  # of the record that began before the segment; empty beyond 1 MiB
     kept: bytes  # of the record that runs on, up to here; empty beyond 1 MiB
 
@@ -110,17 +121,23 @@ def built() -> Any | None:
 _idle: list[Any] = []  # walks with their memory, for the next segment: list.pop() is atomic
 _MOST_IDLE: Final = 8
 _MOST_IDLE_ROWS: Final = 100_000  # a few MiB; of a segment of 1 GiB it may be a hundred
+_MOST_CATALOGS: Final = 64  # of kernel/walk.h
 
 
 def walk_segment(
-    pieces: Iterable[memoryview], geometry: Geometry, header: LongPageHeader, name_timeline: int
+    pieces: Iterable[memoryview],
+    geometry: Geometry,
+    header: LongPageHeader,
+    name_timeline: int,
+    catalogs: Collection[int] | None = None,
 ) -> Walked | None:
     """Walk a segment, given as pieces of whole pages; None: the numpy engine has to read it.
 
     Asks for no more pieces than it needs: after a switch, only the next page that is none.
+    `catalogs` asks for a journal as well, of the files of these numbers.
     """
     kernel = built() if _Choice.engine != "numpy" else None
-    if kernel is None:
+    if kernel is None or len(catalogs or ()) > _MOST_CATALOGS:
         return None
     try:
         walk = _idle.pop()
@@ -130,18 +147,28 @@ def walk_segment(
     walk.begin(
         _kinds(major), geometry.start_lsn, geometry.page_size, header.page.magic,
         all_flags(major), overwrite_flag(major), name_timeline, 16 if major >= 18 else 12,
+        packed_image_flags(major), None if catalogs is None else array("I", catalogs),
     )  # fmt: skip
     for piece in pieces:
         if not walk.feed(piece):
             break
     result = _Result(*walk.result())
-    walked = _take(walk, result, major)
+    journal = _counted(walk) if catalogs is not None and result.stop != _ODD else None
+    walked = _take(walk, result, major, journal)
     if len(_idle) < _MOST_IDLE and result.rows + len(result.notes) < _MOST_IDLE_ROWS:
         _idle.append(walk)
     return walked
 
 
-def _take(walk: Any, result: _Result, major: int) -> Walked | None:
+def _counted(walk: Any) -> Counted:
+    rows, notes = walk.changes()
+    wide = _ZERO_Q * rows
+    columns = (array("I", [0]) * rows, wide, wide[:], wide[:])
+    walk.fill_usage(*columns)
+    return Counted(columns, notes)
+
+
+def _take(walk: Any, result: _Result, major: int, journal: Counted | None) -> Walked | None:
     carried = result.left > 0 and result.stop in (FULL, BAD_PAGE)
     lacks_bytes = len(result.head) != result.head_bytes or (carried and not result.kept)
     if result.stop == _ODD or not result.has_first or lacks_bytes:
@@ -161,6 +188,7 @@ def _take(walk: Any, result: _Result, major: int) -> Walked | None:
         carried=(result.record_offset, result.kept) if carried else None,
         first_prev_lsn=result.first_prev_lsn,
         facts=facts,
+        journal=journal,
     )
 
 

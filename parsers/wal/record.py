@@ -107,6 +107,14 @@ def holds_facts(rmgr: int, info: int, major: int) -> bool:
             return False
 
 
+def packed_image_flags(major: int) -> int:
+    """The bits of bimg_info, in a page that a record carries, of which one says how it is packed.
+
+    To 14 that it is, by pglz; then pglz, lz4, zstd.
+    """
+    return 0x02 if major <= 14 else 0x1C
+
+
 def parse_record_header(record: bytes) -> RecordHeader:
     """Read the first 24 bytes. Judges nothing but the length."""
     if len(record) < RECORD_HEADER_BYTES:

@@ -15,7 +15,7 @@ import dataclasses
 import itertools
 import mmap
 from collections.abc import Iterator
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from parsers.sentences import tr
 from parsers.wal.damage import Damage, DamageKind
@@ -34,6 +34,9 @@ from parsers.wal.segment_scan import (
 )
 from parsers.wal.stream import Geometry
 
+if TYPE_CHECKING:
+    from parsers.wal.journal import JournalWanted
+
 __all__ = [
     "PIECE_BYTES", "Depth", "EndKind", "SegmentEnd", "SegmentHead", "SegmentScan", "SegmentTail",
     "judge_end", "scan_pieces", "scan_segment",
@@ -50,9 +53,11 @@ def scan_segment(
     segment_size: int | None = None,
     system_identifier: int | None = None,
     depth: Depth = "records",
+    journal: JournalWanted | None = None,
 ) -> SegmentScan:
     """Read one segment. Never raises for what the bytes are: that is `damage`.
 
+    `journal` is given one where the compiled engine reads the segment, and else nothing.
     `name_timeline` and `segment_number` are from the file's name. `segment_size` and
     `system_identifier` are what the archive is known to have (from pg_control or another segment);
     None takes the segment's own word. Memory stays within a few windows of 2 MiB, apart from the
@@ -70,9 +75,10 @@ def scan_segment(
         pages = min(len(view), size) // header.page_size
         geometry = Geometry(start_lsn, size, header.page_size, pages)
         if depth == "records" and len(view) == size:
-            walked = walk_segment([view], geometry, header, name_timeline)
+            walked = walk_segment([view], geometry, header, name_timeline, _catalogs(journal))
             found = _scan_walked(geometry, header, walked, name_timeline, view) if walked else None
-            if found:
+            if found and walked:
+                _hand_over(walked, header, journal)
                 return found
         from parsers.wal import scan_columns as columns  # and numpy: only where it is needed
 
@@ -122,7 +128,12 @@ def _judge_size(scan: SegmentScan, geometry: Geometry) -> SegmentScan:
 
 
 def scan_pieces(
-    pieces: Iterator[memoryview], *, name_timeline: int, segment_number: int, segment_size: int
+    pieces: Iterator[memoryview],
+    *,
+    name_timeline: int,
+    segment_number: int,
+    segment_size: int,
+    journal: JournalWanted | None = None,
 ) -> SegmentScan | None:
     """Read a sound segment piece by piece, so that no more than one is in memory.
 
@@ -136,8 +147,25 @@ def scan_pieces(
         return None
     pages = segment_size // header.page_size
     geometry = Geometry(start_lsn, segment_size, header.page_size, pages)
-    walked = walk_segment(itertools.chain([first], pieces), geometry, header, name_timeline)
-    return _scan_walked(geometry, header, walked, name_timeline) if walked else None
+    pieces = itertools.chain([first], pieces)
+    walked = walk_segment(pieces, geometry, header, name_timeline, _catalogs(journal))
+    found = _scan_walked(geometry, header, walked, name_timeline) if walked else None
+    if found and walked:
+        _hand_over(walked, header, journal)
+    return found
+
+
+def _catalogs(journal: JournalWanted | None) -> frozenset[int] | None:
+    return journal.catalogs if journal else None
+
+
+def _hand_over(walked: Walked, header: LongPageHeader, wanted: JournalWanted | None) -> None:
+    if wanted is None:
+        return
+    from parsers.wal.journal import counted_journal  # for `find` alone
+
+    if found := counted_journal(walked, header.major, wanted.catalogs):
+        wanted.take(*found)
 
 
 def _scan_walked(

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from parsers.values import dataclass
 from parsers.wal.facts import instant
-from rules.events.events import PathEvent
+from rules.events.path_event import PathEvent
 
 _LIKELY_SECONDS: Final = 600.0
 _TAKES_AWAY: Final = re.compile(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from parsers.sentences import tr
 from parsers.wal.pg_catalog import KIND_WORDS
 from rules.events.catalog_rows import RelationEvent
-from rules.events.events import PathEvent
+from rules.events.path_event import PathEvent
 
 # What goes along with a table without being asked for.
 _COMPANIONS = ("i", "I", "t", "S", "c")

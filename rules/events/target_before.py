@@ -10,17 +10,19 @@ would open without it; the target is the LSN of that first record.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-
-import numpy as np
+from typing import Final
 
 from parsers.sentences import tr
 from parsers.values import dataclass
-from rules.events.events import PathEvent
+from parsers.wal.facts import TransactionKind
+from rules.events.path_event import PathEvent
 from rules.events.transactions import PathTransactions
 from rules.model.goal import Goal
 from rules.model.outcome import Outcome
 from rules.model.restore_inputs import RestoreInputs
 from rules.recovery.restorable import best_restore
+
+_COMMITS: Final = (TransactionKind.COMMIT, TransactionKind.COMMIT_PREPARED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +87,9 @@ def _commits_after(story: PathTransactions, lsn: int) -> tuple[int, int | None]:
     for chapter in story.chapters:
         for facts in (chapter.crossing, chapter.inside):
             transactions = facts.transactions.from_lsn(lsn)
-            commits = np.isin(np.array(transactions.kinds, copy=False), (0, 2))
-            if commits.any():
-                count += int(commits.sum())
-                last = transactions[int(np.flatnonzero(commits)[-1])].time_us
+            kinds = transactions.kinds.tobytes()
+            commits = sum(map(kinds.count, _COMMITS))
+            if commits:
+                count += commits
+                last = transactions[max(map(kinds.rfind, _COMMITS))].time_us
     return count, last

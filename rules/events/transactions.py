@@ -5,11 +5,8 @@ Transactions stay columns; only those that changed a catalog's row are looked at
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field
-
-import numpy as np
-import numpy.typing as npt
 
 from parsers.values import dataclass
 from parsers.wal.facts import DatabaseDrop, Facts, Relation, RelationTruncate, Transaction
@@ -19,10 +16,11 @@ from parsers.wal.journal import (
     RowChange,
     Usage,
     crossing_journal,
-    join_usage,
 )
 from rules.events.catalog_rows import CatalogRows, RelationEvent
 from rules.events.path_segments import Chapter
+
+Written = tuple[int, int, int]  # records, bytes, LSN of the first
 
 
 @dataclass(slots=True)
@@ -30,11 +28,25 @@ class PathTransactions:
     """Chapters, what each transaction wrote, and what commits did to relations."""
 
     chapters: list[Chapter]
-    usage: Usage
+    usage: list[Usage]  # of segments, and of records between them
     touched: dict[int, list[RelationEvent]] = field(default_factory=dict)  # by LSN of the commit
     databases: dict[int, DatabaseDrop] = field(default_factory=dict)  # dropped, by xid
     emptied: dict[int, list[Relation]] = field(default_factory=dict)  # files, in place, by xid
     rows: CatalogRows | None = None
+
+    def written_by(self, xids: Iterable[int]) -> dict[int, Written]:
+        """What each of these wrote; nothing of one that no record is of."""
+        wanted = sorted(set(xids))
+        found: dict[int, Written] = {}
+        for usage in self.usage:
+            for xid, row in usage.rows_of(wanted):
+                records, size, first_lsn = found.get(xid, (0, 0, usage.first_lsns[row]))
+                found[xid] = (
+                    records + usage.records[row],
+                    size + usage.bytes[row],
+                    min(first_lsn, usage.first_lsns[row]),
+                )
+        return found
 
 
 def tell_story(
@@ -48,17 +60,16 @@ def tell_story(
     `rows` are the catalogs as of `rows_from_lsn`, and are changed: they end as the path does.
     """
     catalogs = rows.files if rows is not None else frozenset[int]()
-    story = PathTransactions(chapters=chapters, usage=join_usage([]), rows=rows)
-    parts: list[Usage] = []
+    story = PathTransactions(chapters=chapters, usage=[], rows=rows)
     for chapter in chapters:
         changes: list[CatalogChange] = []
         if chapter.completed:
             crossed = crossing_journal(chapter.completed, catalogs)
-            parts.append(crossed.usage)
+            story.usage.append(crossed.usage)
             changes += crossed.changes
         journal = journals.get(chapter.segment)
         if journal is not None:
-            parts.append(journal.usage)
+            story.usage.append(journal.usage)
             changes += journal.changes
         for facts in (chapter.crossing, chapter.inside):
             for event in facts.events:
@@ -69,7 +80,6 @@ def tell_story(
         changes = [change for change in changes if change.lsn >= rows_from_lsn]
         if rows is not None and (changes or rows.open_xids):
             _follow(story, chapter, changes, rows)
-    story.usage = join_usage(parts)
     return story
 
 
@@ -93,11 +103,6 @@ def _follow(
 def _ends(facts: Facts, xids: set[int]) -> Iterator[Transaction]:
     """The ends of these transactions, or of those that they are part of, in order."""
     transactions = facts.transactions
-    rows = set(np.flatnonzero(np.isin(column(transactions.xids), list(xids))).tolist())
+    rows = {row for row, xid in enumerate(transactions.xids) if xid in xids}
     rows |= {row for row, d in transactions.details.items() if xids.intersection(d.subxids)}
     return (transactions[row] for row in sorted(rows))
-
-
-def column(packed: object) -> npt.NDArray[np.int64]:
-    """An array.array as a column."""
-    return np.array(packed, copy=False)

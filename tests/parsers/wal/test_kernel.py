@@ -14,7 +14,8 @@ import random
 import struct
 import tarfile
 import threading
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 
 import google_crc32c
@@ -26,18 +27,18 @@ from parsers.errors import ParseError
 from parsers.segment import parse_segment_name
 from parsers.wal import kernel
 from parsers.wal.page import LONG_HEADER_BYTES, parse_segment_header
-from parsers.wal.scan import EndKind, SegmentScan, scan_segment
+from parsers.wal.scan import EndKind, SegmentScan
 from parsers.wal.stream import Geometry
 from tests.parsers.test_wal_decode_alike import RECORDS, Written, append
+from tests.parsers.wal.both import CATALOGS, Both, Read, change_of_a_page, read_both
 from tests.wal_writer import MIB, PAGE, WalWriter
 
 DATA = Path(__file__).parent.parent.parent / "data"
-Both = Callable[[Callable[[], SegmentScan]], tuple[SegmentScan, SegmentScan]]
 MAGICS = (0xD106, 0xD10D, 0xD110, 0xD113, 0xD116, 0xD118, 0xD121)
 
 
-def scan(data: bytes | memoryview, number: int = 1, timeline: int = 1) -> SegmentScan:
-    return scan_segment(data, name_timeline=timeline, segment_number=number)
+def scan(data: bytes | memoryview, number: int = 1, timeline: int = 1) -> Read:
+    return read_both(data, name_timeline=timeline, segment_number=number)
 
 
 def is_walked(data: bytes, number: int = 1, timeline: int = 1) -> bool:
@@ -56,7 +57,7 @@ def is_walked(data: bytes, number: int = 1, timeline: int = 1) -> bool:
 def assert_equal(engines: Both, data: bytes, number: int = 1, timeline: int = 1) -> SegmentScan:
     slow, fast = engines(lambda: scan(data, number, timeline))
     assert fast == slow
-    return fast
+    return fast.scan
 
 
 # -- samples --------------------------------------------------------------------------------------
@@ -102,8 +103,8 @@ def make_varied(chance: random.Random, magic: int, pages: int, largest: int = 20
     """Records of all classes and of sizes that cross pages."""
     wal = WalWriter(magic=magic)
     while len(wal.out) < pages * PAGE:
-        xid = chance.randrange(3, 1 << 32)
-        match chance.randrange(9):
+        xid = chance.choice([chance.randrange(3, 1 << 32), chance.randrange(700, 720)])
+        match chance.randrange(10):
             case 0:
                 wal.commit(xid, xid, tuple(range(chance.randrange(1, 6))))
             case 1:
@@ -120,6 +121,9 @@ def make_varied(chance: random.Random, magic: int, pages: int, largest: int = 20
                 wal.record(8, 0x10, 0, struct.pack("<ii?3xIII", 0, 0, False, 9, 8, 7))
             case 6:
                 wal.record(10, 0x20, xid, chance.randbytes(chance.randrange(200)))
+            case 7:
+                rmgr, info, body = change_of_a_page(chance)
+                wal.raw_record(rmgr, info, xid, body[:largest])
             case _:
                 wal.commit(xid, chance.randrange(-(1 << 63), 1 << 63))
     return wal
@@ -336,8 +340,16 @@ def test_wrong_calls_are_refused() -> None:
         walk.result()
     for kinds, page_size in ((bytes(10), 8192), (bytes(65536), 8191), (bytes(65536), 512)):
         with pytest.raises(ValueError, match="legal"):
-            walk.begin(kinds, 0, page_size, 0, 0, 0, 0, 0)
-    walk.begin(bytes(65536), 0, 8192, 0xD116, 15, 8, 1, 12)
+            walk.begin(kinds, 0, page_size, 0, 0, 0, 0, 0, 0, None)
+    settings = (bytes(65536), 0, 8192, 0xD116, 15, 8, 1, 12, 28)
+    for catalogs in (bytes(3), bytes(4 * 65)):
+        with pytest.raises(ValueError, match="file numbers"):
+            walk.begin(*settings, catalogs)
+    with pytest.raises(RuntimeError, match="begin"):
+        walk.feed(bytes(8192))
+    with pytest.raises(TypeError):
+        walk.begin(*settings, 1259)
+    walk.begin(*settings, None)
     with pytest.raises(ValueError, match="whole pages"):
         walk.feed(bytes(8191))
     with pytest.raises(TypeError):
@@ -349,6 +361,8 @@ def test_wrong_calls_are_refused() -> None:
         walk.fill(*(bytearray(8) for _ in range(5)))
     with pytest.raises(TypeError, match="read-write"):
         walk.fill(*(b"" for _ in range(5)))
+    with pytest.raises(ValueError, match="a row for each"):
+        walk.fill_usage(*(bytearray(8) for _ in range(4)))
 
 
 @pytest.mark.needs("the compiled engine")
@@ -359,9 +373,9 @@ def test_pages_may_be_fed_in_any_pieces() -> None:
     results = []
     for pages in (1, 3, 128):
         walk = module.Walk()
-        walk.begin(kernel._kinds(17), MIB, PAGE, 0xD116, 15, 8, 1, 12)
+        walk.begin(kernel._kinds(17), MIB, PAGE, 0xD116, 15, 8, 1, 12, 28, array("I", CATALOGS))
         for at in range(0, len(data), pages * PAGE):
             if not walk.feed(data[at : at + pages * PAGE]):
                 break
-        results.append(walk.result())
-    assert results[0] == results[1] == results[2]
+        results.append((walk.result(), walk.changes()))
+    assert results[0][1][1] and results[0] == results[1] == results[2]

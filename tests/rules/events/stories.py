@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from parsers.segment import segment_name
 from parsers.wal.facts import Event, Facts, Transaction, TransactionKind, Transactions
-from parsers.wal.journal import CatalogChange, Journal, join_usage
+from parsers.wal.journal import CatalogChange, Journal, Usage
 from rules.events.catalog_rows import CatalogRows
 from rules.events.path_segments import Chapter
 from rules.events.transactions import PathTransactions, tell_story
@@ -61,5 +61,5 @@ def told(
     *chapters: Chapter, changes: Sequence[CatalogChange] = (), rows: CatalogRows | None = None
 ) -> PathTransactions:
     """Their story; the changes of catalogs' rows lie in the first of them."""
-    first = Journal(usage=join_usage([]), changes=tuple(changes))
+    first = Journal(usage=Usage(), changes=tuple(changes))
     return tell_story(list(chapters), {chapters[0].segment: first}, rows)

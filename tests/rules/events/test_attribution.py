@@ -10,7 +10,7 @@ from parsers.wal.facts import instant
 from parsers.wal.pg_catalog import ClassRow
 from rules.events.attribution import LogLine, find_witnesses, shorten
 from rules.events.catalog_rows import RelationEvent
-from rules.events.events import PathEvent
+from rules.events.path_event import PathEvent
 
 SECOND = 1_000_000
 AT = 1000 * SECOND

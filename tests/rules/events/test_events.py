@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from array import array
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +22,11 @@ from parsers.wal.facts import (
 from parsers.wal.journal import RowChange, Usage
 from parsers.wal.pg_catalog import Catalog, ClassRow
 from rules.events.catalog_rows import CatalogRows
-from rules.events.events import PathEvent, WantedEvents, find
+from rules.events.events import find
+from rules.events.path_event import PathEvent
 from rules.events.relation_names import is_companion, kind_word, matcher, qualified_name
 from rules.events.transactions import PathTransactions
+from rules.events.wanted import WantedEvents
 from tests.rules.events.catalogs import DATABASE, PG_CLASS, PUBLIC, class_row
 from tests.rules.events.stories import RECORD, SIZE, Happening, chapter, commit, told
 
@@ -100,15 +102,19 @@ def test_the_nearest_the_first_or_the_last_of_a_period_are_told(
     assert named == find(story, WantedEvents(from_us=from_us, limit=limit))
 
 
+def wrote(xid: int, records: int, size: int, first_lsn: int) -> Usage:
+    """What a segment holds of one transaction."""
+    columns = (array("q", [each]) for each in (records, size, first_lsn))
+    return Usage(array("I", [xid]), *columns)
+
+
 def test_a_happening_says_all_that_its_record_does() -> None:
     ended = commit(at(1, 2), 50, 700, subxids=(701,), gid="two")
     story = told(
         chapter(1, ended, point(at(1, 3), 60, "before"), commit(at(1, 4), 70, 9, abort=True))
     )
-    story.usage = Usage(
-        xids=np.array([700, 701, 900], np.uint32), records=np.array([3, 4, 9]),
-        bytes=np.array([30, 40, 90]), first_lsns=np.array([at(1, 1), at(1, 0), 5]),
-    )  # fmt: skip
+    story.usage = [wrote(700, 1, 10, at(1, 2)), wrote(700, 2, 20, at(1, 1)),
+                   wrote(701, 4, 40, at(1, 0)), wrote(900, 9, 90, 5)]  # fmt: skip
     one, two, three = ask(story)
     assert (one.kind, one.xid, one.subxids, one.gid, one.time_us) == (
         "commit",
@@ -249,10 +255,7 @@ def dropping(rows: CatalogRows | None, first_lsn: int | None = None) -> PathEven
     drop = DatabaseDrop(at(1, 4), at(1, 5), 700, DATABASE)
     story = told(chapter(1, drop, commit(at(1, 6), 5, 700)), rows=rows)
     if first_lsn is not None:
-        story.usage = Usage(
-            xids=np.array([700], np.uint32), records=np.array([1]), bytes=np.array([1]),
-            first_lsns=np.array([first_lsn]),
-        )  # fmt: skip
+        story.usage = [wrote(700, 1, 1, first_lsn)]
     (happening,) = ask(story, takes_away=True)
     return happening
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parsers.segment import segment_name
-from rules.events.events import WantedEvents, find
+from rules.events.events import find
 from rules.events.path_segments import (
     Chapter,
     Extent,
@@ -19,6 +19,7 @@ from rules.events.path_segments import (
     read_chapters,
 )
 from rules.events.transactions import tell_story
+from rules.events.wanted import WantedEvents
 from rules.model.restore_inputs import Wal
 from rules.model.timelines import Stretch, in_order, path_of
 from tests.rules.make_restore import history, wal_of

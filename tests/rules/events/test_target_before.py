@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rules.events.events import PathEvent
+from rules.events.path_event import PathEvent
 from rules.events.target_before import Moment, find_moment
 from tests.rules.events.stories import chapter, told
 from tests.rules.make_restore import Story, at
