@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from parsers.errors import ParseError
@@ -26,6 +27,7 @@ BLOCK_SUFFIX: Final = ".pgbi"
 _STORED: Final = re.compile(r"([0-9A-F]{24})(\.partial)?-([0-9a-f]{40})(\.gz|\.lz4|\.zst|\.bz2)?\Z")
 _SECTION: Final = re.compile(r"\[(.*)\]\Z")
 _CHECKSUM: Final = "backrest-checksum"
+_DECODE: Final = json.JSONDecoder().raw_decode
 
 Sections = Mapping[str, Mapping[str, Any]]
 
@@ -204,29 +206,28 @@ def parse_sections(data: bytes) -> Sections:
             continue
         if section is None:
             raise WrongPassphrase(tr("a key outside of any section"), line=number)
-        key, value = _split(line, number)
-        sections[section][key] = _json(value, number)
+        key, value, sections[section][key] = _split(line, number)
         if key != _CHECKSUM:
             written.setdefault(section, []).append(f"{json.dumps(key, ensure_ascii=False)}:{value}")
     _check(sections, written)
     return sections
 
 
-def _split(line: str, number: int) -> tuple[str, str]:
-    """A key may hold an `=`: the value is the rest that is JSON."""
-    at = line.find("={")
-    if at < 0:
-        at = line.find("=")
+def _split(line: str, number: int) -> tuple[str, str, Any]:
+    """The key, the value as it is written, and the value.
+
+    A key may hold an `=`: the value is the longest rest that is JSON.
+    """
+    at = line.find("=")
     if at < 0:
         raise ParseError(tr("expected key=value"), line=number)
-    return line[:at], line[at + 1 :]
-
-
-def _json(value: str, number: int) -> Any:
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        raise ParseError(tr("the value is no JSON"), line=number) from None
+    while at >= 0:
+        with suppress(ValueError, RecursionError):
+            value, end = _DECODE(line, at + 1)
+            if end == len(line):
+                return line[:at], line[at + 1 :], value
+        at = line.find("=", at + 1)
+    raise ParseError(tr("the value is no JSON"), line=number)
 
 
 def _check(sections: Sections, written: Mapping[str, list[str]]) -> None:

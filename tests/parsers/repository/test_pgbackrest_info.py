@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parsers.errors import ParseError
@@ -120,6 +120,8 @@ names = st.text(st.characters(codec="utf-8", exclude_characters="\n\r\0={}[]"), 
         names, st.integers() | st.text(max_size=9) | st.booleans(), min_size=1, max_size=5
     )
 )
+@example({"0": "={"})
+@example({'a={"b":1}': {"c": "=[1"}, "a=1": '="'})
 def test_what_is_written_is_read(values: dict[str, object]) -> None:
     keys = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
     assert dict(parse_sections(with_checksum({"db": keys}))["db"]) == values
