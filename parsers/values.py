@@ -44,6 +44,7 @@ else:
             inherited = {name for base in written.__mro__ for name in _slots(base)}
             body["__slots__"] = tuple(name for name in self.names if name not in inherited)
             body["__dataclass_fields__"] = self
+            body["__dataclass_params__"] = _Parameters(self)
             body["__init__"] = self._first("__init__")
             body.setdefault("__getstate__", _get_state)
             body.setdefault("__setstate__", _set_state)
@@ -132,6 +133,16 @@ else:
                 if name not in (*self.names, *_OF_EACH_CLASS) and before.get(name, self) is not it:
                     setattr(self.slotted, name, it)
             self.before = None
+
+    class _Parameters:
+        """Stands where the options of a class will."""
+
+        def __init__(self, later):
+            self.later = later
+
+        def __get__(self, value, owner):
+            self.later.write()
+            return self.later.slotted.__dataclass_params__
 
     def _is_given_none(it):
         return isinstance(it, dataclasses.Field) and not it.init

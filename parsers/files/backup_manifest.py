@@ -26,7 +26,7 @@ from parsers.values import dataclass
 _NEWEST_VERSION: Final = 2
 _INCREMENTAL: Final = "INCREMENTAL."
 _FILES: Final = "Files"
-_FEW: Final = 5_000  # files that are kept
+_FEW: Final = 2_000  # files that are kept
 _LONGEST: Final = 1 << 22  # characters of one value: the WAL of thousands of timelines
 _BLOCK_BYTES: Final = 1 << 16
 _LINE_BYTES: Final = 128  # the last line is shorter
