@@ -11,7 +11,7 @@ import errno
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Final, NamedTuple, cast
+from typing import IO, TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 from agent.archive.codecs import BrokenStream, Content, Flaw, Stream, longer, open_stream
 from parsers.sentences import message_of, tr
@@ -31,6 +31,7 @@ _KINDS: Final = {
 
 _HEADER_BYTES: Final = 4 << 20  # of one member: extended attributes take some 64 KiB
 _GLOBAL_BYTES: Final = 1 << 20  # of headers that hold for all members after them
+_PADDING_BYTES: Final = 1 << 20  # after its end: 10 KiB, 512 KiB with the largest record of GNU tar
 _MOST_MEMBERS: Final = 1_000_000  # whoever lists them needs some 200 bytes for each
 
 
@@ -107,8 +108,24 @@ class _Meter:
             self._left = None
 
 
+_NO_HEADER: Final = (
+    tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
+    tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
+)
+
+
 def _headers(meter: _Meter) -> type[tarfile.TarInfo]:
     class Header(tarfile.TarInfo):
+        @classmethod
+        def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
+            """Where no header can be read tarfile takes the tar for ended, and says nothing."""
+            try:
+                return super().fromtarfile(tarfile)
+            except _NO_HEADER:
+                if tarfile.offset == 0:
+                    raise  # it says that one
+                raise ValueError from None
+
         def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
             with meter.header(self):
                 return super()._proc_member(tar)  # type: ignore[misc,no-any-return]
@@ -145,6 +162,7 @@ def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
                         tr("{what}, not a file", what=_KINDS.get(info.type, tr("something else"))),
                     )
                 last = name
+            _read_padding(stream)
     except (tarfile.TarError, BrokenStream) as error:
         raise BrokenTar(tr("{error}, after {last}", error=error, last=last)) from None
     except (_TooLarge, RecursionError) as error:  # each header of a chain is a call
@@ -156,8 +174,15 @@ def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
         raise OSError(
             errno.EFBIG, tr("{what}, after {last}: not read", what=what, last=last), path
         ) from None
-    except ValueError:  # tarfile's own: its words quote the header
+    except ValueError:  # tarfile's own, whose words quote the header, and ours
         raise BrokenTar(tr("a header that no tar has, after {last}", last=last)) from None
+
+
+def _read_padding(stream: Stream) -> None:
+    """What follows the last member: a compressor's checksum stands behind it."""
+    left = _PADDING_BYTES
+    while left > 0 and (data := stream.read(left)):
+        left -= len(data)
 
 
 def _open(meter: _Meter) -> tarfile.TarFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,25 @@ def _cut_in_a_header(tar: Path) -> None:
     os.truncate(path, path.stat().st_size // 1024 * 1024 // 2 + 100)
 
 
+def _garble_a_header(tar: Path) -> None:
+    """Without a manifest nothing else tells of the files after it."""
+    (tar / "backup_manifest").unlink()
+    with tarfile.open(tar / "base.tar") as whole:
+        at = whole.getmembers()[-9].offset
+    with (tar / "base.tar").open("r+b") as file:
+        file.seek(at)
+        file.write(b"x" * 512)
+
+
+def _garble_the_checksum(tar: Path) -> None:
+    """Of a tar padded as GNU tar does: it ends at a whole record, before the checksum is read."""
+    path = tar / "base.tar"
+    os.truncate(path, -(-path.stat().st_size // 10240) * 10240)
+    path = compress_file(path, ".gz")
+    data = path.read_bytes()
+    path.write_bytes(data[:-8] + bytes(4) + data[-4:])
+
+
 def _drop_tablespace(tar: Path) -> None:
     next(tar.glob("[1-9]*.tar")).unlink()
 
@@ -99,6 +119,8 @@ def _not_a_tar(tar: Path) -> None:
         (_cut_base, "base.tar (unexpected end of data"),
         (_cut_compressed, "base.tar.gz (its gzip stream is cut short"),
         (_cut_in_a_header, "base.tar ("),
+        (_garble_a_header, "base.tar (a header that no tar has, after "),
+        (_garble_the_checksum, "base.tar.gz (gzip: CRC check failed"),
         (_drop_tablespace, "{oid}.tar (absent)"),
         (_drop_tablespace_and_manifest, "{oid}.tar (absent)"),
         (_not_a_tar, "{oid}.tar ("),
