@@ -26,6 +26,7 @@ from parsers.sentences import message_of, tr
 _CANNOT: Final = tr("cannot start the processes that read segments: {why}")
 _TRY_SECONDS: Final = 60.0
 _SHARED_MEMORY: Final = "/dev/shm"
+_SAFE_PATH: Final = "PYTHONSAFEPATH"
 
 
 def fork_server(preload: Sequence[str] = ()) -> ForkServerContext:
@@ -35,11 +36,27 @@ def fork_server(preload: Sequence[str] = ()) -> ForkServerContext:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    with starting():
+    with starting(), _from_where_we_are_installed():
         resource_tracker.ensure_running()  # which ends with the signal unblocked
         with _deaf():
             forkserver.ensure_running()
     return context
+
+
+@contextlib.contextmanager
+def _from_where_we_are_installed() -> Iterator[None]:
+    """What is started here imports nothing of the directory that somebody happens to be in.
+
+    multiprocessing starts `python -c`, which looks there first.
+    """
+    before = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_SAFE_PATH]
+        if before is not None:
+            os.environ[_SAFE_PATH] = before
 
 
 @contextlib.contextmanager
