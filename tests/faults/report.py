@@ -136,6 +136,7 @@ def page(tried: list[Tried], fuzzed: list[Fuzzed]) -> str:
 
 
 _MANY: Final = 1_000_000
+_FEW: Final = 8  # that are named
 
 
 def _inputs(fuzzed: list[Fuzzed]) -> str:
@@ -144,8 +145,9 @@ def _inputs(fuzzed: list[Fuzzed]) -> str:
     few = sorted((each for each in fuzzed if each.calls < _MANY), key=lambda each: each.calls)
     reached = f"a million or more to {len(fuzzed) - len(few)} of them"
     if few:
-        counts = ", ".join(f"{each.calls:,} to *{each.name}*" for each in few)
-        reached += f", fewer to those that cost most: {counts}"
+        named = ", ".join(f"{each.calls:,} to *{each.name}*" for each in few[:_FEW])
+        reached += f", to each other between {few[0].calls:,} and {few[-1].calls:,}; least to those"
+        reached += f" that cost most: {named}"
     broken = sum(each.broken for each in fuzzed)
     return _filled(
         f"Mutated inputs, by `make fuzz` with the seed {seeds}:"
