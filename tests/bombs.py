@@ -13,6 +13,8 @@ from pathlib import Path
 
 from backports import zstd
 
+from agent.backups.describe import MANIFEST_BYTES
+
 LARGE_BYTES = 400 << 20  # in memory, more than anybody allows
 _PIECE = bytes(1 << 20)
 
@@ -67,9 +69,10 @@ def members_named_like_ours() -> Iterator[bytes]:
             yield _PIECE
 
 
-def a_manifest_of_ten_million_files() -> Iterator[bytes]:
-    yield _header(tarfile.REGTYPE, "backup_manifest", LARGE_BYTES)
-    yield from _zeros(LARGE_BYTES)
+def a_manifest_larger_than_any() -> Iterator[bytes]:
+    size = MANIFEST_BYTES + (1 << 20)
+    yield _header(tarfile.REGTYPE, "backup_manifest", size)
+    yield from _zeros(size)
 
 
 TARS: dict[str, Callable[[], Iterator[bytes]]] = {
@@ -81,7 +84,8 @@ TARS: dict[str, Callable[[], Iterator[bytes]]] = {
     "headers for all members": headers_for_all_members,
     "a map of holes": a_map_of_holes,
     "members named like ours": members_named_like_ours,
-    "a manifest of ten million files": a_manifest_of_ten_million_files,
+    "a manifest larger than any": a_manifest_larger_than_any,
+    "an end without end": lambda: _zeros(LARGE_BYTES),
 }
 
 

@@ -31,7 +31,8 @@ _KINDS: Final = {
 
 _HEADER_BYTES: Final = 4 << 20  # of one member: extended attributes take some 64 KiB
 _GLOBAL_BYTES: Final = 1 << 20  # of headers that hold for all members after them
-_PADDING_BYTES: Final = 1 << 20  # after its end: 10 KiB, 512 KiB with the largest record of GNU tar
+_PADDING_BYTES: Final = 64 << 20  # after its end: 10 KiB of GNU tar, or what was allocated for it
+_PIECE_BYTES: Final = 64 << 10
 _MOST_MEMBERS: Final = 1_000_000  # whoever lists them needs some 200 bytes for each
 
 
@@ -112,18 +113,25 @@ _NO_HEADER: Final = (
     tarfile.InvalidHeaderError,  # type: ignore[attr-defined]
     tarfile.TruncatedHeaderError,  # type: ignore[attr-defined]
 )
+_NOTHING: Final = tarfile.EmptyHeaderError  # type: ignore[attr-defined]
+_ENDED: Final = tarfile.ReadError
 
 
 def _headers(meter: _Meter) -> type[tarfile.TarInfo]:
     class Header(tarfile.TarInfo):
         @classmethod
         def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
-            """Where no header can be read tarfile takes the tar for ended, and says nothing."""
+            """Where no header can be read tarfile takes the tar for ended, and says nothing.
+
+            A tar ends with blocks of zeros: all writers of backups put them there.
+            """
             try:
                 return super().fromtarfile(tarfile)
-            except _NO_HEADER:
+            except (*_NO_HEADER, _NOTHING) as error:
                 if tarfile.offset == 0:
                     raise  # it says that one
+                if isinstance(error, _NOTHING):
+                    raise _ENDED("unexpected end of data") from None
                 raise ValueError from None
 
         def _proc_member(self, tar: tarfile.TarFile) -> tarfile.TarInfo:
@@ -162,7 +170,7 @@ def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
                         tr("{what}, not a file", what=_KINDS.get(info.type, tr("something else"))),
                     )
                 last = name
-            _read_padding(stream)
+            _read_padding(cast(IO[bytes], tar.fileobj), last)
     except (tarfile.TarError, BrokenStream) as error:
         raise BrokenTar(tr("{error}, after {last}", error=error, last=last)) from None
     except (_TooLarge, RecursionError) as error:  # each header of a chain is a call
@@ -178,11 +186,20 @@ def read_entries(path: str) -> Iterator[Member | Directory | NoFile]:
         raise BrokenTar(tr("a header that no tar has, after {last}", last=last)) from None
 
 
-def _read_padding(stream: Stream) -> None:
-    """What follows the last member: a compressor's checksum stands behind it."""
+def _read_padding(rest: IO[bytes], last: str) -> None:
+    """What follows the end: zeros, and behind them a compressor's checksum.
+
+    Anything else is what a block of zeros in its place hid: whoever unpacks it leaves it out.
+    """
     left = _PADDING_BYTES
-    while left > 0 and (data := stream.read(left)):
+    while data := rest.read(_PIECE_BYTES):
+        if data.strip(b"\0"):
+            raise BrokenTar(tr("something follows its end, after {last}", last=last))
         left -= len(data)
+        if left < 0:
+            raise _TooLarge(
+                tr("more than {size} MiB of zeros at its end", size=_PADDING_BYTES >> 20)
+            )
 
 
 def _open(meter: _Meter) -> tarfile.TarFile:

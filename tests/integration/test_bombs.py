@@ -32,7 +32,7 @@ def packed(backup: Path, *names: str) -> bytes:
     return data.getvalue()[:size]
 
 
-QUICK = ("a pax header", "headers of headers", "members named like ours")
+QUICK = ("a pax header", "headers of headers", "members named like ours", "an end without end")
 
 
 @pytest.mark.parametrize(

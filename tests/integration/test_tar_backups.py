@@ -83,12 +83,33 @@ def _cut_in_a_header(tar: Path) -> None:
 
 def _garble_a_header(tar: Path) -> None:
     """Without a manifest nothing else tells of the files after it."""
-    (tar / "backup_manifest").unlink()
-    with tarfile.open(tar / "base.tar") as whole:
-        at = whole.getmembers()[-9].offset
+    _put_for_a_header(tar, b"x" * 512)
+
+
+def _a_block_of_zeros(tar: Path) -> None:
+    """tar, and every other reader, takes it for the end."""
+    _put_for_a_header(tar, bytes(512))
+
+
+def _half_a_page_of_zeros(tar: Path) -> None:
+    _put_for_a_header(tar, bytes(4096))
+
+
+def _put_for_a_header(tar: Path, data: bytes) -> None:
+    at = _header_of_the_last_but_eight(tar)
     with (tar / "base.tar").open("r+b") as file:
         file.seek(at)
-        file.write(b"x" * 512)
+        file.write(data)
+
+
+def _header_of_the_last_but_eight(tar: Path) -> int:
+    (tar / "backup_manifest").unlink()
+    with tarfile.open(tar / "base.tar") as whole:
+        return whole.getmembers()[-9].offset
+
+
+def _cut_between_files(tar: Path) -> None:
+    os.truncate(tar / "base.tar", _header_of_the_last_but_eight(tar))
 
 
 def _garble_the_checksum(tar: Path) -> None:
@@ -120,6 +141,9 @@ def _not_a_tar(tar: Path) -> None:
         (_cut_compressed, "base.tar.gz (its gzip stream is cut short"),
         (_cut_in_a_header, "base.tar ("),
         (_garble_a_header, "base.tar (a header that no tar has, after "),
+        (_a_block_of_zeros, "base.tar (something follows its end, after "),
+        (_half_a_page_of_zeros, "base.tar (something follows its end, after "),
+        (_cut_between_files, "base.tar (unexpected end of data, after "),
         (_garble_the_checksum, "base.tar.gz (gzip: CRC check failed"),
         (_drop_tablespace, "{oid}.tar (absent)"),
         (_drop_tablespace_and_manifest, "{oid}.tar (absent)"),
