@@ -11,6 +11,7 @@ import pytest
 from tests.fix_guides import Reader
 from tests.fix_tools import need_program
 from tests.guides import (
+    ANY_LINES,
     DIRECTORY,
     agrees,
     copy_fences,
@@ -93,6 +94,16 @@ def test_a_translation_says_the_same_to_type(translation: Path) -> None:
         copy_fences(guide, translation)
     theirs = [(fence.info, typed(fence)) for fence in read_fences(guide)]
     assert [(fence.info, typed(fence)) for fence in read_fences(translation)] == theirs
+
+
+@pytest.mark.parametrize("translation", TRANSLATIONS, ids=lambda path: path.stem)
+def test_a_translation_leaves_out_what_its_original_leaves_out(translation: Path) -> None:
+    """What is left out may come or not: it hangs on which of two was faster."""
+    left_out = [
+        [sum(line.strip() == ANY_LINES for line in fence.lines) for fence in read_fences(page)]
+        for page in (in_other_language(translation), translation)
+    ]
+    assert left_out[0] == left_out[1]
 
 
 def test_each_guide_and_its_translation_lead_to_each_other() -> None:
