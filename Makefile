@@ -103,7 +103,7 @@ fuzz: $(VENV)/.test ## fuzz the compiled WAL engine under sanitizers, and each p
 
 wheels: | $(BIN)/python ## build wheels for manylinux and musllinux with zig into dist/, and try those that run here
 	$(BIN)/python -m venv .venv-wheels
-	.venv-wheels/bin/python -m pip install --progress-bar off --disable-pip-version-check hatchling ziglang
+	.venv-wheels/bin/python -m pip install --progress-bar off --disable-pip-version-check -c constraints.txt babel hatchling ziglang
 	.venv-wheels/bin/python kernel/wheels.py
 
 pictures: $(VENV)/.test ## draw the screens of pitr-watch, pitr-check and the agent's page again: docs/pictures

@@ -46,17 +46,19 @@ def build(directory: Path, **environment: str) -> None:
 
 
 def try_out(wheel: Path, expected: str) -> None:
-    """Install a wheel where nothing else is, and ask it which engine runs."""
+    """Install a wheel where nothing else is, and ask it which engine runs, and in Spanish."""
     with tempfile.TemporaryDirectory(prefix="pitr-wheel-") as place:
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
         pip = [f"{place}/bin/pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], check=True)
-        said = subprocess.run(
-            [f"{place}/bin/pitr-check", "--version"], capture_output=True, text=True, check=True
-        ).stdout
-        if expected not in said:
-            sys.exit(f"{wheel.name}: {said}")
-        print(f"  tried: {said.splitlines()[1]}")
+        for question, answer in (("--version", expected), ("--lang=es --help", "uso: ")):
+            said = subprocess.run(
+                [f"{place}/bin/pitr-check", *question.split()],
+                capture_output=True, text=True, check=True,
+            ).stdout  # fmt: skip
+            if answer not in said:
+                sys.exit(f"{wheel.name}: {said}")
+            print(f"  tried: {next(line for line in said.splitlines() if answer in line)}")
 
 
 if __name__ == "__main__":
