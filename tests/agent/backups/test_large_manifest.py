@@ -56,7 +56,7 @@ def _lines(count: int) -> Iterator[bytes]:
     yield b'\n],\n"WAL-Ranges": [\n' + _RANGE + b"\n],\n"
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_ten_million_files(tmp_path: Path) -> None:
     with (tmp_path / "backup_manifest").open("wb") as file:
         file.writelines(manifest_of(FILES))

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
-
-import pytest
 
 from tests.fix_tools import PATIENCE_SECONDS
 
@@ -24,7 +21,6 @@ libc.fflush(None)
 met.wait()
 give_back()
 """
-pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's allocator")
 
 
 def arenas(code: str, **environment: str) -> int:
