@@ -57,11 +57,11 @@ def parse_backup_label(data: bytes, *, major: int | None = None) -> BackupLabel:
     scanner = Scanner(data)
     low = b"%08X" if major is not None and major >= _PADDED else b"%X"
     start = scanner.scan(b"START WAL LOCATION: %X/" + low + b" (file %08X%16s)%c")
-    if len(start) != 5 or start.pop() != b"\n":
-        raise ParseError(tr("expected 'START WAL LOCATION: LSN (file SEGMENT)'"), line=1)
+    if len(start) != 5 or start[-1] != b"\n":
+        raise _refused(start, tr("expected 'START WAL LOCATION: LSN (file SEGMENT)'"), 1)
     checkpoint = scanner.scan(b"CHECKPOINT LOCATION: %X/" + low + b"%c")
-    if len(checkpoint) != 3 or checkpoint.pop() != b"\n":
-        raise ParseError(tr("expected 'CHECKPOINT LOCATION: LSN' and a line end"), line=2)
+    if len(checkpoint) != 3 or checkpoint[-1] != b"\n":
+        raise _refused(checkpoint, tr("expected 'CHECKPOINT LOCATION: LSN' and a line end"), 2)
     method, source, started_at, label = (
         _text(scanner.scan(form))
         for form in (
@@ -123,6 +123,11 @@ def parse_backup_history(data: bytes) -> BackupLabel:
         stop_timeline=_int(values.get("STOP TIMELINE")),
         stopped_at_text=values.get("STOP TIME"),
     )
+
+
+def _refused(found: list[int | bytes], expected: str, line: int) -> ParseError:
+    of_windows = tr("carriage return: the server refuses a label with CRLF line ends")
+    return ParseError(of_windows if found[-1:] == [b"\r"] else expected, line=line)
 
 
 def _lsn(halves: list[int | bytes]) -> int:
