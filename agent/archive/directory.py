@@ -41,7 +41,7 @@ from parsers.wal.page import LONG_HEADER_BYTES, LongPageHeader, parse_any_header
 from rules.archive.segment_names import set_aside
 from rules.model.counted import counted
 from rules.model.facts import ArchivedFile, ArchiveFacts, BrokenHistory
-from rules.model.segment_names import SegmentFiles, SegmentNames, overlay
+from rules.model.segment_names import ListedFiles, SegmentFiles, SegmentNames, overlay
 
 if TYPE_CHECKING:
     from agent.archive.remote import WatchedPrefix
@@ -110,7 +110,7 @@ class Listing:
 
     root: str  # what a link of a small file may not leave
     layout: str = LAYOUT
-    segments: dict[str, ArchivedFile] = field(default_factory=dict)
+    segments: ListedFiles = field(default_factory=ListedFiles)
     partials: dict[str, ArchivedFile] = field(default_factory=dict)
     compressed: set[str] = field(default_factory=set)
     copies: dict[str, list[ArchivedFile]] = field(default_factory=dict)

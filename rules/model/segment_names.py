@@ -37,6 +37,8 @@ class SegmentNames(Set[str]):
         """The same names; without a copy where they are so already."""
         if isinstance(names, SegmentFiles):
             return names.keys()
+        if isinstance(names, ListedFiles):
+            return names.segment_names()
         if isinstance(names, SegmentNames):
             return names
         logs: dict[str, int] = {}
@@ -259,11 +261,26 @@ class SegmentFiles(LookedUp[ArchivedFile]):
         return self._names
 
 
+class ListedFiles(dict[str, ArchivedFile]):
+    """The file of each segment, each as an object. Files are put there and never taken away."""
+
+    __slots__ = ("_names",)
+    _names: SegmentNames
+
+    def segment_names(self) -> SegmentNames:
+        """The keys, worked out once."""
+        names = getattr(self, "_names", None)
+        if names is None or len(names) != len(self):
+            logs: dict[str, int] = {}
+            names = self._names = SegmentNames(logs, mark_segments(self, logs))
+        return names
+
+
 def without(files: Mapping[str, ArchivedFile], gone: SegmentNames) -> Mapping[str, ArchivedFile]:
     """The others."""
     if isinstance(files, SegmentFiles):
         return SegmentFiles(files.keys() - gone, files.__getitem__)
-    return {name: file for name, file in files.items() if name not in gone}
+    return ListedFiles({name: file for name, file in files.items() if name not in gone})
 
 
 def overlay(
@@ -273,7 +290,7 @@ def overlay(
     if isinstance(first, SegmentFiles) or isinstance(second, SegmentFiles):
         names = SegmentNames.of(first) | SegmentNames.of(second)
         return SegmentFiles(names, partial(_of_first, first, second))
-    return {**second, **first}
+    return ListedFiles({**second, **first})
 
 
 def _of_first(

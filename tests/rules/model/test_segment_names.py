@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parsers.segment import segment_name
 from rules.model.facts import ArchivedFile
 from rules.model.packed_names import logs_of, pack_names
-from rules.model.segment_names import SegmentFiles, SegmentNames, overlay, without
+from rules.model.segment_names import ListedFiles, SegmentFiles, SegmentNames, overlay, without
 from rules.model.sequence import number_segments
 
 MIB = 1 << 20
@@ -108,3 +108,16 @@ def test_files_are_looked_up_by_the_names_there_are(one: set[str], two: set[str]
     assert without(ours, gone) == {name: _file(name) for name in one - two}
     with pytest.raises(KeyError):
         ours["absent"]
+
+
+@given(NAMES, NAMES)
+def test_files_that_were_listed_have_the_names_of_all_that_were_put_there(
+    first: set[str], later: set[str]
+) -> None:
+    files = ListedFiles()
+    for names in (first, later):
+        files |= {name: ArchivedFile("/a", name, 1, 0, 0) for name in names}
+        assert SegmentNames.of(files) == set(files)
+        assert SegmentNames.of(files) is SegmentNames.of(files)
+    copy = pickle.loads(pickle.dumps(files))
+    assert copy == files and SegmentNames.of(copy) == first | later
