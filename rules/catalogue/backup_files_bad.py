@@ -23,8 +23,8 @@ def backup_files_bad(backups: BackupsFacts) -> Iterator[Found]:
         if backup.bad_files:
             yield Found(
                 trn(
-                    "{url}: {n} file not as the manifest says, the first {first}",
-                    "{url}: {n} files not as the manifest says, the first {first}",
+                    "{url}: {n} file absent or damaged, the first {first}",
+                    "{url}: {n} files absent or damaged, the first {first}",
                     len(backup.bad_files),
                     url=backup.url,
                     first=backup.bad_files[0],
